@@ -1,0 +1,403 @@
+"""The vocabulary. Frozen data and enums, standard library only: everything else is said in these words.
+
+Times come in pairs: a `Moment` holds a monotonic reading (durations, thresholds, backoff, budgets) and an
+aware UTC time (what people and the journal read). Nothing in this module reads a clock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from types import MappingProxyType
+
+NO_MEASUREMENTS: Mapping[str, float] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """One instant on both clocks.
+
+    `monotonic` is in seconds since boot (CLOCK_MONOTONIC: one clock for all processes of one boot);
+    `utc` is an aware datetime in UTC. Only `monotonic` may be used to measure how long something took.
+    """
+
+    monotonic: float
+    utc: datetime
+
+
+class Outcome(StrEnum):
+    """How one look ended."""
+
+    OK = "ok"
+    DEGRADED = "degraded"
+    """It serves, but worse than the policy accepts (slow, nearly full)."""
+    FAILED = "failed"
+
+
+class Category(StrEnum):
+    """What kind of failure a reason is. Safety rules work with categories only."""
+
+    FAULT = "fault"
+    """Broken; a restart may help."""
+    BUSY = "busy"
+    """Alive and needs time; a restart would make it start over."""
+    INTEGRITY = "integrity"
+    """Data or hardware at risk; a person must look."""
+    BLIND = "blind"
+    """The watchdog cannot see; it says nothing about the target."""
+
+
+class Reason(StrEnum):
+    """Why a look did not end well: a closed vocabulary, each with one category (`CATEGORY_OF`)."""
+
+    # fault
+    REFUSED = "refused"
+    TIMEOUT = "timeout"
+    CONNECTION_LOST = "connection_lost"
+    WRONG_STATUS = "wrong_status"
+    WRONG_ANSWER = "wrong_answer"
+    PROTOCOL_ERROR = "protocol_error"
+    EXITED = "exited"
+    OOM_KILLED = "oom_killed"
+    UNHEALTHY = "unhealthy"
+    PAUSED = "paused"
+    STALLED = "stalled"
+    # busy
+    STARTING = "starting"
+    LOADING = "loading"
+    RECOVERING = "recovering"
+    SHUTTING_DOWN = "shutting_down"
+    OVERLOADED = "overloaded"
+    TOO_MANY_CONNECTIONS = "too_many_connections"
+    UPSTREAM_UNAVAILABLE = "upstream_unavailable"
+    RESTARTING = "restarting"
+    SLOW = "slow"
+    MEMORY_HIGH = "memory_high"
+    TEMPERATURE_HIGH = "temperature_high"
+    # integrity
+    DISK_FULL = "disk_full"
+    READ_ONLY = "read_only"
+    IO_ERROR = "io_error"
+    DATA_CORRUPTED = "data_corrupted"
+    PERSISTENCE_FAILED = "persistence_failed"
+    MEMORY_FULL = "memory_full"
+    ECC_ERROR = "ecc_error"
+    GPU_LOST = "gpu_lost"
+    GPU_RESET_REQUIRED = "gpu_reset_required"
+    # blind
+    NOT_LOOKED = "not_looked"
+    AUTH_FAILED = "auth_failed"
+    WRONG_TARGET = "wrong_target"
+    NAME_UNRESOLVED = "name_unresolved"
+    NETWORK_UNREACHABLE = "network_unreachable"
+    PERMISSION_DENIED = "permission_denied"
+    DOCKER_UNREACHABLE = "docker_unreachable"
+    CONTAINER_MISSING = "container_missing"
+    NVML_UNAVAILABLE = "nvml_unavailable"
+    DRIVER_MISMATCH = "driver_mismatch"
+    DRIVER_STUCK = "driver_stuck"
+    WATCHDOG_OVERLOADED = "watchdog_overloaded"
+    PROBE_BUG = "probe_bug"
+
+
+CATEGORY_OF: Mapping[Reason, Category] = MappingProxyType(
+    {
+        **dict.fromkeys(
+            (
+                Reason.REFUSED,
+                Reason.TIMEOUT,
+                Reason.CONNECTION_LOST,
+                Reason.WRONG_STATUS,
+                Reason.WRONG_ANSWER,
+                Reason.PROTOCOL_ERROR,
+                Reason.EXITED,
+                Reason.OOM_KILLED,
+                Reason.UNHEALTHY,
+                Reason.PAUSED,
+                Reason.STALLED,
+            ),
+            Category.FAULT,
+        ),
+        **dict.fromkeys(
+            (
+                Reason.STARTING,
+                Reason.LOADING,
+                Reason.RECOVERING,
+                Reason.SHUTTING_DOWN,
+                Reason.OVERLOADED,
+                Reason.TOO_MANY_CONNECTIONS,
+                Reason.UPSTREAM_UNAVAILABLE,
+                Reason.RESTARTING,
+                Reason.SLOW,
+                Reason.MEMORY_HIGH,
+                Reason.TEMPERATURE_HIGH,
+            ),
+            Category.BUSY,
+        ),
+        **dict.fromkeys(
+            (
+                Reason.DISK_FULL,
+                Reason.READ_ONLY,
+                Reason.IO_ERROR,
+                Reason.DATA_CORRUPTED,
+                Reason.PERSISTENCE_FAILED,
+                Reason.MEMORY_FULL,
+                Reason.ECC_ERROR,
+                Reason.GPU_LOST,
+                Reason.GPU_RESET_REQUIRED,
+            ),
+            Category.INTEGRITY,
+        ),
+        **dict.fromkeys(
+            (
+                Reason.NOT_LOOKED,
+                Reason.AUTH_FAILED,
+                Reason.WRONG_TARGET,
+                Reason.NAME_UNRESOLVED,
+                Reason.NETWORK_UNREACHABLE,
+                Reason.PERMISSION_DENIED,
+                Reason.DOCKER_UNREACHABLE,
+                Reason.CONTAINER_MISSING,
+                Reason.NVML_UNAVAILABLE,
+                Reason.DRIVER_MISMATCH,
+                Reason.DRIVER_STUCK,
+                Reason.WATCHDOG_OVERLOADED,
+                Reason.PROBE_BUG,
+            ),
+            Category.BLIND,
+        ),
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What a probe returns: an observation that nobody has stamped with a time yet.
+
+    `reason` is None exactly when `outcome` is OK. `detail` is one line for people and never holds a secret.
+    `measurements` maps a name such as `postgres_connections_used_ratio` (base units) to a number.
+    """
+
+    outcome: Outcome
+    reason: Reason | None = None
+    detail: str = ""
+    measurements: Mapping[str, float] = NO_MEASUREMENTS
+
+    def __post_init__(self) -> None:
+        if (self.outcome is Outcome.OK) != (self.reason is None):
+            raise ValueError(f"a finding that is {self.outcome} cannot have the reason {self.reason}")
+
+
+def ok(detail: str = "", measurements: Mapping[str, float] = NO_MEASUREMENTS) -> Finding:
+    """It answered as it should."""
+    return Finding(Outcome.OK, None, detail, measurements)
+
+
+def degraded(reason: Reason, detail: str, measurements: Mapping[str, float] = NO_MEASUREMENTS) -> Finding:
+    """It serves, but worse than the policy accepts."""
+    return Finding(Outcome.DEGRADED, reason, detail, measurements)
+
+
+def failed(reason: Reason, detail: str, measurements: Mapping[str, float] = NO_MEASUREMENTS) -> Finding:
+    """It did not answer as it should, for this reason."""
+    return Finding(Outcome.FAILED, reason, detail, measurements)
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """A finding with its moment (when the look ended), its latency in seconds, and when the look began."""
+
+    finding: Finding
+    latency: float
+    at: Moment
+
+    @property
+    def began(self) -> float:
+        """Monotonic seconds at which the look began."""
+        return self.at.monotonic - self.latency
+
+
+class Health(StrEnum):
+    """The thresholded state of a dependency."""
+
+    UP = "up"
+    DEGRADED = "degraded"
+    DOWN = "down"
+    STARTING = "starting"
+    UNKNOWN = "unknown"
+
+
+class Severity(StrEnum):
+    """SEV1 is the gravest."""
+
+    SEV1 = "SEV1"
+    SEV2 = "SEV2"
+    SEV3 = "SEV3"
+    SEV4 = "SEV4"
+
+
+class Autonomy(StrEnum):
+    """The most that the watchdog may do by itself."""
+
+    OBSERVE = "observe"
+    SUGGEST = "suggest"
+    ACT = "act"
+
+
+class RunState(StrEnum):
+    """What Docker says about a container: its own states, and two for what Docker could not say."""
+
+    CREATED = "created"
+    RUNNING = "running"
+    PAUSED = "paused"
+    RESTARTING = "restarting"
+    REMOVING = "removing"
+    EXITED = "exited"
+    DEAD = "dead"
+    MISSING = "missing"
+    """Docker answers and has no container of that name."""
+    UNREACHABLE = "unreachable"
+    """Docker does not answer: nothing is known about the container."""
+
+
+@dataclass(frozen=True, slots=True)
+class ContainerStatus:
+    """One inspect of a container.
+
+    `started_at` with `container_id` identifies a run (Docker Engine API, ContainerInspect: State.StartedAt).
+    `health` is Docker's own HEALTHCHECK word ("healthy", "unhealthy", "starting") or None.
+    """
+
+    state: RunState
+    container_id: str = ""
+    started_at: datetime | None = None
+    exit_code: int | None = None
+    oom_killed: bool = False
+    health: str | None = None
+    detail: str = ""
+
+    @property
+    def run(self) -> tuple[str, datetime | None]:
+        return (self.container_id, self.started_at)
+
+
+@dataclass(frozen=True, slots=True)
+class ContainerEvent:
+    """One line of Docker's event stream, or `action == "reconnected"` after the stream was lost (container is "").
+
+    `signal` is set for `kill` events: the number that somebody sent through the API.
+    """
+
+    container: str
+    action: str
+    signal: int | None = None
+
+
+class ActionOutcome(StrEnum):
+    """How an action ended. SUCCEEDED means only that Docker did what it was told; verification tells the rest."""
+
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    TIMED_OUT = "timed_out"
+    UNKNOWN = "unknown"
+    """The daemon stopped before it learned the result: it counts as spent, and we look before trying again."""
+
+
+@dataclass(frozen=True, slots=True)
+class ActionRequest:
+    """One act on the world, as the engine orders it. `timeout` in seconds bounds the whole call."""
+
+    action_id: str
+    incident: str
+    dependency: str
+    action: str
+    container: str
+    run: str = ""
+    """Container id that the engine judged; an action on another container is refused."""
+    stop_timeout: float = 10.0
+    timeout: float = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class ActionResult:
+    outcome: ActionOutcome
+    detail: str = ""
+
+
+class Verdict(StrEnum):
+    """What the engine decided about acting on a dependency."""
+
+    ACT = "act"
+    WAIT = "wait"
+    REFUSE = "refuse"
+    ASK = "ask"
+    ESCALATE = "escalate"
+
+
+class Gate(StrEnum):
+    """A reason that can hold an action back."""
+
+    NONE = "none"
+    JOURNAL = "journal"
+    PAUSE = "pause"
+    AUTONOMY = "autonomy"
+    CATEGORY = "category"
+    BLIND = "blind"
+    HUMAN_TOUCH = "human_touch"
+    UPSTREAM = "upstream"
+    GRACE = "grace"
+    VERIFICATION = "verification"
+    BACKOFF = "backoff"
+    BUDGET = "budget"
+    CONCURRENCY = "concurrency"
+    REMEDY = "remedy"
+    """The policy has no remedy here, or its condition does not hold, or its ladder is at its end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Why the engine acts or does not. `until` is monotonic seconds, None when no clock will change it."""
+
+    verdict: Verdict
+    gate: Gate
+    value: str
+    until: float | None = None
+
+
+class NotificationKind(StrEnum):
+    OPENED = "opened"
+    SEVERITY_CHANGED = "severity_changed"
+    ACTION_STARTED = "action_started"
+    ACTION_FINISHED = "action_finished"
+    SUGGESTED = "suggested"
+    HELD = "held"
+    ESCALATED = "escalated"
+    RESOLVED = "resolved"
+
+
+@dataclass(frozen=True, slots=True)
+class Notification:
+    """One message for people. `key` is unique for the fact that it tells: the same fact is told once."""
+
+    key: str
+    kind: NotificationKind
+    incident: str
+    severity: Severity
+    root: str
+    title: str
+    body: str
+    contacts: tuple[str, ...]
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """An incident as Alertmanager sees it: firing while `ends_at` is None."""
+
+    incident: str
+    labels: Mapping[str, str]
+    annotations: Mapping[str, str] = field(default_factory=dict)
+    starts_at: datetime | None = None
+    ends_at: datetime | None = None

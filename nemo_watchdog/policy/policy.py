@@ -1,0 +1,184 @@
+"""The policy as the rest of the program sees it: checked, complete, in base units (seconds, ratios from 0 to 1).
+
+`loader` makes a `Policy` from text or raises every problem at once; nothing here can be half valid.
+Secrets live in `Secret` values, and only the adapter that needs one calls `reveal()`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
+
+from nemo_watchdog.model import Autonomy, Category, Health, Severity
+
+
+class Secret:
+    """A value that never prints. Equality compares the value, so that a reload can tell what changed."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+
+    def reveal(self) -> str:
+        return self._value
+
+    def __repr__(self) -> str:
+        return "Secret(***)"
+
+    __str__ = __repr__
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and other._value == self._value
+
+    def __hash__(self) -> int:
+        return hash(self._value)
+
+    def __bool__(self) -> bool:
+        return bool(self._value)
+
+
+@dataclass(frozen=True, slots=True)
+class Threshold:
+    """`count` failures among the last `window` looks; `3` in the policy is 3 of 3, that is in a row."""
+
+    count: int
+    window: int
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """At most `count` actions in any `window` seconds."""
+
+    count: int
+    window: float
+
+    def __str__(self) -> str:
+        return f"{self.count} per {self.window:g}s"
+
+
+@dataclass(frozen=True, slots=True)
+class Backoff:
+    """The least gap in seconds after attempt n: initial * factor**(n-1), at most `max`, varied by ±`jitter` (ratio)."""
+
+    initial: float = 5.0
+    factor: float = 2.0
+    max: float = 300.0
+    jitter: float = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class ActionStep:
+    """One rung that acts. `action` is the name in the catalog, such as `docker.restart`."""
+
+    action: str
+    stop_timeout: float = 10.0
+    attempts: int = 1
+    backoff: Backoff = field(default_factory=Backoff)
+    verify_within: float = 60.0
+    timeout: float = 70.0
+    """Of the whole call; always longer than `stop_timeout`."""
+
+
+@dataclass(frozen=True, slots=True)
+class EscalateStep:
+    """One rung that tells a person: the contact `to`."""
+
+    to: str
+
+
+Step = ActionStep | EscalateStep
+
+
+@dataclass(frozen=True, slots=True)
+class TagQuantifier:
+    """`{down: {all: core}}`: `quantifier` is "all" or "any", of the dependencies that carry `tag`."""
+
+    quantifier: str
+    tag: str
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """`when:`. Every part that is given must hold; an empty condition always holds.
+
+    `health`, `category`, `reason` and `dependencies` hold when the dependency's own is among them;
+    `tags` holds when the dependency carries every one; `down` looks at all dependencies with a tag.
+    """
+
+    health: frozenset[Health] = frozenset()
+    category: frozenset[Category] = frozenset()
+    reason: frozenset[str] = frozenset()
+    tags: frozenset[str] = frozenset()
+    dependencies: frozenset[str] = frozenset()
+    down: TagQuantifier | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Remedy:
+    name: str
+    steps: tuple[Step, ...]
+    budget: Budget
+    """Per dependency that uses the remedy; `Limits.budget` is for all actions together."""
+    when: Condition = field(default_factory=Condition)
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One classification rule; the first that matches decides."""
+
+    name: str
+    severity: Severity
+    when: Condition = field(default_factory=Condition)
+    notify: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SeveritySpec:
+    title: str
+    respond_within: float
+    notify: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Dependency:
+    """One watched thing. Durations in seconds. `options` is the probe's own checked options model."""
+
+    name: str
+    probe: str
+    options: Any
+    container: str | None = None
+    needs: tuple[str, ...] = ()
+    tags: frozenset[str] = frozenset()
+    remedy: str | None = None
+    autonomy: Autonomy = Autonomy.ACT
+    """Already the lower of the policy's ceiling and the dependency's own."""
+    interval: float = 10.0
+    confirm_interval: float = 1.0
+    timeout: float = 3.0
+    down_after: Threshold = field(default_factory=lambda: Threshold(3, 3))
+    up_after: int = 2
+    startup_grace: float = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    budget: Budget = field(default_factory=lambda: Budget(10, 3600.0))
+    concurrent_actions: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """Everything that an operator tunes. Mappings keep the order of the file."""
+
+    dependencies: Mapping[str, Dependency]
+    severities: Mapping[Severity, SeveritySpec]
+    classification: tuple[Rule, ...]
+    remedies: Mapping[str, Remedy] = MappingProxyType({})
+    limits: Limits = field(default_factory=Limits)
+    autonomy: Autonomy = Autonomy.ACT
+    contacts: Mapping[str, tuple[Secret, ...]] = MappingProxyType({})
+    """Apprise URLs of each contact; empty when it has no address (it is logged then)."""
+    alertmanager: tuple[str, ...] = ()

@@ -1,0 +1,138 @@
+"""The seams: what the runtime needs from adapters, as Protocols. Adapters satisfy them; the runtime imports only them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from pydantic import BaseModel
+
+from nemo_watchdog.model import (
+    ActionRequest,
+    ActionResult,
+    ContainerEvent,
+    ContainerStatus,
+    Finding,
+    Moment,
+    Notification,
+)
+
+
+class Clock(Protocol):
+    def now(self) -> Moment: ...
+
+
+class Probe(Protocol):
+    """Looks once. The runtime bounds each look with the dependency's timeout and turns what escapes into a finding.
+
+    `look` may be cancelled at any await and must then leave nothing open. It never blocks the event loop.
+    A failure of the target is a finding, never an exception.
+    """
+
+    async def look(self) -> Finding: ...
+
+    async def close(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeContext:
+    """What a probe may know about the dependency that it looks at. `timeout` in seconds, of one look."""
+
+    dependency: str
+    timeout: float
+    interval: float
+
+
+class ProbeKind(Protocol):
+    """One entry of the catalog: the options that a policy may give, and how to make a probe from them."""
+
+    @property
+    def options(self) -> type[BaseModel]: ...
+
+    @property
+    def make(self) -> Callable[[Any, ProbeContext], Probe]: ...
+
+
+class Containers(Protocol):
+    """The container engine. Every call is bounded in time and raises `ContainersUnreachable` when it does not answer."""
+
+    async def inspect(self, name: str) -> ContainerStatus:
+        """The container's status; `RunState.MISSING` when there is none of that name."""
+        ...
+
+    def events(self) -> AsyncIterator[ContainerEvent]:
+        """Container events for ever; reconnects by itself and then yields `action == "reconnected"`."""
+        ...
+
+    async def restart(self, request: ActionRequest) -> ActionResult:
+        """`docker restart`, of the container that the request names and only if it is still the one that was judged."""
+        ...
+
+    async def close(self) -> None: ...
+
+
+class Action(Protocol):
+    """Acts once on the world, within `request.timeout`; failures are results, never exceptions."""
+
+    async def run(self, request: ActionRequest) -> ActionResult: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """How a delivery went: delivered, or failed and worth retrying or not. `detail` never holds a secret."""
+
+    delivered: bool
+    retryable: bool = False
+    detail: str = ""
+
+
+class Notifier(Protocol):
+    """Delivers one notification to one contact, within its own deadline; failures are results, never exceptions."""
+
+    async def deliver(self, notification: Notification, contact: str) -> Delivery: ...
+
+    async def close(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxItem:
+    """One notification still to deliver to one contact. `attempts` counts failed tries so far."""
+
+    item_id: int
+    contact: str
+    notification: Notification
+    attempts: int
+
+
+class Journal(Protocol):
+    """Durable facts. `append` returns once they are on disk; every method raises `JournalError` when it cannot."""
+
+    def append(self, records: Sequence[Mapping[str, Any]], notifications: Sequence[Notification], at: Moment) -> None:
+        """Writes the records and queues the notifications, all or nothing, in one transaction.
+
+        A notification whose key and contact were queued before is not queued again.
+        """
+        ...
+
+    def replay(self, now: Moment) -> Sequence[tuple[Moment, Mapping[str, Any]]]:
+        """All records in order. Each moment's monotonic reading is comparable with `now.monotonic`.
+
+        Within one boot it is the reading that was written; from another boot it is rebuilt from UTC,
+        and a time that lies in the future counts as now.
+        """
+        ...
+
+    def pending(self, limit: int) -> Sequence[OutboxItem]:
+        """Notifications that are due, oldest first."""
+        ...
+
+    def delivered(self, item_id: int, at: Moment) -> None: ...
+
+    def retry_later(self, item_id: int, at: Moment, delay: float, detail: str) -> None:
+        """Keeps the item for a try in `delay` seconds."""
+        ...
+
+    def give_up(self, item_id: int, at: Moment, detail: str) -> None: ...
+
+    def close(self) -> None: ...
