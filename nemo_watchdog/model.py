@@ -183,7 +183,7 @@ class Finding:
     outcome: Outcome
     reason: Reason | None = None
     detail: str = ""
-    measurements: Mapping[str, float] = NO_MEASUREMENTS
+    measurements: Mapping[str, float] = field(default_factory=lambda: NO_MEASUREMENTS)
 
     def __post_init__(self) -> None:
         if (self.outcome is Outcome.OK) != (self.reason is None):

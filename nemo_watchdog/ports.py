@@ -1,4 +1,4 @@
-"""The seams: what the runtime needs from adapters, as Protocols. Adapters satisfy them; the runtime imports only them."""
+"""The seams: what the runtime needs from adapters, as Protocols. The runtime imports these and no adapter."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class ProbeKind(Protocol):
 
 
 class Containers(Protocol):
-    """The container engine. Every call is bounded in time and raises `ContainersUnreachable` when it does not answer."""
+    """The container engine. Every call is bounded in time; raises `ContainersUnreachable` when it does not answer."""
 
     async def inspect(self, name: str) -> ContainerStatus:
         """The container's status; `RunState.MISSING` when there is none of that name."""

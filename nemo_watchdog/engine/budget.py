@@ -1,0 +1,24 @@
+"""Most actions in a window. Windows slide on the monotonic clock: no jump of the wall clock refills one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from nemo_watchdog.policy.policy import Budget
+
+
+def spent(budget: Budget, spends: Iterable[float], now: float) -> int:
+    """How many of `spends` (monotonic seconds) lie in the window that ends now."""
+    return sum(1 for at in spends if now - at < budget.window)
+
+
+def remaining(budget: Budget, spends: Iterable[float], now: float) -> int:
+    return max(0, budget.count - spent(budget, spends, now))
+
+
+def refills_at(budget: Budget, spends: Iterable[float], now: float) -> float | None:
+    """Monotonic seconds at which one action is allowed again; None when one is allowed now."""
+    inside = sorted(at for at in spends if now - at < budget.window)
+    if len(inside) < budget.count:
+        return None
+    return inside[len(inside) - budget.count] + budget.window

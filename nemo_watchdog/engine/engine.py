@@ -1,0 +1,477 @@
+"""One event in, effects out. Pure: no clock, no await, no randomness; so a decision is atomic and can be replayed.
+
+`Engine.step` updates the trackers (what is seen), lets `incidents` open, join and resolve (what it means), then
+walks the remedy ladder of every member through the gates (what to do). Durable state changes only by records.
+"""
+
+from __future__ import annotations
+
+from functools import singledispatchmethod
+
+from nemo_watchdog import records as r
+from nemo_watchdog.engine import events as ev
+from nemo_watchdog.engine import gates, incidents
+from nemo_watchdog.engine.backoff import delay_after
+from nemo_watchdog.engine.events import Effects, Event
+from nemo_watchdog.engine.health import NOT_RUNNING, Tracker
+from nemo_watchdog.engine.messages import Messenger
+from nemo_watchdog.engine.state import Durable, Incident, Phase, apply
+from nemo_watchdog.model import (
+    ActionOutcome,
+    ActionRequest,
+    ActionResult,
+    Category,
+    ContainerStatus,
+    Decision,
+    Gate,
+    Health,
+    Moment,
+    Notification,
+    RunState,
+    Severity,
+    Verdict,
+)
+from nemo_watchdog.policy.policy import ActionStep, Backoff, Dependency, EscalateStep, Policy
+
+NOTHING = Effects()
+
+DEADLY_SIGNALS = frozenset({2, 3, 6, 9, 15})
+"""Signals by which `docker stop` and `docker kill` end a container (the image may choose INT or QUIT for TERM)."""
+
+QUIET_EXITS = frozenset({0, 130, 137, 143})
+"""Exit codes that a stop by hand leaves behind: success, INT, KILL, TERM."""
+
+KILL_REMEMBERED = 900.0
+"""Seconds within which the exit after a kill through the API belongs to it; longer than any stop timeout in use."""
+
+
+class Engine:
+    """The judgement. Give it every event in order; do what it answers in order."""
+
+    def __init__(self, policy: Policy, durable: Durable | None = None) -> None:
+        self.policy = policy
+        self.durable = durable or Durable()
+        self.trackers = {name: Tracker(spec) for name, spec in policy.dependencies.items()}
+        self.journal_trouble = ""
+        self._kills: dict[str, tuple[int, float]] = {}
+        self._awaited: set[str] = set()
+        self._effects = Effects()
+
+    # -- the step --------------------------------------------------------------------------------------------
+
+    def step(self, event: Event, now: Moment) -> Effects:
+        """Takes one event; the answer is to be carried out before the next event is given."""
+        if isinstance(event, ev.Observed) and self._uneventful(event):
+            return NOTHING
+        self._effects = Effects()
+        self._take(event, now)
+        return self._effects
+
+    def _uneventful(self, event: ev.Observed) -> bool:
+        """The common case: one more good look at something that is up and that nobody waits for."""
+        tracker = self.trackers.get(event.dependency)
+        if tracker is None:
+            return True
+        tracker.observe(event.observation)
+        return tracker.state.health is Health.UP and tracker.settled and event.dependency not in self._awaited
+
+    @singledispatchmethod
+    def _take(self, event: Event, now: Moment) -> None:
+        raise TypeError(f"not an event: {event!r}")
+
+    @_take.register
+    def _(self, event: ev.Started, now: Moment) -> None:
+        """What was under way when the last process ended has an unknown result: spent, and to be looked at first."""
+        for incident in self.durable.open():
+            for name, ladder in incident.ladders.items():
+                if ladder.phase is Phase.ACTING:
+                    self._end_action(
+                        incident,
+                        name,
+                        ActionResult(ActionOutcome.UNKNOWN, "the watchdog stopped before it knew the result"),
+                        now,
+                    )
+        self._settle(now)
+
+    @_take.register
+    def _(self, event: ev.Observed, now: Moment) -> None:
+        changed = self._conclude(event.dependency, now)
+        if changed or event.dependency in self._awaited or self.trackers[event.dependency].suspect:
+            self._settle(now)
+        elif incident := self.durable.incident_of(event.dependency):
+            self._advance(incident, event.dependency, now)
+
+    @_take.register
+    def _(self, event: ev.ContainerActed, now: Moment) -> None:
+        if event.event.action == "kill" and event.event.signal in DEADLY_SIGNALS:
+            for name in self._watching(event.event.container):
+                if self._phase(name) is not Phase.ACTING:
+                    self._kills[name] = (event.event.signal, now.monotonic)
+
+    @_take.register
+    def _(self, event: ev.ContainerSeen, now: Moment) -> None:
+        for name in self._watching(event.container):
+            self._attribute(name, event, now)
+            self.trackers[name].see_container(event.status, now)
+            self._conclude(name, now)
+            self._effects.probe_soon.add(name)
+        self._settle(now)
+
+    @_take.register
+    def _(self, event: ev.ActionFinished, now: Moment) -> None:
+        incident = self.durable.incidents.get(event.request.incident)
+        name = event.request.dependency
+        if incident is None or incident.ladder(name).action_id != event.request.action_id:
+            return
+        self._end_action(incident, name, event.result, now)
+        ladder = incident.ladder(name)
+        plan = "looking again" if ladder.phase is Phase.VERIFYING else f"backing off {ladder.backoff:.0f}s"
+        self._notify(Messenger(self.policy, incident, now).action_finished(event.request, event.result, plan))
+        if name in self.trackers:
+            self.trackers[name].forget_looks()
+            self._effects.probe_soon.add(name)
+        self._settle(now)
+
+    @_take.register
+    def _(self, event: ev.PauseAsked, now: Moment) -> None:
+        self._record(r.Paused(event.scope, event.reason, event.by, event.duration), now)
+        self._settle(now)
+
+    @_take.register
+    def _(self, event: ev.ResumeAsked, now: Moment) -> None:
+        if event.scope in self.durable.pauses:
+            self._record(r.Resumed(event.scope, event.by), now)
+        self._settle(now)
+
+    @_take.register
+    def _(self, event: ev.PolicyChanged, now: Moment) -> None:
+        """Trackers of what stays keep what they saw; incidents, budgets and backoff are not touched at all."""
+        self.policy = event.policy
+        kept = {}
+        for name, spec in event.policy.dependencies.items():
+            tracker = self.trackers.get(name)
+            if tracker is None or _other_target(tracker.spec, spec):
+                tracker = Tracker(spec)
+            else:
+                tracker.respec(spec)
+            kept[name] = tracker
+        self.trackers = kept
+        self._settle(now)
+
+    @_take.register
+    def _(self, event: ev.JournalChanged, now: Moment) -> None:
+        self.journal_trouble = event.trouble
+        self._settle(now)
+
+    @_take.register
+    def _(self, event: ev.Tick, now: Moment) -> None:
+        self.durable.forget_old(now.monotonic, incidents.RECURRENCE)
+        for name in self.trackers:
+            if not self.trackers[name].settled:
+                self._conclude(name, now)
+        self._settle(now)
+
+    # -- what is asked -----------------------------------------------------------------------------------------
+
+    def decision(self, name: str, now: Moment) -> Decision | None:
+        """What would be decided now about a member of an open incident; None when it is in none."""
+        incident = self.durable.incident_of(name)
+        return (
+            None
+            if incident is None or name not in self.trackers
+            else gates.decide(self._situation(incident, name, now))
+        )
+
+    def next_look(self, name: str) -> float:
+        """Seconds from one look to the next: the interval, or the confirm interval while a change is in the air."""
+        tracker = self.trackers[name]
+        return tracker.spec.interval if tracker.settled else tracker.spec.confirm_interval
+
+    # -- containers ----------------------------------------------------------------------------------------------
+
+    def _watching(self, container: str) -> list[str]:
+        return [name for name, tracker in self.trackers.items() if tracker.spec.container == container]
+
+    def _phase(self, name: str) -> Phase:
+        incident = self.durable.incident_of(name)
+        ladder = incident.ladders.get(name) if incident else None
+        return ladder.phase if ladder else Phase.IDLE
+
+    def _attribute(self, name: str, event: ev.ContainerSeen, now: Moment) -> None:
+        """Did a person do this? Then it is not ours to undo."""
+        status, ours = event.status, self._phase(name) is not Phase.IDLE
+        if status.state is RunState.RUNNING:
+            self._kills.pop(name, None)
+            if name in self.durable.touched:
+                self._record(r.Released(name), now)
+            return
+        if name in self.durable.touched:
+            return
+        if status.state is RunState.PAUSED:
+            self._record(r.Touched(name, "somebody paused the container through Docker"), now)
+        elif status.state in NOT_RUNNING:
+            signal, at = self._kills.get(name, (0, 0.0))
+            if signal and now.monotonic - at < KILL_REMEMBERED:
+                self._record(r.Touched(name, f"somebody stopped the container through Docker (signal {signal})"), now)
+            elif not event.witnessed and not ours and not self._known_exit(name, status) and _quiet(status):
+                code = status.exit_code
+                self._record(r.Touched(name, f"it was stopped while nobody watched (exit code {code})"), now)
+
+    def _known_exit(self, name: str, status: ContainerStatus) -> bool:
+        """The same exit that was seen, and judged, before."""
+        before = self.trackers[name].container
+        return before is not None and before.state in NOT_RUNNING and before.run == status.run
+
+    # -- records -------------------------------------------------------------------------------------------------
+
+    def _record(self, record: r.Record, now: Moment) -> None:
+        apply(record, self.durable, now)
+        self._effects.records.append(record)
+
+    def _notify(self, notification: Notification) -> None:
+        if notification.contacts:
+            self._effects.notifications.append(notification)
+
+    def _conclude(self, name: str, now: Moment) -> bool:
+        change = self.trackers[name].conclude(now)
+        if change is None:
+            return False
+        before, after = change
+        if (before.health, before.category) != (after.health, after.category):
+            incident = self.durable.incident_of(name)
+            self._record(
+                r.HealthChanged(
+                    dependency=name,
+                    health=after.health,
+                    category=after.category,
+                    reason=after.reason,
+                    detail=after.detail,
+                    incident=incident.incident if incident else "",
+                ),
+                now,
+            )
+        return True
+
+    # -- incidents -----------------------------------------------------------------------------------------------
+
+    def _settle(self, now: Moment) -> None:
+        """Brings incidents in line with what is seen, then walks every ladder."""
+        self._awaited = set()
+        for name in incidents.upstream_first(self.policy):
+            self._place(name, now)
+        for incident in self.durable.open():
+            self._weigh(incident, now)
+            if not self._resolve(incident, now):
+                for name in [incident.root, *(m for m in list(incident.members) if m != incident.root)]:
+                    self._advance(incident, name, now)
+        self._effects.probe_soon |= self._awaited
+
+    def _place(self, name: str, now: Moment) -> None:
+        """Puts a troubled dependency into the incident it belongs to, opening one if need be."""
+        tracker = self.trackers[name]
+        touched = name in self.durable.touched
+        if not incidents.troubled(tracker, touched=touched) or self.durable.incident_of(name) is not None:
+            return
+        placement = incidents.place(self.policy, self.durable, self.trackers, name, now.monotonic)
+        self._awaited |= placement.wait_for
+        self._effects.wake(placement.until)
+        if placement.deferred:
+            return
+        state = tracker.state
+        reason = state.reason and str(state.reason)
+        if placement.join is not None:
+            self._record(r.MemberJoined(placement.join.incident, name, reason, state.detail), now)
+            return
+        if placement.take_over:
+            first, *others = placement.take_over
+            self._record(r.MemberJoined(first.incident, name, reason, state.detail), now)
+            self._record(r.RootChanged(first.incident, name, first.root), now)
+            for other in others:
+                self._record(r.IncidentMerged(other.incident, first.incident), now)
+            return
+        incident = self._open_or_reopen(name, placement.recurrence, now)
+        plan = gates.decide(self._situation(incident, name, now))
+        self._notify(Messenger(self.policy, incident, now).opened(name, state, _plan(plan)))
+
+    def _open_or_reopen(self, name: str, recurrence: Incident | None, now: Moment) -> Incident:
+        state = self.trackers[name].state
+        reason = state.reason and str(state.reason)
+        if recurrence is not None:
+            self._record(r.IncidentReopened(recurrence.incident, name, reason, state.detail), now)
+            return recurrence
+        rule = incidents.gravest(self.policy, self.trackers, [name])
+        identity = incidents.name_of(name, now, self.durable.incidents)
+        category = state.category and str(state.category)
+        self._record(
+            r.IncidentOpened(identity, name, rule.severity, rule.name, state.health, category, reason, state.detail),
+            now,
+        )
+        return self.durable.incidents[identity]
+
+    def _weigh(self, incident: Incident, now: Moment) -> None:
+        """Severity may rise, and never silently falls."""
+        sick = [n for n in incident.members if n in self.trackers and incidents.troubled(self.trackers[n])]
+        if not sick:
+            return
+        rule = incidents.gravest(self.policy, self.trackers, sick)
+        if rule.severity < incident.severity:
+            previous = Severity(incident.severity)
+            self._record(r.SeverityRaised(incident.incident, rule.severity, rule.name, previous), now)
+            worst = sick[0]
+            messenger = Messenger(self.policy, incident, now)
+            self._notify(messenger.severity_raised(previous, worst, self.trackers[worst].state))
+
+    def _resolve(self, incident: Incident, now: Moment) -> bool:
+        watched = [name for name in incident.members if name in self.trackers]
+        if any(self.trackers[name].state.health is not Health.UP for name in watched):
+            return False
+        if any(ladder.phase is Phase.ACTING for ladder in incident.ladders.values()):
+            return False
+        took = now.monotonic - incident.opened.monotonic
+        why = "every member is up" if watched else "the policy no longer watches its members"
+        self._record(r.IncidentResolved(incident.incident, incident.root, round(took, 3), why), now)
+        attempts = sum(ladder.total for ladder in incident.ladders.values())
+        self._notify(Messenger(self.policy, incident, now).resolved(took, attempts))
+        return True
+
+    # -- ladders -------------------------------------------------------------------------------------------------
+
+    def _situation(self, incident: Incident, name: str, now: Moment) -> gates.Situation:
+        return gates.Situation(
+            self.policy, self.durable, self.trackers, self.journal_trouble, incident, name, now.monotonic
+        )
+
+    def _advance(self, incident: Incident, name: str, now: Moment) -> None:
+        tracker = self.trackers.get(name)
+        if tracker is None or tracker.state.health is Health.UP:
+            return
+        self._judge_attempt(incident, name, now)
+        situation = self._situation(incident, name, now)
+        decision = gates.decide(situation)
+        self._write_down(incident, name, decision, now)
+        self._effects.wake(decision.until)
+        if decision.gate is Gate.UPSTREAM:
+            self._awaited.update(gates.upstreams(self.policy, name))
+        if decision.verdict is Verdict.ACT:
+            self._act(situation, now)
+        elif decision.verdict is Verdict.ESCALATE:
+            self._escalate(incident, name, decision, now)
+        elif decision.verdict is Verdict.ASK:
+            self._suggest(situation, now)
+
+    def _judge_attempt(self, incident: Incident, name: str, now: Moment) -> None:
+        """The symptom outlived the verification window, or the container died in it: that attempt failed."""
+        ladder, tracker = incident.ladder(name), self.trackers[name]
+        if ladder.phase is not Phase.VERIFYING or tracker.state.category is not Category.FAULT or not tracker.evident:
+            return
+        if tracker.state.health is not Health.DOWN or (now.monotonic < ladder.verify_until and not tracker.exited):
+            return
+        why = f"still {tracker.state.reason} after {ladder.action}"
+        self._record(r.AttemptFailed(incident.incident, name, ladder.action_id, why), now)
+
+    def _write_down(self, incident: Incident, name: str, decision: Decision, now: Moment) -> None:
+        """Every change of mind is a record; the same answer again is not."""
+        if incident.ladder(name).decision == (decision.verdict, decision.gate):
+            return
+        self._record(r.DecisionMade(incident.incident, name, decision.verdict, decision.gate, decision.value), now)
+        if decision.gate is Gate.HUMAN_TOUCH:
+            self._notify(Messenger(self.policy, incident, now).held(name, decision.value))
+
+    def _act(self, situation: gates.Situation, now: Moment) -> None:
+        incident, name, tracker = situation.incident, situation.name, situation.tracker
+        step, spec = gates.next_step(situation), tracker.spec
+        container = tracker.container
+        if step is None or spec.remedy is None or spec.container is None or container is None:
+            raise AssertionError(f"the gates let an action on {name} through that has no target")
+        ladder = incident.ladder(name)
+        steps = self.policy.remedies[spec.remedy].steps
+        while steps[ladder.step] is not step:
+            self._record(r.StepExhausted(incident.incident, name, ladder.step), now)
+        attempt = ladder.attempts + 1
+        request = ActionRequest(
+            action_id=f"{incident.incident}/{name}/{ladder.total + 1}",
+            incident=incident.incident,
+            dependency=name,
+            action=step.action,
+            container=spec.container,
+            run=container.container_id,
+            stop_timeout=step.stop_timeout,
+            timeout=step.timeout,
+        )
+        self._record(
+            r.ActionIntended(
+                incident=incident.incident,
+                action_id=request.action_id,
+                dependency=name,
+                remedy=spec.remedy,
+                step=ladder.step,
+                attempt=attempt,
+                action=step.action,
+                container=spec.container,
+                verify_within=step.verify_within,
+            ),
+            now,
+        )
+        self._effects.actions.append(request)
+        messenger = Messenger(self.policy, incident, now)
+        self._notify(messenger.action_started(request, tracker.state, attempt, step.verify_within))
+
+    def _end_action(self, incident: Incident, name: str, result: ActionResult, now: Moment) -> None:
+        ladder = incident.ladder(name)
+        step = self._step_of(name, ladder.step)
+        backoff = step.backoff if step else Backoff()
+        self._record(
+            r.ActionEnded(
+                incident=incident.incident,
+                action_id=ladder.action_id,
+                dependency=name,
+                action=ladder.action,
+                outcome=result.outcome,
+                detail=result.detail,
+                backoff=round(delay_after(backoff, ladder.attempts, ladder.action_id), 3),
+                verify_within=step.verify_within if step else 60.0,
+                to_verify=result.outcome is not ActionOutcome.FAILED,
+            ),
+            now,
+        )
+
+    def _step_of(self, name: str, index: int) -> ActionStep | None:
+        spec = self.policy.dependencies.get(name)
+        if spec is None or spec.remedy is None:
+            return None
+        steps = self.policy.remedies[spec.remedy].steps
+        step = steps[index] if index < len(steps) else None
+        return step if isinstance(step, ActionStep) else None
+
+    def _escalate(self, incident: Incident, name: str, decision: Decision, now: Moment) -> None:
+        tracker, ladder = self.trackers[name], incident.ladder(name)
+        steps = self.policy.remedies[tracker.spec.remedy].steps if tracker.spec.remedy else ()
+        ahead = [step for step in steps[ladder.step :] if isinstance(step, EscalateStep)]
+        to = ahead[0].to if ahead else ""
+        self._record(r.Escalated(incident.incident, name, to, decision.value), now)
+        messenger = Messenger(self.policy, incident, now)
+        self._notify(messenger.escalated(name, to, decision.value, tracker.state, ladder.total))
+
+    def _suggest(self, situation: gates.Situation, now: Moment) -> None:
+        incident, name, spec = situation.incident, situation.name, situation.tracker.spec
+        step = gates.next_step(situation)
+        if step is None or situation.ladder.suggested:
+            return
+        self._record(r.Suggested(incident.incident, name, step.action), now)
+        messenger = Messenger(self.policy, incident, now)
+        self._notify(messenger.suggested(name, situation.tracker.state, step.action, spec.container or name))
+
+
+def _other_target(old: Dependency, new: Dependency) -> bool:
+    """The name now means something else: what was seen of the old target says nothing about the new one."""
+    return (old.probe, old.options, old.container) != (new.probe, new.options, new.container)
+
+
+def _quiet(status: ContainerStatus) -> bool:
+    return not status.oom_killed and status.exit_code in QUIET_EXITS
+
+
+def _plan(decision: Decision) -> str:
+    if decision.verdict is Verdict.ACT:
+        return "acting now"
+    return f"{decision.verdict} ({decision.gate}): {decision.value}"

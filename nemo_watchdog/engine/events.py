@@ -1,0 +1,105 @@
+"""What the engine is told, and what it answers. Data only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from nemo_watchdog.model import ActionRequest, ActionResult, ContainerEvent, ContainerStatus, Notification, Observation
+from nemo_watchdog.policy.policy import Policy
+from nemo_watchdog.records import Record
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """The first event of a process: the journal has been replayed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    dependency: str
+    observation: Observation
+
+
+@dataclass(frozen=True, slots=True)
+class ContainerActed:
+    """A line of Docker's event stream, before anybody looked at what it did."""
+
+    event: ContainerEvent
+
+
+@dataclass(frozen=True, slots=True)
+class ContainerSeen:
+    """An inspect. `witnessed` when the event stream told of the change; otherwise it may have happened unseen."""
+
+    container: str
+    status: ContainerStatus
+    witnessed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ActionFinished:
+    request: ActionRequest
+    result: ActionResult
+
+
+@dataclass(frozen=True, slots=True)
+class PauseAsked:
+    """`scope` is a dependency or "*"; `duration` in seconds, None for no end."""
+
+    scope: str
+    reason: str
+    by: str
+    duration: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ResumeAsked:
+    scope: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyChanged:
+    policy: Policy
+
+
+@dataclass(frozen=True, slots=True)
+class JournalChanged:
+    """`trouble` says why the journal cannot be written; empty when it can again."""
+
+    trouble: str
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """The moment that the engine asked to be woken at."""
+
+
+Event = (
+    Started
+    | Observed
+    | ContainerActed
+    | ContainerSeen
+    | ActionFinished
+    | PauseAsked
+    | ResumeAsked
+    | PolicyChanged
+    | JournalChanged
+    | Tick
+)
+
+
+@dataclass(slots=True)
+class Effects:
+    """What a step wants done, in this order: write the records and notifications, then act, then look, then sleep."""
+
+    records: list[Record] = field(default_factory=list)
+    notifications: list[Notification] = field(default_factory=list)
+    actions: list[ActionRequest] = field(default_factory=list)
+    probe_soon: set[str] = field(default_factory=set)
+    wake_at: float | None = None
+    """Monotonic seconds; None when no clock will change anything."""
+
+    def wake(self, at: float | None) -> None:
+        if at is not None and (self.wake_at is None or at < self.wake_at):
+            self.wake_at = at

@@ -1,0 +1,267 @@
+"""Health of one dependency: observations and container states in, a thresholded state out. Knows no incident.
+
+Rules, each paid for by somebody's outage:
+- A look that was blind says nothing: it neither counts as a failure nor breaks a row of failures.
+- `fault` must be confirmed by the threshold with faults alone; any other category takes effect at once, because
+  it only makes the watchdog more careful.
+- A container that Docker reports exited needs no confirmation, and only Docker can say it.
+- A new run of a container starts with a clean record and its own grace, which ends at its first confirmed success.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+
+from nemo_watchdog.model import (
+    CATEGORY_OF,
+    Category,
+    ContainerStatus,
+    Health,
+    Moment,
+    Observation,
+    Outcome,
+    Reason,
+    RunState,
+)
+from nemo_watchdog.policy.policy import Dependency
+
+NOT_RUNNING = frozenset({RunState.EXITED, RunState.DEAD, RunState.CREATED})
+NOT_ANSWERING = NOT_RUNNING | {RunState.PAUSED, RunState.RESTARTING}
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What the thresholds conclude. `category` and `reason` are None while `health` is UP."""
+
+    health: Health
+    category: Category | None = None
+    reason: Reason | None = None
+    detail: str = ""
+
+    def same_as(self, other: State) -> bool:
+        """Equal but for the detail, which changes with every look."""
+        return (self.health, self.category, self.reason) == (other.health, other.category, other.reason)
+
+
+UNSEEN = State(Health.UNKNOWN, Category.BLIND, Reason.NOT_LOOKED, "not looked at yet")
+UP = State(Health.UP)
+
+
+class Tracker:
+    """The running record of one dependency."""
+
+    def __init__(self, spec: Dependency) -> None:
+        self.spec = spec
+        self.state = UNSEEN
+        self.since: Moment | None = None
+        self.last: Observation | None = None
+        self.container: ContainerStatus | None = None
+        self.failing_since: float | None = None
+        """When the first look of the present row of failed looks began; None while it serves."""
+        self.last_served_began: float | None = None
+        self.recovered_at: float | None = None
+        self._looks: deque[Observation] = deque(maxlen=_history(spec))
+        self._blind_row = 0
+        self._grace_until: float | None = None
+        self._up_in_this_run = False
+
+    def respec(self, spec: Dependency) -> None:
+        """Takes a reloaded policy without forgetting what was seen."""
+        self.spec = spec
+        self._looks = deque(self._looks, maxlen=_history(spec))
+
+    # -- what comes in ---------------------------------------------------------------------------------------
+
+    def observe(self, observation: Observation) -> None:
+        """One more look."""
+        self.last = observation
+        outcome = observation.finding.outcome
+        if outcome is Outcome.OK and not self._looks and not self._blind_row and self.state.health is Health.UP:
+            self.last_served_began = observation.began
+            return  # the common case, a thousand times a second
+        if _category(observation) is Category.BLIND:
+            self._blind_row += 1
+            return
+        self._blind_row = 0
+        self._looks.append(observation)
+        if outcome is Outcome.FAILED:
+            if self.failing_since is None:
+                self.failing_since = observation.began
+        else:
+            self.failing_since = None
+            self.last_served_began = observation.began
+
+    def see_container(self, status: ContainerStatus, now: Moment) -> None:
+        """One more inspect. A new run (id and StartedAt) wipes the record of the one before."""
+        before = self.container
+        self.container = status
+        if status.state is RunState.UNREACHABLE:
+            # Docker's silence says nothing about the run that we knew.
+            if before is not None:
+                self.container = ContainerStatus(
+                    RunState.UNREACHABLE, before.container_id, before.started_at, detail=status.detail
+                )
+            return
+        if before is not None and before.state in NOT_ANSWERING and status.state is RunState.RUNNING:
+            self.forget_looks()  # they were looks at something that could not answer
+        if status.started_at is None or (before is not None and before.run == status.run):
+            return
+        first_sight = before is None and self.state is UNSEEN
+        age = max(0.0, (now.utc - status.started_at).total_seconds())
+        self._grace_until = now.monotonic + self.spec.startup_grace - age
+        self._up_in_this_run = False
+        if not first_sight:
+            self.forget_looks()
+
+    def forget_looks(self) -> None:
+        """A clean record: what was seen before an action says nothing about what comes after it."""
+        self._looks.clear()
+        self._blind_row = 0
+        self.failing_since = None
+
+    # -- what comes out --------------------------------------------------------------------------------------
+
+    def conclude(self, now: Moment) -> tuple[State, State] | None:
+        """Recomputes the state; (before, after) when health, category or reason changed."""
+        before, after = self.state, self._judge(now.monotonic)
+        if after.health is Health.UP:
+            self._up_in_this_run = True
+            full = len(self._looks) == self._looks.maxlen
+            if full and all(look.finding.outcome is Outcome.OK for look in self._looks):
+                self._looks.clear()  # nothing left to remember: the next OK takes the short way
+        self.state = after
+        if before.same_as(after):
+            return None
+        if before.health is not after.health:
+            self.since = now
+            if after.health is Health.UP:
+                self.recovered_at = now.monotonic
+        return before, after
+
+    @property
+    def settled(self) -> bool:
+        """No change of health is being confirmed: the next look can wait for the whole interval."""
+        if self.state.health is Health.UP:
+            return not self._looks and not self._blind_row
+        if self.state.health is Health.STARTING or self.last is None:
+            return False
+        if self._blind_row:
+            return self.state.health is Health.UNKNOWN and self.state.reason is not Reason.NOT_LOOKED
+        return self._failures() >= self.spec.down_after.count or self.state.health is Health.DEGRADED
+
+    @property
+    def suspect(self) -> bool:
+        """The last look that saw anything failed, or the last look saw nothing: it may be going down."""
+        return self.failing_since is not None or self._blind_row > 0
+
+    @property
+    def failing_looks_met(self) -> bool:
+        """Enough failed looks since the last action or the last start."""
+        return self._failures() >= self.spec.down_after.count
+
+    @property
+    def evident(self) -> bool:
+        """The state rests on fresh evidence: failed looks, or Docker's word."""
+        return self.exited or self.failing_looks_met
+
+    def grace_until(self, now: float) -> float | None:
+        """Monotonic end of this run's start-up grace; None when it is over or was never known."""
+        if self._up_in_this_run or self._grace_until is None or now >= self._grace_until:
+            return None
+        return self._grace_until
+
+    @property
+    def exited(self) -> bool:
+        return self.container is not None and self.container.state in NOT_RUNNING
+
+    def _failures(self) -> int:
+        window = list(self._looks)[-self.spec.down_after.window :]
+        return sum(look.finding.outcome is Outcome.FAILED for look in window)
+
+    def _judge(self, now: float) -> State:
+        return self._judge_container() or self._judge_looks(now)
+
+    def _judge_container(self) -> State | None:
+        status = self.container
+        if status is None:
+            return None
+        if status.state in NOT_RUNNING:
+            reason = Reason.OOM_KILLED if status.oom_killed else Reason.EXITED
+            code = "" if status.exit_code is None else f" with code {status.exit_code}"
+            return State(Health.DOWN, Category.FAULT, reason, f"container {status.state}{code}")
+        if status.state is RunState.PAUSED:
+            return State(Health.DOWN, Category.FAULT, Reason.PAUSED, "container paused through Docker")
+        if status.state is RunState.RESTARTING:
+            return State(Health.DOWN, Category.BUSY, Reason.RESTARTING, "Docker is restarting the container")
+        return None
+
+    def _judge_looks(self, now: float) -> State:
+        spec, state = self.spec, self.state
+        if self._blind_row >= spec.down_after.count and self.last is not None:
+            return State(Health.UNKNOWN, Category.BLIND, self.last.finding.reason, self.last.finding.detail)
+        if not self._looks:
+            return self._without_looks(now)
+        looks = list(self._looks)
+        lately_up = looks[-spec.up_after :]
+        if len(lately_up) == spec.up_after and all(look.finding.outcome is Outcome.OK for look in lately_up):
+            return UP
+        window = looks[-spec.down_after.window :]
+        failures = [look for look in window if look.finding.outcome is Outcome.FAILED]
+        not_ok = [look for look in window if look.finding.outcome is not Outcome.OK]
+        if len(failures) >= spec.down_after.count:
+            if self.grace_until(now) is not None:
+                return _as_state(Health.STARTING, looks[-1])
+            return self._down(failures)
+        if len(not_ok) >= spec.down_after.count and state.health is not Health.DOWN:
+            return _as_state(Health.DEGRADED, not_ok[-1])
+        if (
+            state.health is Health.DOWN
+            and len(lately_up) == spec.up_after
+            and all(look.finding.outcome is not Outcome.FAILED for look in lately_up)
+        ):
+            return _as_state(Health.DEGRADED, not_ok[-1])
+        return self._undecided(looks[-1], now)
+
+    def _down(self, failures: list[Observation]) -> State:
+        """Down. `fault` only when the threshold is met by faults alone and the last failure is one."""
+        faults = [look for look in failures if _category(look) is Category.FAULT]
+        if len(faults) >= self.spec.down_after.count and faults[-1] is failures[-1]:
+            return _as_state(Health.DOWN, faults[-1])
+        careful = [look for look in failures if _category(look) is not Category.FAULT]
+        return _as_state(Health.DOWN, careful[-1])
+
+    def _without_looks(self, now: float) -> State:
+        state = self.state
+        running = self.container is not None and self.container.state is RunState.RUNNING
+        if running and self.grace_until(now) is not None and state is not UNSEEN:
+            return State(Health.STARTING, Category.BUSY, Reason.STARTING, "the container has just started")
+        if state.reason in (Reason.EXITED, Reason.OOM_KILLED, Reason.PAUSED, Reason.RESTARTING):
+            return State(Health.UNKNOWN, Category.BLIND, Reason.NOT_LOOKED, "the container runs; not looked at yet")
+        return state
+
+    def _undecided(self, last: Observation, now: float) -> State:
+        """Thresholds say nothing new: keep the state, but a gentler category takes effect at once."""
+        state = self.state
+        if state.health is Health.STARTING and self.grace_until(now) is None:
+            return State(Health.UNKNOWN, Category.BLIND, Reason.NOT_LOOKED, "the start-up grace is over; looking again")
+        if state.health is Health.DOWN and last.finding.outcome is Outcome.FAILED:
+            category = _category(last)
+            if category is not Category.FAULT and category is not state.category:
+                return _as_state(Health.DOWN, last)
+        if state.reason in (Reason.EXITED, Reason.OOM_KILLED, Reason.PAUSED, Reason.RESTARTING):
+            return self._without_looks(now)
+        return state
+
+
+def _as_state(health: Health, look: Observation) -> State:
+    return State(health, _category(look), look.finding.reason, look.finding.detail)
+
+
+def _category(look: Observation) -> Category | None:
+    reason = look.finding.reason
+    return None if reason is None else CATEGORY_OF[reason]
+
+
+def _history(spec: Dependency) -> int:
+    return max(spec.down_after.window, spec.up_after)

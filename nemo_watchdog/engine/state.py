@@ -1,0 +1,261 @@
+"""The durable half of the engine's memory: what must survive `kill -9`. Changed only by `apply`, one record at a time.
+
+Everything here can be rebuilt by applying the journal's records in order; all times are monotonic seconds,
+comparable with now because the journal translates them when it replays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import singledispatch
+from typing import Any
+
+from nemo_watchdog import records as r
+from nemo_watchdog.model import Moment, Severity
+
+EVERYTHING = "*"
+"""The pause scope that holds all dependencies."""
+
+LONGEST_BUDGET_WINDOW = 31 * 86400.0
+"""Seconds that a spent action is remembered; the policy refuses longer windows."""
+
+
+class Phase(StrEnum):
+    IDLE = "idle"
+    ACTING = "acting"
+    VERIFYING = "verifying"
+
+
+@dataclass(slots=True)
+class Ladder:
+    """Where one dependency stands on its remedy in one incident."""
+
+    step: int = 0
+    attempts: int = 0
+    """In this step."""
+    total: int = 0
+    phase: Phase = Phase.IDLE
+    action_id: str = ""
+    action: str = ""
+    not_before: float | None = None
+    backoff: float = 0.0
+    verify_until: float = 0.0
+    ended: str = ""
+    """Why nothing more will be tried; empty while something may."""
+    suggested: bool = False
+    decision: tuple[str, str] | None = None
+    """Verdict and gate of the last decision that was written down."""
+
+
+@dataclass(slots=True)
+class Incident:
+    incident: str
+    root: str
+    opened: Moment
+    severity: Severity
+    rule: str
+    health: str
+    category: str | None
+    reason: str | None
+    detail: str
+    members: dict[str, None] = field(default_factory=dict)
+    ladders: dict[str, Ladder] = field(default_factory=dict)
+    escalated: list[str] = field(default_factory=list)
+    resolved: Moment | None = None
+    merged: bool = False
+
+    def ladder(self, dependency: str) -> Ladder:
+        return self.ladders.setdefault(dependency, Ladder())
+
+
+@dataclass(frozen=True, slots=True)
+class Spend:
+    at: float
+    dependency: str
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    reason: str
+    by: str
+    until: float | None
+
+
+@dataclass(slots=True)
+class Durable:
+    incidents: dict[str, Incident] = field(default_factory=dict)
+    """Open ones, and resolved ones for as long as a recurrence would reopen them."""
+    spends: list[Spend] = field(default_factory=list)
+    pauses: dict[str, Pause] = field(default_factory=dict)
+    touched: dict[str, str] = field(default_factory=dict)
+
+    def open(self) -> list[Incident]:
+        return [incident for incident in self.incidents.values() if incident.resolved is None]
+
+    def incident_of(self, dependency: str) -> Incident | None:
+        """The open incident that this dependency is part of."""
+        for incident in self.incidents.values():
+            if incident.resolved is None and dependency in incident.members:
+                return incident
+        return None
+
+    def acting(self) -> int:
+        return sum(ladder.phase is Phase.ACTING for incident in self.open() for ladder in incident.ladders.values())
+
+    def forget_old(self, now: float, keep_resolved: float) -> None:
+        """Drops what no rule can ask for any more. `keep_resolved` in seconds."""
+        self.spends = [spend for spend in self.spends if now - spend.at < LONGEST_BUDGET_WINDOW]
+        for name, incident in list(self.incidents.items()):
+            if incident.resolved is not None and now - incident.resolved.monotonic >= keep_resolved:
+                del self.incidents[name]
+
+
+def rebuild(history: list[tuple[Moment, Mapping[str, Any]]]) -> Durable:
+    """The state that the journal's records leave behind. Raises `JournalError` for a record that cannot be read."""
+    state = Durable()
+    for at, body in history:
+        apply(r.from_body(body), state, at)
+    return state
+
+
+@singledispatch
+def apply(record: r.Record, state: Durable, at: Moment) -> None:
+    """Changes `state` by one fact that became true at `at`. Facts without an effect on the state are for people."""
+
+
+@apply.register
+def _(record: r.IncidentOpened, state: Durable, at: Moment) -> None:
+    state.incidents[record.incident] = Incident(
+        incident=record.incident,
+        root=record.root,
+        opened=at,
+        severity=Severity(record.severity),
+        rule=record.rule,
+        health=record.health,
+        category=record.category,
+        reason=record.reason,
+        detail=record.detail,
+        members={record.root: None},
+    )
+
+
+@apply.register
+def _(record: r.IncidentReopened, state: Durable, at: Moment) -> None:
+    if incident := state.incidents.get(record.incident):
+        incident.resolved = None
+        incident.reason, incident.detail = record.reason, record.detail
+        incident.members[record.dependency] = None
+
+
+@apply.register
+def _(record: r.MemberJoined, state: Durable, at: Moment) -> None:
+    if incident := state.incidents.get(record.incident):
+        incident.members[record.dependency] = None
+
+
+@apply.register
+def _(record: r.RootChanged, state: Durable, at: Moment) -> None:
+    if incident := state.incidents.get(record.incident):
+        incident.root = record.root
+        incident.members[record.root] = None
+
+
+@apply.register
+def _(record: r.IncidentMerged, state: Durable, at: Moment) -> None:
+    source, target = state.incidents.get(record.incident), state.incidents.get(record.into)
+    if source is None or target is None:
+        return
+    target.members.update(source.members)
+    for name, ladder in source.ladders.items():
+        target.ladders.setdefault(name, ladder)
+    source.resolved, source.merged = at, True
+
+
+@apply.register
+def _(record: r.SeverityRaised, state: Durable, at: Moment) -> None:
+    if incident := state.incidents.get(record.incident):
+        incident.severity, incident.rule = Severity(record.severity), record.rule
+
+
+@apply.register
+def _(record: r.ActionIntended, state: Durable, at: Moment) -> None:
+    state.spends.append(Spend(at.monotonic, record.dependency))
+    if incident := state.incidents.get(record.incident):
+        ladder = incident.ladder(record.dependency)
+        ladder.phase, ladder.action_id, ladder.action = Phase.ACTING, record.action_id, record.action
+        ladder.step, ladder.attempts = record.step, record.attempt
+        ladder.total += 1
+        ladder.verify_until = at.monotonic + record.verify_within
+
+
+@apply.register
+def _(record: r.ActionEnded, state: Durable, at: Moment) -> None:
+    if incident := state.incidents.get(record.incident):
+        ladder = incident.ladder(record.dependency)
+        ladder.phase = Phase.VERIFYING if record.to_verify else Phase.IDLE
+        ladder.backoff = record.backoff
+        ladder.not_before = at.monotonic + record.backoff
+        ladder.verify_until = at.monotonic + record.verify_within
+
+
+@apply.register
+def _(record: r.AttemptFailed, state: Durable, at: Moment) -> None:
+    if incident := state.incidents.get(record.incident):
+        incident.ladder(record.dependency).phase = Phase.IDLE
+
+
+@apply.register
+def _(record: r.StepExhausted, state: Durable, at: Moment) -> None:
+    if incident := state.incidents.get(record.incident):
+        ladder = incident.ladder(record.dependency)
+        ladder.step, ladder.attempts = record.step + 1, 0
+
+
+@apply.register
+def _(record: r.Escalated, state: Durable, at: Moment) -> None:
+    if incident := state.incidents.get(record.incident):
+        incident.ladder(record.dependency).ended = record.why
+        incident.escalated.append(record.to)
+
+
+@apply.register
+def _(record: r.Suggested, state: Durable, at: Moment) -> None:
+    if incident := state.incidents.get(record.incident):
+        incident.ladder(record.dependency).suggested = True
+
+
+@apply.register
+def _(record: r.DecisionMade, state: Durable, at: Moment) -> None:
+    if incident := state.incidents.get(record.incident):
+        incident.ladder(record.dependency).decision = (record.verdict, record.gate)
+
+
+@apply.register
+def _(record: r.IncidentResolved, state: Durable, at: Moment) -> None:
+    if incident := state.incidents.get(record.incident):
+        incident.resolved = at
+        for ladder in incident.ladders.values():
+            ladder.phase, ladder.decision = Phase.IDLE, None
+
+
+@apply.register
+def _(record: r.Touched, state: Durable, at: Moment) -> None:
+    state.touched[record.dependency] = record.what
+
+
+@apply.register
+def _(record: r.Released, state: Durable, at: Moment) -> None:
+    state.touched.pop(record.dependency, None)
+
+
+@apply.register
+def _(record: r.Paused, state: Durable, at: Moment) -> None:
+    until = None if record.duration is None else at.monotonic + record.duration
+    state.pauses[record.scope] = Pause(record.reason, record.by, until)
+
+
+@apply.register
+def _(record: r.Resumed, state: Durable, at: Moment) -> None:
+    state.pauses.pop(record.scope, None)

@@ -1,0 +1,259 @@
+"""The facts that the journal keeps. The engine changes its durable state only by applying these.
+
+Replaying them in order rebuilds that state, so a crash loses nothing that was written. A record carries no time
+of its own: the journal stores the `Moment` beside it, and every duration in a record counts from that moment.
+Fields are plain JSON values; names here are on disk and never change their meaning.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import MISSING, asdict, dataclass, fields
+from typing import Any, ClassVar
+
+from nemo_watchdog.errors import JournalError
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One fact. `incident` is empty for facts outside any incident."""
+
+    TYPE: ClassVar[str] = ""
+
+    def body(self) -> dict[str, Any]:
+        return {"type": self.TYPE, **asdict(self)}
+
+
+@dataclass(frozen=True, slots=True)
+class HealthChanged(Record):
+    TYPE: ClassVar[str] = "health_changed"
+    dependency: str
+    health: str
+    category: str | None
+    reason: str | None
+    detail: str
+    incident: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class IncidentOpened(Record):
+    TYPE: ClassVar[str] = "incident_opened"
+    incident: str
+    root: str
+    severity: str
+    rule: str
+    health: str
+    category: str | None
+    reason: str | None
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class IncidentReopened(Record):
+    """A recurrence soon after recovery: the ladder and its backoff go on where they stood."""
+
+    TYPE: ClassVar[str] = "incident_reopened"
+    incident: str
+    dependency: str
+    reason: str | None
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class MemberJoined(Record):
+    TYPE: ClassVar[str] = "member_joined"
+    incident: str
+    dependency: str
+    reason: str | None
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class RootChanged(Record):
+    TYPE: ClassVar[str] = "root_changed"
+    incident: str
+    root: str
+    previous: str
+
+
+@dataclass(frozen=True, slots=True)
+class IncidentMerged(Record):
+    """Closed because another incident has the same root."""
+
+    TYPE: ClassVar[str] = "incident_merged"
+    incident: str
+    into: str
+
+
+@dataclass(frozen=True, slots=True)
+class SeverityRaised(Record):
+    TYPE: ClassVar[str] = "severity_raised"
+    incident: str
+    severity: str
+    rule: str
+    previous: str
+
+
+@dataclass(frozen=True, slots=True)
+class ActionIntended(Record):
+    """Written before the action runs; from this moment the attempt and the budget are spent."""
+
+    TYPE: ClassVar[str] = "action_intended"
+    incident: str
+    action_id: str
+    dependency: str
+    remedy: str
+    step: int
+    attempt: int
+    action: str
+    container: str
+    verify_within: float
+
+
+@dataclass(frozen=True, slots=True)
+class ActionEnded(Record):
+    """`backoff` and `verify_within` in seconds from this moment; `to_verify` is False when it surely failed."""
+
+    TYPE: ClassVar[str] = "action_ended"
+    incident: str
+    action_id: str
+    dependency: str
+    action: str
+    outcome: str
+    detail: str
+    backoff: float
+    verify_within: float
+    to_verify: bool
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptFailed(Record):
+    TYPE: ClassVar[str] = "attempt_failed"
+    incident: str
+    dependency: str
+    action_id: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class StepExhausted(Record):
+    TYPE: ClassVar[str] = "step_exhausted"
+    incident: str
+    dependency: str
+    step: int
+
+
+@dataclass(frozen=True, slots=True)
+class Escalated(Record):
+    """The ladder of this dependency ends here for this incident; a person has been told."""
+
+    TYPE: ClassVar[str] = "escalated"
+    incident: str
+    dependency: str
+    to: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Suggested(Record):
+    TYPE: ClassVar[str] = "suggested"
+    incident: str
+    dependency: str
+    action: str
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionMade(Record):
+    TYPE: ClassVar[str] = "decision_made"
+    incident: str
+    dependency: str
+    verdict: str
+    gate: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class IncidentResolved(Record):
+    TYPE: ClassVar[str] = "incident_resolved"
+    incident: str
+    root: str
+    seconds: float
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Touched(Record):
+    """Somebody stopped or paused the container through Docker: no action until it runs again."""
+
+    TYPE: ClassVar[str] = "touched"
+    dependency: str
+    what: str
+    incident: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Released(Record):
+    TYPE: ClassVar[str] = "released"
+    dependency: str
+    incident: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Paused(Record):
+    """`scope` is a dependency or "*"; `duration` in seconds from this record's moment, None for no end."""
+
+    TYPE: ClassVar[str] = "paused"
+    scope: str
+    reason: str
+    by: str
+    duration: float | None
+    incident: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Resumed(Record):
+    TYPE: ClassVar[str] = "resumed"
+    scope: str
+    by: str
+    incident: str = ""
+
+
+TYPES: Mapping[str, type[Record]] = {
+    kind.TYPE: kind
+    for kind in (
+        HealthChanged,
+        IncidentOpened,
+        IncidentReopened,
+        MemberJoined,
+        RootChanged,
+        IncidentMerged,
+        SeverityRaised,
+        ActionIntended,
+        ActionEnded,
+        AttemptFailed,
+        StepExhausted,
+        Escalated,
+        Suggested,
+        DecisionMade,
+        IncidentResolved,
+        Touched,
+        Released,
+        Paused,
+        Resumed,
+    )
+}
+
+
+def from_body(body: Mapping[str, Any]) -> Record:
+    """The record that `Record.body` made. Unknown fields are ignored.
+
+    Raises `JournalError` for an unknown type or a missing field: state that cannot be read fails closed.
+    """
+    kind = TYPES.get(str(body.get("type")))
+    if kind is None:
+        raise JournalError(f"the journal holds a record of the unknown type {body.get('type')!r}")
+    values = {field.name: body[field.name] for field in fields(kind) if field.name in body}
+    missing = [f.name for f in fields(kind) if f.name not in values and f.default is MISSING]
+    if missing:
+        raise JournalError(f"a {kind.TYPE} record in the journal lacks {', '.join(missing)}")
+    return kind(**values)

@@ -1,0 +1,209 @@
+"""A small platform on a clock that the test moves: policy, engine, and what the shell would do around them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from nemo_watchdog.engine import events as ev
+from nemo_watchdog.engine.engine import Engine
+from nemo_watchdog.engine.events import Effects
+from nemo_watchdog.engine.state import rebuild
+from nemo_watchdog.model import (
+    ActionOutcome,
+    ActionRequest,
+    ActionResult,
+    Autonomy,
+    ContainerEvent,
+    ContainerStatus,
+    Finding,
+    Health,
+    Moment,
+    Notification,
+    NotificationKind,
+    Observation,
+    Reason,
+    RunState,
+    Severity,
+    degraded,
+    failed,
+    ok,
+)
+from nemo_watchdog.policy.policy import (
+    ActionStep,
+    Backoff,
+    Budget,
+    Condition,
+    Dependency,
+    EscalateStep,
+    Limits,
+    Policy,
+    Remedy,
+    Rule,
+    SeveritySpec,
+    TagQuantifier,
+)
+from nemo_watchdog.records import Record
+
+NOON = datetime(2026, 1, 5, 12, 0, tzinfo=UTC)
+
+RESTART = ActionStep(
+    "docker.restart", attempts=3, backoff=Backoff(5.0, 2.0, 300.0, 0.2), verify_within=20.0, timeout=70.0
+)
+
+
+def remedy(*steps: ActionStep | EscalateStep, budget: Budget | None = None) -> Remedy:
+    return Remedy("restart", steps or (RESTART, EscalateStep("lead")), budget or Budget(5, 3600.0))
+
+
+def dependency(name: str, *, needs: Sequence[str] = (), grace: float = 10.0, **more: object) -> Dependency:
+    base = Dependency(
+        name=name,
+        probe="http",
+        options=None,
+        container=f"c-{name}",
+        needs=tuple(needs),
+        tags=frozenset({"core"}),
+        remedy="restart",
+        startup_grace=grace,
+    )
+    return replace(base, **more)  # type: ignore[arg-type]
+
+
+def policy(*dependencies: Dependency, fix: Remedy | None = None, limits: Limits | None = None) -> Policy:
+    return Policy(
+        dependencies={d.name: d for d in dependencies},
+        severities={
+            Severity.SEV1: SeveritySpec("Complete outage", 900.0, ("on-call", "lead")),
+            Severity.SEV2: SeveritySpec("Major degradation", 1800.0, ("on-call",)),
+            Severity.SEV3: SeveritySpec("Minor issue", 14400.0, ("on-call",)),
+            Severity.SEV4: SeveritySpec("Low impact", 86400.0, ("on-call",)),
+        },
+        classification=(
+            Rule("outage", Severity.SEV1, Condition(down=TagQuantifier("all", "core"))),
+            Rule("down", Severity.SEV2, Condition(health=frozenset({Health.DOWN}))),
+            Rule("slow", Severity.SEV3, Condition(health=frozenset({Health.DEGRADED}))),
+        ),
+        remedies={"restart": fix or remedy()},
+        limits=limits or Limits(),
+        autonomy=Autonomy.ACT,
+        contacts={"on-call": (), "lead": ()},
+    )
+
+
+class World:
+    """Feeds the engine and keeps every effect. Actions wait in `pending` until the test finishes them."""
+
+    def __init__(self, plan: Policy, *, running: bool = True) -> None:
+        self.monotonic = 1000.0
+        self.utc = NOON
+        self.engine = Engine(plan)
+        self.records: list[tuple[Moment, Record]] = []
+        self.notifications: list[Notification] = []
+        self.pending: list[ActionRequest] = []
+        self.started: list[tuple[float, ActionRequest]] = []
+        self.wake_at: float | None = None
+        self.soon: set[str] = set()
+        self.runs: dict[str, int] = {}
+        self.send(ev.Started())
+        if running:
+            for name in plan.dependencies:
+                self.run(name, age=3600.0)
+                self.look(name, ok(), times=3)
+
+    # -- time
+
+    @property
+    def now(self) -> Moment:
+        return Moment(self.monotonic, self.utc)
+
+    def pass_time(self, seconds: float) -> None:
+        self.monotonic += seconds
+        self.utc += timedelta(seconds=seconds)
+
+    def wait(self, seconds: float) -> None:
+        """Lets time pass, waking the engine at every moment that it asked for."""
+        end = self.monotonic + seconds
+        while self.wake_at is not None and self.wake_at <= end:
+            at, self.wake_at = max(self.wake_at, self.monotonic), None
+            self.pass_time(at - self.monotonic)
+            self.send(ev.Tick())
+        self.pass_time(end - self.monotonic)
+
+    # -- events
+
+    def send(self, event: ev.Event) -> Effects:
+        effects = self.engine.step(event, self.now)
+        self.records += [(self.now, record) for record in effects.records]
+        self.notifications += effects.notifications
+        self.pending += effects.actions
+        self.started += [(self.monotonic, request) for request in effects.actions]
+        if effects.wake_at is not None:
+            self.wake_at = effects.wake_at if self.wake_at is None else min(self.wake_at, effects.wake_at)
+        self.soon |= effects.probe_soon
+        return effects
+
+    def look(self, name: str, finding: Finding, *, times: int = 1, every: float = 1.0) -> None:
+        for _ in range(times):
+            self.pass_time(every)
+            self.send(ev.Observed(name, Observation(finding, 0.01, self.now)))
+
+    def fail(self, name: str, reason: Reason = Reason.WRONG_STATUS, *, times: int = 3) -> None:
+        self.look(name, failed(reason, f"test: {reason}"), times=times)
+
+    def slow(self, name: str, *, times: int = 3) -> None:
+        self.look(name, degraded(Reason.SLOW, "took 900 ms"), times=times)
+
+    def succeed(self, name: str, *, times: int = 2) -> None:
+        self.look(name, ok(), times=times)
+
+    def see(self, name: str, state: RunState, *, witnessed: bool = True, **more: object) -> None:
+        status = ContainerStatus(state, f"id-{name}", self._started_at(name), **more)  # type: ignore[arg-type]
+        self.send(ev.ContainerSeen(f"c-{name}", status, witnessed))
+
+    def run(self, name: str, *, age: float = 0.0) -> None:
+        """The container starts a new run, `age` seconds ago."""
+        self.runs[name] = self.runs.get(name, 0) + 1
+        self._starts = getattr(self, "_starts", {})
+        self._starts[name] = self.utc - timedelta(seconds=age)
+        self.see(name, RunState.RUNNING)
+
+    def _started_at(self, name: str) -> datetime:
+        starts: dict[str, datetime] = getattr(self, "_starts", {})
+        return starts.get(name, self.utc)
+
+    def crash(self, name: str, code: int = 1, *, oom: bool = False) -> None:
+        self.send(ev.ContainerActed(ContainerEvent(f"c-{name}", "die")))
+        self.see(name, RunState.EXITED, exit_code=code, oom_killed=oom)
+
+    def stopped_by_hand(self, name: str) -> None:
+        self.send(ev.ContainerActed(ContainerEvent(f"c-{name}", "kill", 15)))
+        self.see(name, RunState.EXITED, exit_code=143)
+
+    def finish(self, outcome: ActionOutcome = ActionOutcome.SUCCEEDED, *, restarted: bool = True) -> ActionRequest:
+        """Ends the oldest action under way; a restart that worked starts a new run first, as Docker does."""
+        request = self.pending.pop(0)
+        if restarted and outcome is ActionOutcome.SUCCEEDED:
+            self.run(request.dependency)
+        self.send(ev.ActionFinished(request, ActionResult(outcome)))
+        return request
+
+    def kill_daemon(self) -> None:
+        """`kill -9` and a new process: volatile state is gone, the records are replayed."""
+        self.pending = []
+        self.wake_at = None
+        history = [(at, record.body()) for at, record in self.records]
+        self.engine = Engine(self.engine.policy, rebuild(history))
+        self.send(ev.Started())
+
+    # -- what is asked
+
+    def health(self, name: str) -> Health:
+        return self.engine.trackers[name].state.health
+
+    def told(self, kind: NotificationKind) -> list[Notification]:
+        return [n for n in self.notifications if n.kind is kind]
+
+    def of(self, kind: type[Record]) -> list[Record]:
+        return [record for _, record in self.records if isinstance(record, kind)]
