@@ -1,0 +1,196 @@
+"""The safety rules as invariants: whatever happens in whatever order, these hold. Hours of faults on a moved clock."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from nemo_watchdog import records as r
+from nemo_watchdog.engine import events as ev
+from nemo_watchdog.engine.state import Phase
+from nemo_watchdog.model import CATEGORY_OF, ActionOutcome, Category, Health, Reason, RunState, failed
+from nemo_watchdog.policy.policy import Backoff, Budget, EscalateStep, Limits
+from tests.unit.engine.world import RESTART, World, dependency, policy, remedy
+
+NAMES = ("postgres", "redis", "gateway")
+REMEDY_BUDGET = Budget(3, 1800.0)
+TOTAL_BUDGET = Budget(5, 1800.0)
+
+names = st.sampled_from(NAMES)
+by_category = {
+    category: [reason for reason, its in CATEGORY_OF.items() if its is category] for category in Category
+}
+not_faults = st.sampled_from([reason for reason, its in CATEGORY_OF.items() if its is not Category.FAULT])
+
+
+def platform() -> World:
+    step = replace(RESTART, attempts=10, backoff=Backoff(1.0, 1.5, 20.0, 0.2), verify_within=15.0)
+    return World(
+        policy(
+            dependency("postgres", grace=20.0),
+            dependency("redis", grace=5.0),
+            dependency("gateway", needs=["postgres", "redis"], grace=5.0),
+            fix=remedy(step, EscalateStep("lead"), budget=REMEDY_BUDGET),
+            limits=Limits(budget=TOTAL_BUDGET, concurrent_actions=2),
+        )
+    )
+
+
+class Safety(RuleBasedStateMachine):
+    """A platform that fails in every way, operators who pause it, and a daemon that is killed now and then."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.world = platform()
+        self.last_reasons: dict[str, list[Reason | None]] = {name: [] for name in NAMES}
+        self.checked = 0
+
+    # -- what can happen
+
+    @rule(name=names, reason=st.sampled_from(by_category[Category.FAULT]), times=st.integers(1, 5))
+    def faults(self, name: str, reason: Reason, times: int) -> None:
+        for _ in range(times):
+            self._look(name, reason)
+
+    @rule(name=names, reason=not_faults, times=st.integers(1, 5))
+    def careful_failures(self, name: str, reason: Reason, times: int) -> None:
+        for _ in range(times):
+            self._look(name, reason)
+
+    @rule(name=names, times=st.integers(1, 4))
+    def recovers(self, name: str, times: int) -> None:
+        for _ in range(times):
+            self._look(name, None)
+
+    @rule(name=names, code=st.sampled_from([0, 1, 137, 143]), oom=st.booleans(), witnessed=st.booleans())
+    def exits(self, name: str, code: int, oom: bool, witnessed: bool) -> None:
+        self.world.see(name, RunState.EXITED, witnessed=witnessed, exit_code=code, oom_killed=oom)
+        self._check_new_actions()
+
+    @rule(name=names)
+    def is_stopped_by_hand(self, name: str) -> None:
+        self.world.stopped_by_hand(name)
+        self._check_new_actions()
+
+    @rule(name=names, state=st.sampled_from([RunState.PAUSED, RunState.RESTARTING, RunState.UNREACHABLE, RunState.MISSING]))
+    def changes_state(self, name: str, state: RunState) -> None:
+        self.world.see(name, state)
+        self._check_new_actions()
+
+    @rule(name=names)
+    def starts_again(self, name: str) -> None:
+        self.world.run(name)
+        self._check_new_actions()
+
+    @precondition(lambda self: self.world.pending)
+    @rule(outcome=st.sampled_from(ActionOutcome), restarted=st.booleans())
+    def action_ends(self, outcome: ActionOutcome, restarted: bool) -> None:
+        self.world.finish(outcome, restarted=restarted)
+        self._check_new_actions()
+
+    @rule(name=names, rounds=st.integers(1, 8))
+    def never_gets_healthy(self, name: str, rounds: int) -> None:
+        """Restarts are carried out and help nothing."""
+        for _ in range(rounds):
+            while self.world.pending:
+                self.world.finish()
+                self._check_new_actions()
+            for _ in range(12):
+                self._look(name, Reason.WRONG_STATUS)
+
+    @rule(seconds=st.sampled_from([0.3, 3.0, 30.0, 300.0, 1000.0]))
+    def time_passes(self, seconds: float) -> None:
+        self.world.wait(seconds)
+        self._check_new_actions()
+
+    @rule(scope=st.sampled_from([*NAMES, "*"]), duration=st.sampled_from([None, 10.0, 600.0]))
+    def is_paused(self, scope: str, duration: float | None) -> None:
+        self.world.send(ev.PauseAsked(scope, "test", "ops", duration))
+        self._check_new_actions()
+
+    @rule(scope=st.sampled_from([*NAMES, "*"]))
+    def is_resumed(self, scope: str) -> None:
+        self.world.send(ev.ResumeAsked(scope, "ops"))
+        self._check_new_actions()
+
+    @rule()
+    def daemon_is_killed(self) -> None:
+        before = self.world.engine.durable
+        self.world.kill_daemon()
+        after = self.world.engine.durable
+        assert before.spends == after.spends
+        assert before.pauses == after.pauses
+        assert {i.incident for i in before.open()} >= {i.incident for i in after.open()}
+        self.last_reasons = {name: [] for name in NAMES}
+        self._check_new_actions()
+
+    def _look(self, name: str, reason: Reason | None) -> None:
+        self.last_reasons[name] = [*self.last_reasons[name][-2:], reason]
+        if reason is None:
+            self.world.succeed(name, times=1)
+        else:
+            self.world.look(name, failed(reason, "test"))
+        self._check_new_actions()
+
+    # -- what must hold for every action
+
+    def _check_new_actions(self) -> None:
+        """Judges each action at the moment that it was ordered."""
+        world = self.world
+        for _, request in world.started[self.checked :]:
+            tracker = world.engine.trackers[request.dependency]
+            assert tracker.state.health is Health.DOWN
+            assert tracker.state.category is Category.FAULT
+            assert request.dependency not in world.engine.durable.touched
+            if not tracker.exited:
+                seen = [reason for reason in self.last_reasons[request.dependency] if reason is not None]
+                assert any(CATEGORY_OF[reason] is Category.FAULT for reason in seen)
+                for upstream in tracker.spec.needs:
+                    assert world.engine.trackers[upstream].state.health in (Health.UP, Health.DEGRADED)
+            for scope in (request.dependency, "*"):
+                pause = world.engine.durable.pauses.get(scope)
+                assert pause is None or (pause.until is not None and world.monotonic >= pause.until)
+            intents = [record for record in world.of(r.ActionIntended) if isinstance(record, r.ActionIntended)]
+            assert request.action_id in {intent.action_id for intent in intents}
+        self.checked = len(world.started)
+
+    @invariant()
+    def no_budget_is_exceeded_in_any_window(self) -> None:
+        times = [at for at, _ in self.world.started]
+        assert _most_in_a_window(times, TOTAL_BUDGET.window) <= TOTAL_BUDGET.count
+        for name in NAMES:
+            own = [at for at, request in self.world.started if request.dependency == name]
+            assert _most_in_a_window(own, REMEDY_BUDGET.window) <= REMEDY_BUDGET.count
+
+    @invariant()
+    def never_two_actions_on_one_dependency(self) -> None:
+        under_way = [request.dependency for request in self.world.pending]
+        assert len(under_way) == len(set(under_way)) <= 2
+        acting = [
+            name
+            for incident in self.world.engine.durable.open()
+            for name, ladder in incident.ladders.items()
+            if ladder.phase is Phase.ACTING
+        ]
+        assert len(acting) == len(set(acting)) <= 2
+
+    @invariant()
+    def no_action_is_ordered_twice(self) -> None:
+        orders = [request.action_id for _, request in self.world.started]
+        assert len(orders) == len(set(orders))
+
+    @invariant()
+    def a_dependency_is_in_one_open_incident_at_most(self) -> None:
+        members = [name for incident in self.world.engine.durable.open() for name in incident.members]
+        assert len(members) == len(set(members))
+
+
+def _most_in_a_window(times: list[float], window: float) -> int:
+    return max((sum(1 for at in times if start <= at < start + window) for start in times), default=0)
+
+
+TestSafety = Safety.TestCase
+TestSafety.settings = settings(max_examples=300, stateful_step_count=60, deadline=None)
