@@ -1,0 +1,39 @@
+"""`nemo-watchdog COMMAND`: thin commands around the daemon and its policy.
+
+Exit codes: 0 good, 1 something is wrong with what was asked about, 2 usage or policy error, 3 the daemon cannot be
+reached.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from nemo_watchdog.cli import check, demo, pause, run, schema, status
+from nemo_watchdog.cli.output import fail
+from nemo_watchdog.errors import NemoWatchdogError
+
+app = typer.Typer(
+    name="nemo-watchdog",
+    help="First responder of a Docker platform: watches, classifies, restarts where a restart helps, and tells why.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+app.command("run")(run.run)
+app.command("check")(check.check)
+app.command("schema")(schema.schema)
+app.command("status")(status.status)
+app.command("pause")(pause.pause)
+app.command("resume")(pause.resume)
+app.command("demo")(demo.demo)
+
+
+def main() -> None:
+    """The console script."""
+    try:
+        app()
+    except NemoWatchdogError as error:
+        fail(str(error))
+        sys.exit(2)

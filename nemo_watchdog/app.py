@@ -1,0 +1,169 @@
+"""The composition root: the one place where concretes meet."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+import signal
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+from aiohttp import web
+
+from nemo_watchdog.actions import ACTIONS
+from nemo_watchdog.containers.docker import DockerContainers
+from nemo_watchdog.engine.engine import Engine
+from nemo_watchdog.engine.state import rebuild
+from nemo_watchdog.errors import NemoWatchdogError
+from nemo_watchdog.journal.sqlite import SqliteJournal
+from nemo_watchdog.metrics import Metrics
+from nemo_watchdog.model import Alert
+from nemo_watchdog.notifiers import AlertmanagerClient, AppriseNotifier
+from nemo_watchdog.policy.loader import load_policy
+from nemo_watchdog.policy.policy import Dependency, Policy
+from nemo_watchdog.ports import Delivery, Probe, ProbeContext
+from nemo_watchdog.probes import PROBES
+from nemo_watchdog.runtime.alerting import Alerting
+from nemo_watchdog.runtime.clock import SystemClock, boot_id
+from nemo_watchdog.runtime.container_watch import ContainerWatch
+from nemo_watchdog.runtime.core import Core
+from nemo_watchdog.runtime.executor import Executor
+from nemo_watchdog.runtime.outbox import Outbox
+from nemo_watchdog.runtime.supervisor import PolicySource, Supervisor
+from nemo_watchdog.systemd import SystemdNotify
+from nemo_watchdog.web.server import Api
+
+log = structlog.get_logger("nemo_watchdog")
+
+JOURNAL_NAME = "journal.sqlite3"
+TOKEN_NAME = "token"  # noqa: S105 - the name of the file, not what is in it
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The process's business. `listen` is HOST:PORT; `docker` an address such as unix:///run/docker.sock or None."""
+
+    policy: Path
+    state_dir: Path
+    listen: str
+    docker: str | None
+
+    @property
+    def address(self) -> tuple[str, int]:
+        host, _, port = self.listen.rpartition(":")
+        if not host or not port.isdigit() or int(port) > 65535:
+            raise NemoWatchdogError(f"--listen is {self.listen}: write HOST:PORT, such as 127.0.0.1:9877")
+        return host.strip("[]"), int(port)
+
+
+def make_probe(spec: Dependency) -> Probe:
+    """The probe that the policy names, with its checked options."""
+    return PROBES[spec.probe].make(spec.options, ProbeContext(spec.name, spec.timeout, spec.interval))
+
+
+def read_policy(path: Path, environ: Mapping[str, str]) -> Policy:
+    return load_policy(path, PROBES, environ=environ)
+
+
+async def run(settings: Settings) -> None:
+    """The daemon, until SIGTERM or SIGINT. Raises `NemoWatchdogError` when it cannot start."""
+    host, port = settings.address
+    clock = SystemClock()
+    policy = read_policy(settings.policy, os.environ)
+    journal = _open_journal(settings.state_dir)
+    try:
+        token = _token(settings.state_dir)
+        engine = Engine(policy, rebuild(list(journal.replay(clock.now()))))
+        metrics = Metrics()
+        core = Core(engine, journal, clock, metrics)
+        containers = DockerContainers(settings.docker)
+        watch = ContainerWatch(containers, core, metrics)
+        actions = {name: make(containers) for name, make in ACTIONS.items()}
+        notifier = AppriseNotifier(lambda: engine.policy.contacts)
+        sink = PolicyAlertmanagers(engine)
+        supervisor = Supervisor(
+            core,
+            source=PolicySource(settings.policy, lambda: read_policy(settings.policy, os.environ), make_probe),
+            containers=watch,
+            executor=Executor(actions, core, watch),
+            outbox=Outbox(journal, notifier, core, metrics),
+            alerting=Alerting(sink, core, metrics),
+            metrics=metrics,
+            service=SystemdNotify(os.environ),
+        )
+        runner = web.AppRunner(Api(core, supervisor, metrics, token).application(), access_log=None)
+        await runner.setup()
+        try:
+            await _listen(runner, host, port)
+            _on_signals(supervisor)
+            await supervisor.run()
+        finally:
+            await runner.cleanup()
+            await notifier.close()
+            await sink.close()
+            await containers.close()
+            core.close()
+    finally:
+        journal.close()
+
+
+class PolicyAlertmanagers:
+    """Pushes to the Alertmanagers of the policy in force, so that a reload takes effect at the next push."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._client = AlertmanagerClient(engine.policy.alertmanager)
+        self._urls = engine.policy.alertmanager
+
+    async def push(self, alerts: Sequence[Alert]) -> Mapping[str, Delivery]:
+        if self._urls != self._engine.policy.alertmanager:
+            await self._client.close()
+            self._urls = self._engine.policy.alertmanager
+            self._client = AlertmanagerClient(self._urls)
+        return await self._client.push(alerts)
+
+    async def close(self) -> None:
+        await self._client.close()
+
+
+def _open_journal(state_dir: Path) -> SqliteJournal:
+    try:
+        state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise NemoWatchdogError(
+            f"the state directory {state_dir} cannot be made ({error.strerror}): "
+            "make it, or choose another with --state-dir"
+        ) from error
+    return SqliteJournal(state_dir / JOURNAL_NAME, boot_id())
+
+
+def _token(state_dir: Path) -> str:
+    """The secret that a change through the API must bring: made once, readable by the daemon's user alone."""
+    path = state_dir / TOKEN_NAME
+    try:
+        if not path.exists():
+            with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as file:
+                file.write(secrets.token_urlsafe(32))
+        return path.read_text(encoding="ascii").strip()
+    except OSError as error:
+        raise NemoWatchdogError(f"the token {path} cannot be used: {error.strerror}") from error
+
+
+async def _listen(runner: web.AppRunner, host: str, port: int) -> None:
+    try:
+        await web.TCPSite(runner, host, port).start()
+    except OSError as error:
+        raise NemoWatchdogError(
+            f"cannot listen on {host}:{port} ({error.strerror}): is another nemo-watchdog running? "
+            "Choose another address with --listen"
+        ) from error
+
+
+def _on_signals(supervisor: Supervisor) -> None:
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, supervisor.stop)
+    loop.add_signal_handler(signal.SIGHUP, supervisor.reload)

@@ -1,0 +1,58 @@
+"""Talks to the running daemon over HTTP; what cannot be reached ends the command with exit code 3."""
+
+from __future__ import annotations
+
+import json
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from nemo_watchdog.app import TOKEN_NAME
+from nemo_watchdog.cli.output import UNREACHABLE, WRONG, fail
+
+TIMEOUT = 10.0
+
+
+def get(listen: str, path: str) -> dict[str, Any]:
+    return _call(urllib.request.Request(f"http://{listen}{path}"), listen)
+
+
+def post(listen: str, path: str, body: dict[str, Any], state_dir: Path) -> dict[str, Any]:
+    """A change; brings the token that the daemon keeps in its state directory."""
+    file = state_dir / TOKEN_NAME
+    try:
+        token = file.read_text(encoding="ascii").strip()
+    except OSError as error:
+        fail(f"cannot read the daemon's token {file} ({error.strerror}): run as its user, or give its --state-dir")
+        raise typer.Exit(UNREACHABLE) from None
+    headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+    request = urllib.request.Request(f"http://{listen}{path}", data=json.dumps(body).encode(), headers=headers)
+    return _call(request, listen)
+
+
+def _call(request: urllib.request.Request, listen: str) -> dict[str, Any]:
+    try:
+        with urllib.request.urlopen(request, timeout=TIMEOUT) as response:  # noqa: S310 - the scheme is http, from above
+            answer = json.load(response)
+    except urllib.error.HTTPError as error:
+        with error:
+            fail(f"the daemon refused: {_said(error.read())}")
+        raise typer.Exit(WRONG) from None
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "reason", error)
+        fail(f"no daemon answers at {listen} ({reason}): is it running? Its address is given with --listen")
+        raise typer.Exit(UNREACHABLE) from None
+    if not isinstance(answer, dict):
+        fail(f"what answers at {listen} is not a nemo-watchdog")
+        raise typer.Exit(UNREACHABLE)
+    return answer
+
+
+def _said(body: bytes) -> str:
+    try:
+        return str(json.loads(body)["error"])
+    except (ValueError, KeyError, TypeError):
+        return body.decode(errors="replace")[:200]

@@ -1,0 +1,62 @@
+"""`nemo-watchdog pause` and `resume`: the kill switch. It outlives restarts of the daemon."""
+
+from __future__ import annotations
+
+import getpass
+from typing import Annotated, Any
+
+import typer
+from pydantic_core import PydanticCustomError
+
+from nemo_watchdog.cli import client, options
+from nemo_watchdog.cli.output import USAGE, as_json, fail
+from nemo_watchdog.engine.state import EVERYTHING
+from nemo_watchdog.policy.units import parse_duration
+
+ScopeArgument = Annotated[str, typer.Argument(metavar="[DEPENDENCY]", help="One dependency; all when left out.")]
+
+
+def pause(
+    scope: ScopeArgument = EVERYTHING,
+    reason: Annotated[str, typer.Option(help="Why; shown to everybody who asks.")] = "paused by hand",
+    duration: Annotated[str | None, typer.Option("--for", help="Ends by itself after, say, 30m.")] = None,
+    listen: options.ListenOption = options.DEFAULT_LISTEN,
+    state_dir: options.StateDirOption = options.DEFAULT_STATE_DIR,
+    json: options.JsonOption = False,
+) -> None:
+    """Start no new action, for all or for one dependency, until resumed. Watching and telling go on."""
+    body: dict[str, Any] = {"scope": scope, "reason": reason, "by": getpass.getuser()}
+    if duration is not None:
+        body["duration"] = _seconds(duration)
+    answer = client.post(listen, "/api/v1/pause", body, state_dir)
+    _tell(answer, json=json)
+
+
+def resume(
+    scope: ScopeArgument = EVERYTHING,
+    listen: options.ListenOption = options.DEFAULT_LISTEN,
+    state_dir: options.StateDirOption = options.DEFAULT_STATE_DIR,
+    json: options.JsonOption = False,
+) -> None:
+    """Allow actions again."""
+    answer = client.post(listen, "/api/v1/resume", {"scope": scope, "by": getpass.getuser()}, state_dir)
+    _tell(answer, json=json)
+
+
+def _seconds(text: str) -> float:
+    try:
+        return parse_duration(text)
+    except PydanticCustomError as error:
+        fail(f"--for {text}: {error.message()}")
+        raise typer.Exit(USAGE) from None
+
+
+def _tell(answer: dict[str, Any], *, json: bool) -> None:
+    if json:
+        as_json(answer)
+    elif not answer["pauses"]:
+        print("Nothing is paused: the watchdog acts as the policy allows.")
+    for scope, held in ({} if json else answer["pauses"]).items():
+        what = "Every dependency" if scope == EVERYTHING else scope
+        until = f"until {held['until']}" if held["until"] else "until somebody resumes it"
+        print(f"{what} is paused {until}, by {held['by']}: {held['reason']}. Watching goes on.")

@@ -1,0 +1,44 @@
+"""`nemo-watchdog run`: the daemon."""
+
+from __future__ import annotations
+
+import sys
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+import uvloop
+
+from nemo_watchdog import app, logs
+from nemo_watchdog.cli import options
+
+
+class Level(StrEnum):
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+class Format(StrEnum):
+    JSON = "json"
+    CONSOLE = "console"
+
+
+def run(
+    policy: options.PolicyOption = options.DEFAULT_POLICY,
+    state_dir: options.StateDirOption = options.DEFAULT_STATE_DIR,
+    listen: options.ListenOption = options.DEFAULT_LISTEN,
+    docker: Annotated[
+        str | None, typer.Option(envvar="DOCKER_HOST", help="Docker's address; its usual socket when left out.")
+    ] = None,
+    log_level: Annotated[Level, typer.Option(envvar="NEMO_WATCHDOG_LOG_LEVEL")] = Level.INFO,
+    log_format: Annotated[
+        Format | None,
+        typer.Option(envvar="NEMO_WATCHDOG_LOG_FORMAT", help="console on a terminal, else json, when left out."),
+    ] = None,
+) -> None:
+    """Watch the platform that the policy describes, until SIGTERM. SIGHUP reloads the policy."""
+    style = log_format or (Format.CONSOLE if sys.stderr.isatty() else Format.JSON)
+    logs.configure(log_level, style)
+    uvloop.run(app.run(app.Settings(policy, state_dir, listen, docker)))

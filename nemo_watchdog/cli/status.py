@@ -1,0 +1,83 @@
+"""`nemo-watchdog status`: how the platform is, and why the watchdog acts or does not."""
+
+from __future__ import annotations
+
+import time
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console, Group
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from nemo_watchdog.cli import client, options
+from nemo_watchdog.cli.output import GOOD, WRONG, as_json
+from nemo_watchdog.engine.messages import seconds
+
+COLOURS = {"up": "green", "degraded": "yellow", "starting": "cyan", "down": "red", "unknown": "magenta"}
+
+
+def status(
+    listen: options.ListenOption = options.DEFAULT_LISTEN,
+    watch: Annotated[bool, typer.Option("--watch", help="Keep it live, until Ctrl-C.")] = False,
+    json: options.JsonOption = False,
+) -> None:
+    """Show dependencies, open incidents, budgets and pauses. Exit code 1 while an incident is open."""
+    answer = client.get(listen, "/api/v1/status")
+    if json:
+        as_json(answer)
+    elif watch:
+        _watch(listen, answer)
+    else:
+        Console().print(render(answer))
+    raise typer.Exit(WRONG if answer["incidents"] else GOOD)
+
+
+def _watch(listen: str, answer: dict[str, Any]) -> None:
+    try:
+        with Live(render(answer), refresh_per_second=4) as live:
+            while True:
+                time.sleep(1.0)
+                answer = client.get(listen, "/api/v1/status")
+                live.update(render(answer))
+    except KeyboardInterrupt:
+        return
+
+
+def render(answer: dict[str, Any]) -> Group:
+    """The status as a person reads it."""
+    parts: list[Any] = [_dependencies(answer)]
+    parts += [Text(_incident(incident), style="bold") for incident in answer["incidents"]]
+    for scope, pause in answer["pauses"].items():
+        what = "everything" if scope == "*" else scope
+        until = f" until {pause['until']}" if pause["until"] else ""
+        parts.append(Text(f"paused: {what}{until}, by {pause['by']}: {pause['reason']}", style="yellow"))
+    parts += [Text(f"policy not reloaded: {problem}", style="red") for problem in answer["policy"]["problems"]]
+    if answer["journal"] != "ok":
+        parts.append(Text(f"the journal cannot be written, so nothing is done: {answer['journal']}", style="red"))
+    left = ", ".join(f"{scope} {b['remaining']}/{b['of']}" for scope, b in answer["budgets"].items())
+    parts.append(Text(f"autonomy {answer['autonomy']}; actions left: {left}", style="dim"))
+    return Group(*parts)
+
+
+def _dependencies(answer: dict[str, Any]) -> Table:
+    table = Table("dependency", "health", "why", "container", "decision")
+    for name, each in answer["dependencies"].items():
+        why = ": ".join(part for part in (each["reason"], each["detail"]) if part)
+        decision = each["decision"]
+        said = f"{decision['verdict']} ({decision['gate']}): {decision['value']}" if decision else ""
+        held = f" held: {each['held']}" if each["held"] else ""
+        health = Text(each["health"], style=COLOURS.get(each["health"], ""))
+        table.add_row(name, health, why, f"{each['container_state'] or ''}{held}", said)
+    return table
+
+
+def _incident(incident: dict[str, Any]) -> str:
+    members = ", ".join(name for name in incident["members"] if name != incident["root"])
+    also = f", with it {members}" if members else ""
+    tried = sum(ladder["attempts"] for ladder in incident["ladders"].values())
+    return (
+        f"{incident['severity']} {incident['id']}: {incident['root']}{also}, open {seconds(incident['age'])}, "
+        f"{tried} action{'s' if tried != 1 else ''}"
+    )

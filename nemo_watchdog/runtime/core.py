@@ -1,0 +1,162 @@
+"""Between the engine and the world: events go in at once, effects go out in order, writes before deeds.
+
+`tell` is synchronous, so two events can never interleave. What the engine wants done is queued; one writer puts it
+on disk in a thread of its own and only then hands actions to the executor. A batch that cannot be written is kept
+and tried again; its actions are not carried out, and the engine is told so that it orders no more.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import structlog
+
+from nemo_watchdog.engine import events as ev
+from nemo_watchdog.engine.engine import NOTHING, Engine
+from nemo_watchdog.errors import JournalError
+from nemo_watchdog.metrics import Metrics
+from nemo_watchdog.model import ActionOutcome, ActionRequest, ActionResult, Moment, Notification
+from nemo_watchdog.ports import Clock, Journal
+from nemo_watchdog.records import Record
+
+T = TypeVar("T")
+
+log = structlog.get_logger("nemo_watchdog")
+
+WRITE_AGAIN_AFTER = 5.0
+"""Seconds between tries to write what could not be written."""
+
+STALE_AFTER = 10.0
+"""Seconds after which a decision to act is too old to be carried out."""
+
+
+@dataclass(slots=True)
+class _Batch:
+    at: Moment
+    records: list[dict[str, Any]] = field(default_factory=list)
+    notifications: list[Notification] = field(default_factory=list)
+    actions: list[ActionRequest] = field(default_factory=list)
+
+
+class Core:
+    """Owns the engine. Everything that happens is told to it; everything that it decides leaves through it."""
+
+    def __init__(self, engine: Engine, journal: Journal, clock: Clock, metrics: Metrics) -> None:
+        self.engine = engine
+        self.clock = clock
+        self.on_probe_soon: Callable[[str], None] = _ignore
+        self.on_action: Callable[[ActionRequest], None] = _ignore
+        self.on_written: Callable[[], None] = _ignore
+        """Called after notifications or incident changes have reached the disk."""
+        self._journal = journal
+        self._metrics = metrics
+        self._queue: asyncio.Queue[_Batch] = asyncio.Queue()
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="journal")
+        self._timer: asyncio.TimerHandle | None = None
+        self._stopping = False
+        metrics.journal_writable.set(1)
+
+    def tell(self, event: ev.Event) -> None:
+        """Gives the engine one event and passes on what it wants done."""
+        now = self.clock.now()
+        effects = self.engine.step(event, now)
+        if effects is NOTHING:
+            return
+        if effects.records:
+            self._publish(effects.records)
+        if effects.records or effects.notifications or effects.actions:
+            bodies = [record.body() for record in effects.records]
+            self._queue.put_nowait(_Batch(now, bodies, effects.notifications, effects.actions))
+        for name in effects.probe_soon:
+            self.on_probe_soon(name)
+        self._wake_at(effects.wake_at, now)
+
+    async def in_journal_thread(self, work: Callable[[], T]) -> T:
+        """Runs blocking work with the journal where it holds up nobody."""
+        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+
+    async def write_forever(self) -> None:
+        """The writer: the only task that appends to the journal."""
+        while True:
+            batch = await self._queue.get()
+            await self._write(batch)
+            self._queue.task_done()
+
+    async def written(self) -> None:
+        """Returns once everything told so far is on disk."""
+        await self._queue.join()
+
+    async def stop(self, within: float) -> None:
+        """Orders nothing more and writes what is queued, for at most `within` seconds."""
+        self._stopping = True
+        if self._timer is not None:
+            self._timer.cancel()
+        try:
+            async with asyncio.timeout(within):
+                await self.written()
+        except TimeoutError:
+            log.error("journal not written completely before the stop", still_queued=self._queue.qsize())
+
+    def close(self) -> None:
+        self._thread.shutdown(wait=False)
+
+    async def _write(self, batch: _Batch) -> None:
+        trouble = ""
+        while True:
+            try:
+                await self.in_journal_thread(lambda: self._journal.append(batch.records, batch.notifications, batch.at))
+            except JournalError as error:
+                if not trouble:
+                    self._journal_failed(str(error), batch)
+                trouble = str(error)
+                if self._stopping:
+                    return
+                await asyncio.sleep(WRITE_AGAIN_AFTER)
+            else:
+                break
+        if trouble:
+            log.info("journal can be written again")
+            self._metrics.journal_writable.set(1)
+            self.tell(ev.JournalChanged(""))
+        if batch.actions and self.clock.now().monotonic - batch.at.monotonic > STALE_AFTER:
+            self._refuse(batch, "not carried out: its intent reached the disk too late")
+        for request in batch.actions:
+            self.on_action(request)
+        self.on_written()
+
+    def _journal_failed(self, trouble: str, batch: _Batch) -> None:
+        log.error("journal cannot be written: no action until it can", error=trouble)
+        self._metrics.journal_writable.set(0)
+        self.tell(ev.JournalChanged(trouble))
+        self._refuse(batch, "not carried out: its intent could not be written")
+
+    def _refuse(self, batch: _Batch, why: str) -> None:
+        for request in batch.actions:
+            self.tell(ev.ActionFinished(request, ActionResult(ActionOutcome.FAILED, why)))
+        batch.actions = []
+
+    def _publish(self, records: list[Record]) -> None:
+        open_severities = {i.incident: str(i.severity) for i in self.engine.durable.open()}
+        self._metrics.count(records, open_severities)
+        for record in records:
+            body = record.body()
+            log.info(body.pop("type"), **{key: value for key, value in body.items() if value not in ("", None)})
+
+    def _wake_at(self, at: float | None, now: Moment) -> None:
+        if at is None or self._stopping:
+            return
+        loop = asyncio.get_running_loop()
+        when = loop.time() + max(0.0, at - now.monotonic) + 0.001
+        if self._timer is not None and not self._timer.cancelled() and loop.time() < self._timer.when() <= when:
+            return
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = loop.call_at(when, self.tell, ev.Tick())
+
+
+def _ignore(*_: object) -> None:
+    """Nobody listens yet."""

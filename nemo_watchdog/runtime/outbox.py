@@ -1,0 +1,89 @@
+"""Delivers what the journal says is still to be told. Never in the way of watching: its own tasks, one a contact."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from functools import partial
+
+import structlog
+
+from nemo_watchdog.errors import JournalError
+from nemo_watchdog.metrics import Metrics
+from nemo_watchdog.ports import Journal, Notifier, OutboxItem
+from nemo_watchdog.runtime.core import Core
+
+log = structlog.get_logger("nemo_watchdog")
+
+LOOK_EVERY = 5.0
+AT_ONCE = 100
+FIRST_RETRY, LONGEST_RETRY = 5.0, 600.0
+GIVE_UP_AFTER = 150
+"""Tries; with the pauses above that is about a day."""
+
+
+class Outbox:
+    """One pass takes what is due and delivers it contact by contact, each in order; a poke starts the next at once."""
+
+    def __init__(self, journal: Journal, notifier: Notifier, core: Core, metrics: Metrics) -> None:
+        self._journal = journal
+        self._notifier = notifier
+        self._core = core
+        self._metrics = metrics
+        self._due = asyncio.Event()
+
+    def poke(self) -> None:
+        self._due.set()
+
+    async def run(self) -> None:
+        while True:
+            self._due.clear()
+            try:
+                await self._pass()
+            except JournalError as error:
+                log.error("outbox cannot be read", error=str(error))
+            try:
+                async with asyncio.timeout(LOOK_EVERY):
+                    await self._due.wait()
+            except TimeoutError:
+                continue
+
+    async def _pass(self) -> None:
+        items = await self._core.in_journal_thread(lambda: self._journal.pending(AT_ONCE))
+        self._metrics.outbox_pending.set(len(items))
+        by_contact: dict[str, list[OutboxItem]] = defaultdict(list)
+        for item in items:
+            by_contact[item.contact].append(item)
+        await asyncio.gather(*(self._deliver_all(each) for each in by_contact.values()))
+
+    async def _deliver_all(self, items: list[OutboxItem]) -> None:
+        """To one contact, oldest first; the first failure that may pass holds the rest back."""
+        for item in items:
+            if not await self._deliver(item):
+                return
+
+    async def _deliver(self, item: OutboxItem) -> bool:
+        delivery = await self._notifier.deliver(item.notification, item.contact)
+        now = self._core.clock.now()
+        journal, item_id, detail = self._journal, item.item_id, delivery.detail
+        if delivery.delivered:
+            outcome = "delivered"
+            write = partial(journal.delivered, item_id, now)
+        elif delivery.retryable and item.attempts + 1 < GIVE_UP_AFTER:
+            outcome = "retry"
+            delay = min(FIRST_RETRY * 2 ** min(item.attempts, 20), LONGEST_RETRY)
+            write = partial(journal.retry_later, item_id, now, delay, detail)
+        else:
+            outcome = "failed"
+            write = partial(journal.give_up, item_id, now, detail)
+        self._metrics.notifications.labels(item.contact, outcome).inc()
+        if not delivery.delivered:
+            log.warning(
+                "notification not delivered",
+                contact=item.contact,
+                incident=item.notification.incident,
+                outcome=outcome,
+                error=delivery.detail,
+            )
+        await self._core.in_journal_thread(write)
+        return outcome != "retry"

@@ -1,0 +1,111 @@
+"""One loop per dependency: look, stamp, tell, sleep. Contains every failure of its probe; only cancellation ends it."""
+
+from __future__ import annotations
+
+import asyncio
+from zlib import crc32
+
+import structlog
+
+from nemo_watchdog.engine.events import Observed
+from nemo_watchdog.metrics import Metrics
+from nemo_watchdog.model import Finding, Observation, Reason, failed
+from nemo_watchdog.policy.policy import Dependency
+from nemo_watchdog.ports import Probe
+from nemo_watchdog.runtime.core import Core
+
+log = structlog.get_logger("nemo_watchdog")
+
+LATE_BY = 1.0
+"""Seconds that a timeout may overrun before it says more about our own event loop than about the target."""
+
+
+class ProbeLoop:
+    """Looks at one dependency for ever, at the pace that the engine asks for."""
+
+    def __init__(self, spec: Dependency, probe: Probe, core: Core, metrics: Metrics) -> None:
+        self.spec = spec
+        self.probe = probe
+        self.heartbeat = core.clock.now().monotonic
+        self._core = core
+        self._metrics = metrics.dependency(spec.name)
+        self._bugs = metrics.probe_bugs.labels(spec.name)
+        self._bug_seen = ""
+        self._nap: asyncio.Future[None] | None = None
+        self._poked = False
+
+    def poke(self) -> None:
+        """Look now instead of at the next interval."""
+        self._poked = True
+        self._wake()
+
+    @property
+    def overdue_after(self) -> float:
+        """Seconds without a heartbeat after which this loop is stuck."""
+        return self.spec.interval + self.spec.timeout + 15.0
+
+    async def run(self) -> None:
+        spec, clock = self.spec, self._core.clock
+        # Loops that start together do not look together.
+        spread = crc32(spec.name.encode()) / 2**32
+        planned = clock.now().monotonic + spread * min(spec.interval, spec.confirm_interval)
+        await self._sleep_until(planned)
+        try:
+            while True:
+                began = self.heartbeat = clock.now().monotonic
+                finding = await self._look()
+                now = clock.now()
+                observation = Observation(finding, now.monotonic - began, now)
+                self._metrics.looked(observation, began - planned)
+                self._core.tell(Observed(spec.name, observation))
+                planned = max(planned + self._core.engine.next_look(spec.name), now.monotonic)
+                if self._poked:
+                    self._poked = False
+                    planned = min(planned, now.monotonic + spec.confirm_interval)
+                if await self._sleep_until(planned):
+                    planned = clock.now().monotonic
+        finally:
+            await self.probe.close()
+
+    async def _look(self) -> Finding:
+        timeout = self.spec.timeout
+        began = self._core.clock.now().monotonic
+        try:
+            async with asyncio.timeout(timeout):
+                return await self.probe.look()
+        except TimeoutError:
+            took = self._core.clock.now().monotonic - began
+            if took > timeout + LATE_BY:
+                return failed(Reason.WATCHDOG_OVERLOADED, f"the watchdog itself was {took - timeout:.1f}s late")
+            return failed(Reason.TIMEOUT, f"no answer within {timeout:g}s")
+        except Exception as error:  # noqa: BLE001 - the edge of the loop: a bug in a probe must not end the watching
+            self._bugs.inc()
+            kind = type(error).__name__
+            if kind != self._bug_seen:
+                self._bug_seen = kind
+                log.error("probe raised an exception: a bug in the probe", dependency=self.spec.name, error=kind)
+            return failed(Reason.PROBE_BUG, f"the probe raised {kind}")
+
+    async def _sleep_until(self, when: float) -> bool:
+        """True when somebody asked for a look before `when` (monotonic seconds)."""
+        loop = asyncio.get_running_loop()
+        delay = when - self._core.clock.now().monotonic
+        if delay <= 0.0 or self._poked:
+            await asyncio.sleep(0)
+            return self._take_poke()
+        self._nap = loop.create_future()
+        handle = loop.call_later(delay, self._wake)
+        try:
+            await self._nap
+        finally:
+            handle.cancel()
+            self._nap = None
+        return self._take_poke()
+
+    def _take_poke(self) -> bool:
+        poked, self._poked = self._poked, False
+        return poked
+
+    def _wake(self) -> None:
+        if self._nap is not None and not self._nap.done():
+            self._nap.set_result(None)

@@ -1,0 +1,258 @@
+"""The task tree. Only the supervisor creates tasks; a dead root task is fatal, so that systemd starts us afresh."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import structlog
+
+from nemo_watchdog.engine import events as ev
+from nemo_watchdog.errors import PolicyError
+from nemo_watchdog.metrics import Metrics
+from nemo_watchdog.model import ActionRequest
+from nemo_watchdog.policy.policy import Dependency, Policy
+from nemo_watchdog.ports import Probe
+from nemo_watchdog.runtime.alerting import Alerting
+from nemo_watchdog.runtime.container_watch import ContainerWatch
+from nemo_watchdog.runtime.core import Core
+from nemo_watchdog.runtime.executor import Executor
+from nemo_watchdog.runtime.outbox import Outbox
+from nemo_watchdog.runtime.probe_loop import ProbeLoop
+
+log = structlog.get_logger("nemo_watchdog")
+
+LAG_TICK = 0.5
+POLICY_LOOK_EVERY = 2.0
+STOP_WITHIN = 5.0
+"""Seconds for the journal to take what is queued when the daemon is told to stop."""
+
+
+class ServiceManager(Protocol):
+    """What the supervisor says to systemd."""
+
+    def ready(self, status: str = "") -> None: ...
+    def reloading(self) -> None: ...
+    def status(self, text: str) -> None: ...
+    def watchdog(self) -> None: ...
+    def stopping(self) -> None: ...
+    def watchdog_interval(self) -> float | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class PolicySource:
+    """Where the policy comes from. `load` blocks and raises `PolicyError`."""
+
+    path: Path
+    load: Callable[[], Policy]
+    probe: Callable[[Dependency], Probe]
+
+
+@dataclass(slots=True)
+class PolicyStatus:
+    """How the last reload went; `problems` is empty when it worked."""
+
+    loaded_at: float
+    problems: tuple[str, ...] = ()
+
+
+class Supervisor:
+    """Starts every loop, keeps the probe loops in line with the policy, and ends all of it in order."""
+
+    def __init__(
+        self,
+        core: Core,
+        *,
+        source: PolicySource,
+        containers: ContainerWatch,
+        executor: Executor,
+        outbox: Outbox,
+        alerting: Alerting,
+        metrics: Metrics,
+        service: ServiceManager,
+    ) -> None:
+        self.core = core
+        self.loops: dict[str, ProbeLoop] = {}
+        self.policy_status = PolicyStatus(core.clock.now().utc.timestamp())
+        self.lag = 0.0
+        self._source = source
+        self._containers = containers
+        self._executor = executor
+        self._outbox = outbox
+        self._alerting = alerting
+        self._metrics = metrics
+        self._service = service
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._stop = asyncio.Event()
+        self._reload = asyncio.Event()
+        self._group: asyncio.TaskGroup | None = None
+        self._last_tick = core.clock.now().monotonic
+
+    # -- from outside
+
+    def stop(self) -> None:
+        """SIGTERM."""
+        self._stop.set()
+
+    def reload(self) -> None:
+        """SIGHUP."""
+        self._reload.set()
+
+    def stuck(self) -> list[str]:
+        """Names of loops without a fresh heartbeat: empty while the daemon is well."""
+        now = self.core.clock.now().monotonic
+        late = [name for name, loop in self.loops.items() if now - loop.heartbeat > loop.overdue_after]
+        if now - self._last_tick > 10 * LAG_TICK + 5.0:
+            late.append("event loop")
+        return late
+
+    # -- the tree
+
+    async def run(self) -> None:
+        """Until `stop`. Raises what killed a root task, and nothing that a probe or a contact did."""
+        core = self.core
+        core.on_action = self._start_action
+        core.on_probe_soon = self._poke
+        core.on_written = self._written
+        async with asyncio.TaskGroup() as group:
+            self._group = group
+            roots = [
+                self._root(core.write_forever(), "writer"),
+                self._root(self._outbox.run(), "outbox"),
+                self._root(self._alerting.run(), "alerting"),
+                self._root(self._measure_lag(), "lag"),
+                self._root(self._watch_policy(), "policy"),
+            ]
+            core.tell(ev.Started())
+            await self._containers.reconcile()
+            roots += [
+                self._root(self._containers.follow(), "container events"),
+                self._root(self._containers.reconcile_forever(), "containers"),
+                self._root(self._feed_watchdog(), "watchdog"),
+            ]
+            self._apply(core.engine.policy)
+            self._service.ready(self._summary())
+            log.info("watching", dependencies=len(self.loops), autonomy=str(core.engine.policy.autonomy))
+            await self._stop.wait()
+            await self._wind_down(roots)
+
+    async def _wind_down(self, roots: list[asyncio.Task[None]]) -> None:
+        log.info("stopping")
+        self._service.stopping()
+        writer, *others = roots
+        self.core.tell(ev.JournalChanged("the watchdog is stopping"))  # orders nothing more
+        for task in [*others, *self._tasks.values()]:
+            task.cancel()
+        await asyncio.gather(*others, *self._tasks.values(), return_exceptions=True)
+        await self.core.stop(STOP_WITHIN)
+        writer.cancel()
+        log.info("stopped")
+
+    def _root(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
+        assert self._group is not None  # noqa: S101 - run() made it before the first root task
+        return self._group.create_task(work, name=name)
+
+    # -- probe loops
+
+    def _apply(self, policy: Policy) -> None:
+        """Loops for what the policy names, each restarted only when its own part changed."""
+        wanted = policy.dependencies
+        for name, loop in list(self.loops.items()):
+            if name not in wanted or wanted[name] != loop.spec:
+                self._tasks.pop(f"probe {name}").cancel()
+                del self.loops[name]
+            if name not in wanted:
+                self._metrics.forget(name)
+        for name, spec in wanted.items():
+            if name not in self.loops:
+                loop = ProbeLoop(spec, self._source.probe(spec), self.core, self._metrics)
+                self.loops[name] = loop
+                self._tasks[f"probe {name}"] = self._root(loop.run(), f"probe {name}")
+            self._metrics.set_health(name, self.core.engine.trackers[name].state.health)
+
+    def _poke(self, name: str) -> None:
+        if loop := self.loops.get(name):
+            loop.poke()
+
+    def _start_action(self, request: ActionRequest) -> None:
+        name = f"action {request.action_id}"
+        task = self._tasks[name] = self._root(self._executor.run(request), name)
+        task.add_done_callback(lambda _: self._tasks.pop(name, None))
+
+    def _written(self) -> None:
+        self._outbox.poke()
+        self._alerting.poke()
+        self._service.status(self._summary())
+
+    # -- housekeeping
+
+    def _summary(self) -> str:
+        trackers = self.core.engine.trackers.values()
+        up = sum(tracker.state.health == "up" for tracker in trackers)
+        incidents = len(self.core.engine.durable.open())
+        return f"{up} of {len(trackers)} up, {incidents} open incident{'s' if incidents != 1 else ''}"
+
+    async def _measure_lag(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            planned = loop.time() + LAG_TICK
+            await asyncio.sleep(LAG_TICK)
+            self.lag = max(0.0, loop.time() - planned)
+            self._metrics.loop_lag.set(self.lag)
+            self._last_tick = self.core.clock.now().monotonic
+
+    async def _feed_watchdog(self) -> None:
+        interval = self._service.watchdog_interval()
+        if interval is None:
+            return
+        while True:
+            if late := self.stuck():
+                log.error("loops without a heartbeat: systemd is not fed", loops=late)
+            else:
+                self._service.watchdog()
+            await asyncio.sleep(interval / 3)
+
+    async def _watch_policy(self) -> None:
+        """Reloads when the file changes and on SIGHUP. A bad file changes nothing but what the status says."""
+        self._metrics.reload_success.set(1)
+        self._metrics.reload_timestamp.set(self.policy_status.loaded_at)
+        seen = await asyncio.to_thread(self._identity)
+        while True:
+            asked = False
+            with suppress(TimeoutError):
+                async with asyncio.timeout(POLICY_LOOK_EVERY):
+                    asked = await self._reload.wait()
+            self._reload.clear()
+            now_there = await asyncio.to_thread(self._identity)
+            if asked or now_there != seen:
+                seen = now_there
+                await self._load()
+
+    async def _load(self) -> None:
+        self._service.reloading()
+        try:
+            policy = await asyncio.to_thread(self._source.load)
+        except PolicyError as error:
+            self.policy_status.problems = tuple(str(problem) for problem in error.problems)
+            self._metrics.reload_success.set(0)
+            log.error("policy not reloaded: the last good one goes on", problems=self.policy_status.problems)
+        else:
+            self.core.tell(ev.PolicyChanged(policy))
+            self._apply(policy)
+            self.policy_status = PolicyStatus(self.core.clock.now().utc.timestamp())
+            self._metrics.reload_success.set(1)
+            self._metrics.reload_timestamp.set(self.policy_status.loaded_at)
+            log.info("policy reloaded", dependencies=len(policy.dependencies))
+            await self._containers.reconcile()
+        self._service.ready(self._summary())
+
+    def _identity(self) -> tuple[int, int, int] | None:
+        try:
+            stat = self._source.path.stat()
+        except OSError:
+            return None
+        return (stat.st_ino, stat.st_mtime_ns, stat.st_size)
