@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import Any
 
 from nemo_watchdog.model import Autonomy, Category, Health, Severity
@@ -176,9 +175,9 @@ class Policy:
     dependencies: Mapping[str, Dependency]
     severities: Mapping[Severity, SeveritySpec]
     classification: tuple[Rule, ...]
-    remedies: Mapping[str, Remedy] = MappingProxyType({})
+    remedies: Mapping[str, Remedy] = field(default_factory=dict)
     limits: Limits = field(default_factory=Limits)
     autonomy: Autonomy = Autonomy.ACT
-    contacts: Mapping[str, tuple[Secret, ...]] = MappingProxyType({})
+    contacts: Mapping[str, tuple[Secret, ...]] = field(default_factory=dict)
     """Apprise URLs of each contact; empty when it has no address (it is logged then)."""
     alertmanager: tuple[str, ...] = ()

@@ -1,0 +1,145 @@
+"""What is valid but unwise: a policy with advice works, yet part of it does not do what its author seems to want."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from nemo_watchdog.model import CATEGORY_OF, Category, Reason
+from nemo_watchdog.policy.policy import ActionStep, Backoff, Condition, EscalateStep, Policy, Remedy, TagQuantifier
+from nemo_watchdog.policy.units import format_duration
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """`path` is like `remedies.restart-container.steps[0]`."""
+
+    path: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.message}"
+
+
+def lint(policy: Policy) -> list[Advice]:
+    """Advice on a valid policy, section by section."""
+    return [
+        *_pace(policy),
+        *_rules(policy),
+        *(advice for remedy in policy.remedies.values() for advice in _remedy(policy, remedy)),
+        *_contacts(policy),
+    ]
+
+
+def _pace(policy: Policy) -> Iterator[Advice]:
+    for name, dependency in policy.dependencies.items():
+        path = f"dependencies.{name}"
+        interval, timeout = format_duration(dependency.interval), format_duration(dependency.timeout)
+        if dependency.timeout >= dependency.interval:
+            message = f"a look may take {timeout} and the next is due after {interval}: make the timeout the shorter"
+            yield Advice(f"{path}.timeout", message)
+        if dependency.confirm_interval > dependency.interval:
+            confirm = format_duration(dependency.confirm_interval)
+            message = f"looks come slower while a change is confirmed ({confirm}) than while all is well ({interval})"
+            yield Advice(f"{path}.confirm_interval", message)
+
+
+def _rules(policy: Policy) -> Iterator[Advice]:
+    rules = policy.classification
+    for index, rule in enumerate(rules):
+        if _never_holds(rule.when):
+            message = f"rule `{rule.name}` never holds: none of its reasons has its category"
+            yield Advice(f"classification[{index}].when", message)
+            continue
+        for earlier in rules[:index]:
+            if _covers(earlier.when, rule.when):
+                why = "always holds" if earlier.when == Condition() else "holds whenever this one does"
+                message = f"rule `{rule.name}` is never reached: `{earlier.name}` stands before it and {why}"
+                yield Advice(f"classification[{index}]", message)
+                break
+    if not any(rule.when == Condition() for rule in rules):
+        message = "no rule always holds: what none matches counts as SEV4; end with a rule without `when`"
+        yield Advice("classification", message)
+
+
+def _never_holds(when: Condition) -> bool:
+    return bool(when.reason and when.category) and not any(_category(name) in when.category for name in when.reason)
+
+
+def _category(reason: str) -> Category:
+    return CATEGORY_OF[Reason(reason)]
+
+
+def _covers(wide: Condition, narrow: Condition) -> bool:
+    """Whether `wide` holds in every case in which `narrow` does."""
+    categories = narrow.category or frozenset(_category(name) for name in narrow.reason)
+    return (
+        _within(narrow.health, wide.health)
+        and _within(categories, wide.category)
+        and _within(narrow.reason, wide.reason)
+        and _within(narrow.dependencies, wide.dependencies)
+        and wide.tags <= narrow.tags
+        and _implied(narrow.down, wide.down)
+    )
+
+
+def _within(narrow: Iterable[str], wide: Iterable[str]) -> bool:
+    """No choice given is every choice."""
+    narrow, wide = frozenset(narrow), frozenset(wide)
+    return not wide or (bool(narrow) and narrow <= wide)
+
+
+def _implied(narrow: TagQuantifier | None, wide: TagQuantifier | None) -> bool:
+    """All down means any down as well."""
+    if wide is None or narrow == wide:
+        return True
+    return narrow is not None and narrow.tag == wide.tag and wide.quantifier == "any"
+
+
+def _remedy(policy: Policy, remedy: Remedy) -> Iterator[Advice]:
+    path = f"remedies.{remedy.name}"
+    users = [dependency for dependency in policy.dependencies.values() if dependency.remedy == remedy.name]
+    if not users:
+        yield Advice(path, "no dependency uses this remedy")
+    actions = [(index, step) for index, step in enumerate(remedy.steps) if isinstance(step, ActionStep)]
+    last = next((index for index, step in enumerate(remedy.steps) if isinstance(step, EscalateStep)), len(remedy.steps))
+    for index in range(last + 1, len(remedy.steps)):
+        yield Advice(f"{path}.steps[{index}]", f"this step is never reached: steps[{last}] hands over to a person")
+    attempts = sum(step.attempts for _, step in actions)
+    for budget, whose in ((remedy.budget, "its budget"), (policy.limits.budget, "the budget of all remedies")):
+        if attempts > budget.count:
+            allowed = f"{budget.count} per {format_duration(budget.window)}"
+            yield Advice(f"{path}.steps", f"the steps have {attempts} attempts, and {whose} allows {allowed}")
+            break
+    for index, step in actions:
+        waits = _waits(step.backoff, step.attempts)
+        if waits > remedy.budget.window:
+            message = (
+                f"between its {step.attempts} attempts it waits {format_duration(waits)} in all, longer than the "
+                f"budget's {format_duration(remedy.budget.window)}: the budget refills and never ends it"
+            )
+            yield Advice(f"{path}.steps[{index}].backoff", message)
+        for user in users:
+            if step.verify_within < user.startup_grace:
+                message = (
+                    f"`{user.name}` may take {format_duration(user.startup_grace)} to start (`startup_grace`), and the "
+                    f"attempt counts as failed after {format_duration(step.verify_within)}: give it longer"
+                )
+                yield Advice(f"{path}.steps[{index}].verify_within", message)
+
+
+def _waits(backoff: Backoff, attempts: int) -> float:
+    """Seconds between the first attempt and the last, without jitter."""
+    return sum(min(backoff.max, backoff.initial * backoff.factor**number) for number in range(attempts - 1))
+
+
+def _contacts(policy: Policy) -> Iterator[Advice]:
+    told = {name for severity in policy.severities.values() for name in severity.notify}
+    told |= {name for rule in policy.classification for name in rule.notify}
+    steps = [step for remedy in policy.remedies.values() for step in remedy.steps]
+    told |= {step.to for step in steps if isinstance(step, EscalateStep)}
+    for name, addresses in policy.contacts.items():
+        if name not in told:
+            yield Advice(f"contacts.{name}", "nobody tells this contact anything: no `notify` and no `to` names it")
+        elif not addresses:
+            yield Advice(f"contacts.{name}", "this contact has no address: what it should be told is only logged")

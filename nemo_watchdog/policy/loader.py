@@ -1,0 +1,221 @@
+"""Text becomes a `Policy`, or a `PolicyError` with every problem at once. Nothing in between gets out.
+
+Each entry is checked by itself, so that a mistake in one hides no mistake in another. A dependency is read in two
+phases: the keys that all dependencies share, then the rest by its probe's own options model.
+"""
+
+from __future__ import annotations
+
+import difflib
+import stat
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic_core import PydanticCustomError
+
+from nemo_watchdog.errors import PolicyError, PolicyProblem
+from nemo_watchdog.model import Severity
+from nemo_watchdog.policy.compiler import compile_policy
+from nemo_watchdog.policy.document import MAX_CHARACTERS, Document, read_document
+from nemo_watchdog.policy.document import Path as Where
+from nemo_watchdog.policy.policy import Policy
+from nemo_watchdog.policy.problems import Problems, did_you_mean
+from nemo_watchdog.policy.references import Parts, check_references
+from nemo_watchdog.policy.sections import (
+    AlertmanagerSection,
+    ContactSection,
+    DependencySection,
+    LimitsSection,
+    Model,
+    Pace,
+    RemedySection,
+    RuleSection,
+    SeveritySection,
+    TopSection,
+    check_name,
+)
+from nemo_watchdog.ports import ProbeKind
+
+_COMMON_KEYS = tuple(DependencySection.model_fields)
+
+
+def load_policy(path: Path, probes: Mapping[str, ProbeKind], *, environ: Mapping[str, str]) -> Policy:
+    """The policy in a file; raises `PolicyError`, also when the file cannot be read. Reads the disk: it may block."""
+    file = str(path)
+    return parse_policy(_read(path, file), file, probes, environ=environ)
+
+
+def parse_policy(text: str, file: str, probes: Mapping[str, ProbeKind], *, environ: Mapping[str, str]) -> Policy:
+    """The policy in this text; `file` is the name that its problems carry. Raises `PolicyError`."""
+    document = read_document(text, environ)
+    problems = Problems(file, document)
+    policy = None if document.value is None else _Reader(document, problems, probes).read()
+    if policy is None or document.faults:
+        raise PolicyError(problems.found())
+    return policy
+
+
+def _read(path: Path, file: str) -> str:
+    """The file's text. Only of a regular file: a pipe could hold us up for ever."""
+    message = ""
+    line = column = 1
+    try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            message = "is not a regular file: give the path of a policy file"
+        else:
+            with path.open("rb") as opened:
+                raw = opened.read(MAX_CHARACTERS + 1)
+            if len(raw) > MAX_CHARACTERS:
+                message = "larger than 1 MiB: a policy is a file that people read"
+    except FileNotFoundError:
+        message = "there is no such file"
+    except OSError as error:
+        message = f"cannot be read: {error.strerror or type(error).__name__}"
+    except ValueError:  # a NUL in the path
+        message = "is not a path"
+    if not message:
+        try:
+            return raw.decode("utf-8-sig")
+        except UnicodeDecodeError as error:
+            before = raw[: error.start].decode("utf-8-sig")
+            line = before.count("\n") + 1
+            column = len(before) - before.rfind("\n")
+            message = "not UTF-8 text: save the file as UTF-8"
+    raise PolicyError([PolicyProblem(file, line, column, "", message)])
+
+
+class _Reader:
+    def __init__(self, document: Document, problems: Problems, probes: Mapping[str, ProbeKind]) -> None:
+        self._document = document
+        self._problems = problems
+        self._probes = probes
+        self._raw: dict[str, Any] = {}
+
+    def read(self) -> Policy | None:
+        """The policy, or None when there are problems."""
+        if not isinstance(self._document.value, dict):
+            self._problems.at_value((), "a policy is a mapping that begins with `version: 1`")
+            return None
+        self._raw = self._document.value
+        top = self._problems.check(TopSection, self._raw, ())
+        pace = self._optional(Pace, "defaults")
+        limits = self._optional(LimitsSection, "limits")
+        dependencies = {name: self._dependency(name, value) for name, value in self._entries("dependencies")}
+        options = {name: self._options(name, value) for name, value in self._entries("dependencies")}
+        if not dependencies and "dependencies" in self._raw:
+            self._problems.at_key(("dependencies",), "nothing to watch: name at least one dependency")
+        parts = Parts(
+            dependencies=dependencies,
+            severities=self._severities(),
+            classification=self._rules(),
+            remedies=self._models(RemedySection, "remedies"),
+            contacts=self._models(ContactSection, "contacts"),
+        )
+        check_references(parts, self._problems)
+        alertmanager = self._optional(AlertmanagerSection, "alertmanager")
+        self._not_yet()
+        if top is None or self._problems.found():
+            return None
+        return compile_policy(
+            parts, options, autonomy=top.autonomy, pace=pace, limits=limits, alertmanager=alertmanager
+        )
+
+    def _optional(self, model: type[Model], key: str) -> Model | None:
+        value = self._raw.get(key)
+        return None if value is None else self._problems.check(model, value, (key,))
+
+    def _entries(self, key: str) -> list[tuple[str, Any]]:
+        """The entries of a section that maps names; a section with nothing in it is as good as none."""
+        value = self._raw.get(key)
+        if isinstance(value, dict):
+            return list(value.items())
+        if value is not None:
+            self._problems.at_value((key,), "expected a mapping of names to entries")
+        return []
+
+    def _models(self, model: type[Model], key: str) -> dict[str, Model | None]:
+        result = {}
+        for name, value in self._entries(key):
+            self._check_name((key, name), name)
+            result[name] = self._problems.check(model, value, (key, name))
+        return result
+
+    def _check_name(self, path: Where, name: str) -> None:
+        try:
+            check_name(name)
+        except PydanticCustomError as error:
+            self._problems.at_key(path, error.message())
+
+    def _dependency(self, name: str, value: Any) -> DependencySection | None:
+        path = ("dependencies", name)
+        self._check_name(path, name)
+        if not isinstance(value, dict):
+            return self._problems.check(DependencySection, value, path)
+        common = _only(value, common=True)
+        for key in difflib.get_close_matches("probe", _only(value, common=False), n=1) if "probe" not in value else ():
+            self._problems.at_key((*path, key), "unknown key: did you mean `probe`?")
+            common["probe"] = ""  # what is missing has been told
+        section = self._problems.check(DependencySection, common, path)
+        probe = value.get("probe")
+        if isinstance(probe, str) and probe not in self._probes:
+            hint = did_you_mean(probe, self._probes)
+            self._problems.at_value((*path, "probe"), f"there is no probe {self._problems.name(path, probe)}{hint}")
+        return section
+
+    def _options(self, name: str, value: Any) -> Any:
+        """The probe's own options, checked by its model; None when there is none to check them."""
+        if not isinstance(value, dict):
+            return None
+        probe = value.get("probe")
+        kind = self._probes.get(probe) if isinstance(probe, str) else None
+        if kind is None:
+            return None
+        rest = _only(value, common=False)
+        return self._problems.check(kind.options, rest, ("dependencies", name), also_known=_COMMON_KEYS)
+
+    def _severities(self) -> dict[Severity, SeveritySection | None]:
+        entries = self._entries("severities")
+        given = {}
+        for name, value in entries:
+            if name not in list(Severity):
+                hint = did_you_mean(name, [severity.value for severity in Severity])
+                self._problems.at_key(("severities", name), f"there is no such severity{hint}")
+                continue
+            given[Severity(name)] = self._problems.check(SeveritySection, value, ("severities", name))
+        missing = [f"`{severity}`" for severity in Severity if severity not in given]
+        if missing and self._raw.get("severities") is not None:
+            message = f"without {', '.join(missing)}: give all four, or leave `severities` out"
+            self._problems.at_key(("severities",), message)
+        return given
+
+    def _rules(self) -> tuple[RuleSection | None, ...] | None:
+        value = self._raw.get("classification")
+        if value is None:
+            return None
+        if not isinstance(value, list):
+            self._problems.at_value(("classification",), "expected a list of rules: begin each with `- name:`")
+            return ()
+        rules = []
+        names: set[str] = set()
+        for index, item in enumerate(value):
+            rule = self._problems.check(RuleSection, item, ("classification", index))
+            if rule and rule.name in names:
+                where = ("classification", index, "name")
+                self._problems.at_value(where, "another rule has this name already: people know the rule by it")
+            if rule:
+                names.add(rule.name)
+            rules.append(rule)
+        return tuple(rules)
+
+    def _not_yet(self) -> None:
+        limits = self._raw.get("limits")
+        if isinstance(limits, dict) and limits.get("storm") is not None:
+            self._problems.at_key(("limits", "storm"), "not supported yet: leave it out")
+        if self._raw.get("maintenance"):
+            self._problems.at_key(("maintenance",), "not supported yet: leave it out")
+
+
+def _only(value: Mapping[str, Any], *, common: bool) -> dict[str, Any]:
+    """The keys that every dependency may have, or all the others."""
+    return {key: item for key, item in value.items() if (key in _COMMON_KEYS) is common}

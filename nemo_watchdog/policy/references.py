@@ -1,0 +1,163 @@
+"""What one part of a policy says of another must be true: every name that is used exists and makes sense there.
+
+A part that has a mistake of its own counts by its name, so that one mistake is not told twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from graphlib import CycleError, TopologicalSorter
+
+from nemo_watchdog.model import CATEGORY_OF, Category, Severity
+from nemo_watchdog.policy.document import Path
+from nemo_watchdog.policy.problems import Problems, did_you_mean
+from nemo_watchdog.policy.sections import (
+    ContactSection,
+    DependencySection,
+    EscalateSection,
+    RemedySection,
+    RestartSection,
+    RuleSection,
+    SeveritySection,
+    WhenSection,
+)
+
+_MOST_CIRCLES = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """The entries of a policy by name, None where an entry itself is wrong."""
+
+    dependencies: Mapping[str, DependencySection | None]
+    severities: Mapping[Severity, SeveritySection | None]
+    classification: tuple[RuleSection | None, ...] | None
+    """None when the policy has none; an empty one is a choice."""
+    remedies: Mapping[str, RemedySection | None]
+    contacts: Mapping[str, ContactSection | None]
+
+
+def check_references(parts: Parts, problems: Problems) -> None:
+    _References(parts, problems).check()
+
+
+class _References:
+    def __init__(self, parts: Parts, problems: Problems) -> None:
+        self._parts = parts
+        self._problems = problems
+        self._tags = {tag for section in parts.dependencies.values() if section for tag in section.tags}
+        self._tags_known = None not in parts.dependencies.values()
+
+    def check(self) -> None:
+        for name, dependency in self._parts.dependencies.items():
+            if dependency is not None:
+                self._dependency(("dependencies", name), dependency)
+        self._circles()
+        self._shared_containers()
+        for severity, section in self._parts.severities.items():
+            if section is not None:
+                self._names(("severities", severity.value, "notify"), section.notify, "contact", self._parts.contacts)
+        for index, rule in enumerate(self._parts.classification or ()):
+            if rule is not None:
+                path: Path = ("classification", index)
+                self._names((*path, "notify"), rule.notify, "contact", self._parts.contacts)
+                self._when((*path, "when"), rule.when)
+        for name, remedy in self._parts.remedies.items():
+            if remedy is not None:
+                self._remedy(("remedies", name), remedy)
+
+    def _name(self, path: Path, name: str, what: str, known: Iterable[str]) -> None:
+        names = list(known)
+        if name not in names:
+            hint = did_you_mean(name, names, otherwise="" if names else ": the policy has none")
+            self._problems.at_value(path, f"there is no {what} {self._problems.name(path, name)}{hint}")
+
+    def _names(self, path: Path, names: Iterable[str], what: str, known: Iterable[str]) -> None:
+        for index, name in enumerate(names):
+            self._name((*path, index), name, what, known)
+
+    def _dependency(self, path: Path, section: DependencySection) -> None:
+        self._names((*path, "needs"), section.needs, "dependency", self._parts.dependencies)
+        if section.remedy is None:
+            return
+        self._name((*path, "remedy"), section.remedy, "remedy", self._parts.remedies)
+        remedy = self._parts.remedies.get(section.remedy)
+        if remedy and section.container is None and any(isinstance(step, RestartSection) for step in remedy.steps):
+            message = "this remedy restarts a container, and the dependency names none: give its `container`"
+            self._problems.at_value((*path, "remedy"), message)
+
+    def _shared_containers(self) -> None:
+        first: dict[str, tuple[str, str]] = {}
+        for name, section in self._parts.dependencies.items():
+            if section is None or section.container is None or section.remedy is None:
+                continue
+            other, remedy = first.setdefault(section.container, (name, section.remedy))
+            if remedy != section.remedy:
+                message = (
+                    f"`{other}` has the same container with another remedy: give both the same, or only one of them"
+                )
+                self._problems.at_value(("dependencies", name, "remedy"), message)
+
+    def _circles(self) -> None:
+        """Circles of `needs`, each told once, at the need that closes it."""
+        order = list(self._parts.dependencies)
+        graph = {
+            name: [need for need in (section.needs if section else ()) if need in self._parts.dependencies]
+            for name, section in self._parts.dependencies.items()
+        }
+        for _ in range(_MOST_CIRCLES):
+            circle = _circle(graph)
+            if not circle:
+                return
+            first = min(range(len(circle)), key=lambda index: order.index(circle[index]))
+            circle = [*circle[first:], *circle[:first]]
+            shown = " → ".join(f"`{name}`" for name in [*circle, circle[0]])
+            section = self._parts.dependencies[circle[-1]]
+            place = section.needs.index(circle[0]) if section else 0
+            message = f"`needs` goes in a circle, {shown}: one of these must not need the next"
+            self._problems.at_value(("dependencies", circle[-1], "needs", place), message)
+            graph[circle[-1]] = [need for need in graph[circle[-1]] if need != circle[0]]
+
+    def _when(self, path: Path, when: WhenSection) -> None:
+        self._names((*path, "dependencies"), when.dependencies, "dependency", self._parts.dependencies)
+        if not self._tags_known:
+            return
+        for index, wanted in enumerate(when.tags):
+            self._tag((*path, "tags", index), wanted)
+        if when.down is not None:
+            for quantifier, tag in (("all", when.down.all), ("any", when.down.any)):
+                if tag is not None:
+                    self._tag((*path, "down", quantifier), tag)
+
+    def _tag(self, path: Path, tag: str) -> None:
+        if tag not in self._tags:
+            hint = did_you_mean(tag, sorted(self._tags))
+            self._problems.at_value(path, f"no dependency has the tag {self._problems.name(path, tag)}{hint}")
+
+    def _remedy(self, path: Path, section: RemedySection) -> None:
+        self._when((*path, "when"), section.when)
+        for index, category in enumerate(section.when.category):
+            if category is not Category.FAULT:
+                self._no_help((*path, "when", "category", index), "category", category.value)
+        for index, reason in enumerate(section.when.reason):
+            if CATEGORY_OF[reason] is not Category.FAULT:
+                self._no_help((*path, "when", "reason", index), "reason", reason.value)
+        for index, step in enumerate(section.steps):
+            if isinstance(step, EscalateSection):
+                self._name((*path, "steps", index, "to"), step.to, "contact", self._parts.contacts)
+
+    def _no_help(self, path: Path, kind: str, value: str) -> None:
+        shown = self._problems.name(path, value)
+        message = f"a restart does not help when the {kind} is {shown}: only `fault` may be remedied"
+        self._problems.at_value(path, message)
+
+
+def _circle(graph: Mapping[str, Iterable[str]]) -> list[str]:
+    """One circle, each name followed by one that it needs; empty when there is none."""
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        names: list[str] = error.args[1][1:]
+        return names[::-1]
+    return []

@@ -1,0 +1,93 @@
+"""Values that come from outside the policy file: `${NAME}`, `${NAME:-default}` and `${file:/path}`.
+
+They are put into text that YAML has already parsed, so that no value can inject YAML, and what comes in is not looked
+at again: a `${...}` inside a value stays as it is. `$$` is a literal `$`; a `$` before anything else is itself.
+Messages name the variable or the file, never the value.
+"""
+
+from __future__ import annotations
+
+import re
+import stat
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+MAX_FILE_BYTES = 64 * 1024
+
+_TOKEN = re.compile(r"\$\$|\$\{(?P<inside>[^}]*)(?P<end>\}?)")
+_VARIABLE = re.compile(r"(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?P<default>:-.*)?", re.DOTALL | re.ASCII)
+_WRITE = "write `${NAME}`, `${NAME:-default}`, `${file:/path}`, or `$$` for a dollar sign"
+
+
+class ExpansionError(Exception):
+    """A value that cannot be had; the message holds no secret."""
+
+
+@dataclass(frozen=True, slots=True)
+class Expanded:
+    """`outside` tells that some of the text came from an expansion, so that it must not be shown."""
+
+    text: str
+    outside: bool
+
+
+def expand(text: str, environ: Mapping[str, str]) -> Expanded:
+    """The text with every expansion in place; raises `ExpansionError`."""
+    if "$" not in text:
+        return Expanded(text, outside=False)
+    parts: list[str] = []
+    outside = False
+    end = 0
+    for match in _TOKEN.finditer(text):
+        parts.append(text[end : match.start()])
+        end = match.end()
+        if match[0] == "$$":
+            parts.append("$")
+        elif not match["end"]:
+            raise ExpansionError(f"a `${{` without its `}}`: {_WRITE}")
+        else:
+            parts.append(_value(match["inside"], environ))
+            outside = True
+    parts.append(text[end:])
+    return Expanded("".join(parts), outside)
+
+
+def _value(inside: str, environ: Mapping[str, str]) -> str:
+    if inside.startswith("file:"):
+        return _file(inside.removeprefix("file:"))
+    match = _VARIABLE.fullmatch(inside)
+    if match is None:
+        raise ExpansionError(f"an expansion that cannot be read: {_WRITE}")
+    name, default = match["name"], match["default"]
+    value = environ.get(name)
+    if default is not None:
+        return value or default.removeprefix(":-")
+    if value is None:
+        raise ExpansionError(
+            f"the environment has no variable `{name}`: set it, or give a default, `${{{name}:-default}}`"
+        )
+    return value
+
+
+def _file(name: str) -> str:
+    """The file's text without its last line break. Only a regular file: a pipe or a device could hold us up."""
+    path = Path(name)
+    if not path.is_absolute():
+        raise ExpansionError("the path in `${file:/path}` must be absolute")
+    try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise ExpansionError(f"`{name}` is not a regular file")
+        with path.open("rb") as file:
+            raw = file.read(MAX_FILE_BYTES + 1)
+    except OSError as error:
+        raise ExpansionError(f"cannot read the file `{name}`: {error.strerror or type(error).__name__}") from None
+    except ValueError:  # a NUL in the path
+        raise ExpansionError("the path in `${file:/path}` is not a path") from None
+    if len(raw) > MAX_FILE_BYTES:
+        raise ExpansionError(f"the file `{name}` is larger than {MAX_FILE_BYTES // 1024} KiB")
+    try:
+        text = raw.decode("utf-8")
+    except UnicodeDecodeError:
+        raise ExpansionError(f"the file `{name}` is not UTF-8 text") from None
+    return text.removesuffix("\n").removesuffix("\r")

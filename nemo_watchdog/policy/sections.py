@@ -1,0 +1,291 @@
+"""The language of the policy file, part by part: which keys there are, and what may stand at each.
+
+One model for each kind of entry; unknown keys are errors. What a model cannot see (names that must exist elsewhere,
+a probe's own options) is checked by `references` and `loader`. Field descriptions are what editors show.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Annotated, Any, Literal, TypeVar
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, RootModel, model_validator
+from pydantic_core import PydanticCustomError
+
+from nemo_watchdog.model import Autonomy, Category, Health, Reason, Severity
+from nemo_watchdog.policy.policy import Budget, Secret, Threshold
+from nemo_watchdog.policy.units import (
+    SECRET_ERROR,
+    BudgetText,
+    Duration,
+    Interval,
+    SecretText,
+    ThresholdText,
+    Whole,
+    duration_within,
+    number_within,
+    wrong,
+)
+
+Model = TypeVar("Model", bound=BaseModel)
+
+MINUTE = 60.0
+HOUR = 3600.0
+DAY = 86400.0
+
+NAME_PATTERN = r"^[a-z0-9][a-z0-9_-]{0,62}$"
+_NAME = re.compile(NAME_PATTERN[1:-1])
+_CONTAINER = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{0,127}")
+
+
+def check_name(name: str) -> str:
+    """A name as dependencies, tags, remedies, rules and contacts have it: fit for a metric's label and a URL."""
+    if not _NAME.fullmatch(name):
+        raise wrong("a name is 1 to 63 of a-z, 0-9, `-` and `_`, and begins with a letter or digit")
+    return name
+
+
+def _check_container(name: str) -> str:
+    if not _CONTAINER.fullmatch(name):
+        raise wrong("expected the name of a container, as `docker ps` shows it")
+    return name
+
+
+def _check_http_url(url: str) -> str:
+    try:
+        parts = urlsplit(url)
+        good = parts.scheme in ("http", "https") and bool(parts.hostname)
+        credentials = "@" in parts.netloc
+        _ = parts.port
+    except ValueError:
+        good, credentials = False, False
+    if not good or credentials:
+        more = ": a user and password in it are not supported yet" if credentials else ""
+        raise PydanticCustomError(
+            SECRET_ERROR, "{text}", {"text": f"expected a URL such as `http://127.0.0.1:9093`{more}"}
+        )
+    return url
+
+
+def _check_address(address: Secret) -> Secret:
+    if address and "://" not in address.reveal():
+        raise PydanticCustomError(SECRET_ERROR, "expected an Apprise URL such as `mailto://...` or `slack://...`")
+    return address
+
+
+def _version(value: Any) -> Any:
+    if value != 1 or isinstance(value, bool):
+        raise wrong("expected `1`, the only version of the policy language so far")
+    return value
+
+
+def _listed(value: Any) -> Any:
+    """One is a list of one."""
+    return [value] if isinstance(value, str) else value
+
+
+def _one_or_many(kind: Any) -> Any:
+    return BeforeValidator(_listed, json_schema_input_type=kind | list[kind])
+
+
+def _range(smallest: int, largest: int) -> Any:
+    # the bounds stand in the JSON Schema as well, where a `Field(ge=...)` after a validator of ours would be lost
+    extra: dict[str, Any] = {"minimum": smallest, "maximum": largest}
+    return (AfterValidator(number_within(smallest, largest)), Field(json_schema_extra=extra))
+
+
+def _number(value: Any) -> float:
+    """A number, also as the text that an expansion gives."""
+    if isinstance(value, str) and re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,9})?", value, re.ASCII):
+        return float(value)
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return float(value)
+    raise wrong("expected a number")
+
+
+def _limited(smallest: float, largest: float) -> Callable[[Any], float]:
+    within = number_within(smallest, largest)
+    return lambda value: within(_number(value))
+
+
+Name = Annotated[str, AfterValidator(check_name), Field(json_schema_extra={"pattern": NAME_PATTERN})]
+ContainerName = Annotated[str, AfterValidator(_check_container)]
+Attempts = Annotated[Whole, *_range(1, 100)]
+Timeout = Annotated[Duration, AfterValidator(duration_within(0.001, 5 * MINUTE))]
+Grace = Annotated[Duration, AfterValidator(duration_within(0.0, DAY))]
+Window = Annotated[Duration, AfterValidator(duration_within(1.0, DAY))]
+Names = Annotated[list[Name], _one_or_many(Name)]
+HttpUrl = Annotated[str, AfterValidator(_check_http_url)]
+Addresses = Annotated[list[Annotated[SecretText, AfterValidator(_check_address)]], _one_or_many(str)]
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, allow_inf_nan=False)
+
+
+class Pace(Section):
+    """How often and how long to look, and how many looks make a change of health."""
+
+    interval: Interval = Field(10.0, description="Between looks while all is well, 100ms or more.")
+    confirm_interval: Interval = Field(1.0, description="Between looks while a change of health is being confirmed.")
+    timeout: Timeout = Field(3.0, description="Of one look, at most 5m.")
+    down_after: ThresholdText = Field(Threshold(3, 3), description='Failures in a row, such as 3, or "3 of 5".')
+    up_after: Attempts = Field(2, description="Successes in a row.")
+    startup_grace: Grace = Field(
+        30.0, description="After its container starts: how long a failing look means starting."
+    )
+
+
+class DependencySection(Section):
+    """What every dependency may have; its other keys belong to its probe. What is not given comes from `defaults`."""
+
+    probe: str = Field(description="How to look at it.")
+    container: ContainerName | None = Field(None, description="The container that a remedy may restart.")
+    needs: Names = Field(default_factory=list, description="Dependencies that must be up for this one to work.")
+    tags: Names = Field(default_factory=list, description="Words that rules choose by.")
+    remedy: str | None = Field(None, description="What to do about it, by the name in `remedies`.")
+    autonomy: Autonomy = Field(Autonomy.ACT, description="A lower ceiling than the policy's, for this one.")
+    interval: Interval | None = Field(None, description="Between looks while all is well, 100ms or more.")
+    confirm_interval: Interval | None = Field(None, description="Between looks while a change is being confirmed.")
+    timeout: Timeout | None = Field(None, description="Of one look, at most 5m.")
+    down_after: ThresholdText | None = Field(None, description='Failures in a row, such as 3, or "3 of 5".')
+    up_after: Attempts | None = Field(None, description="Successes in a row.")
+    startup_grace: Grace | None = Field(None, description="After a start: how long a failing look means starting.")
+
+
+class SeveritySection(Section):
+    title: str = Field(description="What people call it.")
+    respond_within: Annotated[Duration, AfterValidator(duration_within(1.0, 30 * DAY))] = Field(
+        description="Without an acknowledgement by then, it escalates."
+    )
+    notify: Names = Field(default_factory=list, description="Contacts to tell.")
+
+
+class DownSection(Section):
+    """Exactly one of the two."""
+
+    all: str | None = Field(None, description="Holds when every dependency with this tag is down.")
+    any: str | None = Field(None, description="Holds when at least one dependency with this tag is down.")
+
+    @model_validator(mode="after")
+    def _one(self) -> DownSection:
+        if (self.all is None) == (self.any is None):
+            raise wrong("expected one of `{all: TAG}` and `{any: TAG}`")
+        return self
+
+
+class WhenSection(Section):
+    """Every part that is given must hold; nothing given always holds."""
+
+    health: Annotated[list[Health], _one_or_many(Health)] = Field(default_factory=list)
+    category: Annotated[list[Category], _one_or_many(Category)] = Field(default_factory=list)
+    reason: Annotated[list[Reason], _one_or_many(Reason)] = Field(default_factory=list)
+    tags: Names = Field(default_factory=list, description="It carries every one of these tags.")
+    dependencies: Names = Field(default_factory=list, description="It is one of these.")
+    down: DownSection | None = Field(None, description="Looks at all dependencies with a tag.")
+
+
+class RuleSection(Section):
+    """One rule of the classification; the first that matches decides."""
+
+    name: Name
+    severity: Severity
+    when: WhenSection = Field(default_factory=WhenSection, description="Left out, it always holds.")
+    notify: Names = Field(default_factory=list, description="Contacts to tell besides the severity's.")
+
+
+class BackoffSection(Section):
+    """The gap after attempt n is initial * factor^(n-1), at most max, varied by jitter."""
+
+    initial: Window = Field(5.0, description="After the first attempt.")
+    factor: Annotated[float, BeforeValidator(_limited(1, 100))] = Field(2.0, description="From 1 to 100.")
+    max: Window = Field(300.0, description="No gap is longer.")
+    jitter: Annotated[float, BeforeValidator(_limited(0, 1))] = Field(0.2, description="From 0 to 1.")
+
+    @model_validator(mode="after")
+    def _ordered(self) -> BackoffSection:
+        if self.max < self.initial:
+            raise wrong("`max` must be at least `initial`")
+        return self
+
+
+class RestartSection(Section):
+    """Restart the dependency's container, then look whether that helped."""
+
+    do: Literal["docker.restart"]
+    stop_timeout: Annotated[Duration, AfterValidator(duration_within(0.0, HOUR))] = Field(
+        10.0, description="How long the container may take to stop before Docker kills it."
+    )
+    attempts: Attempts = Field(1, description="Then the next step comes.")
+    backoff: BackoffSection = Field(default_factory=BackoffSection)
+    verify_within: Window = Field(60.0, description="Healthy by then, or the attempt has failed.")
+    timeout: Window | None = Field(None, description="Of the whole call; stop_timeout + 60s unless given.")
+
+    @model_validator(mode="after")
+    def _long_enough(self) -> RestartSection:
+        if self.timeout is not None and self.timeout <= self.stop_timeout:
+            raise wrong(
+                "`timeout` must be longer than `stop_timeout`, or the call is given up while the container still stops"
+            )
+        return self
+
+
+class EscalateSection(Section):
+    """Tell a person."""
+
+    do: Literal["escalate"]
+    to: str = Field(description="The contact.")
+
+
+StepSection = Annotated[RestartSection | EscalateSection, Field(discriminator="do")]
+
+
+class RemedySection(Section):
+    steps: Annotated[list[StepSection], Field(min_length=1, max_length=20)]
+    budget: BudgetText = Field(description="The most actions for each dependency that uses it, such as `5 per 1h`.")
+    when: WhenSection = Field(default_factory=WhenSection, description="Left out: `{category: fault}`.")
+
+
+class LimitsSection(Section):
+    budget: BudgetText = Field(Budget(10, HOUR), description="All actions of all remedies together.")
+    concurrent_actions: Attempts = Field(1, description="Actions that may run at once.")
+    storm: Any = None
+    """Refused by the loader: the program does not carry it out yet."""
+
+
+class ContactSection(RootModel[Addresses]):
+    """Apprise URLs; without one its messages are only logged."""
+
+
+class AlertmanagerSection(RootModel[Annotated[list[HttpUrl], _one_or_many(str)]]):
+    """Base URLs of Alertmanagers, each told everything."""
+
+
+class TopSection(Section):
+    """The keys of the file. The entries of each section are checked one by one, with the models above."""
+
+    version: Annotated[Literal[1], BeforeValidator(_version)] = Field(description="Of the policy language.")
+    autonomy: Autonomy = Field(Autonomy.ACT, description="The most that it may do by itself: observe, suggest or act.")
+    defaults: Any = None
+    dependencies: Any
+    severities: Any = None
+    classification: Any = None
+    remedies: Any = None
+    limits: Any = None
+    maintenance: Any = None
+    contacts: Any = None
+    alertmanager: Any = None
+
+
+class PolicyFile(TopSection):
+    """A policy of Nemo Watchdog."""
+
+    defaults: Pace | None = Field(None, description="For every dependency that does not say otherwise.")
+    severities: dict[Severity, SeveritySection] | None = Field(None, description="All four, SEV1 to SEV4.")
+    classification: list[RuleSection] | None = Field(None, description="The first rule that matches decides.")
+    remedies: dict[Name, RemedySection] | None = Field(None, description="What to do, step by step.")
+    limits: LimitsSection | None = Field(None, description="For all remedies together.")
+    contacts: dict[Name, ContactSection] | None = Field(None, description="Who can be told, by name.")
+    alertmanager: AlertmanagerSection | None = None

@@ -1,0 +1,244 @@
+"""Text becomes a complete policy, or every problem at once."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from nemo_watchdog.errors import PolicyError
+from nemo_watchdog.model import Autonomy, Category, Health, Severity
+from nemo_watchdog.policy.document import MAX_CHARACTERS, MAX_VALUES
+from nemo_watchdog.policy.loader import load_policy
+from nemo_watchdog.policy.policy import (
+    ActionStep,
+    Backoff,
+    Budget,
+    Condition,
+    EscalateStep,
+    Limits,
+    Remedy,
+    Rule,
+    Secret,
+    SeveritySpec,
+    TagQuantifier,
+    Threshold,
+)
+from tests.unit.policy.fakes import POLICIES, PROBES, HttpOptions, parse
+
+HOST = "version: 1\ndependencies: {host: {probe: host}}\n"
+
+
+def problems(text: str) -> list[str]:
+    with pytest.raises(PolicyError) as caught:
+        parse(text)
+    return [str(problem) for problem in caught.value.problems]
+
+
+def test_everything_arrives() -> None:
+    """Each key of the language reaches the policy, in base units."""
+    policy = load_policy(POLICIES / "valid" / "everything.yaml", PROBES, environ={})
+    postgres, api = policy.dependencies.values()
+    assert (postgres.name, postgres.probe, postgres.container) == ("postgres", "postgres", "app_postgres")
+    assert (postgres.tags, postgres.needs, postgres.remedy) == ({"core", "data"}, (), "restart")
+    assert postgres.autonomy is Autonomy.OBSERVE
+    assert (postgres.interval, postgres.confirm_interval, postgres.timeout) == (90, 2, 5)
+    assert (postgres.down_after, postgres.up_after, postgres.startup_grace) == (Threshold(4, 4), 1, 120)
+    assert (api.interval, api.confirm_interval, api.timeout) == (20, 0.5, 2)
+    assert (api.down_after, api.up_after, api.startup_grace) == (Threshold(2, 3), 3, 60)
+    assert (api.needs, api.tags, api.autonomy) == (("postgres",), {"core"}, Autonomy.SUGGEST)
+    assert isinstance(api.options, HttpOptions)
+    assert (api.options.slow_after, api.options.expect.status) == (0.75, [200, 204])
+    assert api.options.expect.json_values == {"status": "ok"}
+    assert list(policy.severities) == list(Severity)
+    assert policy.severities[Severity.SEV1] == SeveritySpec("Now", 300, ("night", "day"))
+    assert policy.severities[Severity.SEV2].notify == ("day",)
+    core = TagQuantifier("all", "core")
+    assert policy.classification[0] == Rule("outage", Severity.SEV1, Condition(down=core), ("night",))
+    assert policy.classification[1].when == Condition(
+        category=frozenset({Category.INTEGRITY}), tags=frozenset({"data"}), dependencies=frozenset({"postgres"})
+    )
+    assert policy.classification[2].when == Condition(
+        health=frozenset({Health.DOWN, Health.DEGRADED}), down=TagQuantifier("any", "core")
+    )
+    assert policy.classification[3].when == Condition(reason=frozenset({"oom_killed", "exited"}))
+    assert policy.classification[4] == Rule("rest", Severity.SEV4)
+    reasons = frozenset({"timeout", "exited", "oom_killed"})
+    assert policy.remedies["restart"] == Remedy(
+        "restart",
+        (ActionStep("docker.restart", 20, 2, Backoff(10, 3, 600, 0.5), 180, 120), EscalateStep("night")),
+        Budget(3, 7200),
+        Condition(category=frozenset({Category.FAULT}), reason=reasons),
+    )
+    assert policy.limits == Limits(Budget(6, 86400), 2)
+    assert policy.autonomy is Autonomy.SUGGEST
+    assert policy.contacts == {
+        "night": (Secret("tgram://bot/chat"), Secret("mailto://user:pass@example.org")),
+        "day": (Secret("slack://a/b/c"),),
+    }
+    assert policy.alertmanager == ("http://127.0.0.1:9093", "https://alerts.example.org/am")
+
+
+def test_what_is_left_out_has_its_default() -> None:
+    """The smallest policy has the runbook's severities, plain rules and careful limits."""
+    policy = parse(HOST)
+    host = policy.dependencies["host"]
+    assert (host.interval, host.confirm_interval, host.timeout, host.startup_grace) == (10, 1, 3, 30)
+    assert (host.down_after, host.up_after, host.autonomy) == (Threshold(3, 3), 2, Autonomy.ACT)
+    assert [spec.respond_within for spec in policy.severities.values()] == [900, 1800, 14400, 86400]
+    assert not any(spec.notify for spec in policy.severities.values())
+    assert [rule.severity for rule in policy.classification] == list(Severity)
+    assert (policy.remedies, policy.limits, policy.contacts, policy.alertmanager) == ({}, Limits(), {}, ())
+
+
+def test_an_empty_classification_is_a_choice() -> None:
+    """`classification: []` is no rules, not the default ones."""
+    assert parse(HOST + "classification: []\n").classification == ()
+
+
+def test_a_remedy_is_for_faults_only() -> None:
+    """A remedy that does not say when it applies applies to the category fault."""
+    remedy = parse(HOST + "remedies: {r: {steps: [{do: docker.restart}], budget: 1 per 1h}}\n").remedies["r"]
+    assert remedy.when == Condition(category=frozenset({Category.FAULT}))
+
+
+def test_an_action_has_time_to_stop_and_to_start() -> None:
+    """The whole call may take a minute longer than the stop, unless the policy says otherwise."""
+    steps = "[{do: docker.restart}, {do: docker.restart, stop_timeout: 2m}, {do: docker.restart, timeout: 11s}]"
+    remedy = parse(HOST + f"remedies: {{r: {{steps: {steps}, budget: 1 per 1h}}}}\n").remedies["r"]
+    assert [step.timeout for step in remedy.steps if isinstance(step, ActionStep)] == [70, 180, 11]
+
+
+@pytest.mark.parametrize(
+    ("ceiling", "own", "result"),
+    [("act", "observe", "observe"), ("observe", "act", "observe"), ("suggest", "act", "suggest"), ("act", "act", "act")],
+)
+def test_autonomy_is_the_lower_of_the_two(ceiling: str, own: str, result: str) -> None:
+    """A dependency can lower the policy's ceiling and never raise it."""
+    text = f"version: 1\nautonomy: {ceiling}\ndependencies: {{host: {{probe: host, autonomy: {own}}}}}\n"
+    assert parse(text).dependencies["host"].autonomy == result
+
+
+def test_all_problems_come_at_once_in_the_order_of_the_file() -> None:
+    """Mistakes of every kind and of every part stand in one list, top to bottom."""
+    found = problems(
+        "autonmy: act\n"
+        "dependencies:\n"
+        "  redis:\n"
+        "    probe: redis\n"
+        "    url: ${MISSING}\n"
+        "    needs: [gatway]\n"
+        "    remedy: restrat\n"
+        "  gateway: {probe: http, url: http://h/, slow_after: 5, timeout: x}\n"
+        "limits: {storm: {down: 2}}\n"
+        "remedies:\n"
+        "  restart: {steps: [{do: docker.restart}], budget: many, when: {category: busy}}\n"
+        "contacts: {team: [nonsense]}\n"
+        "version: 3\n"
+    )
+    assert [problem.split(": ")[0] for problem in found] == [
+        "policy.yaml:1:1",
+        "policy.yaml:5:10",
+        "policy.yaml:6:13",
+        "policy.yaml:7:13",
+        "policy.yaml:8:54",
+        "policy.yaml:8:66",
+        "policy.yaml:9:10",
+        "policy.yaml:11:51",
+        "policy.yaml:12:19",
+        "policy.yaml:13:10",
+    ]
+
+
+def test_two_circles_are_two_problems() -> None:
+    """Every circle of needs is named once, at the need that closes it."""
+    found = problems(
+        "version: 1\ndependencies:\n"
+        "  a: {probe: host, needs: [b]}\n  b: {probe: host, needs: [a, c]}\n"
+        "  c: {probe: host}\n  d: {probe: host, needs: [c, d]}\n"
+    )
+    assert [problem.split(",")[1] for problem in found] == [" `a` → `b` → `a`: one of these must not need the next"] + [
+        " `d` → `d`: one of these must not need the next"
+    ]
+
+
+def test_one_container_may_be_watched_twice() -> None:
+    """Two looks at one container are fine with one remedy, or where only one of them has any."""
+    policy = parse(
+        "version: 1\ndependencies:\n"
+        "  a: {probe: host, container: c, remedy: r}\n  b: {probe: host, container: c, remedy: r}\n"
+        "  d: {probe: host, container: c}\n"
+        "remedies: {r: {steps: [{do: docker.restart}], budget: 1 per 1h}}\n"
+    )
+    assert {dependency.container for dependency in policy.dependencies.values()} == {"c"}
+
+
+def test_a_remedy_that_only_tells_needs_no_container() -> None:
+    """Escalation works for what is no container."""
+    policy = parse(
+        "version: 1\ndependencies: {host: {probe: host, remedy: r}}\ncontacts: {team: []}\n"
+        "remedies: {r: {steps: [{do: escalate, to: team}], budget: 1 per 1h}}\n"
+    )
+    assert policy.remedies["r"].steps == (EscalateStep("team"),)
+
+
+def test_a_byte_order_mark_is_no_mistake(tmp_path: Path) -> None:
+    """Editors on Windows begin files with one; places still count from the first letter."""
+    file = tmp_path / "policy.yaml"
+    file.write_bytes(b"\xef\xbb\xbf" + HOST.encode().replace(b"\n", b"\r\n"))
+    assert "host" in load_policy(file, PROBES, environ={}).dependencies
+    file.write_bytes(b"\xef\xbb\xbfversoin: 1\n")
+    with pytest.raises(PolicyError, match=r"policy\.yaml:1:1: versoin: unknown key: did you mean `version`"):
+        load_policy(file, PROBES, environ={})
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "1:1: the file is empty: a policy begins with `version: 1`"),
+        (b"# nothing\n", "1:1: the file is empty: a policy begins with `version: 1`"),
+        (b"version: 1\nna\xefve: 2\n", "2:3: not UTF-8 text: save the file as UTF-8"),
+        (b"\xff\xfev\x00", "1:1: not UTF-8 text: save the file as UTF-8"),
+        (b"version: \x00", "1:10: a character that YAML does not allow: the file must be plain text"),
+        (b"#" * (MAX_CHARACTERS + 1), "1:1: larger than 1 MiB: a policy is a file that people read"),
+        (b"- 1\n" * (MAX_VALUES + 1), f"{MAX_VALUES}:3: more than {MAX_VALUES} values"),
+        (b"just words", "1:1: a policy is a mapping that begins with `version: 1`"),
+        (b"null", "1:1: the file is empty: a policy begins with `version: 1`"),
+        (b"[" * 100_000, "1:21: nested more than 20 deep"),
+    ],
+)
+def test_a_file_that_is_no_policy(tmp_path: Path, content: bytes, message: str) -> None:
+    """Whatever is in the file, one clear problem says why it cannot be a policy."""
+    file = tmp_path / "policy.yaml"
+    file.write_bytes(content)
+    with pytest.raises(PolicyError) as caught:
+        load_policy(file, PROBES, environ={})
+    assert str(caught.value) == f"{file}:{message}"
+
+
+def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
+    """A missing file, a folder and a pipe are problems of the policy, and none of them holds us up."""
+    os.mkfifo(tmp_path / "pipe")
+    for path, message in (
+        (tmp_path / "missing.yaml", "there is no such file"),
+        (tmp_path, "is not a regular file"),
+        (tmp_path / "pipe", "is not a regular file"),
+        (tmp_path / "a\0b", "is not a path"),
+        (tmp_path / "pipe" / "below", "cannot be read: Not a directory"),
+    ):
+        with pytest.raises(PolicyError, match=message):
+            load_policy(path, PROBES, environ={})
+
+
+def test_many_mistakes_do_not_take_long() -> None:
+    """Suggestions stop after the first hundred: ten thousand unknown keys are still told."""
+    found = problems("version: 1\ndependencies: {host: {probe: host}}\n" + "".join(f"verzion{i}: 1\n" for i in range(9999)))
+    assert len(found) == 9999
+
+
+def test_a_policy_cannot_be_changed() -> None:
+    """Nobody changes a policy after it was checked."""
+    policy = parse(HOST)
+    with pytest.raises(TypeError):
+        policy.dependencies["other"] = policy.dependencies["host"]  # type: ignore[index]
