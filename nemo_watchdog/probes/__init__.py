@@ -1,0 +1,47 @@
+"""The registry: what a policy may write after `probe:`. One line a probe; its module loads when it is first used.
+
+Loading late keeps every client library out of processes that do not speak to its server, the NVML child above all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, cast
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+    from nemo_watchdog.ports import Probe, ProbeContext, ProbeKind
+
+
+@dataclass(frozen=True, slots=True)
+class LateKind:
+    """A `ProbeKind` that imports `module` when somebody asks for one of its two classes."""
+
+    module: str
+    options_name: str
+    probe_name: str
+
+    @property
+    def options(self) -> type[BaseModel]:
+        return cast("type[BaseModel]", getattr(import_module(self.module), self.options_name))
+
+    @property
+    def make(self) -> Callable[[Any, ProbeContext], Probe]:
+        return cast("Callable[[Any, ProbeContext], Probe]", getattr(import_module(self.module), self.probe_name))
+
+
+PROBES: Mapping[str, ProbeKind] = MappingProxyType(
+    {
+        "gpu": LateKind("nemo_watchdog.probes.gpu", "GpuOptions", "GpuProbe"),
+        "host": LateKind("nemo_watchdog.probes.host", "HostOptions", "HostProbe"),
+        "http": LateKind("nemo_watchdog.probes.http", "HttpOptions", "HttpProbe"),
+        "llm": LateKind("nemo_watchdog.probes.llm", "LlmOptions", "LlmProbe"),
+        "postgres": LateKind("nemo_watchdog.probes.postgres", "PostgresOptions", "PostgresProbe"),
+        "redis": LateKind("nemo_watchdog.probes.redis", "RedisOptions", "RedisProbe"),
+        "tcp": LateKind("nemo_watchdog.probes.tcp", "TcpOptions", "TcpProbe"),
+    }
+)

@@ -1,0 +1,19 @@
+"""What the options of all probes share: unknown keys are mistakes, and options never change."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict
+from pydantic_core import PydanticCustomError
+
+from nemo_watchdog.policy.units import SECRET_ERROR
+
+
+class ProbeOptions(BaseModel):
+    """Base of every options model. Values arrive as the policy file has them and leave in base units."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def wrong_secret(message: str) -> PydanticCustomError:
+    """The error to raise about a value that nobody may show: an address may hold a password."""
+    return PydanticCustomError(SECRET_ERROR, "{text}", {"text": message})

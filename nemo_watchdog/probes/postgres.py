@@ -1,0 +1,224 @@
+"""One session with Postgres, kept between looks, and one cheap query. The SQLSTATE decides, never a message's words.
+
+A kept session that turns out dead is made anew once before anything is judged: a server that was restarted, or that
+dropped its sessions after one backend was killed, is not down for that. Before each new session a handshake of our
+own asks whether Postgres listens there at all: asyncpg 0.32 trusts every length that it reads, and the greeting of
+another protocol can make its parser spin for ever, and the event loop with it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import Annotated, Literal
+from urllib.parse import parse_qs, unquote, urlsplit
+
+import asyncpg
+from pydantic import AfterValidator
+
+from nemo_watchdog.model import Finding, Reason, degraded, failed, ok
+from nemo_watchdog.policy.policy import Secret
+from nemo_watchdog.policy.units import Ratio, SecretText
+from nemo_watchdog.ports import ProbeContext
+from nemo_watchdog.probes.network import os_failure
+from nemo_watchdog.probes.options import ProbeOptions, wrong_secret
+
+# A user without pg_read_all_stats sees other users' backend_type as NULL, but still their datid
+# (PostgreSQL manual, "The Cumulative Statistics System").
+_QUERY = """
+select pg_is_in_recovery() as standby,
+       current_setting('transaction_read_only')::bool as read_only,
+       (select count(*) from pg_stat_activity
+         where datid is not null and coalesce(backend_type, 'client backend') = 'client backend')::int as used,
+       current_setting('max_connections')::int as most
+"""
+
+# PostgreSQL manual, appendix A, "PostgreSQL Error Codes".
+_REASON_OF = {
+    "08P01": (Reason.PROTOCOL_ERROR, "protocol violation"),
+    "25006": (Reason.READ_ONLY, "it is read-only"),
+    "28000": (Reason.AUTH_FAILED, "pg_hba.conf lets this user or host not in"),
+    "28P01": (Reason.AUTH_FAILED, "the password is wrong"),
+    "3D000": (Reason.WRONG_TARGET, "there is no such database"),
+    "42501": (Reason.PERMISSION_DENIED, "the user lacks a privilege"),
+    "53100": (Reason.DISK_FULL, "its disk is full"),
+    "53200": (Reason.OVERLOADED, "it is out of memory"),
+    "53300": (Reason.TOO_MANY_CONNECTIONS, "all of its connections are in use"),
+    "57014": (Reason.OVERLOADED, "it cancelled the query for taking too long"),
+    "57P01": (Reason.SHUTTING_DOWN, "an administrator ended the session"),
+    "57P02": (Reason.RECOVERING, "it ended the session after a crash"),
+    "57P04": (Reason.WRONG_TARGET, "the database was dropped"),
+}
+_REASON_OF_CLASS = {
+    "08": (Reason.CONNECTION_LOST, "the connection failed"),
+    "53": (Reason.OVERLOADED, "it lacks a resource"),
+    "58": (Reason.IO_ERROR, "it cannot read or write its files"),
+    "F0": (Reason.WRONG_TARGET, "its configuration file has an error"),
+    "XX": (Reason.DATA_CORRUPTED, "internal error"),
+}
+_CANNOT_CONNECT_NOW = "57P03"
+_CLOSE_WITHIN = 1.0
+_SSL_REQUEST = bytes.fromhex("0000000804d2162f")
+"""PostgreSQL manual, "Message Formats": the answer is one byte, S or N, or an error that begins with E."""
+
+
+class _NotServing(Exception):
+    """The handshake came to another end than "Postgres listens here"."""
+
+    def __init__(self, finding: Finding) -> None:
+        self.finding = finding
+        super().__init__(finding.detail)
+
+
+def _tcp_address(dsn: str) -> tuple[str, int] | None:
+    """Host and port of a libpq URI, or None for a unix socket; raises ValueError when it names neither."""
+    address = urlsplit(dsn)
+    if address.scheme not in ("postgresql", "postgres"):
+        raise ValueError("not a libpq URI")
+    host = unquote(address.hostname or "")
+    if not host:
+        (host,) = parse_qs(address.query).get("host", [""])
+        if not host.startswith("/"):
+            raise ValueError("no host")
+    return None if host.startswith("/") else (host, address.port or 5432)
+
+
+def _dsn(secret: Secret) -> Secret:
+    try:
+        _tcp_address(secret.reveal())
+    except ValueError:
+        raise wrong_secret("expected an address such as `postgresql://user@127.0.0.1:5432/database`") from None
+    return secret
+
+
+class PostgresOptions(ProbeOptions):
+    dsn: Annotated[SecretText, AfterValidator(_dsn)]
+    """A libpq URI with one host."""
+    role: Literal["primary", "standby", "any"] = "any"
+    """`primary`: read-only or in recovery is a failure. `standby`: not in recovery is one."""
+    max_connections_used: Ratio | None = None
+    """Degraded when client sessions are more than this part of max_connections."""
+
+
+class PostgresProbe:
+    def __init__(self, options: PostgresOptions, context: ProbeContext) -> None:
+        self._dsn = options.dsn
+        self._address = _tcp_address(options.dsn.reveal())
+        self._role = options.role
+        self._most_used = options.max_connections_used
+        self._timeout = context.timeout
+        self._session: asyncpg.Connection[asyncpg.Record] | None = None
+
+    async def look(self) -> Finding:
+        try:
+            async with asyncio.timeout(self._timeout):
+                row = await self._read()
+        except _NotServing as error:
+            return error.finding
+        except asyncpg.PostgresError as error:
+            return postgres_failure(error)
+        except (asyncpg.InterfaceError, asyncpg.InternalClientError):
+            return failed(Reason.CONNECTION_LOST, "the session ended before the answer")
+        except OSError as error:
+            return os_failure(error)
+        return self._judge(row)
+
+    async def close(self) -> None:
+        session, self._session = self._session, None
+        if session is None or session.is_closed():
+            return
+        try:
+            async with asyncio.timeout(_CLOSE_WITHIN):
+                await session.close()
+        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+            # It did not say goodbye in time, or was gone already: drop it.
+            pass
+        finally:
+            session.terminate()
+
+    async def _read(self) -> asyncpg.Record:
+        """The query's row, over the kept session or, when that one is dead or dies, over a new one."""
+        if self._session is not None and not self._session.is_closed():
+            # Whatever is wrong now may be wrong with this one session only: the new one tells.
+            with contextlib.suppress(
+                asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError
+            ):
+                return await self._query(self._session)
+        return await self._query(await self._connect())
+
+    async def _connect(self) -> asyncpg.Connection[asyncpg.Record]:
+        if self._address is not None:
+            await _shake_hands(*self._address)
+        self._session = await asyncpg.connect(
+            self._dsn.reveal(),
+            timeout=self._timeout,
+            statement_cache_size=0,  # a pooler between us may give every statement another server session
+            server_settings={"application_name": "nemo-watchdog"},
+        )
+        return self._session
+
+    async def _query(self, session: asyncpg.Connection[asyncpg.Record]) -> asyncpg.Record:
+        try:
+            row = await session.fetchrow(_QUERY)
+        except BaseException:
+            # Cancelled or failed: its protocol state is unknown, and terminate() needs no answer from the server.
+            self._session = None
+            session.terminate()
+            raise
+        if row is None:
+            raise asyncpg.InterfaceError("no row")
+        return row
+
+    def _judge(self, row: asyncpg.Record) -> Finding:
+        used, most = row["used"], row["most"]
+        ratio = used / most
+        measured = {"postgres_connections_used_ratio": ratio}
+        if self._role == "primary" and row["standby"]:
+            return failed(Reason.READ_ONLY, "it is a standby, and a primary is expected", measured)
+        if self._role == "primary" and row["read_only"]:
+            return failed(Reason.READ_ONLY, "its transactions are read-only", measured)
+        if self._role == "standby" and not row["standby"]:
+            return failed(Reason.WRONG_TARGET, "it is a primary, and a standby is expected", measured)
+        detail = f"{used} of {most} connections in use"
+        if self._most_used is not None and ratio > self._most_used:
+            return degraded(Reason.TOO_MANY_CONNECTIONS, f"{detail}, more than {self._most_used:.0%}", measured)
+        return ok(detail, measured)
+
+
+async def _shake_hands(host: str, port: int) -> None:
+    """Returns when what listens there answers like Postgres; raises _NotServing or OSError."""
+    reader, writer = await asyncio.open_connection(host, port)
+    try:
+        writer.write(_SSL_REQUEST)
+        answer = await reader.read(64)
+    finally:
+        writer.transport.abort()
+        await asyncio.sleep(0)  # the transport closes its socket in the next turn of the loop
+    if answer in (b"S", b"N"):
+        return
+    if not answer:
+        raise _NotServing(failed(Reason.CONNECTION_LOST, "it closed the connection without an answer"))
+    if answer.startswith(b"E"):
+        raise _NotServing(failed(Reason.OVERLOADED, "it cannot start another session"))
+    raise _NotServing(failed(Reason.WRONG_TARGET, "what listens there is not Postgres"))
+
+
+def postgres_failure(error: asyncpg.PostgresError) -> Finding:
+    """The finding for an error that the server sent. An unknown SQLSTATE is blind: a server that answers is alive."""
+    state = error.sqlstate or "?????"
+    if state == _CANNOT_CONNECT_NOW:
+        return _cannot_connect_now(str(error))
+    known = _REASON_OF.get(state) or _REASON_OF_CLASS.get(state[:2])
+    if known is None:
+        return failed(Reason.WRONG_TARGET, f"it answers with SQLSTATE {state}, which this probe does not know")
+    reason, text = known
+    return failed(reason, f"{text} (SQLSTATE {state})")
+
+
+def _cannot_connect_now(message: str) -> Finding:
+    """Four states share one SQLSTATE; only the words differ (src/backend/postmaster, CAC_*). All are busy."""
+    if "shutting down" in message:
+        return failed(Reason.SHUTTING_DOWN, "it is shutting down")
+    if "recovery" in message or "not yet accepting" in message or "not accepting" in message:
+        return failed(Reason.RECOVERING, "it recovers from a crash or replays its log")
+    return failed(Reason.STARTING, "it is starting up")

@@ -1,0 +1,39 @@
+"""Real parts that a test needs: present, or a failure where CI is set, or a skip that says what to install."""
+
+from __future__ import annotations
+
+import os
+import shutil
+
+import pytest
+
+_PACKAGE_OF = {
+    "amtool": "prometheus-alertmanager",
+    "chromium": "chromium",
+    "dockerd": "docker.io",
+    "gcc": "gcc",
+    "initdb": "postgresql-15",
+    "monit": "monit",
+    "postgres": "postgresql-15",
+    "prometheus": "prometheus",
+    "promtool": "prometheus",
+    "psql": "postgresql-client-15",
+    "redis-cli": "redis-tools",
+    "redis-server": "redis-server",
+    "setpriv": "util-linux",
+    "systemctl": "systemd",
+}
+# Debian keeps the server's programs out of the PATH.
+_MORE_FOLDERS = ("/usr/lib/postgresql/15/bin", "/usr/sbin", "/sbin")
+
+
+def need(binary: str) -> str:
+    """The absolute path of a program; without it, a test fails where CI is set and is skipped elsewhere."""
+    folders = os.pathsep.join((os.environ.get("PATH", os.defpath), *_MORE_FOLDERS))
+    found = shutil.which(binary, path=folders)
+    if found is not None:
+        return found
+    message = f"{binary} is missing: install the Debian package {_PACKAGE_OF.get(binary, binary)}"
+    if os.environ.get("CI"):
+        pytest.fail(message)
+    pytest.skip(message)
