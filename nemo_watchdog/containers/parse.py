@@ -1,0 +1,77 @@
+"""Docker's JSON in our words: pure functions. Of an inspect only the state is read; the environment stays unread."""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from nemo_watchdog.model import ContainerEvent, ContainerStatus, RunState
+
+_NANOSECONDS = re.compile(r"(\.\d{6})\d+")
+_STATES = {state.value: state for state in RunState if state not in {RunState.MISSING, RunState.UNREACHABLE}}
+
+
+def parse_time(text: str) -> datetime | None:
+    """RFC 3339 with up to nine decimals to aware UTC; None for Go's zero time (0001-01-01) and for what is no time."""
+    try:
+        at = datetime.fromisoformat(_NANOSECONDS.sub(r"\1", text))
+    except ValueError:
+        return None
+    if at.year <= 1 or at.tzinfo is None:
+        return None
+    return at.astimezone(UTC)
+
+
+def parse_inspect(inspected: Mapping[str, Any]) -> ContainerStatus:
+    """GET /containers/NAME/json of the Docker Engine API (ContainerInspect). Raises ValueError for another answer."""
+    state = inspected.get("State")
+    if not isinstance(state, Mapping) or state.get("Status") not in _STATES or not isinstance(inspected.get("Id"), str):
+        raise ValueError("Docker's answer is not a container's inspect")
+    run = _STATES[state["Status"]]
+    exit_code = state.get("ExitCode")
+    health = state.get("Health")
+    word = health.get("Status") if isinstance(health, Mapping) else None
+    return ContainerStatus(
+        state=run,
+        container_id=inspected["Id"],
+        started_at=parse_time(str(state.get("StartedAt") or "")),
+        # A container that has not ended has the exit code 0 or that of its last run.
+        exit_code=exit_code if run in {RunState.EXITED, RunState.DEAD, RunState.RESTARTING} else None,
+        oom_killed=state.get("OOMKilled") is True,
+        health=word if word in {"healthy", "unhealthy", "starting"} else None,
+        detail=" ".join(str(state.get("Error") or "").split()),
+    )
+
+
+def parse_signal(value: object) -> int | None:
+    """`9`, `"9"`, `"SIGKILL"` and `"KILL"` to 9; None for anything else."""
+    text = str(value).strip().upper()
+    if text.isascii() and text.isdigit():
+        return int(text)
+    name = text if text.startswith("SIG") else f"SIG{text}"
+    known = signal.Signals.__members__.get(name)
+    return None if known is None else int(known)
+
+
+def parse_event(line: bytes) -> ContainerEvent | None:
+    """One line of GET /events; None for an event that is not a container's. Raises ValueError for what is no event."""
+    event = json.loads(line)
+    if not isinstance(event, dict):
+        raise ValueError("Docker's event is not an object")  # noqa: TRY004 - one error for all that is no event
+    if event.get("Type") != "container":
+        return None
+    action = event.get("Action")
+    actor = event.get("Actor")
+    attributes = actor.get("Attributes") if isinstance(actor, dict) else None
+    name = attributes.get("name") if isinstance(attributes, dict) else None
+    if not isinstance(action, str) or not isinstance(name, str) or not isinstance(attributes, dict):
+        raise ValueError("Docker's container event has no action or no name")  # noqa: TRY004 - as above
+    return ContainerEvent(
+        container=name,
+        action=action,
+        signal=parse_signal(attributes.get("signal")) if action == "kill" else None,
+    )

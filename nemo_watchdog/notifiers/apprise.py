@@ -1,0 +1,153 @@
+"""Delivers through Apprise. Its addresses hold tokens, so no text that Apprise or its libraries write leaves here.
+
+Apprise blocks, and a mail server can block it for minutes: each contact has at most one thread, which nobody waits for
+longer than the deadline. The threads are daemons, so a stuck one does not keep the watchdog from stopping.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import apprise
+from apprise.logger import LOGGER_NAME
+
+from nemo_watchdog.model import Notification, NotificationKind, Severity
+from nemo_watchdog.notifiers.log import LogNotifier
+from nemo_watchdog.policy.policy import Secret
+from nemo_watchdog.ports import Delivery, Notifier
+
+DEADLINE = 20.0
+"""Seconds for one delivery to one contact; longer than Apprise's own connect and read timeouts (4 s each) together."""
+
+REMEMBERED = 1000
+"""Deliveries to single addresses that are remembered, so that a retry does not tell the others again."""
+
+# Apprise logs the whole address that it cannot parse, and urllib3 logs paths, which hold tokens.
+logging.getLogger(LOGGER_NAME).disabled = True
+logging.getLogger("urllib3").setLevel(logging.CRITICAL)
+
+_TYPES = {
+    Severity.SEV1: apprise.NotifyType.FAILURE,
+    Severity.SEV2: apprise.NotifyType.FAILURE,
+    Severity.SEV3: apprise.NotifyType.WARNING,
+    Severity.SEV4: apprise.NotifyType.INFO,
+}
+
+
+@dataclass(slots=True)
+class _Tally:
+    """What became of one delivery. `failed` and `unusable` hold the numbers of the addresses, counted from 1."""
+
+    total: int
+    failed: list[int] = field(default_factory=list)
+    unusable: list[int] = field(default_factory=list)
+
+
+class AppriseNotifier:
+    """Satisfies `ports.Notifier`. `contacts` is asked at each delivery, so that a reload of the policy takes effect."""
+
+    def __init__(
+        self,
+        contacts: Callable[[], Mapping[str, tuple[Secret, ...]]],
+        *,
+        deadline: float = DEADLINE,
+        fallback: Notifier | None = None,
+    ) -> None:
+        self._contacts = contacts
+        self._deadline = deadline
+        self._fallback: Notifier = fallback or LogNotifier()
+        self._threads: dict[str, threading.Thread] = {}
+        self._told: OrderedDict[tuple[str, str, Secret], None] = OrderedDict()
+        self._told_guard = threading.Lock()
+
+    async def deliver(self, notification: Notification, contact: str) -> Delivery:
+        """A contact without an address is logged. Several addresses count as delivered when each of them accepted."""
+        addresses = tuple(address for address in self._contacts().get(contact, ()) if address)
+        if not addresses:
+            return await self._fallback.deliver(notification, contact)
+        running = self._threads.get(contact)
+        if running is not None and running.is_alive():
+            return Delivery(delivered=False, retryable=True, detail="the delivery before this one is still under way")
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[_Tally | str] = loop.create_future()
+
+        def settle(result: _Tally | str) -> None:
+            if not done.done():
+                done.set_result(result)
+
+        def work() -> None:
+            result: _Tally | str
+            try:
+                result = self._send(notification, contact, addresses)
+            except Exception as error:  # noqa: BLE001 - the edge of the thread; a plugin of Apprise may raise anything
+                result = type(error).__name__
+            try:
+                loop.call_soon_threadsafe(settle, result)
+            except RuntimeError:
+                return  # the loop has closed: nobody waits any more
+
+        thread = threading.Thread(target=work, name=f"apprise-{contact}", daemon=True)
+        self._threads[contact] = thread
+        thread.start()
+        try:
+            async with asyncio.timeout(self._deadline):
+                result = await done
+        except TimeoutError:
+            return Delivery(delivered=False, retryable=True, detail=f"not accepted within {self._deadline:g}s")
+        if isinstance(result, str):
+            return Delivery(delivered=False, retryable=True, detail=f"Apprise failed: {result}")
+        return _delivery(result)
+
+    async def close(self) -> None:
+        """Waits for nobody: threads that still send end by themselves or with the process."""
+        await self._fallback.close()
+
+    def _send(self, notification: Notification, contact: str, addresses: Sequence[Secret]) -> _Tally:
+        tally = _Tally(len(addresses))
+        for number, address in enumerate(addresses, start=1):
+            fact = (notification.key, contact, address)
+            if self._was_told(fact):
+                continue
+            # An Apprise of its own for each address: one refusal must not hide which of them accepted.
+            client = apprise.Apprise(asset=apprise.AppriseAsset(async_mode=False))
+            service = apprise.Apprise.instantiate(address.reveal())
+            if service is None:
+                tally.unusable.append(number)
+                continue
+            client.add(service)
+            kind = _TYPES[notification.severity]
+            if notification.kind is NotificationKind.RESOLVED:
+                kind = apprise.NotifyType.SUCCESS
+            if client.notify(
+                body=notification.body or notification.title,
+                title=notification.title,
+                notify_type=kind,
+                body_format=apprise.NotifyFormat.TEXT,
+            ):
+                self._remember(fact)
+            else:
+                tally.failed.append(number)
+        return tally
+
+    def _was_told(self, fact: tuple[str, str, Secret]) -> bool:
+        with self._told_guard:
+            return fact in self._told
+
+    def _remember(self, fact: tuple[str, str, Secret]) -> None:
+        with self._told_guard:
+            self._told[fact] = None
+            while len(self._told) > REMEMBERED:
+                self._told.popitem(last=False)
+
+
+def _delivery(tally: _Tally) -> Delivery:
+    if not tally.failed and not tally.unusable:
+        return Delivery(delivered=True)
+    parts = [f"address {number} of {tally.total} is not one that Apprise knows" for number in tally.unusable]
+    parts += [f"address {number} of {tally.total} did not accept the message" for number in tally.failed]
+    return Delivery(delivered=False, retryable=bool(tally.failed), detail="; ".join(parts))

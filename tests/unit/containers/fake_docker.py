@@ -1,0 +1,141 @@
+"""A Docker daemon on a unix socket that drops, stalls and garbles when told to. The real Engine does the rest."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from aiohttp import web
+
+CONTAINER_ID = "4f0c" * 16
+
+Handler = Callable[[web.Request], Coroutine[Any, Any, web.StreamResponse]]
+
+
+def inspected(**state: Any) -> dict[str, Any]:
+    """An inspect of the running container `redis`."""
+    return {
+        "Id": CONTAINER_ID,
+        "Name": "/redis",
+        "Config": {"Env": ["PASSWORD=hunter2"]},
+        "State": {
+            "Status": "running",
+            "StartedAt": "2026-03-01T12:00:00.123456789Z",
+            "ExitCode": 0,
+            "OOMKilled": False,
+            "Error": "",
+        }
+        | state,
+    }
+
+
+def container_event(action: str, name: str = "redis", **attributes: str) -> bytes:
+    event = {
+        "Type": "container",
+        "Action": action,
+        "Actor": {"ID": CONTAINER_ID, "Attributes": {"name": name, **attributes}},
+        "time": 1772366400,
+    }
+    return json.dumps(event).encode() + b"\n"
+
+
+class FakeDocker:
+    """Set the attributes to change what it answers; `events` holds what the stream sends, None to end it."""
+
+    def __init__(self, socket: Path) -> None:
+        self.url = f"unix://{socket}"
+        self.socket = socket
+        self.containers: dict[str, dict[str, Any]] = {"redis": inspected()}
+        self.ping_stalls = False
+        self.version_stalls = False
+        self.inspect: Handler | None = None
+        self.restart: Handler | None = None
+        self.events: asyncio.Queue[bytes | None] = asyncio.Queue()
+        self.streams = 0
+        self.pings = asyncio.Semaphore(0)
+        self.restarts: list[tuple[str, str | None]] = []
+        self.filters: dict[str, list[str]] = {}
+        self._over = asyncio.Event()
+        self._runner: web.AppRunner | None = None
+
+    async def start(self) -> None:
+        app = web.Application()
+        app.router.add_get("/version", self._version)
+        app.router.add_get("/_ping", self._ping)
+        app.router.add_get("/events", self._events)
+        app.router.add_get("/v1.41/containers/{name}/json", self._inspect)
+        app.router.add_post("/v1.41/containers/{name}/restart", self._restart)
+        self._over.clear()
+        self._runner = web.AppRunner(app, shutdown_timeout=0.1, access_log=None)
+        await self._runner.setup()
+        await web.UnixSite(self._runner, str(self.socket)).start()
+
+    async def stop(self) -> None:
+        self._over.set()
+        if self._runner is not None:
+            await self._runner.cleanup()
+            self._runner = None
+        self.socket.unlink(missing_ok=True)
+
+    async def stall(self) -> None:
+        """Waits until the daemon stops."""
+        await self._over.wait()
+
+    async def _version(self, _: web.Request) -> web.Response:
+        if self.version_stalls:
+            await self.stall()
+        return web.json_response({"ApiVersion": "1.41"})
+
+    async def _ping(self, _: web.Request) -> web.Response:
+        self.pings.release()
+        if self.ping_stalls:
+            await self.stall()
+        return web.Response(text="OK")
+
+    async def _inspect(self, request: web.Request) -> web.StreamResponse:
+        if self.inspect is not None:
+            return await self.inspect(request)
+        found = self.containers.get(request.match_info["name"])
+        if found is None:
+            return web.json_response({"message": "No such container"}, status=404)
+        return web.json_response(found)
+
+    async def _restart(self, request: web.Request) -> web.StreamResponse:
+        self.restarts.append((request.match_info["name"], request.query.get("t")))
+        if self.restart is not None:
+            return await self.restart(request)
+        return web.Response(status=204)
+
+    async def _events(self, request: web.Request) -> web.StreamResponse:
+        self.streams += 1
+        self.filters = json.loads(request.query["filters"])
+        response = web.StreamResponse(headers={"Content-Type": "application/json"})
+        await response.prepare(request)
+        over = asyncio.ensure_future(self._over.wait())
+        try:
+            while True:
+                following = asyncio.ensure_future(self.events.get())
+                await asyncio.wait({following, over}, return_when=asyncio.FIRST_COMPLETED)
+                if not following.done():
+                    following.cancel()
+                    return response
+                chunk = following.result()
+                if chunk is None:
+                    return response
+                await response.write(chunk)
+        finally:
+            over.cancel()
+
+
+@asynccontextmanager
+async def fake_docker(folder: Path) -> AsyncIterator[FakeDocker]:
+    fake = FakeDocker(folder / "docker.sock")
+    await fake.start()
+    try:
+        yield fake
+    finally:
+        await fake.stop()

@@ -1,0 +1,259 @@
+"""Questions and orders to a Docker that answers well, badly, late or never."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from aiohttp import web
+
+from nemo_watchdog.containers import DockerContainers
+from nemo_watchdog.errors import ContainersUnreachable
+from nemo_watchdog.model import ActionOutcome, ActionRequest, ContainerStatus, RunState
+from tests.unit.containers.fake_docker import CONTAINER_ID, FakeDocker, fake_docker
+
+
+@pytest_asyncio.fixture
+async def docker(tmp_path: Path) -> AsyncIterator[FakeDocker]:
+    async with fake_docker(tmp_path) as fake:
+        yield fake
+
+
+@pytest_asyncio.fixture
+async def containers(docker: FakeDocker) -> AsyncIterator[DockerContainers]:
+    containers = DockerContainers(docker.url, timeout=1.0)
+    yield containers
+    await containers.close()
+
+
+def order(container: str = "redis", run: str = CONTAINER_ID, timeout: float = 5.0) -> ActionRequest:  # noqa: ASYNC109 - a field
+    return ActionRequest("a-1", "i-1", "redis", "docker.restart", container, run, stop_timeout=2.5, timeout=timeout)
+
+
+async def cut(request: web.Request) -> web.StreamResponse:
+    """Closes the connection in the middle of the answer's headers."""
+    assert request.transport is not None
+    request.transport.close()
+    return web.Response()
+
+
+async def test_inspect_reads_the_state(containers: DockerContainers) -> None:
+    """A running container is told with its id and its start, and nothing of its environment."""
+    status = await containers.inspect("redis")
+    assert status == ContainerStatus(
+        RunState.RUNNING,
+        container_id=CONTAINER_ID,
+        started_at=datetime(2026, 3, 1, 12, 0, 0, 123456, tzinfo=UTC),
+    )
+    assert "hunter2" not in repr(status)
+
+
+@pytest.mark.parametrize("name", ["gone", "", "../version", "a/b", "a?b", "a b", "-a"])
+async def test_no_such_container_is_missing(containers: DockerContainers, name: str) -> None:
+    """A name that Docker does not know, or that is no name, is MISSING."""
+    assert (await containers.inspect(name)).state is RunState.MISSING
+
+
+async def test_a_prefix_of_an_id_is_not_a_name(docker: FakeDocker, containers: DockerContainers) -> None:
+    """Docker resolves prefixes of ids; a container that was not named is not touched."""
+    docker.containers["4f0c"] = docker.containers["redis"]
+    docker.containers[CONTAINER_ID] = docker.containers["redis"]
+    assert (await containers.inspect("4f0c")).state is RunState.MISSING
+    assert (await containers.inspect(CONTAINER_ID)).state is RunState.RUNNING
+    result = await containers.restart(order("4f0c"))
+    assert result.outcome is ActionOutcome.FAILED
+    assert docker.restarts == []
+
+
+async def test_a_daemon_that_is_not_there_is_blindness(tmp_path: Path) -> None:
+    """No socket means unreachable; when the daemon comes, the same object works."""
+    containers = DockerContainers(f"unix://{tmp_path}/docker.sock", timeout=1.0)
+    with pytest.raises(ContainersUnreachable, match="Cannot connect"):
+        await containers.inspect("redis")
+    with pytest.raises(ContainersUnreachable):
+        await containers.ping()
+    async with fake_docker(tmp_path):
+        assert (await containers.inspect("redis")).state is RunState.RUNNING
+        await containers.ping()
+    with pytest.raises(ContainersUnreachable):
+        await containers.inspect("redis")
+    await containers.close()
+
+
+@pytest.mark.parametrize("part", ["version", "inspect", "ping"])
+async def test_a_stalled_daemon_is_blindness(docker: FakeDocker, part: str) -> None:
+    """A daemon that never answers costs the timeout, whichever answer it owes."""
+
+    async def stall(_: web.Request) -> web.StreamResponse:
+        await docker.stall()
+        return web.Response()
+
+    docker.version_stalls = part == "version"
+    docker.ping_stalls = part == "ping"
+    docker.inspect = stall
+    containers = DockerContainers(docker.url, timeout=0.2)
+    with pytest.raises(ContainersUnreachable, match=r"within 0\.2s"):
+        await (containers.ping() if part == "ping" else containers.inspect("redis"))
+    await containers.close()
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        web.Response(status=500, text="driver is stuck"),
+        web.Response(status=403, text="not allowed"),
+        web.Response(status=500, body=b"{", content_type="application/json"),
+        web.Response(status=500, body=b"[]", content_type="application/json"),
+        web.Response(body=b"{", content_type="application/json"),
+        web.Response(body=b"\xff\xfe", content_type="application/json"),
+        web.Response(body=b"[1]", content_type="application/json"),
+        web.Response(body=b'{"Name": "/redis", "Id": "x"}', content_type="application/json"),
+        web.Response(body=json.dumps({"Name": "/redis", "State": {}}).encode(), content_type="application/json"),
+        web.Response(text="<html>a proxy</html>", content_type="text/html"),
+    ],
+    ids=lambda answer: f"{answer.status} {answer.body!r}",
+)
+async def test_a_garbled_answer_is_blindness(
+    docker: FakeDocker, containers: DockerContainers, answer: web.Response
+) -> None:
+    """Errors of Docker or a proxy, and answers that are no inspect, say nothing about the container."""
+
+    async def garble(_: web.Request) -> web.StreamResponse:
+        return answer
+
+    docker.inspect = garble
+    with pytest.raises(ContainersUnreachable):
+        await containers.inspect("redis")
+
+
+async def test_a_cut_answer_is_blindness(docker: FakeDocker, containers: DockerContainers) -> None:
+    """A connection that breaks in the middle says nothing about the container."""
+    docker.inspect = cut
+    with pytest.raises(ContainersUnreachable):
+        await containers.inspect("redis")
+
+
+async def test_restart_gives_the_grace(docker: FakeDocker, containers: DockerContainers) -> None:
+    """The named container is restarted with the stop timeout in whole seconds, never fewer than asked for."""
+    result = await containers.restart(order())
+    assert result.outcome is ActionOutcome.SUCCEEDED
+    assert docker.restarts == [("redis", "3")]
+
+
+async def test_another_container_of_that_name_is_not_restarted(
+    docker: FakeDocker, containers: DockerContainers
+) -> None:
+    """A container that was replaced since it was judged is left alone."""
+    result = await containers.restart(order(run="another id"))
+    assert result.outcome is ActionOutcome.FAILED
+    assert result.detail == "the container was replaced since it was judged"
+    assert docker.restarts == []
+
+
+async def test_nothing_is_not_restarted(docker: FakeDocker, containers: DockerContainers) -> None:
+    """A container that is missing gives a failure that names it."""
+    result = await containers.restart(order("gone"))
+    assert result.outcome is ActionOutcome.FAILED
+    assert "gone" in result.detail
+    assert docker.restarts == []
+
+
+async def test_a_blind_restart_is_refused(docker: FakeDocker, containers: DockerContainers) -> None:
+    """When the container cannot be inspected first, nothing is ordered."""
+    docker.inspect = cut
+    with pytest.raises(ContainersUnreachable):
+        await containers.restart(order())
+    assert docker.restarts == []
+
+
+async def test_dockers_own_words_for_a_failure(docker: FakeDocker, containers: DockerContainers) -> None:
+    """An error of Docker fails the action with Docker's message."""
+
+    async def refuse(_: web.Request) -> web.StreamResponse:
+        return web.json_response({"message": "cannot restart: port is already allocated"}, status=500)
+
+    docker.restart = refuse
+    result = await containers.restart(order())
+    assert result.outcome is ActionOutcome.FAILED
+    assert result.detail == "cannot restart: port is already allocated"
+
+
+async def test_a_restart_that_takes_too_long(docker: FakeDocker, containers: DockerContainers) -> None:
+    """The request's timeout bounds the call, and is longer than that of a question."""
+
+    async def stall(_: web.Request) -> web.StreamResponse:
+        await docker.stall()
+        return web.Response()
+
+    docker.restart = stall
+    result = await containers.restart(order(timeout=1.3))
+    assert result.outcome is ActionOutcome.TIMED_OUT
+    assert "within 1.3s" in result.detail
+
+
+async def test_a_connection_lost_during_the_restart_is_unknown(
+    docker: FakeDocker, containers: DockerContainers
+) -> None:
+    """When Docker heard the order and its answer was lost, the result is unknown, not failed."""
+    docker.restart = cut
+    result = await containers.restart(order())
+    assert result.outcome is ActionOutcome.UNKNOWN
+    assert len(docker.restarts) == 1
+
+
+async def test_a_daemon_gone_before_the_order_is_a_failure(docker: FakeDocker, containers: DockerContainers) -> None:
+    """When the order surely never reached Docker, the action failed."""
+    found = web.json_response(docker.containers["redis"])
+    found.headers["Connection"] = "close"
+
+    async def last_answer(_: web.Request) -> web.StreamResponse:
+        docker.socket.unlink()
+        found.force_close()
+        return found
+
+    await containers.ping()
+    docker.inspect = last_answer
+    result = await containers.restart(order())
+    assert result.outcome is ActionOutcome.FAILED
+    assert docker.restarts == []
+
+
+async def test_a_closed_adapter_says_so(docker: FakeDocker) -> None:
+    """After close every call is blind, and a second close does nothing."""
+    containers = DockerContainers(docker.url)
+    await containers.inspect("redis")
+    await containers.close()
+    await containers.close()
+    with pytest.raises(ContainersUnreachable, match="closed"):
+        await containers.inspect("redis")
+
+
+@pytest.mark.parametrize(
+    "host", ["ssh://me@host", "/var/run/docker.sock", "npipe:////./pipe/docker", "unix://relative"]
+)
+def test_an_address_of_no_use_is_refused(host: str) -> None:
+    """An address that cannot be spoken to is an error at the start, in words."""
+    with pytest.raises(ValueError, match="must begin with unix:///"):
+        DockerContainers(host)
+
+
+async def test_cancelled_questions_leave_nothing_open(docker: FakeDocker, containers: DockerContainers) -> None:
+    """A look that is cancelled while Docker stalls does not spoil the next one."""
+
+    async def stall(_: web.Request) -> web.StreamResponse:
+        await docker.stall()
+        return web.Response()
+
+    docker.inspect = stall
+    look = asyncio.ensure_future(containers.inspect("redis"))
+    await asyncio.wait({look}, timeout=0.05)
+    look.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await look
+    docker.inspect = None
+    assert (await containers.inspect("redis")).state is RunState.RUNNING

@@ -1,0 +1,141 @@
+"""The event stream, through everything that can happen to it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
+from pathlib import Path
+from typing import cast
+
+import pytest
+import pytest_asyncio
+
+from nemo_watchdog.containers import DockerContainers
+from nemo_watchdog.containers.docker import RECONNECTED
+from nemo_watchdog.model import ContainerEvent
+from tests.unit.containers.fake_docker import FakeDocker, container_event, fake_docker
+
+Events = AsyncGenerator[ContainerEvent, None]
+
+
+@pytest_asyncio.fixture
+async def docker(tmp_path: Path) -> AsyncIterator[FakeDocker]:
+    async with fake_docker(tmp_path) as fake:
+        yield fake
+
+
+@pytest_asyncio.fixture
+async def containers(docker: FakeDocker) -> AsyncIterator[DockerContainers]:
+    containers = DockerContainers(docker.url, timeout=0.5, ping_after=0.1)
+    yield containers
+    await containers.close()
+
+
+@pytest_asyncio.fixture
+async def events(containers: DockerContainers) -> AsyncIterator[Events]:
+    async with aclosing(cast("Events", containers.events())) as stream:
+        yield stream
+
+
+async def following(events: Events) -> ContainerEvent:
+    async with asyncio.timeout(10):
+        return await anext(events)
+
+
+async def test_the_first_word_is_reconnected(docker: FakeDocker, events: Events) -> None:
+    """A new stream begins with `reconnected`, so that its reader looks at all containers first."""
+    docker.events.put_nowait(container_event("start"))
+    assert await following(events) == RECONNECTED
+    assert await following(events) == ContainerEvent("redis", "start")
+    assert docker.filters["type"] == ["container"]
+
+
+@pytest.mark.parametrize(
+    ("sent", "number"), [("9", 9), ("15", 15), ("SIGTERM", 15), ("kill", 9), ("odd", None), ("", None)]
+)
+async def test_a_kill_carries_its_signal(docker: FakeDocker, events: Events, sent: str, number: int | None) -> None:
+    """Docker tells the signal as a number or a name."""
+    docker.events.put_nowait(container_event("kill", signal=sent))
+    assert await following(events) == RECONNECTED
+    assert await following(events) == ContainerEvent("redis", "kill", number)
+
+
+async def test_events_cut_into_pieces_and_glued_together(docker: FakeDocker, events: Events) -> None:
+    """Lines are found however the bytes arrive; blank lines and events of other things are passed over."""
+    die = container_event("die", exitCode="137", signal="9")
+    assert await following(events) == RECONNECTED
+    docker.events.put_nowait(die[:20])
+    docker.events.put_nowait(die[20:-1])
+    docker.events.put_nowait(b"\n\r\n" + b'{"Type": "network", "Action": "connect"}\n' + container_event("start") * 2)
+    assert [await following(events) for _ in range(3)] == [
+        ContainerEvent("redis", "die"),
+        ContainerEvent("redis", "start"),
+        ContainerEvent("redis", "start"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "garbage",
+    [
+        None,
+        b"half a line" * 3 + b"\n",
+        b"[]\n",
+        b"\xff\xfe\n",
+        b'{"Type": "container"}\n',
+        b'{"Type": "container", "Action": "die", "Actor": {"Attributes": {}}}\n',
+        b"x" * (1 << 20) + b"x" * (1 << 20),
+    ],
+    ids=["ended", "text", "array", "bytes", "bare", "nameless", "endless"],
+)
+async def test_a_broken_stream_is_opened_again(docker: FakeDocker, events: Events, garbage: bytes | None) -> None:
+    """A stream that ends or cannot be read is replaced, and the reader is told to look at all containers."""
+    assert await following(events) == RECONNECTED
+    docker.events.put_nowait(garbage)
+    assert await following(events) == RECONNECTED
+    docker.events.put_nowait(container_event("start"))
+    assert await following(events) == ContainerEvent("redis", "start")
+    assert docker.streams == 2
+
+
+async def test_a_restarted_daemon_is_found_again(docker: FakeDocker, events: Events) -> None:
+    """A daemon that goes away and comes back gives `reconnected` and then its events."""
+    assert await following(events) == RECONNECTED
+    waiting = asyncio.ensure_future(following(events))
+    await docker.stop()
+    await docker.start()
+    assert await waiting == RECONNECTED
+    docker.events.put_nowait(container_event("start"))
+    assert await following(events) == ContainerEvent("redis", "start")
+
+
+async def test_a_silent_stream_is_kept_while_docker_lives(docker: FakeDocker, events: Events) -> None:
+    """Silence is answered with pings, and the stream that was silent still brings the next event."""
+    assert await following(events) == RECONNECTED
+    waiting = asyncio.ensure_future(following(events))
+    for _ in range(3):
+        async with asyncio.timeout(10):
+            await docker.pings.acquire()
+    docker.events.put_nowait(container_event("oom"))
+    assert await waiting == ContainerEvent("redis", "oom")
+    assert docker.streams == 1
+
+
+async def test_a_daemon_that_hangs_is_noticed(docker: FakeDocker, events: Events) -> None:
+    """A silent stream of a daemon that answers no ping is given up; when pings are answered again it is replaced."""
+    assert await following(events) == RECONNECTED
+    docker.ping_stalls = True
+    waiting = asyncio.ensure_future(following(events))
+    assert await waiting == RECONNECTED
+    assert docker.streams == 2
+
+
+async def test_close_ends_the_stream(docker: FakeDocker, containers: DockerContainers, events: Events) -> None:
+    """After close a waiting reader comes to the end."""
+    assert await following(events) == RECONNECTED
+    waiting = asyncio.ensure_future(following(events))
+    async with asyncio.timeout(10):
+        await docker.pings.acquire()
+    await containers.close()
+    with pytest.raises(StopAsyncIteration):
+        await waiting
