@@ -1,0 +1,46 @@
+# `make help` lists what there is. Everything happens in .venv, which is made once and again when the pins change.
+
+VENV ?= .venv
+PYTHON ?= python3
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint unit bench clean install
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r target what; do \
+		printf '  make %-8s %s\n' "$$target" "$$what"; \
+	done
+
+$(INSTALLED): pyproject.toml constraints.txt scripts/make-venv
+	@PYTHON="$(PYTHON)" scripts/make-venv $(VENV)
+	@touch $@
+
+install: $(INSTALLED) ## the virtual environment with the package and its tools
+
+demo: $(INSTALLED) ## a small real platform on this machine, broken and healed before your eyes (KEEP=1 keeps it)
+	@scripts/ensure-docker demo
+	@$(BIN)/nemo-watchdog demo $(if $(filter 1,$(KEEP)),--keep)
+
+test: $(INSTALLED) ## every check and every test, with real Docker, Postgres, Redis and Prometheus (ARGS go to pytest)
+	@scripts/ensure-docker test
+	@$(MAKE) --no-print-directory lint
+	@$(BIN)/pytest $(ARGS)
+
+lint: $(INSTALLED) ## ruff, import-linter, mypy
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+	@$(BIN)/lint-imports
+	@$(BIN)/mypy
+
+unit: $(INSTALLED) ## the tests that need nothing but Python (ARGS go to pytest)
+	@$(BIN)/pytest tests/unit tests/simulation $(ARGS)
+
+bench: $(INSTALLED) ## the benchmarks, one after the other
+	@scripts/ensure-docker test
+	@for file in benchmarks/*.py; do echo "== $$file"; $(BIN)/python "$$file" || exit 1; done
+
+clean: ## removes what was made here, .venv among it
+	@rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

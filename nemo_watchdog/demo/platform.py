@@ -1,0 +1,252 @@
+"""The platform: it makes containers under one prefix, touches none that it did not make, and leaves none behind.
+
+Everything that it makes carries the label `nemo-watchdog.demo=<prefix>` and a label of this one run,
+and what is removed at the end is what carries the latter.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import http.client
+import json
+import secrets
+import socket
+from collections.abc import Coroutine, Mapping, Sequence
+from types import TracebackType
+from typing import Any, Self
+
+from nemo_watchdog.demo import wire
+from nemo_watchdog.demo.docker_cli import DockerError, command, docker
+from nemo_watchdog.demo.images import IMAGE, USR_MOUNTS, ensure_image, is_missing_image
+from nemo_watchdog.demo.parts import PARTS, Part, Postgres, Redis
+from nemo_watchdog.demo.policy import policy_text
+from nemo_watchdog.errors import NemoWatchdogError
+
+LABEL = "nemo-watchdog.demo"
+RUN_LABEL = "nemo-watchdog.demo-run"
+ALL_PARTS = ("postgres", "redis", "gateway", "gemma")
+
+_REMOVE = f"""
+docker ps -aq --no-trunc --filter "label={RUN_LABEL}=$1" | xargs -r docker rm -f -v &&
+docker network ls -q --filter "label={RUN_LABEL}=$1" | xargs -r docker network rm
+docker rmi "$2" || true
+"""
+
+
+class PlatformError(NemoWatchdogError):
+    """The platform cannot start, or did not become ready: the message says which part and why."""
+
+
+class Platform:
+    """`async with Platform("nemo-demo") as platform:` starts the parts and removes them at the end, also after Ctrl-C.
+
+    `parts` are names or options, such as `("postgres", Redis(password="x"))`. `labels` are put on every container.
+    With `keep` everything is left running at the end.
+    """
+
+    def __init__(
+        self,
+        prefix: str = "nemo-demo",
+        parts: Sequence[str | Part] = ALL_PARTS,
+        *,
+        labels: Mapping[str, str] | None = None,
+        keep: bool = False,
+    ) -> None:
+        chosen = [PARTS[part]() if isinstance(part, str) else part for part in parts]
+        self.prefix = prefix
+        self.parts: Mapping[str, Part] = {part.kind: part for part in chosen}
+        self.keep = keep
+        self._run = secrets.token_hex(8)
+        self._labels = {**(labels or {}), LABEL: prefix, RUN_LABEL: self._run}
+        self._ports: dict[str, int] = {}
+        self._background: set[asyncio.Task[None]] = set()
+        self._problems: list[BaseException] = []
+
+    def name(self, part: str) -> str:
+        """The container's name."""
+        return f"{self.prefix}-{self._known(part)}"
+
+    def port(self, part: str) -> int:
+        """The port on 127.0.0.1; it stays the same when the container restarts."""
+        return self._ports[self._known(part)]
+
+    @property
+    def postgres_dsn(self) -> str:
+        part = self.parts["postgres"]
+        secret = f":{part.password}" if isinstance(part, Postgres) and part.password is not None else ""
+        return f"postgresql://postgres{secret}@127.0.0.1:{self.port('postgres')}/postgres"
+
+    @property
+    def redis_url(self) -> str:
+        part = self.parts["redis"]
+        secret = f":{part.password}@" if isinstance(part, Redis) and part.password is not None else ""
+        return f"redis://{secret}127.0.0.1:{self.port('redis')}/0"
+
+    def policy_text(self) -> str:
+        """A policy for this platform, with thresholds for people who watch: failures are confirmed in a second."""
+        return policy_text(self)
+
+    async def __aenter__(self) -> Self:
+        await self._refuse_taken_names()
+        try:
+            await ensure_image()
+            await docker("network", "create", *self._label_options(), self._network)
+            async with asyncio.TaskGroup() as group:
+                for kind in self.parts:
+                    group.create_task(self._start(kind))
+        except BaseException as error:
+            await self._remove()
+            if isinstance(error, BaseExceptionGroup) and isinstance(error.exceptions[0], DockerError):
+                raise error.exceptions[0] from None
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            for task in list(self._background):
+                task.cancel()
+            await asyncio.gather(*self._background, return_exceptions=True)
+        finally:
+            if not self.keep:
+                await self._remove()
+        if self._problems and error is None:
+            raise self._problems[0]
+
+    def in_background(self, work: Coroutine[Any, Any, None]) -> None:
+        """Runs until it ends or the platform does; what it raises is raised at the platform's end."""
+        task = asyncio.create_task(work)
+        self._background.add(task)
+        task.add_done_callback(self._background_ended)
+
+    async def ready(self, *parts: str, within: float = 30.0) -> None:
+        """Returns once each part (all of them by default) serves; raises `PlatformError` after `within` seconds."""
+        waiting = dict.fromkeys(parts or self.parts, "not asked yet")
+        try:
+            async with asyncio.timeout(within):
+                while waiting:
+                    for part in list(waiting):
+                        waiting[part] = await self.check(part) or ""
+                        if not waiting[part]:
+                            del waiting[part]
+                    await asyncio.sleep(0.05 if waiting else 0)
+        except TimeoutError:
+            told = [f"{part}: {reason}\n{await self.logs(part, 10)}" for part, reason in waiting.items()]
+            raise PlatformError(f"not ready within {within:g} s: " + "\n".join(told)) from None
+
+    async def check(self, part: str, within: float = 1.0) -> str | None:
+        """None when the part would serve a client now, else why not, in one line."""
+        options = self.parts[self._known(part)]
+        if isinstance(options, Postgres):
+            return await asyncio.to_thread(wire.check_postgres, "127.0.0.1", self.port(part), within)
+        if isinstance(options, Redis):
+            password = options.password
+            return await asyncio.to_thread(wire.check_redis, "127.0.0.1", self.port(part), within, password)
+        try:
+            status, body = await self.http(part, "/health", within=within)
+        except (OSError, http.client.HTTPException) as error:
+            return str(error) or type(error).__name__
+        return None if status == 200 else f"{status} {body.decode(errors='replace')}"
+
+    async def http(self, part: str, path: str, *, method: str = "GET", within: float = 5.0) -> tuple[int, bytes]:
+        """Status and body. Raises OSError (TimeoutError among them) or `http.client.HTTPException`."""
+        return await asyncio.to_thread(_http, self.port(part), method, path, within)
+
+    async def state(self, part: str) -> dict[str, Any]:
+        """`State` of `docker inspect`."""
+        state: dict[str, Any] = json.loads(await docker("inspect", "-f", "{{json .State}}", self.name(part)))
+        return state
+
+    async def logs(self, part: str, lines: int = 100) -> str:
+        """The last lines of what the part wrote, oldest first."""
+        return await command("sh", "-c", 'exec docker logs --tail "$1" "$2" 2>&1', "sh", str(lines), self.name(part))
+
+    async def exec(self, part: str, *arguments: str, stdin: bytes | None = None) -> str:
+        """`docker exec` in the part's container."""
+        flags = [] if stdin is None else ["-i"]
+        return await docker("exec", *flags, self.name(part), *arguments, stdin=stdin)
+
+    async def docker(self, *arguments: str) -> str:
+        """Any other docker command; a name for its container is `platform.name(part)`."""
+        return await docker(*arguments)
+
+    def _background_ended(self, task: asyncio.Task[None]) -> None:
+        self._background.discard(task)
+        if not task.cancelled() and (problem := task.exception()) is not None:
+            self._problems.append(problem)
+
+    @property
+    def _network(self) -> str:
+        return f"{self.prefix}-network"
+
+    def _known(self, part: str) -> str:
+        if part not in self.parts:
+            raise PlatformError(f"this platform has no {part!r}; it has {', '.join(self.parts)}")
+        return part
+
+    def _label_options(self) -> list[str]:
+        return [option for name, value in self._labels.items() for option in ("--label", f"{name}={value}")]
+
+    async def _refuse_taken_names(self) -> None:
+        wanted = {self.name(part) for part in self.parts}
+        names = ("ps", "-a", "--format", "{{.Names}}")
+        ours = set((await docker(*names, "--filter", f"label={LABEL}={self.prefix}")).split())
+        taken = wanted & set((await docker(*names)).split())
+        if foreign := sorted(taken - ours):
+            raise PlatformError(f"there are containers named {', '.join(foreign)} already: choose another prefix")
+        if ours:
+            remove = f"docker rm -fv {' '.join(sorted(ours))} && docker network rm {self._network}"
+            raise PlatformError(f"an earlier {self.prefix} platform is still here; remove it with: {remove}")
+        if self._network in (await docker("network", "ls", "--format", "{{.Name}}")).split():
+            raise PlatformError(f"there is a network named {self._network} already: docker network rm {self._network}")
+
+    async def _start(self, kind: str) -> None:
+        """Tries again where another process took the port, or another platform the image, in between."""
+        attempts = 5
+        for attempt in range(1, attempts + 1):
+            try:
+                await self._run_container(kind)
+            except DockerError as error:
+                port_taken = "already allocated" in error.text or "already in use" in error.text
+                name_taken = "container name" in error.text
+                if attempt == attempts or name_taken or not (port_taken or is_missing_image(error)):
+                    raise
+                if port_taken:
+                    await docker("rm", "-f", "-v", self.name(kind))
+                await ensure_image()
+            else:
+                return
+
+    async def _run_container(self, kind: str) -> None:
+        part = self.parts[kind]
+        self._ports[kind] = _free_port()
+        others = {name: other for name, other in self.parts.items() if name != kind}
+        await docker(
+            *("run", "-d", "--pull", "never", "--name", self.name(kind), *self._label_options()),
+            *("--network", self._network, "--network-alias", kind, *USR_MOUNTS),
+            *("-p", f"127.0.0.1:{self._ports[kind]}:{part.inner_port}"),
+            *(*part.options(others), IMAGE, *part.command()),
+        )
+
+    async def _remove(self) -> None:
+        """One process in a session of its own: a second Ctrl-C ends us, and the removal all the same goes on."""
+        await command("sh", "-c", _REMOVE, "sh", self._run, IMAGE)
+
+
+def _free_port() -> int:
+    """A port that nobody listens on at this moment; Docker's own choice would change with each restart."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _http(port: int, method: str, path: str, timeout: float) -> tuple[int, bytes]:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout)
+    try:
+        connection.request(method, path)
+        answer = connection.getresponse()
+        return answer.status, answer.read()
+    finally:
+        connection.close()

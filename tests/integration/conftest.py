@@ -1,0 +1,90 @@
+"""Integration tests use real parts; everything below this folder carries the marker `integration`."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+import subprocess
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from nemo_watchdog.demo.parts import Part
+from nemo_watchdog.demo.platform import Platform
+from tests.parts import need
+
+HERE = Path(__file__).parent
+TEST_LABEL = {"nemo-watchdog.test": "1"}
+
+StartPlatform = Callable[..., Awaitable[Platform]]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if HERE in item.path.parents:
+            item.add_marker(pytest.mark.integration)
+
+
+@pytest.fixture(scope="session")
+def docker_engine() -> str:
+    """The Engine's version; without an Engine that answers, the test fails where CI is set and is skipped elsewhere."""
+    docker = need("docker")
+    answer = subprocess.run(
+        [docker, "version", "--format", "{{.Server.Version}}"], capture_output=True, text=True, check=False, timeout=30
+    )
+    if answer.returncode:
+        message = f"no Docker Engine answers: {answer.stderr.strip()}"
+        if os.environ.get("CI"):
+            pytest.fail(message)
+        pytest.skip(message)
+    return answer.stdout.strip()
+
+
+@pytest.fixture(scope="session")
+def real_parts(docker_engine: str) -> str:
+    """All that a platform is made of."""
+    need("postgres")
+    need("redis-server")
+    return docker_engine
+
+
+def make_platform(*parts: str | Part) -> Platform:
+    """Not started yet; its prefix is its own, and its containers carry the label of tests."""
+    return Platform(f"nemo-test-{secrets.token_hex(4)}", parts, labels=TEST_LABEL)
+
+
+@pytest_asyncio.fixture
+async def start_platform(real_parts: str) -> AsyncIterator[StartPlatform]:
+    """A platform that is ready, of the parts that are named or given with options; it is removed after the test."""
+    async with AsyncExitStack() as stack:
+
+        async def start(*parts: str | Part) -> Platform:
+            platform = await stack.enter_async_context(make_platform(*parts))
+            await platform.ready()
+            return platform
+
+        yield start
+
+
+@pytest.fixture(scope="module")
+def start_module_platform(real_parts: str) -> Iterator[Callable[..., Platform]]:
+    """The same for all tests of a module, started by a module's fixture that is no coroutine.
+
+    It outlives the event loops of the tests: faults that go on in the background belong to `start_platform`.
+    """
+    stack = AsyncExitStack()
+
+    async def enter(*parts: str | Part) -> Platform:
+        platform = await stack.enter_async_context(make_platform(*parts))
+        await platform.ready()
+        return platform
+
+    with asyncio.Runner() as runner:
+        try:
+            yield lambda *parts: runner.run(enter(*parts))
+        finally:
+            runner.run(stack.aclose())
