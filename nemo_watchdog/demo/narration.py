@@ -1,0 +1,54 @@
+"""The daemon's log lines as sentences for somebody who watches the demo."""
+
+from __future__ import annotations
+
+from typing import Any
+
+COLOURS = {"up": "green", "down": "red", "starting": "cyan", "unknown": "magenta", "degraded": "yellow"}
+
+
+def sentence(line: dict[str, Any]) -> str | None:
+    """One line of the story in rich markup; None for what would only distract."""
+    teller = TELLERS.get(str(line.get("event")))
+    return teller(line) if teller else None
+
+
+def _health(line: dict[str, Any]) -> str:
+    health = line.get("health", "")
+    why = line.get("detail") or line.get("reason") or ""
+    category = f" [dim]({line['category']})[/dim]" if line.get("category") else ""
+    text = f"{line.get('dependency')} is [{COLOURS.get(health, 'white')}]{health}[/]"
+    return f"{text}{': ' + why if why else ''}{category}"
+
+
+def _opened(line: dict[str, Any]) -> str:
+    return (
+        f"[bold]incident[/bold] {line.get('severity')} opened, root {line.get('root')}, by the rule {line.get('rule')}"
+    )
+
+
+def _decision(line: dict[str, Any]) -> str | None:
+    if line.get("verdict") == "act" or line.get("gate") in ("concurrency", "verification"):
+        return None
+    return f"{line.get('dependency')}: {line.get('verdict')} [dim]({line.get('gate')})[/dim] {line.get('value')}"
+
+
+TELLERS = {
+    "health_changed": _health,
+    "incident_opened": _opened,
+    "incident_reopened": lambda line: f"[bold]incident[/bold] reopened: {line.get('dependency')} is ill again",
+    "member_joined": lambda line: f"{line.get('dependency')} joins the incident: it fails because of the root",
+    "root_changed": lambda line: f"the root turns out to be {line.get('root')}, not {line.get('previous')}",
+    "decision_made": _decision,
+    "action_intended": lambda line: (
+        f"[bold yellow]{line.get('action')} {line.get('container')}[/bold yellow], attempt {line.get('attempt')}"
+    ),
+    "action_ended": lambda line: f"{line.get('action')} {line.get('outcome')}; now looking whether it helped",
+    "attempt_failed": lambda line: f"that did not help: {line.get('why')}",
+    "escalated": lambda line: (
+        f"[bold magenta]a person is told[/bold magenta]: {line.get('why')}; nothing more is tried"
+    ),
+    "touched": lambda line: f"{line.get('dependency')}: {line.get('what')}",
+    "released": lambda line: f"{line.get('dependency')} runs again: no longer held",
+    "incident_resolved": lambda line: f"[bold green]incident resolved[/bold green] after {line.get('seconds', 0):.1f}s",
+}
