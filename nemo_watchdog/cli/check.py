@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from nemo_watchdog import app
 from nemo_watchdog.cli import options
@@ -82,5 +83,5 @@ def _plain(finding: Finding) -> dict[str, Any]:
 def _print_table(seen: dict[str, Finding]) -> None:
     table = Table("dependency", "outcome", "reason", "detail")
     for name, finding in seen.items():
-        table.add_row(name, finding.outcome, finding.reason or "", finding.detail)
+        table.add_row(name, finding.outcome, finding.reason or "", Text(finding.detail))  # no markup
     Console().print(table)

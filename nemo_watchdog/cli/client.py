@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import urllib.error
 import urllib.request
@@ -15,6 +16,9 @@ from nemo_watchdog.cli.output import UNREACHABLE, WRONG, fail
 
 TIMEOUT = 10.0
 
+# Straight to the daemon: a proxy of the environment must see neither the question nor the token.
+_direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
 
 def get(listen: str, path: str) -> dict[str, Any]:
     return _call(urllib.request.Request(f"http://{listen}{path}"), listen)
@@ -25,8 +29,8 @@ def post(listen: str, path: str, body: dict[str, Any], state_dir: Path) -> dict[
     file = state_dir / TOKEN_NAME
     try:
         token = file.read_text(encoding="ascii").strip()
-    except OSError as error:
-        fail(f"cannot read the daemon's token {file} ({error.strerror}): run as its user, or give its --state-dir")
+    except (OSError, UnicodeDecodeError) as error:
+        fail(f"cannot read the daemon's token {file} ({error}): run as its user, or give its --state-dir")
         raise typer.Exit(UNREACHABLE) from None
     headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
     request = urllib.request.Request(f"http://{listen}{path}", data=json.dumps(body).encode(), headers=headers)
@@ -35,13 +39,13 @@ def post(listen: str, path: str, body: dict[str, Any], state_dir: Path) -> dict[
 
 def _call(request: urllib.request.Request, listen: str) -> dict[str, Any]:
     try:
-        with urllib.request.urlopen(request, timeout=TIMEOUT) as response:  # noqa: S310 - the scheme is http, from above
+        with _direct.open(request, timeout=TIMEOUT) as response:
             answer = json.load(response)
     except urllib.error.HTTPError as error:
         with error:
             fail(f"the daemon refused: {_said(error.read())}")
         raise typer.Exit(WRONG) from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, http.client.HTTPException) as error:
         reason = getattr(error, "reason", error)
         fail(f"no daemon answers at {listen} ({reason}): is it running? Its address is given with --listen")
         raise typer.Exit(UNREACHABLE) from None

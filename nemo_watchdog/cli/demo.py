@@ -19,9 +19,7 @@ from nemo_watchdog.demo.watchdog import Watchdog
 
 
 def demo(
-    keep: Annotated[
-        bool, typer.Option("--keep", help="Leave the platform and the watchdog running at the end.")
-    ] = False,
+    keep: Annotated[bool, typer.Option("--keep", help="Leave platform and watchdog running.")] = False,
     name: Annotated[str, typer.Option(help="What the names of the demo's containers begin with.")] = "nemo-demo",
 ) -> None:
     """Start a small real platform, break it, and show what the watchdog does. Exit code 0 when all ended as announced.

@@ -69,7 +69,8 @@ def _dependencies(answer: dict[str, Any]) -> Table:
         said = f"{decision['verdict']} ({decision['gate']}): {decision['value']}" if decision else ""
         held = f" held: {each['held']}" if each["held"] else ""
         health = Text(each["health"], style=COLOURS.get(each["health"], ""))
-        table.add_row(name, health, why, f"{each['container_state'] or ''}{held}", said)
+        # As Text: what a probe says may hold brackets, which rich would take for markup.
+        table.add_row(name, health, Text(why), Text(f"{each['container_state'] or ''}{held}"), Text(said))
     return table
 
 

@@ -17,6 +17,8 @@ from nemo_watchdog.demo.platform import Platform, PlatformError
 
 REDO_CPU = 0.08
 """Share of one core that a slowed Postgres gets: more than 10 s of redo are left for each second at full speed."""
+START_CPU = 0.3
+"""Share until the redo begins: enough to come soon to it, and too little to be done with it before we see it."""
 LOADED_KEYS = 5_000
 START_WITHIN = 120.0
 """Seconds that whoever watches the platform has to start a crashed container again."""
@@ -65,13 +67,13 @@ async def sigkill(platform: Platform, part: str) -> None:
 async def postgres_long_recovery(platform: Platform, seconds: float) -> None:
     """Postgres crashes with much to redo; whoever starts it again finds it in crash recovery for about `seconds`.
 
-    The redo is real and makes progress (its log says so each second); its CPU share is small until `seconds` after
-    the start, then it is whole again and the rest of the redo takes what it takes (a second or two).
+    The redo is real and makes progress (its log says so each second); its CPU share is small for the first `seconds`
+    of it, then it is whole again and the rest of the redo takes what it takes (a second or two).
     """
     await platform.exec("postgres", "psql", "-qU", "postgres", "-v", "ON_ERROR_STOP=1", stdin=_CHURN.encode())
     before = (await platform.state("postgres"))["StartedAt"]
     await sigkill(platform, "postgres")
-    await _cpu_share(platform, REDO_CPU)
+    await _cpu_share(platform, START_CPU)
     platform.in_background(_full_speed_again(platform, before, seconds))
 
 
@@ -122,11 +124,23 @@ async def started_again(platform: Platform, part: str, before: str) -> None:
 
 
 async def _full_speed_again(platform: Platform, before: str, seconds: float) -> None:
+    """The seconds count from the beginning of the redo: before it, much of the machine's time goes elsewhere."""
     try:
         await started_again(platform, "postgres", before)
+        await _redo_begun(platform)
+        await _cpu_share(platform, REDO_CPU)
         await asyncio.sleep(seconds)
     finally:
         await _cpu_share(platform, None)
+
+
+async def _redo_begun(platform: Platform) -> None:
+    async with asyncio.timeout(START_WITHIN):
+        while True:
+            started = (await platform.state("postgres"))["StartedAt"]
+            if "redo starts at" in await platform.logs("postgres", 2000, since=started):
+                return
+            await asyncio.sleep(0.1)
 
 
 async def _fast_again(platform: Platform, before: str) -> None:

@@ -5,16 +5,22 @@ Real Postgres, Redis and Python then start in a container in a second, and nothi
 
 from __future__ import annotations
 
+import asyncio
+import fcntl
 import io
+import os
 import tarfile
+import tempfile
+from pathlib import Path
 
-from nemo_watchdog.demo.docker_cli import DockerError, docker
+from nemo_watchdog.demo.docker_cli import docker
 from nemo_watchdog.errors import NemoWatchdogError
 
 IMAGE = "nemo-watchdog-parts:1"
 USR_MOUNTS = ("-v", "/usr:/usr:ro", "-v", "/etc/alternatives:/etc/alternatives:ro")
 """Options of `docker run` without which the image has no programs."""
 
+_LOCK = Path(tempfile.gettempdir()) / f"nemo-watchdog-image-{os.getuid()}.lock"
 _FOLDERS = ("data", "dev", "etc", "opt", "proc", "root", "run", "sys", "tmp", "usr", "var", "var/lib", "var/tmp")
 _LINKS = {"bin": "usr/bin", "sbin": "usr/sbin", "lib": "usr/lib", "lib64": "usr/lib64", "lib32": "usr/lib32"}
 _FILES = {
@@ -47,23 +53,18 @@ def root_archive() -> bytes:
 
 
 async def ensure_image(name: str = IMAGE) -> str:
-    """Imports the image where Docker has none of that name; returns the name."""
-    if not await docker("images", "-q", name):
-        await docker("import", "-", name, stdin=root_archive())
-    return name
+    """Imports the image where Docker has none of that name; returns the name.
 
-
-async def remove_image_if_unused(name: str = IMAGE) -> bool:
-    """True when the image is gone; Docker refuses while a container, ours or another's, was made from it."""
+    One process at a time: of two that import at once, one would lose the name and leave an image without any.
+    """
+    lock = os.open(_LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        await docker("rmi", name)
-    except DockerError as error:
-        if "No such image" in error.text:
-            return True
-        if "is being used" in error.text or "is using" in error.text or "must be forced" in error.text:
-            return False
-        raise
-    return True
+        await asyncio.to_thread(fcntl.flock, lock, fcntl.LOCK_EX)
+        if not await docker("images", "-q", name):
+            await docker("import", "-", name, stdin=root_archive())
+    finally:
+        os.close(lock)
+    return name
 
 
 def is_missing_image(error: NemoWatchdogError) -> bool:

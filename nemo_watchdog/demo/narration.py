@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
 COLOURS = {"up": "green", "down": "red", "starting": "cyan", "unknown": "magenta", "degraded": "yellow"}
@@ -9,8 +10,8 @@ COLOURS = {"up": "green", "down": "red", "starting": "cyan", "unknown": "magenta
 
 def sentence(line: dict[str, Any]) -> str | None:
     """One line of the story in rich markup; None for what would only distract."""
-    teller = TELLERS.get(str(line.get("event")))
-    return teller(line) if teller else None
+    event = str(line.get("event"))
+    return TELLERS[event](line) if event in TELLERS else None
 
 
 def _health(line: dict[str, Any]) -> str:
@@ -22,18 +23,18 @@ def _health(line: dict[str, Any]) -> str:
 
 
 def _opened(line: dict[str, Any]) -> str:
-    return (
-        f"[bold]incident[/bold] {line.get('severity')} opened, root {line.get('root')}, by the rule {line.get('rule')}"
-    )
+    rule = f"by the rule {line.get('rule')}"
+    return f"[bold]incident[/bold] {line.get('severity')} opened, root {line.get('root')}, {rule}"
 
 
 def _decision(line: dict[str, Any]) -> str | None:
-    if line.get("verdict") == "act" or line.get("gate") in ("concurrency", "verification"):
+    told_otherwise = line.get("verdict") in ("act", "escalate", "refuse")
+    if told_otherwise or line.get("gate") in ("concurrency", "verification"):
         return None
     return f"{line.get('dependency')}: {line.get('verdict')} [dim]({line.get('gate')})[/dim] {line.get('value')}"
 
 
-TELLERS = {
+TELLERS: Mapping[str, Callable[[dict[str, Any]], str | None]] = {
     "health_changed": _health,
     "incident_opened": _opened,
     "incident_reopened": lambda line: f"[bold]incident[/bold] reopened: {line.get('dependency')} is ill again",
@@ -45,9 +46,7 @@ TELLERS = {
     ),
     "action_ended": lambda line: f"{line.get('action')} {line.get('outcome')}; now looking whether it helped",
     "attempt_failed": lambda line: f"that did not help: {line.get('why')}",
-    "escalated": lambda line: (
-        f"[bold magenta]a person is told[/bold magenta]: {line.get('why')}; nothing more is tried"
-    ),
+    "escalated": lambda line: f"[bold magenta]a person is told[/bold magenta]: {line.get('why')}; no more tries",
     "touched": lambda line: f"{line.get('dependency')}: {line.get('what')}",
     "released": lambda line: f"{line.get('dependency')} runs again: no longer held",
     "incident_resolved": lambda line: f"[bold green]incident resolved[/bold green] after {line.get('seconds', 0):.1f}s",

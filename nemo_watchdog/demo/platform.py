@@ -158,9 +158,10 @@ class Platform:
         state: dict[str, Any] = json.loads(await docker("inspect", "-f", "{{json .State}}", self.name(part)))
         return state
 
-    async def logs(self, part: str, lines: int = 100) -> str:
-        """The last lines of what the part wrote, oldest first."""
-        return await command("sh", "-c", 'exec docker logs --tail "$1" "$2" 2>&1', "sh", str(lines), self.name(part))
+    async def logs(self, part: str, lines: int = 100, *, since: str = "0") -> str:
+        """The last lines of what the part wrote, oldest first; `since` is a time as `docker inspect` writes it."""
+        script = 'exec docker logs --tail "$1" --since "$2" "$3" 2>&1'
+        return await command("sh", "-c", script, "sh", str(lines), since, self.name(part))
 
     async def exec(self, part: str, *arguments: str, stdin: bytes | None = None) -> str:
         """`docker exec` in the part's container."""

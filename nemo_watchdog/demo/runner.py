@@ -40,14 +40,20 @@ class Result:
     starts: int
 
 
-class StartWitness:
-    """Counts container starts as Docker tells them: a witness that the watchdog cannot talk to."""
+class Witness:
+    """Counts container starts, and notes deaths, as Docker tells them: a witness that the watchdog cannot talk to."""
 
     def __init__(self, platform: Platform) -> None:
         self._platform = platform
         self._process: asyncio.subprocess.Process | None = None
         self._reader: asyncio.Task[None] | None = None
         self.starts: Counter[str] = Counter()
+        self.died: dict[str, float] = {}
+        """When each part first died since the last `clear` (Unix time)."""
+
+    def clear(self) -> None:
+        self.starts.clear()
+        self.died.clear()
 
     async def __aenter__(self) -> Self:
         self._process = await asyncio.create_subprocess_exec(
@@ -57,6 +63,8 @@ class StartWitness:
             f"label={LABEL}={self._platform.prefix}",
             "--filter",
             "event=start",
+            "--filter",
+            "event=die",
             "--format",
             "{{json .}}",
             stdout=asyncio.subprocess.PIPE,
@@ -80,8 +88,12 @@ class StartWitness:
         if self._process is None or self._process.stdout is None:
             return
         async for raw in self._process.stdout:
-            name = json.loads(raw)["Actor"]["Attributes"]["name"]
-            self.starts[name.removeprefix(f"{self._platform.prefix}-")] += 1
+            event = json.loads(raw)
+            part = event["Actor"]["Attributes"]["name"].removeprefix(f"{self._platform.prefix}-")
+            if event["Action"] == "start":
+                self.starts[part] += 1
+            else:
+                self.died.setdefault(part, event["timeNano"] / 1e9)
 
 
 class Runner:
@@ -100,7 +112,7 @@ class Runner:
 
     async def run(self, watchdog: Watchdog) -> list[Result]:
         results = []
-        async with StartWitness(self._platform) as witness:
+        async with Witness(self._platform) as witness:
             await self._all_up(watchdog, 0)
             for number, fault in enumerate(self._story, start=1):
                 self._console.rule(f"{number} of {len(self._story)}: {fault.name}", align="left")
@@ -108,11 +120,12 @@ class Runner:
                 results.append(await self._one(fault, watchdog, witness))
         return results
 
-    async def _one(self, fault: Fault, watchdog: Watchdog, witness: StartWitness) -> Result:
-        witness.starts.clear()
+    async def _one(self, fault: Fault, watchdog: Watchdog, witness: Witness) -> Result:
+        witness.clear()
         after = len(watchdog.lines)
-        began, self._broken_at = time.time(), time.monotonic()
+        self._broken_at = time.monotonic()
         await fault.break_(self._platform)
+        began = time.time()
         problems = await self._watch(fault, watchdog, after)
         starts = witness.starts.copy()
         if fault.mend is not None:
@@ -124,6 +137,7 @@ class Runner:
             starts = witness.starts.copy()
         problems += _judge_starts(fault, starts)
         lines = watchdog.lines[after:]
+        began = min(began, witness.died.get(fault.part, began))  # a crash is over before the fault returns
         return Result(
             fault,
             tuple(problems),

@@ -27,6 +27,7 @@ from nemo_watchdog.model import (
     Health,
     Moment,
     Notification,
+    Reason,
     RunState,
     Severity,
     Verdict,
@@ -199,7 +200,7 @@ class Engine:
 
     def _attribute(self, name: str, event: ev.ContainerSeen, now: Moment) -> None:
         """Did a person do this? Then it is not ours to undo."""
-        status, ours = event.status, self._phase(name) is not Phase.IDLE
+        status = event.status
         if status.state is RunState.RUNNING:
             self._kills.pop(name, None)
             if name in self.durable.touched:
@@ -213,14 +214,20 @@ class Engine:
             signal, at = self._kills.get(name, (0, 0.0))
             if signal and now.monotonic - at < KILL_REMEMBERED:
                 self._record(r.Touched(name, f"somebody stopped the container through Docker (signal {signal})"), now)
-            elif not event.witnessed and not ours and not self._known_exit(name, status) and _quiet(status):
+            elif not event.witnessed and _quiet(status) and not self._accounted_for(name, status):
                 code = status.exit_code
                 self._record(r.Touched(name, f"it was stopped while nobody watched (exit code {code})"), now)
 
-    def _known_exit(self, name: str, status: ContainerStatus) -> bool:
-        """The same exit that was seen, and judged, before."""
+    def _accounted_for(self, name: str, status: ContainerStatus) -> bool:
+        """An exit that was seen and judged before, by this process or by the one before it, or that we may have done."""
         before = self.trackers[name].container
-        return before is not None and before.state in NOT_RUNNING and before.run == status.run
+        if before is not None and before.state in NOT_RUNNING and before.run == status.run:
+            return True
+        incident = self.durable.incident_of(name)
+        if incident is None:
+            return False
+        acted = name in incident.ladders and incident.ladders[name].total > 0
+        return acted or incident.reason in (Reason.EXITED, Reason.OOM_KILLED)
 
     # -- records -------------------------------------------------------------------------------------------------
 
@@ -327,7 +334,7 @@ class Engine:
             return False
         if any(ladder.phase is Phase.ACTING for ladder in incident.ladders.values()):
             return False
-        took = now.monotonic - incident.opened.monotonic
+        took = now.monotonic - (incident.ill_since or incident.opened).monotonic
         why = "every member is up" if watched else "the policy no longer watches its members"
         self._record(r.IncidentResolved(incident.incident, incident.root, round(took, 3), why), now)
         attempts = sum(ladder.total for ladder in incident.ladders.values())

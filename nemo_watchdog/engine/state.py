@@ -13,6 +13,7 @@ from functools import singledispatch
 from typing import Any
 
 from nemo_watchdog import records as r
+from nemo_watchdog.errors import JournalError
 from nemo_watchdog.model import Moment, Severity
 
 EVERYTHING = "*"
@@ -63,6 +64,8 @@ class Incident:
     members: dict[str, None] = field(default_factory=dict)
     ladders: dict[str, Ladder] = field(default_factory=dict)
     escalated: list[str] = field(default_factory=list)
+    ill_since: Moment | None = None
+    """When it was opened, or reopened last."""
     resolved: Moment | None = None
     merged: bool = False
 
@@ -116,7 +119,11 @@ def rebuild(history: list[tuple[Moment, Mapping[str, Any]]]) -> Durable:
     """The state that the journal's records leave behind. Raises `JournalError` for a record that cannot be read."""
     state = Durable()
     for at, body in history:
-        apply(r.from_body(body), state, at)
+        record = r.from_body(body)
+        try:
+            apply(record, state, at)
+        except (ValueError, TypeError) as error:
+            raise JournalError(f"a {record.TYPE} record in the journal cannot be read: {error}") from error
     return state
 
 
@@ -138,13 +145,14 @@ def _(record: r.IncidentOpened, state: Durable, at: Moment) -> None:
         reason=record.reason,
         detail=record.detail,
         members={record.root: None},
+        ill_since=at,
     )
 
 
 @apply.register
 def _(record: r.IncidentReopened, state: Durable, at: Moment) -> None:
     if incident := state.incidents.get(record.incident):
-        incident.resolved = None
+        incident.resolved, incident.ill_since = None, at
         incident.reason, incident.detail = record.reason, record.detail
         incident.members[record.dependency] = None
 

@@ -34,6 +34,7 @@ class ContainerWatch:
         self._metrics = metrics
         self._reachable = True
         self._last_event: dict[str, float] = {}
+        metrics.docker_reachable.set(1)  # until an inspect finds otherwise: a policy without containers asks nothing
 
     async def follow(self) -> None:
         """The event stream, for ever."""

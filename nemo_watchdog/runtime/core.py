@@ -90,11 +90,15 @@ class Core:
         """Returns once everything told so far is on disk."""
         await self._queue.join()
 
-    async def stop(self, within: float) -> None:
-        """Orders nothing more and writes what is queued, for at most `within` seconds."""
+    def order_nothing_more(self) -> None:
+        """From now on no action begins: neither a new one nor one whose intent is still being written."""
         self._stopping = True
+        self.tell(ev.JournalChanged("the watchdog is stopping"))
         if self._timer is not None:
             self._timer.cancel()
+
+    async def stop(self, within: float) -> None:
+        """Writes what is queued, for at most `within` seconds."""
         try:
             async with asyncio.timeout(within):
                 await self.written()
@@ -122,7 +126,9 @@ class Core:
             log.info("journal can be written again")
             self._metrics.journal_writable.set(1)
             self.tell(ev.JournalChanged(""))
-        if batch.actions and self.clock.now().monotonic - batch.at.monotonic > STALE_AFTER:
+        if self._stopping:
+            self._refuse(batch, "not carried out: the watchdog was stopping")
+        elif batch.actions and self.clock.now().monotonic - batch.at.monotonic > STALE_AFTER:
             self._refuse(batch, "not carried out: its intent reached the disk too late")
         for request in batch.actions:
             self.on_action(request)

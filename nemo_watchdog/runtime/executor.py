@@ -30,6 +30,14 @@ class Executor:
 
     async def run(self, request: ActionRequest) -> None:
         self._under_way[request.action_id] = request
+        log.info(
+            "action_started",
+            action_id=request.action_id,
+            action=request.action,
+            container=request.container,
+            incident=request.incident,
+            dependency=request.dependency,
+        )
         try:
             result = await self._carry_out(request)
             # What Docker says about it now comes first: the engine judges the attempt by it.

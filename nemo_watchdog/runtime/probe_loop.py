@@ -19,6 +19,9 @@ log = structlog.get_logger("nemo_watchdog")
 LATE_BY = 1.0
 """Seconds that a timeout may overrun before it says more about our own event loop than about the target."""
 
+CLOSE_WITHIN = 5.0
+"""Seconds that a probe gets to close what it opened."""
+
 
 class ProbeLoop:
     """Looks at one dependency for ever, at the pace that the engine asks for."""
@@ -49,8 +52,8 @@ class ProbeLoop:
         # Loops that start together do not look together.
         spread = crc32(spec.name.encode()) / 2**32
         planned = clock.now().monotonic + spread * min(spec.interval, spec.confirm_interval)
-        await self._sleep_until(planned)
         try:
+            await self._sleep_until(planned)
             while True:
                 began = self.heartbeat = clock.now().monotonic
                 finding = await self._look()
@@ -65,7 +68,14 @@ class ProbeLoop:
                 if await self._sleep_until(planned):
                     planned = clock.now().monotonic
         finally:
-            await self.probe.close()
+            await self._close()
+
+    async def _close(self) -> None:
+        try:
+            async with asyncio.timeout(CLOSE_WITHIN):
+                await self.probe.close()
+        except Exception as error:  # noqa: BLE001 - the edge of the loop: it is over anyway
+            log.error("probe not closed: a bug in the probe", dependency=self.spec.name, error=type(error).__name__)
 
     async def _look(self) -> Finding:
         timeout = self.spec.timeout
@@ -78,13 +88,21 @@ class ProbeLoop:
             if took > timeout + LATE_BY:
                 return failed(Reason.WATCHDOG_OVERLOADED, f"the watchdog itself was {took - timeout:.1f}s late")
             return failed(Reason.TIMEOUT, f"no answer within {timeout:g}s")
+        except asyncio.CancelledError as error:
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise
+            return self._bug(error)  # something that the probe awaited was cancelled, and not this loop
         except Exception as error:  # noqa: BLE001 - the edge of the loop: a bug in a probe must not end the watching
-            self._bugs.inc()
-            kind = type(error).__name__
-            if kind != self._bug_seen:
-                self._bug_seen = kind
-                log.error("probe raised an exception: a bug in the probe", dependency=self.spec.name, error=kind)
-            return failed(Reason.PROBE_BUG, f"the probe raised {kind}")
+            return self._bug(error)
+
+    def _bug(self, error: BaseException) -> Finding:
+        self._bugs.inc()
+        kind = type(error).__name__
+        if kind != self._bug_seen:
+            self._bug_seen = kind
+            log.error("probe raised an exception: a bug in the probe", dependency=self.spec.name, error=kind)
+        return failed(Reason.PROBE_BUG, f"the probe raised {kind}")
 
     async def _sleep_until(self, when: float) -> bool:
         """True when somebody asked for a look before `when` (monotonic seconds)."""

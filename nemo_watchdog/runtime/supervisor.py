@@ -14,7 +14,7 @@ import structlog
 from nemo_watchdog.engine import events as ev
 from nemo_watchdog.errors import PolicyError
 from nemo_watchdog.metrics import Metrics
-from nemo_watchdog.model import ActionRequest
+from nemo_watchdog.model import ActionOutcome, ActionRequest, ActionResult
 from nemo_watchdog.policy.policy import Dependency, Policy
 from nemo_watchdog.ports import Probe
 from nemo_watchdog.runtime.alerting import Alerting
@@ -91,6 +91,8 @@ class Supervisor:
         self._reload = asyncio.Event()
         self._group: asyncio.TaskGroup | None = None
         self._last_tick = core.clock.now().monotonic
+        metrics.reload_success.set(1)
+        metrics.reload_timestamp.set(self.policy_status.loaded_at)
 
     # -- from outside
 
@@ -144,7 +146,7 @@ class Supervisor:
         log.info("stopping")
         self._service.stopping()
         writer, *others = roots
-        self.core.tell(ev.JournalChanged("the watchdog is stopping"))  # orders nothing more
+        self.core.order_nothing_more()
         for task in [*others, *self._tasks.values()]:
             task.cancel()
         await asyncio.gather(*others, *self._tasks.values(), return_exceptions=True)
@@ -179,6 +181,10 @@ class Supervisor:
             loop.poke()
 
     def _start_action(self, request: ActionRequest) -> None:
+        if self._stop.is_set():  # ordered before the stop, written after it
+            refused = ActionResult(ActionOutcome.FAILED, "not carried out: the watchdog is stopping")
+            self.core.tell(ev.ActionFinished(request, refused))
+            return
         name = f"action {request.action_id}"
         task = self._tasks[name] = self._root(self._executor.run(request), name)
         task.add_done_callback(lambda _: self._tasks.pop(name, None))
@@ -218,8 +224,6 @@ class Supervisor:
 
     async def _watch_policy(self) -> None:
         """Reloads when the file changes and on SIGHUP. A bad file changes nothing but what the status says."""
-        self._metrics.reload_success.set(1)
-        self._metrics.reload_timestamp.set(self.policy_status.loaded_at)
         seen = await asyncio.to_thread(self._identity)
         while True:
             asked = False

@@ -169,6 +169,20 @@ def test_a_quiet_exit_that_nobody_saw_is_held() -> None:
     assert not world.started
 
 
+def test_a_crash_that_waits_for_its_backoff_survives_a_kill_of_the_daemon() -> None:
+    """The exit is known from the incident: it is no person's stop, and it is acted on when the backoff ends."""
+    world = World(policy(dependency("gateway", grace=0.0)))
+    world.crash("gateway", 137)
+    world.finish()
+    world.crash("gateway", 137)
+    assert len(world.started) == 1
+    world.kill_daemon()
+    world.see("gateway", RunState.EXITED, witnessed=False, exit_code=137)
+    assert not world.engine.durable.touched
+    world.wait(30.0)
+    assert len(world.started) == 2
+
+
 def test_an_oom_kill_that_nobody_saw_is_a_fault() -> None:
     """Nobody runs out of memory on purpose."""
     world = World(policy(dependency("gateway")), running=False)

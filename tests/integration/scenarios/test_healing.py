@@ -1,0 +1,125 @@
+"""The main job on real containers: what a restart cures is cured by one, what Docker tells is acted on at once."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+
+from nemo_watchdog.demo import faults
+from nemo_watchdog.demo.platform import Platform
+from tests.integration.conftest import StartPlatform
+from tests.integration.daemon import Daemon
+from tests.integration.scenarios.starts import Starts
+
+
+async def test_a_gateway_that_answers_500_is_healthy_again_after_one_restart(
+    start_platform: StartPlatform, tmp_path: Path
+) -> None:
+    """Noticed, restarted once, verified, resolved; counted as such in the metrics."""
+    platform = await start_platform("gateway")
+    async with Daemon(platform.policy_text(), tmp_path) as daemon, Starts(platform) as starts:
+        await daemon.wait_for_health("gateway", "up")
+        await faults.switch(platform, "gateway", "500")
+        resolved = await daemon.event("incident_resolved", within=20.0)
+        assert resolved["root"] == "gateway"
+        assert await platform.check("gateway") is None
+        assert await starts.of("gateway") == 1
+        metrics = await daemon.metrics()
+    wanted = 'nemo_watchdog_actions_total{action="docker.restart",dependency="gateway",outcome="succeeded"} 1.0'
+    assert wanted in metrics
+
+
+async def test_a_gateway_that_hangs_is_healed(start_platform: StartPlatform, tmp_path: Path) -> None:
+    """It accepts connections and never answers."""
+    platform = await start_platform("gateway")
+    async with Daemon(platform.policy_text(), tmp_path) as daemon, Starts(platform) as starts:
+        await daemon.wait_for_health("gateway", "up")
+        await faults.switch(platform, "gateway", "hang")
+        opened = await daemon.event("incident_opened", within=20.0)
+        assert opened["reason"] == "timeout"
+        await daemon.event("incident_resolved", within=20.0)
+        assert await starts.of("gateway") == 1
+
+
+async def test_a_container_that_dies_is_acted_on_by_the_event_alone(
+    start_platform: StartPlatform, tmp_path: Path
+) -> None:
+    """With an hour between probes, only Docker's event can have told it."""
+    platform = await start_platform("gateway")
+    policy = platform.policy_text().replace("interval: 1s", "interval: 1h", 1)
+    async with Daemon(policy, tmp_path) as daemon, Starts(platform) as starts:
+        await daemon.wait_for_health("gateway", "up")
+        await faults.sigkill(platform, "gateway")
+        intended = await daemon.event("action_intended", within=10.0)
+        assert intended["container"] == platform.name("gateway")
+        await daemon.event("incident_resolved", within=20.0)
+        assert await starts.of("gateway") == 1
+
+
+async def test_a_container_that_never_gets_healthy_ends_with_a_person(
+    start_platform: StartPlatform, tmp_path: Path
+) -> None:
+    """Growing gaps, a budget, one escalation, then nothing; killed in the middle, the daemon counts on."""
+    platform = await start_platform("gateway")
+    policy = platform.policy_text().replace("verify_within: 6s", "verify_within: 1s").replace("max: 10s", "max: 1m")
+    policy = policy.replace("budget: 5 per 15m", "budget: 3 per 15m").replace("startup_grace: 2s", "startup_grace: 0")
+    async with Daemon(policy, tmp_path) as daemon, Starts(platform) as starts:
+        await daemon.wait_for_health("gateway", "up")
+        await faults.switch(platform, "gateway", "never")
+        await daemon.event("attempt_failed", within=30.0)
+        await daemon.restart(kill=True)
+        escalated = await daemon.event("escalated", within=60.0)
+        assert escalated["to"] == "team-lead"
+        assert "budget" in escalated["why"]
+        count = len(daemon.events)
+        await daemon.restart()
+        await daemon.wait_for_health("gateway", "down")
+        status = await daemon.wait_until(lambda s: s["dependencies"]["gateway"]["decision"]["verdict"] == "refuse")
+        assert status["budgets"]["gateway"]["remaining"] == 0
+        assert [e for e in daemon.events[count:] if e["event"] == "action_intended"] == []
+        assert await starts.of("gateway") == 3
+        ends = [e for e in daemon.events if e["event"] == "action_ended"]
+        gaps = [e["backoff"] for e in ends]
+        assert gaps == sorted(gaps)
+        assert gaps[0] < gaps[-1]
+        told = [e for e in daemon.events if e["event"] == "notification" and e["kind"] == "escalated"]
+        assert len(told) == 1
+
+
+async def test_killed_in_the_middle_of_an_action_it_does_not_repeat_it_blindly(
+    start_platform: StartPlatform, tmp_path: Path
+) -> None:
+    """The intent is on disk: the new process looks first, finds the gateway well, and resolves."""
+    platform = await start_platform("gateway")
+    async with Daemon(platform.policy_text(), tmp_path) as daemon, Starts(platform) as starts:
+        await daemon.wait_for_health("gateway", "up")
+        await freeze(platform)
+        await daemon.event("action_started", within=20.0)
+        await daemon.restart(kill=True)
+        ended = await daemon.event("action_ended", within=10.0)
+        assert ended["outcome"] == "unknown"
+        await daemon.event("incident_resolved", within=30.0)
+        assert await starts.of("gateway") == 1
+        assert len([e for e in daemon.events if e["event"] == "action_intended"]) == 1
+
+
+async def test_sigterm_stops_it_within_seconds_and_records_the_action_in_flight(
+    start_platform: StartPlatform, tmp_path: Path
+) -> None:
+    """Nothing is lost and nothing hangs."""
+    platform = await start_platform("gateway")
+    async with Daemon(platform.policy_text(), tmp_path) as daemon:
+        await daemon.wait_for_health("gateway", "up")
+        await freeze(platform)
+        await daemon.event("action_started", within=20.0)
+        assert await daemon.terminate(within=5.0) == 0
+        ended = await daemon.event("action_ended", within=1.0)
+        assert ended["outcome"] == "unknown"
+        await daemon.start()
+        await daemon.event("incident_resolved", within=30.0)
+
+
+async def freeze(platform: Platform) -> None:
+    """SIGSTOP: it answers nothing, and `docker restart` has to wait for the whole stop timeout."""
+    os.kill(int((await platform.state("gateway"))["Pid"]), signal.SIGSTOP)

@@ -1,0 +1,167 @@
+"""Where a restart would be wrong, none is done: Docker's own events are the witness."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from pathlib import Path
+
+from nemo_watchdog.demo import faults
+from nemo_watchdog.demo.load import PostgresLoad
+from nemo_watchdog.demo.parts import Redis
+from nemo_watchdog.demo.platform import Platform
+from tests.integration.conftest import StartPlatform
+from tests.integration.daemon import Daemon
+from tests.integration.scenarios.starts import Starts
+
+
+async def kill_a_backend(platform: Platform) -> None:
+    """SIGKILL to one client's server process: Postgres drops everybody and recovers by itself."""
+    async with asyncio.timeout(10.0):
+        while not (backends := await client_backends(platform)):
+            await asyncio.sleep(0.05)
+    os.kill(backends[0], signal.SIGKILL)
+
+
+async def client_backends(platform: Platform) -> list[int]:
+    """Process ids, as the host sees them."""
+    top = await platform.docker("top", platform.name("postgres"), "-eo", "pid,args")
+    return [int(line.split()[0]) for line in top.splitlines() if "postgres: postgres" in line]
+
+
+async def test_postgres_that_recovers_from_a_killed_backend_under_load_is_left_alone(
+    start_platform: StartPlatform, tmp_path: Path
+) -> None:
+    """`in recovery mode` is busy: it is seen, and nothing is restarted."""
+    platform = await start_platform("postgres")
+    async with (
+        Daemon(platform.policy_text(), tmp_path) as daemon,
+        Starts(platform) as starts,
+        PostgresLoad(platform.postgres_dsn),
+    ):
+        await daemon.wait_for_health("postgres", "up")
+        for _ in range(3):
+            await platform.ready("postgres")
+            await kill_a_backend(platform)
+        await platform.ready("postgres")
+        await daemon.wait_for_health("postgres", "up", within=30.0)
+        assert await starts.of("postgres") == 0
+        assert not [e for e in daemon.events if e["event"] == "action_intended"]
+
+
+async def test_postgres_killed_under_load_is_started_once_and_not_again_while_it_recovers(
+    start_platform: StartPlatform, tmp_path: Path
+) -> None:
+    """One incident with postgres as its root; the gateway, which fails with it, is not restarted."""
+    platform = await start_platform("postgres", "redis", "gateway")
+    async with Daemon(platform.policy_text(), tmp_path) as daemon, Starts(platform) as starts:
+        await daemon.wait_until(lambda s: all(d["health"] == "up" for d in s["dependencies"].values()), within=20.0)
+        async with PostgresLoad(platform.postgres_dsn):
+            await faults.postgres_long_recovery(platform, 6.0)
+            joined = await daemon.event("member_joined", within=30.0)
+            assert joined["dependency"] == "gateway"
+            status = await daemon.status()
+            (incident,) = status["incidents"]
+            assert incident["root"] == "postgres"
+            assert set(incident["members"]) == {"postgres", "gateway"}
+            resolved = await daemon.event("incident_resolved", within=60.0)
+        assert resolved["root"] == "postgres"
+        assert await starts.of("postgres") == 1
+        assert await starts.of("gateway") == 0
+        assert len([e for e in daemon.events if e["event"] == "incident_opened"]) == 1
+
+
+async def test_a_container_that_docker_restarts_by_itself_is_not_fought(
+    start_platform: StartPlatform, tmp_path: Path
+) -> None:
+    """With a restart policy of its own, Docker starts it, and the watchdog waits while it recovers."""
+    platform = await start_platform("postgres")
+    await platform.docker("update", "--restart", "always", platform.name("postgres"))
+    async with Daemon(platform.policy_text(), tmp_path) as daemon, Starts(platform) as starts:
+        await daemon.wait_for_health("postgres", "up")
+        await faults.sigkill(platform, "postgres")
+        await daemon.event("health_changed", within=20.0, dependency="postgres", health="starting")
+        await daemon.wait_for_health("postgres", "up", within=30.0)
+        assert await starts.of("postgres") == 1  # Docker's own
+        assert not [e for e in daemon.events if e["event"] == "action_intended"]
+
+
+async def test_a_wrong_redis_password_in_the_policy_is_blindness(start_platform: StartPlatform, tmp_path: Path) -> None:
+    """Unknown and told, never restarted, and the password is nowhere to be read."""
+    platform = await start_platform(Redis(password="correct-horse"))
+    policy = platform.policy_text().replace(":correct-horse@", ":wrong-s3cret@")
+    assert "wrong-s3cret" in policy
+    async with Daemon(policy, tmp_path) as daemon, Starts(platform) as starts:
+        opened = await daemon.event("incident_opened", within=20.0)
+        assert (opened["category"], opened["reason"]) == ("blind", "auth_failed")
+        status = await daemon.wait_for_health("redis", "unknown")
+        assert status["dependencies"]["redis"]["decision"]["gate"] == "blind"
+        await stays_so(daemon, looks=10)
+        assert await starts.of("redis") == 0
+        said = str(daemon.events) + await daemon.metrics() + str(await daemon.status())
+    journal = b"".join(path.read_bytes() for path in daemon.state_dir.iterdir())
+    assert "wrong-s3cret" not in said
+    assert b"wrong-s3cret" not in journal
+
+
+async def test_a_redis_that_loads_a_large_file_is_left_alone(start_platform: StartPlatform, tmp_path: Path) -> None:
+    """Started once because it had died, then not touched while it answers LOADING."""
+    platform = await start_platform("redis")
+    policy = platform.policy_text().replace("startup_grace: 30s", "startup_grace: 1s")
+    async with Daemon(policy, tmp_path) as daemon, Starts(platform) as starts:
+        await daemon.wait_for_health("redis", "up")
+        await faults.redis_long_loading(platform, 6.0)
+        down = await daemon.event("health_changed", within=30.0, health="down", reason="loading")
+        assert down["category"] == "busy"
+        await daemon.event("incident_resolved", within=60.0)
+        assert await starts.of("redis") == 1
+
+
+async def test_what_a_person_stops_stays_stopped_until_a_person_starts_it(
+    start_platform: StartPlatform, tmp_path: Path
+) -> None:
+    """Also across a restart of the daemon."""
+    platform = await start_platform("gateway")
+    async with Daemon(platform.policy_text(), tmp_path) as daemon, Starts(platform) as starts:
+        await daemon.wait_for_health("gateway", "up")
+        await faults.person_stops(platform, "gateway")
+        await daemon.event("touched", within=10.0)
+        await daemon.restart(kill=True)
+        status = await daemon.wait_for_health("gateway", "down")
+        assert "stopped" in status["dependencies"]["gateway"]["held"]
+        await stays_so(daemon, looks=10)
+        assert await starts.of("gateway") == 0
+        await faults.person_starts(platform, "gateway")
+        await daemon.wait_for_health("gateway", "up")
+        assert (await daemon.status())["dependencies"]["gateway"]["held"] is None
+
+
+async def test_a_pause_outlives_a_restart_of_the_daemon(start_platform: StartPlatform, tmp_path: Path) -> None:
+    """Nothing is done until somebody resumes; then it is healed."""
+    platform = await start_platform("gateway")
+    async with Daemon(platform.policy_text(), tmp_path) as daemon, Starts(platform) as starts:
+        await daemon.wait_for_health("gateway", "up")
+        await daemon.post("/api/v1/pause", {"reason": "deploying", "by": "ops"})
+        await daemon.restart(kill=True)
+        await daemon.wait_for_health("gateway", "up")
+        await faults.sigkill(platform, "gateway")
+        status = await daemon.wait_for_health("gateway", "down")
+        assert status["dependencies"]["gateway"]["decision"]["gate"] == "pause"
+        assert await starts.of("gateway") == 0
+        await daemon.post("/api/v1/resume", {"by": "ops"})
+        await daemon.wait_for_health("gateway", "up", within=20.0)
+        assert await starts.of("gateway") == 1
+
+
+async def stays_so(daemon: Daemon, *, looks: int) -> None:
+    """Returns after that many more looks in the metrics: the daemon had its chances to do something."""
+
+    async def total() -> float:
+        lines = (await daemon.metrics()).splitlines()
+        return sum(float(line.rsplit(" ", 1)[1]) for line in lines if line.startswith("nemo_watchdog_probes_total{"))
+
+    before = await total()
+    async with asyncio.timeout(60.0):
+        while await total() < before + looks:
+            await asyncio.sleep(0.1)
