@@ -10,10 +10,12 @@ import pytest
 _PACKAGE_OF = {
     "amtool": "prometheus-alertmanager",
     "chromium": "chromium",
+    "docker": "docker.io",
     "dockerd": "docker.io",
     "gcc": "gcc",
     "initdb": "postgresql-15",
     "monit": "monit",
+    "openssl": "openssl",
     "postgres": "postgresql-15",
     "prometheus": "prometheus",
     "promtool": "prometheus",

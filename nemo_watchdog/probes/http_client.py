@@ -108,7 +108,7 @@ def split_credentials(address: Secret, headers: Mapping[str, Secret]) -> tuple[U
     url = URL(address.reveal())
     fields = CIMultiDict({name: value.reveal() for name, value in headers.items()})
     if url.user is not None and "Authorization" not in fields:
-        fields["Authorization"] = aiohttp.BasicAuth(url.user, url.password or "", "utf-8").encode()
+        fields["Authorization"] = aiohttp.encode_basic_auth(url.user, url.password or "", "utf-8")
     return url.with_user(None).with_fragment(None), fields or None
 
 

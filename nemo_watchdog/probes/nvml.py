@@ -97,9 +97,17 @@ class NvmlChild:
         return self._reply
 
     def _start(self) -> _Running:
-        """A session of its own keeps the terminal's Ctrl-C from it; it ends with its standard input."""
+        """A session of its own keeps the terminal's Ctrl-C from it; it ends with its standard input.
+
+        It gets no standard error: one that outlives us in the driver would hold ours open.
+        """
         process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
-            _COMMAND, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0, start_new_session=True
+            _COMMAND,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            bufsize=0,
+            start_new_session=True,
         )
         assert process.stdin is not None  # noqa: S101 - both are pipes
         assert process.stdout is not None  # noqa: S101

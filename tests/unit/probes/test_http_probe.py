@@ -164,14 +164,14 @@ async def test_headers_method_and_credentials_are_sent() -> None:
         seen.append(request)
         return web.Response(headers={"Set-Cookie": "a=b"})
 
-    async with serving(handler) as url:
-        url = url.replace("://", "://me:secret@")
+    async with serving(handler) as address:
+        url = address.replace("://", "://me:secret@")
         async with probing("http", {"url": url, "method": "HEAD", "headers": {"X-Key": "k"}}) as probe:
             await probe.look()
             await probe.look()
     assert [request.method for request in seen] == ["HEAD", "HEAD"]
     assert seen[1].headers["X-Key"] == "k"
-    assert seen[1].headers["Authorization"] == aiohttp.BasicAuth("me", "secret").encode()
+    assert seen[1].headers["Authorization"] == aiohttp.encode_basic_auth("me", "secret")
     assert "Cookie" not in seen[1].headers
 
 
@@ -187,9 +187,9 @@ async def test_looks_share_one_connection_and_probes_one_session() -> None:
         assert server.accepted == 1
         session = first._client.session()
         await first.close()
-        assert not session.closed
+        closed = [session.closed]
         await second.close()
-        assert session.closed
+        assert [*closed, session.closed] == [False, True]
         assert asyncio.get_running_loop() not in http_client._shared
 
 

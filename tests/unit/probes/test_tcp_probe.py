@@ -30,7 +30,7 @@ async def test_port_that_closes_at_once_is_not_well() -> None:
 
 
 async def test_name_with_two_addresses_that_both_refuse_is_refused() -> None:
-    """localhost has two addresses; refused by both is refused, though asyncio joins the errors into text."""
+    """Localhost has two addresses; refused by both is refused, though asyncio joins the errors into text."""
     async with probing("tcp", {"address": f"localhost:{free_port()}"}) as probe:
         assert (await probe.look()).reason is Reason.REFUSED
 
@@ -77,6 +77,7 @@ def test_every_socket_error_has_its_reason(error: OSError, reason: Reason) -> No
 
 def test_unknown_errors_of_the_system_are_never_a_fault_of_the_target() -> None:
     """Of all the kernel's errors only those that the target itself causes are faults."""
-    faults = {n for n in errno.errorcode if CATEGORY_OF[os_failure(OSError(n, os.strerror(n))).reason] is Category.FAULT}  # type: ignore[index]
+    reasons = {number: os_failure(OSError(number, os.strerror(number))).reason for number in errno.errorcode}
+    faults = {number for number, reason in reasons.items() if reason and CATEGORY_OF[reason] is Category.FAULT}
     own = {"ECONNREFUSED", "ENOENT", "ECONNRESET", "ECONNABORTED", "EPIPE", "ENOTCONN", "ETIMEDOUT", "ESHUTDOWN"}
     assert faults == {getattr(errno, name) for name in own}

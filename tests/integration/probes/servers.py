@@ -1,0 +1,124 @@
+"""Postgres and Redis processes of the test's own, on free ports of 127.0.0.1, in the test's own folder."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from tests.parts import need
+from tests.unit.probes.servers import free_port
+
+PASSWORD = "correct-horse"
+
+
+class Postgres:
+    """One cluster, owned by the user postgres: the server refuses to run as root."""
+
+    def __init__(self, folder: Path) -> None:
+        self.data = folder / "data"
+        self.port = free_port()
+        self._folder = folder
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def dsn(self, password: str = PASSWORD, database: str = "postgres") -> str:
+        return f"postgresql://postgres:{password}@127.0.0.1:{self.port}/{database}"
+
+    def create(self) -> None:
+        password = self._folder / "password"
+        password.write_text(PASSWORD)
+        for path in (self._folder, password):
+            shutil.chown(path, "postgres", "postgres")
+        auth = ["--auth=scram-sha-256", "--username=postgres", f"--pwfile={password}"]
+        self._run("initdb", "-D", str(self.data), "--no-sync", "--no-instructions", *auth)
+
+    def start(self, **settings: object) -> None:
+        """Starts the server and returns at once: it may not accept connections yet."""
+        every = {
+            "port": self.port,
+            "listen_addresses": "127.0.0.1",
+            "unix_socket_directories": str(self._folder),
+            "fsync": "off",
+            "max_connections": 10,
+            "superuser_reserved_connections": 0,
+            "max_wal_senders": 0,
+            **settings,
+        }
+        options = [word for name, value in every.items() for word in ("-c", f"{name}={value}")]
+        with (self._folder / "log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [*_as_postgres(), need("postgres"), "-D", str(self.data), *options], stdout=log, stderr=log, cwd="/"
+            )
+
+    def backend_pids(self, title: str) -> list[int]:
+        """Processes of this server whose title contains the words."""
+        assert self._process is not None
+        children = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children").read_text().split()
+        return [int(pid) for pid in children if title.encode() in Path(f"/proc/{pid}/cmdline").read_bytes()]
+
+    def send(self, number: signal.Signals) -> None:
+        assert self._process is not None
+        self._process.send_signal(number)
+
+    def stop(self, number: signal.Signals = signal.SIGQUIT) -> None:
+        if self._process is not None:
+            self._process.send_signal(signal.SIGCONT)
+            self._process.send_signal(number)
+            self._process.wait(30)
+            self._process = None
+
+    def _run(self, program: str, *arguments: str) -> None:
+        subprocess.run([*_as_postgres(), need(program), *arguments], check=True, capture_output=True, cwd="/")
+
+
+def _as_postgres() -> list[str]:
+    if os.geteuid() != 0:
+        return []
+    return [need("setpriv"), "--reuid=postgres", "--regid=postgres", "--clear-groups", "--"]
+
+
+@contextlib.contextmanager
+def short_folder() -> Iterator[Path]:
+    """A folder that other users can enter, with a path short enough for a unix socket."""
+    with tempfile.TemporaryDirectory(prefix="nw-", ignore_cleanup_errors=True) as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
+
+
+class Redis:
+    """One server, in its own folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.port = free_port()
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def url(self, password: str = "") -> str:
+        return f"redis://{f':{password}@' if password else ''}127.0.0.1:{self.port}/0"
+
+    def start(self, *options: str) -> None:
+        """Starts the server and returns at once: it may not accept connections yet."""
+        settings = ["--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self.folder), "--save", ""]
+        with (self.folder / "log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [need("redis-server"), *settings, "--enable-debug-command", "yes", *options], stdout=log, stderr=log
+            )
+
+    def command(self, *words: str) -> str:
+        command = [need("redis-cli"), "-e", "-p", str(self.port), *words]
+        return subprocess.run(command, check=True, capture_output=True, text=True, timeout=60).stdout
+
+    def send(self, number: signal.Signals) -> None:
+        assert self._process is not None
+        self._process.send_signal(number)
+
+    def stop(self) -> None:
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait(30)
+            self._process = None

@@ -1,0 +1,177 @@
+"""The postgres probe against a real Postgres that this test starts and breaks."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator, Iterator
+
+import asyncpg
+import pytest
+
+from nemo_watchdog.model import CATEGORY_OF, Category, Finding, Outcome, Reason
+from tests.integration.probes.looking import is_ok, look_until
+from tests.integration.probes.servers import PASSWORD, Postgres, short_folder
+from tests.unit.probes.making import probing
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Postgres]:
+    with short_folder() as folder:
+        postgres = Postgres(folder)
+        postgres.create()
+        yield postgres
+        postgres.stop()
+
+
+@pytest.fixture
+async def postgres(cluster: Postgres) -> AsyncIterator[Postgres]:
+    """The cluster's server, started and answering."""
+    cluster.start()
+    async with probing("postgres", {"dsn": cluster.dsn()}) as probe:
+        await look_until(probe, is_ok)
+    yield cluster
+    await asyncio.to_thread(cluster.stop)
+
+
+async def look(dsn: str, **options: object) -> Finding:
+    async with probing("postgres", {"dsn": dsn, **options}) as probe:
+        return await probe.look()
+
+
+def no_fault(findings: list[Finding]) -> bool:
+    return all(f.reason is None or CATEGORY_OF[f.reason] is not Category.FAULT for f in findings)
+
+
+async def test_healthy_server_is_well_and_keeps_one_session(postgres: Postgres) -> None:
+    """A healthy server is well; its connections are counted; all looks use one session."""
+    async with probing("postgres", {"dsn": postgres.dsn(), "role": "primary"}) as probe:
+        findings = [await probe.look() for _ in range(5)]
+        backends = postgres.backend_pids("postgres: postgres postgres")
+    assert all(map(is_ok, findings))
+    assert findings[-1].measurements == {"postgres_connections_used_ratio": 0.1}
+    assert len(backends) == 1
+
+
+async def test_wrong_password_is_blind_and_does_not_leak(postgres: Postgres) -> None:
+    """A wrong password says nothing about the server, and is not repeated."""
+    finding = await look(postgres.dsn(password="wrong-battery"))
+    assert finding.reason is Reason.AUTH_FAILED
+    assert "wrong-battery" not in repr(finding)
+
+
+async def test_missing_database_is_a_wrong_target(postgres: Postgres) -> None:
+    """A database that does not exist is a mistake of the policy."""
+    assert (await look(postgres.dsn(database="nowhere"))).reason is Reason.WRONG_TARGET
+
+
+async def test_too_many_connections_are_busy(postgres: Postgres) -> None:
+    """With every connection taken a new session is refused, which is busy; a kept session sees it coming."""
+    async with probing("postgres", {"dsn": postgres.dsn(), "max_connections_used": "80%"}) as probe:
+        assert is_ok(await probe.look())
+        sessions = [await asyncpg.connect(postgres.dsn()) for _ in range(9)]
+        kept = await probe.look()
+        fresh = await look(postgres.dsn())
+        await asyncio.gather(*(session.close() for session in sessions))
+    assert (kept.outcome, kept.reason) == (Outcome.DEGRADED, Reason.TOO_MANY_CONNECTIONS)
+    assert kept.measurements["postgres_connections_used_ratio"] == 1.0
+    assert (fresh.outcome, fresh.reason) == (Outcome.FAILED, Reason.TOO_MANY_CONNECTIONS)
+
+
+async def test_read_only_where_a_primary_is_expected(postgres: Postgres) -> None:
+    """A database whose transactions are read-only is well for `any` and at risk for `primary`; it is no standby."""
+    session = await asyncpg.connect(postgres.dsn())
+    await session.execute("alter role postgres set default_transaction_read_only = on")
+    try:
+        assert is_ok(await look(postgres.dsn()))
+        assert (await look(postgres.dsn(), role="primary")).reason is Reason.READ_ONLY
+        assert (await look(postgres.dsn(), role="standby")).reason is Reason.WRONG_TARGET
+    finally:
+        await session.execute("set default_transaction_read_only = off")
+        await session.execute("alter role postgres reset default_transaction_read_only")
+        await session.close()
+
+
+async def test_user_without_rights_is_well(postgres: Postgres) -> None:
+    """The probe needs no right but to connect, and counts other users' sessions all the same."""
+    admin = await asyncpg.connect(postgres.dsn())
+    await admin.execute(f"create role watcher login password '{PASSWORD}'")
+    try:
+        finding = await look(postgres.dsn().replace("//postgres:", "//watcher:"))
+        assert is_ok(finding)
+        assert finding.measurements == {"postgres_connections_used_ratio": 0.2}
+    finally:
+        await admin.execute("drop role watcher")
+        await admin.close()
+
+
+async def test_killed_backend_is_recovery_and_never_a_fault(postgres: Postgres) -> None:
+    """One backend's SIGKILL drops every session: well again in seconds, and no look calls for a restart."""
+    victim = await asyncpg.connect(postgres.dsn())
+    async with probing("postgres", {"dsn": postgres.dsn()}) as probe:
+        assert is_ok(await probe.look())
+        # A long log to redo makes the recovery last until it is seen.
+        await victim.execute("create table load as select generate_series(1, 1000000) as n")
+        os.kill(victim.get_server_pid(), signal.SIGKILL)
+        findings = await look_until(probe, lambda finding: not is_ok(finding))
+        findings += await look_until(probe, is_ok)
+        victim.terminate()
+    assert no_fault(findings)
+    assert {f.reason for f in findings} & {Reason.RECOVERING, Reason.STARTING, Reason.SHUTTING_DOWN}
+
+
+async def test_start_after_a_crash_is_busy(postgres: Postgres) -> None:
+    """While a killed server redoes its log it is starting or recovering, never a fault once it listens."""
+    session = await asyncpg.connect(postgres.dsn())
+    await session.execute("create table crash as select generate_series(1, 1000000) as n")
+    postgres.stop(signal.SIGQUIT)
+    session.terminate()
+    assert (await look(postgres.dsn())).reason is Reason.REFUSED
+    postgres.start()
+    async with probing("postgres", {"dsn": postgres.dsn()}) as probe:
+        listening = await look_until(probe, lambda finding: finding.reason is not Reason.REFUSED)
+        findings = listening[-1:] + await look_until(probe, is_ok)
+    assert no_fault(findings)
+
+
+async def test_shut_down_lets_a_kept_session_go(postgres: Postgres) -> None:
+    """A smart shutdown refuses new sessions as shutting down while an old one lives."""
+    session = await asyncpg.connect(postgres.dsn())
+    postgres.send(signal.SIGTERM)
+    async with probing("postgres", {"dsn": postgres.dsn()}) as probe:
+        findings = await look_until(probe, lambda finding: not is_ok(finding))
+    await session.close()
+    assert findings[-1].reason is Reason.SHUTTING_DOWN
+
+
+async def test_standby_is_told_from_a_primary(cluster: Postgres) -> None:
+    """A server in hot standby is well for `standby` and `any`, and at risk where a primary is expected."""
+    trigger = cluster.data / "standby.signal"
+    trigger.touch()
+    try:
+        cluster.start(hot_standby="on")
+        async with probing("postgres", {"dsn": cluster.dsn(), "role": "standby"}) as probe:
+            await look_until(probe, is_ok)
+        assert is_ok(await look(cluster.dsn()))
+        assert (await look(cluster.dsn(), role="primary")).reason is Reason.READ_ONLY
+    finally:
+        await asyncio.to_thread(cluster.stop)
+        trigger.unlink(missing_ok=True)
+
+
+async def test_stopped_server_times_out_and_recovers(postgres: Postgres) -> None:
+    """A server that is frozen ends the look at its deadline, on a kept session and on a new one."""
+    async with probing("postgres", {"dsn": postgres.dsn()}, timeout=0.5) as probe:
+        assert is_ok(await probe.look())
+        (backend,) = postgres.backend_pids("postgres: postgres postgres")
+        postgres.send(signal.SIGSTOP)
+        os.kill(backend, signal.SIGSTOP)
+        try:
+            assert [(await probe.look()).reason for _ in range(2)] == [Reason.TIMEOUT, Reason.TIMEOUT]
+        finally:
+            os.kill(backend, signal.SIGCONT)
+            postgres.send(signal.SIGCONT)
+        await look_until(probe, is_ok)
