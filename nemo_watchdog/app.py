@@ -79,7 +79,7 @@ async def run(settings: Settings) -> None:
         engine = Engine(policy, rebuild(list(journal.replay(clock.now()))))
         metrics = Metrics()
         core = Core(engine, journal, clock, metrics)
-        containers = DockerContainers(settings.docker)
+        containers = _docker(settings.docker)
         watch = ContainerWatch(containers, core, metrics)
         actions = {name: make(containers) for name, make in ACTIONS.items()}
         notifier = AppriseNotifier(lambda: engine.policy.contacts)
@@ -140,6 +140,13 @@ def _open_journal(state_dir: Path) -> SqliteJournal:
     return SqliteJournal(state_dir / JOURNAL_NAME, boot_id())
 
 
+def _docker(address: str | None) -> DockerContainers:
+    try:
+        return DockerContainers(address)
+    except ValueError as error:
+        raise NemoWatchdogError(str(error)) from error
+
+
 def _token(state_dir: Path) -> str:
     """The secret that a change through the API must bring: made once, readable by the daemon's user alone."""
     path = state_dir / TOKEN_NAME
@@ -147,9 +154,12 @@ def _token(state_dir: Path) -> str:
         if not path.exists():
             with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as file:
                 file.write(secrets.token_urlsafe(32))
-        return path.read_text(encoding="ascii").strip()
-    except OSError as error:
-        raise NemoWatchdogError(f"the token {path} cannot be used: {error.strerror}") from error
+        token = path.read_text(encoding="ascii").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise NemoWatchdogError(f"the token {path} cannot be used: {error}") from error
+    if not token:
+        raise NemoWatchdogError(f"the token {path} is empty: delete it, and the next start makes a new one")
+    return token
 
 
 async def _listen(runner: web.AppRunner, host: str, port: int) -> None:

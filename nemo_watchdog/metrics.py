@@ -96,7 +96,9 @@ class Metrics:
             self.health.labels(name, each).set(1.0 if each is health else 0.0)
 
     def forget(self, name: str) -> None:
-        """The policy no longer watches it."""
+        """The policy no longer watches it: nothing that says how it is now may stay."""
+        for gauge in (self.probe_lateness, self.budget_remaining, *self._measurements.values()):
+            gauge.remove(name)
         for health in Health:
             self.health.remove(name, health)
         self._dependencies.pop(name, None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Protocol
 
 from pydantic import BaseModel
@@ -134,5 +135,9 @@ class Journal(Protocol):
         ...
 
     def give_up(self, item_id: int, at: Moment, detail: str) -> None: ...
+
+    def prune(self, before: datetime) -> int:
+        """Forgets what was over before that time (aware UTC); the number of rows that went."""
+        ...
 
     def close(self) -> None: ...

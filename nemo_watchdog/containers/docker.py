@@ -13,7 +13,6 @@ import json
 import math
 import re
 from collections.abc import AsyncIterator, Mapping
-from typing import Any
 
 import aiohttp
 import structlog
@@ -68,7 +67,7 @@ class DockerContainers:
         docker = self._client()
         try:
             async with asyncio.timeout(self._timeout):
-                inspected: Mapping[str, Any] = await docker.containers.container(name).show()
+                inspected: object = await docker.containers.container(name).show()
         except TimeoutError as error:
             raise ContainersUnreachable(f"Docker did not answer within {self._timeout:g}s") from error
         except DockerError as error:
@@ -77,6 +76,8 @@ class DockerContainers:
             raise _unreachable(error) from error
         except (aiohttp.ClientError, OSError, ValueError, LookupError, TypeError) as error:
             raise ContainersUnreachable(f"Docker gave no usable answer: {type(error).__name__}") from error
+        if not isinstance(inspected, Mapping):
+            raise ContainersUnreachable("Docker's answer is not a container's inspect")
         if inspected.get("Name") != f"/{name}" and inspected.get("Id") != name:
             return missing
         try:

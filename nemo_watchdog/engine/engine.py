@@ -219,7 +219,7 @@ class Engine:
                 self._record(r.Touched(name, f"it was stopped while nobody watched (exit code {code})"), now)
 
     def _accounted_for(self, name: str, status: ContainerStatus) -> bool:
-        """An exit that was seen and judged before, by this process or by the one before it, or that we may have done."""
+        """An exit that was judged before, by this process or the one before it, or that we may have caused."""
         before = self.trackers[name].container
         if before is not None and before.state in NOT_RUNNING and before.run == status.run:
             return True

@@ -126,7 +126,7 @@ class SqliteJournal:
         ]
 
     def pending(self, limit: int) -> Sequence[OutboxItem]:
-        """See `ports.Journal.pending`. Due is what is new, what waited through a reboot, and what the monotonic clock says."""
+        """See `ports.Journal.pending`. Due: the new, what waited through a reboot, and by the monotonic clock."""
         now = self._clock.now()
         with self._reading() as connection:
             rows = connection.execute(

@@ -11,6 +11,7 @@ import logging
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import apprise
@@ -61,7 +62,7 @@ class AppriseNotifier:
         self._contacts = contacts
         self._deadline = deadline
         self._fallback: Notifier = fallback or LogNotifier()
-        self._threads: dict[str, threading.Thread] = {}
+        self._sending: set[str] = set()
         self._told: OrderedDict[tuple[str, str, Secret], None] = OrderedDict()
         self._told_guard = threading.Lock()
 
@@ -70,30 +71,11 @@ class AppriseNotifier:
         addresses = tuple(address for address in self._contacts().get(contact, ()) if address)
         if not addresses:
             return await self._fallback.deliver(notification, contact)
-        running = self._threads.get(contact)
-        if running is not None and running.is_alive():
+        if contact in self._sending:
             return Delivery(delivered=False, retryable=True, detail="the delivery before this one is still under way")
-        loop = asyncio.get_running_loop()
-        done: asyncio.Future[_Tally | str] = loop.create_future()
-
-        def settle(result: _Tally | str) -> None:
-            if not done.done():
-                done.set_result(result)
-
-        def work() -> None:
-            result: _Tally | str
-            try:
-                result = self._send(notification, contact, addresses)
-            except Exception as error:  # noqa: BLE001 - the edge of the thread; a plugin of Apprise may raise anything
-                result = type(error).__name__
-            try:
-                loop.call_soon_threadsafe(settle, result)
-            except RuntimeError:
-                return  # the loop has closed: nobody waits any more
-
-        thread = threading.Thread(target=work, name=f"apprise-{contact}", daemon=True)
-        self._threads[contact] = thread
-        thread.start()
+        done = self._start(notification, contact, addresses)
+        if done is None:
+            return Delivery(delivered=False, retryable=True, detail="the system gave no thread to send it")
         try:
             async with asyncio.timeout(self._deadline):
                 result = await done
@@ -106,6 +88,35 @@ class AppriseNotifier:
     async def close(self) -> None:
         """Waits for nobody: threads that still send end by themselves or with the process."""
         await self._fallback.close()
+
+    def _start(
+        self, notification: Notification, contact: str, addresses: Sequence[Secret]
+    ) -> asyncio.Future[_Tally | str] | None:
+        """Sends in a thread. The future gets the tally, or the name of what Apprise raised; None without a thread."""
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[_Tally | str] = loop.create_future()
+
+        def settle(result: _Tally | str) -> None:
+            self._sending.discard(contact)
+            if not done.done():
+                done.set_result(result)
+
+        def work() -> None:
+            result: _Tally | str
+            try:
+                result = self._send(notification, contact, addresses)
+            except Exception as error:  # noqa: BLE001 - the edge of the thread; a plugin of Apprise may raise anything
+                result = type(error).__name__
+            # A loop that has closed has nobody left who waits.
+            with suppress(RuntimeError):
+                loop.call_soon_threadsafe(settle, result)
+
+        try:
+            threading.Thread(target=work, name=f"apprise-{contact}", daemon=True).start()
+        except RuntimeError:
+            return None
+        self._sending.add(contact)
+        return done
 
     def _send(self, notification: Notification, contact: str, addresses: Sequence[Secret]) -> _Tally:
         tally = _Tally(len(addresses))

@@ -198,6 +198,9 @@ class _Builder:
                 self._fault(key_node, path, "a key must be plain text")
                 continue
             key = key_node.value
+            if not _is_text(key):
+                self._fault(key_node, path, "a key that is not text in UTF-8")
+                continue
             if key == "<<" and key_node.style is None:
                 self._fault(key_node, path, "merge keys (`<<`) are not supported: write the values out")
                 continue
@@ -224,10 +227,23 @@ class _Builder:
             self._fault(node, path, str(error))
             self._document.unknown.add(path)
             return ""
+        if not _is_text(expanded.text):
+            self._fault(node, path, "not text in UTF-8")
+            self._document.unknown.add(path)
+            return ""
         if expanded.outside:
             self._document.outside.add(path)
             return expanded.text
         return expanded.text if node.style is not None else _plain(expanded.text)
+
+
+def _is_text(text: str) -> bool:
+    """Whether it can be written as UTF-8: an escape or a variable can hold half a character."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _plain(text: str) -> Any:

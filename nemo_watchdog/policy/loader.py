@@ -160,7 +160,8 @@ class _Reader:
         probe = value.get("probe")
         if isinstance(probe, str) and probe not in self._probes:
             hint = did_you_mean(probe, self._probes)
-            self._problems.at_value((*path, "probe"), f"there is no probe {self._problems.name(path, probe)}{hint}")
+            where = (*path, "probe")
+            self._problems.at_value(where, f"there is no probe {self._problems.name(where, probe)}{hint}")
         return section
 
     def _options(self, name: str, value: Any) -> Any:

@@ -55,6 +55,9 @@ class Budget:
     window: float
 
     def __str__(self) -> str:
+        for size, unit in ((86400, "d"), (3600, "h"), (60, "m")):
+            if self.window % size == 0:
+                return f"{self.count} per {self.window // size:g}{unit}"
         return f"{self.count} per {self.window:g}s"
 
 

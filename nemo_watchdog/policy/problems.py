@@ -138,7 +138,7 @@ class Problems:
 
     def name(self, path: Path, word: str) -> str:
         """The word at a path in backticks, or something that gives nothing away."""
-        return f"`{word}`" if self._shown(path, word) else "this name"
+        return f"`{word}`" if self.may_show(path, word) else "this name"
 
     def check(self, model: type[Model], value: Any, path: Path, *, also_known: Iterable[str] = ()) -> Model | None:
         """The value as the model, or None and its problems. `also_known` are keys that belong beside the model's."""
@@ -171,7 +171,7 @@ class Problems:
             self.at_value(where, "; or ".join(unique))
 
     def _suggest(self, path: Path, known: Iterable[str]) -> str | None:
-        """The key that was probably meant: one that is not there yet. Not for ever more mistakes: each takes its time."""
+        """The key that was probably meant: one that is not there yet. Each takes its time, so there is an end to it."""
         self._suggestions += 1
         if self._suggestions > _MOST_SUGGESTIONS:
             return None
@@ -216,7 +216,7 @@ class Problems:
 
     def _close(self, path: Path, choices: Sequence[str]) -> str:
         value = self._value(path)
-        if not isinstance(value, str) or not self._shown(path, value):
+        if not isinstance(value, str) or not self.may_show(path, value):
             return ""
         close = _closest(value, choices)
         return f": did you mean `{close}`?" if close else ""
@@ -241,17 +241,20 @@ class Problems:
         if isinstance(value, list):
             return ", got a list"
         text = str(value).lower() if isinstance(value, bool) else str(value)
-        return f", got `{text}`" if self._shown(path, text) else ""
+        return f", got `{text}`" if self.may_show(path, text) else ""
 
-    def _shown(self, path: Path, text: str) -> bool:
-        if path in self._document.outside or any(isinstance(key, str) and _SECRET_KEY.search(key) for key in path):
+    def may_show(self, path: Path, text: str) -> bool:
+        """Whether a message may repeat the text at this path."""
+        if any(path[:end] in self._document.outside for end in range(len(path) + 1)):
+            return False
+        if any(isinstance(key, str) and _SECRET_KEY.search(key) for key in path):
             return False
         return "://" not in text and len(text) <= _LONGEST_SHOWN and text.isprintable() and "`" not in text
 
     def _scrub(self, path: Path, text: str) -> str:
         """A message that we did not write, without any value at or below the path that may be secret."""
         for where, value in _strings(self._value(path), path):
-            if self._shown(where, value):
+            if self.may_show(where, value):
                 continue
             text = text.replace(value, "***") if value else text
             scheme, _, rest = value.rpartition("://")

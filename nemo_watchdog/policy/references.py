@@ -46,7 +46,13 @@ class _References:
     def __init__(self, parts: Parts, problems: Problems) -> None:
         self._parts = parts
         self._problems = problems
-        self._tags = {tag for section in parts.dependencies.values() if section for tag in section.tags}
+        carried = [
+            (("dependencies", name, "tags", index), tag)
+            for name, section in parts.dependencies.items()
+            for index, tag in enumerate(section.tags if section else ())
+        ]
+        self._tags = {tag for _, tag in carried}
+        self._tags_to_show = sorted({tag for path, tag in carried if problems.may_show(path, tag)})
         self._tags_known = None not in parts.dependencies.values()
 
     def check(self) -> None:
@@ -132,7 +138,7 @@ class _References:
 
     def _tag(self, path: Path, tag: str) -> None:
         if tag not in self._tags:
-            hint = did_you_mean(tag, sorted(self._tags))
+            hint = did_you_mean(tag, self._tags_to_show)
             self._problems.at_value(path, f"no dependency has the tag {self._problems.name(path, tag)}{hint}")
 
     def _remedy(self, path: Path, section: RemedySection) -> None:

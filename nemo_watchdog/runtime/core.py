@@ -11,6 +11,8 @@ import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from datetime import timedelta
+from functools import partial
 from typing import Any, TypeVar
 
 import structlog
@@ -32,6 +34,11 @@ WRITE_AGAIN_AFTER = 5.0
 
 STALE_AFTER = 10.0
 """Seconds after which a decision to act is too old to be carried out."""
+
+KEEP_HISTORY = timedelta(days=90)
+"""Well beyond the longest window that a budget may have."""
+
+PRUNE_EVERY = 86400.0
 
 
 @dataclass(slots=True)
@@ -85,6 +92,18 @@ class Core:
             batch = await self._queue.get()
             await self._write(batch)
             self._queue.task_done()
+
+    async def prune_forever(self) -> None:
+        """Once a day the journal forgets what has been over for `KEEP_HISTORY`."""
+        while True:
+            prune = partial(self._journal.prune, self.clock.now().utc - KEEP_HISTORY)
+            try:
+                gone = await self.in_journal_thread(prune)
+            except JournalError as error:
+                log.error("journal cannot be pruned", error=str(error))
+            else:
+                log.debug("journal pruned", rows=gone)
+            await asyncio.sleep(PRUNE_EVERY)
 
     async def written(self) -> None:
         """Returns once everything told so far is on disk."""

@@ -35,6 +35,8 @@ class Outbox:
         self._metrics = metrics
         self._due = asyncio.Event()
         self._busy: set[str] = set()
+        self._undelivered: set[int] = set()
+        """Items that were read and not settled since, those that wait for their next try among them."""
 
     def poke(self) -> None:
         self._due.set()

@@ -124,6 +124,7 @@ class Supervisor:
             self._group = group
             roots = [
                 self._root(core.write_forever(), "writer"),
+                self._root(core.prune_forever(), "pruner"),
                 self._root(self._outbox.run(), "outbox"),
                 self._root(self._alerting.run(), "alerting"),
                 self._root(self._measure_lag(), "lag"),

@@ -24,6 +24,7 @@ from nemo_watchdog.runtime.core import Core
 from nemo_watchdog.runtime.supervisor import Supervisor
 
 MAX_BODY = 16 * 1024
+WRITTEN_WITHIN = 5.0
 
 
 class PauseBody(BaseModel):
@@ -105,7 +106,7 @@ class Api:
     async def _pauses(self) -> web.Response:
         """Answers when the change is on disk: a kill switch that might be forgotten is none."""
         try:
-            async with asyncio.timeout(5.0):
+            async with asyncio.timeout(WRITTEN_WITHIN):
                 await self.core.written()
         except TimeoutError:
             return _refusal(503, "it holds now, but could not be written: it will not outlive a restart of the daemon")
@@ -114,7 +115,8 @@ class Api:
     async def _asked(self, request: web.Request, model: type[Body]) -> Body:
         """The checked body of a change; raises the HTTP refusal that fits otherwise."""
         given = request.headers.get("Authorization", "")
-        if not hmac.compare_digest(given.encode(), f"Bearer {self.token}".encode()):
+        given_bytes = given.encode(errors="surrogateescape")  # as aiohttp decodes headers
+        if not hmac.compare_digest(given_bytes, f"Bearer {self.token}".encode()):
             raise _refused(web.HTTPUnauthorized, "a change needs the daemon's token: Authorization: Bearer TOKEN")
         if request.content_type != "application/json":
             raise _refused(web.HTTPUnsupportedMediaType, "send JSON, with Content-Type: application/json")
@@ -123,10 +125,15 @@ class Api:
         except ValidationError as error:
             problems = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'body'}: {e['msg']}" for e in error.errors())
             raise _refused(web.HTTPBadRequest, problems) from error
-        if asked.scope != EVERYTHING and asked.scope not in self.core.engine.trackers:
-            known = ", ".join(self.core.engine.trackers)
-            raise _refused(web.HTTPNotFound, f"there is no dependency {asked.scope}; there are: {known}")
+        self._must_be_known(asked.scope)
         return asked
+
+    def _must_be_known(self, scope: str) -> None:
+        engine = self.core.engine
+        # A pause may outlive its dependency, and must then be possible to lift.
+        if scope not in {EVERYTHING, *engine.trackers, *engine.durable.pauses}:
+            known = ", ".join(engine.trackers)
+            raise _refused(web.HTTPNotFound, f"there is no dependency {scope}; there are: {known}")
 
 
 def _refused(kind: type[web.HTTPError], message: str) -> web.HTTPError:

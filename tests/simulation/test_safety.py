@@ -20,9 +20,7 @@ REMEDY_BUDGET = Budget(3, 1800.0)
 TOTAL_BUDGET = Budget(5, 1800.0)
 
 names = st.sampled_from(NAMES)
-by_category = {
-    category: [reason for reason, its in CATEGORY_OF.items() if its is category] for category in Category
-}
+by_category = {category: [reason for reason, its in CATEGORY_OF.items() if its is category] for category in Category}
 not_faults = st.sampled_from([reason for reason, its in CATEGORY_OF.items() if its is not Category.FAULT])
 
 
@@ -75,7 +73,10 @@ class Safety(RuleBasedStateMachine):
         self.world.stopped_by_hand(name)
         self._check_new_actions()
 
-    @rule(name=names, state=st.sampled_from([RunState.PAUSED, RunState.RESTARTING, RunState.UNREACHABLE, RunState.MISSING]))
+    @rule(
+        name=names,
+        state=st.sampled_from([RunState.PAUSED, RunState.RESTARTING, RunState.UNREACHABLE, RunState.MISSING]),
+    )
     def changes_state(self, name: str, state: RunState) -> None:
         self.world.see(name, state)
         self._check_new_actions()

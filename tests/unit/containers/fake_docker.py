@@ -112,6 +112,7 @@ class FakeDocker:
 
     async def _events(self, request: web.Request) -> web.StreamResponse:
         self.streams += 1
+        mine = self.streams
         self.filters = json.loads(request.query["filters"])
         response = web.StreamResponse(headers={"Content-Type": "application/json"})
         await response.prepare(request)
@@ -124,6 +125,9 @@ class FakeDocker:
                     following.cancel()
                     return response
                 chunk = following.result()
+                if mine != self.streams:
+                    self.events.put_nowait(chunk)  # the client has left this stream for a newer one
+                    return response
                 if chunk is None:
                     return response
                 await response.write(chunk)

@@ -31,7 +31,7 @@ async def containers(docker: FakeDocker) -> AsyncIterator[DockerContainers]:
     await containers.close()
 
 
-def order(container: str = "redis", run: str = CONTAINER_ID, timeout: float = 5.0) -> ActionRequest:  # noqa: ASYNC109 - a field
+def order(container: str = "redis", run: str = CONTAINER_ID, timeout: float = 5.0) -> ActionRequest:
     return ActionRequest("a-1", "i-1", "redis", "docker.restart", container, run, stop_timeout=2.5, timeout=timeout)
 
 
@@ -107,8 +107,8 @@ async def test_a_stalled_daemon_is_blindness(docker: FakeDocker, part: str) -> N
     [
         web.Response(status=500, text="driver is stuck"),
         web.Response(status=403, text="not allowed"),
-        web.Response(status=500, body=b"{", content_type="application/json"),
-        web.Response(status=500, body=b"[]", content_type="application/json"),
+        web.Response(status=500, body=b"{", headers={"Content-Type": "application/json"}),
+        web.Response(status=500, body=b"[]", headers={"Content-Type": "application/json"}),
         web.Response(body=b"{", content_type="application/json"),
         web.Response(body=b"\xff\xfe", content_type="application/json"),
         web.Response(body=b"[1]", content_type="application/json"),
@@ -175,7 +175,8 @@ async def test_dockers_own_words_for_a_failure(docker: FakeDocker, containers: D
     """An error of Docker fails the action with Docker's message."""
 
     async def refuse(_: web.Request) -> web.StreamResponse:
-        return web.json_response({"message": "cannot restart: port is already allocated"}, status=500)
+        body = b'{"message": "cannot restart: port is already allocated"}'
+        return web.Response(status=500, body=body, headers={"Content-Type": "application/json"})
 
     docker.restart = refuse
     result = await containers.restart(order())

@@ -122,7 +122,7 @@ async def test_a_silent_stream_is_kept_while_docker_lives(docker: FakeDocker, ev
 
 
 async def test_a_daemon_that_hangs_is_noticed(docker: FakeDocker, events: Events) -> None:
-    """A silent stream of a daemon that answers no ping is given up; when pings are answered again it is replaced."""
+    """A silent stream of a daemon that answers no ping is given up and opened anew."""
     assert await following(events) == RECONNECTED
     docker.ping_stalls = True
     waiting = asyncio.ensure_future(following(events))

@@ -114,6 +114,7 @@ async def test_a_stuck_server_costs_the_deadline_and_one_thread() -> None:
         assert len(threads) == 1
         server.gate.set()
         await asyncio.to_thread(threads[0].join, 10)
+        await asyncio.sleep(0)  # what the thread left for the loop runs now
         late = await notifier.deliver(notification(), "on-call")
         await notifier.close()
     assert (hung.delivered, hung.retryable, hung.detail) == (False, True, "not accepted within 0.3s")
@@ -121,6 +122,32 @@ async def test_a_stuck_server_costs_the_deadline_and_one_thread() -> None:
     assert "still under way" in again.detail
     assert late.delivered
     assert len(server.got) == 1
+
+
+async def test_messages_in_a_row_are_not_in_each_others_way() -> None:
+    """A contact is free as soon as its delivery has been answered."""
+    async with serving() as server:
+        notifier = notifier_for(address(server))
+        deliveries = [await notifier.deliver(notification(key=f"k{n}"), "on-call") for n in range(20)]
+        await notifier.close()
+    assert all(delivery.delivered for delivery in deliveries)
+
+
+async def test_a_system_without_threads_is_a_result(monkeypatch: pytest.MonkeyPatch) -> None:
+    """When no thread can be started the message is kept for later, and the contact stays free."""
+
+    def refuse(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    async with serving() as server:
+        notifier = notifier_for(address(server))
+        with monkeypatch.context() as patched:
+            patched.setattr(threading.Thread, "start", refuse)
+            refused = await notifier.deliver(notification(), "on-call")
+        accepted = await notifier.deliver(notification(), "on-call")
+        await notifier.close()
+    assert (refused.delivered, refused.retryable) == (False, True)
+    assert accepted.delivered
 
 
 async def test_a_broken_plugin_is_a_result(monkeypatch: pytest.MonkeyPatch) -> None:

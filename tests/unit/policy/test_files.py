@@ -1,4 +1,4 @@
-"""Each file in tests/policies/invalid holds one mistake and, in `# expect` lines at its top, what must be said of it."""
+"""Each file in tests/policies/invalid holds one mistake and, in `# expect` lines at its top, what is said of it."""
 
 from __future__ import annotations
 

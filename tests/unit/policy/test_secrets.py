@@ -106,7 +106,11 @@ LEAKY = {
     "a duration": "version: 1\ndependencies: {p: {probe: host, timeout: ${S}}}\n",
     "a name": "version: 1\ndependencies: {p: {probe: host, needs: ['${S}'], remedy: '${S}', container: '/${S}'}}\n",
     "a probe": "version: 1\ndependencies: {p: {probe: '${S}'}}\n",
-    "a tag": "version: 1\ndependencies: {p: {probe: host}}\nclassification: [{name: a, when: {tags: ['${S}']}}]\n",
+    "a tag": "version: 1\ndependencies: {p: {probe: host}}\n"
+    "classification: [{name: a, severity: SEV1, when: {tags: ['${S}']}}]\n",
+    "a tag of another": "version: 1\ndependencies: {p: {probe: host, tags: ['${S}']}}\n"
+    "classification: [{name: a, severity: SEV1, when: {tags: hunter2hors}}]\n",
+    "a contact to notify": "version: 1\nclassification: [{name: a, severity: SEV1, notify: '${S}'}]\n",
     "an enum": "version: 1\nautonomy: ${S}\ndependencies: {p: {probe: host}}\n",
     "an action": "version: 1\nremedies: {r: {steps: [{do: '${S}'}], budget: '${S}'}}\n",
     "a contact": "version: 1\ncontacts: {a: ['${S}', 'hunter2horse', {hunter2horse: 1}]}\n",

@@ -1,0 +1,240 @@
+"""Fakes at the seams, for tests and for authors of probes, actions and notifiers. They do what the script says.
+
+None of them reads a clock: time moves when the test moves it, and what hangs does so until it is cancelled.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from enum import Enum
+from typing import Any, Final, TypeVar
+
+from nemo_watchdog.errors import ContainersUnreachable, JournalError
+from nemo_watchdog.model import (
+    ActionOutcome,
+    ActionRequest,
+    ActionResult,
+    ContainerEvent,
+    ContainerStatus,
+    Finding,
+    Moment,
+    Notification,
+    RunState,
+)
+from nemo_watchdog.ports import Clock, Delivery, OutboxItem
+
+T = TypeVar("T")
+
+
+class _Hang(Enum):
+    HANG = "hang"
+
+
+HANG: Final = _Hang.HANG
+"""In a script: never answer, until cancelled."""
+
+
+async def _perform(step: T | BaseException | _Hang) -> T:
+    if isinstance(step, BaseException):
+        raise step
+    while isinstance(step, _Hang):
+        await asyncio.Event().wait()
+    await asyncio.sleep(0)
+    return step
+
+
+class ManualClock:
+    """Satisfies `ports.Clock`; both clocks stand still until the test moves them."""
+
+    def __init__(self, monotonic: float = 1000.0, utc: datetime = datetime(2026, 1, 5, 12, tzinfo=UTC)) -> None:
+        self._now = Moment(monotonic, utc)
+
+    def now(self) -> Moment:
+        return self._now
+
+    def advance(self, seconds: float) -> None:
+        """Time passes, on both clocks."""
+        self._now = Moment(self._now.monotonic + seconds, self._now.utc + timedelta(seconds=seconds))
+
+    def jump(self, seconds: float) -> None:
+        """Somebody sets the wall clock; the monotonic one does not notice."""
+        self._now = Moment(self._now.monotonic, self._now.utc + timedelta(seconds=seconds))
+
+
+class ScriptedProbe:
+    """Satisfies `ports.Probe`. Each look performs the next step; the last one is repeated for ever."""
+
+    def __init__(self, *script: Finding | BaseException | _Hang) -> None:
+        if not script:
+            raise ValueError("a scripted probe needs at least one step")
+        self.script = deque(script)
+        self.looks = 0
+        self.closed = 0
+
+    async def look(self) -> Finding:
+        self.looks += 1
+        return await _perform(self.script.popleft() if len(self.script) > 1 else self.script[0])
+
+    async def close(self) -> None:
+        self.closed += 1
+
+
+class RecordingAction:
+    """Satisfies `ports.Action`; keeps every request and answers `result`."""
+
+    def __init__(self, result: ActionResult | BaseException | _Hang = ActionResult(ActionOutcome.SUCCEEDED)) -> None:  # noqa: B008 - frozen
+        self.result = result
+        self.requests: list[ActionRequest] = []
+
+    async def run(self, request: ActionRequest) -> ActionResult:
+        self.requests.append(request)
+        return await _perform(self.result)
+
+
+class FakeContainers:
+    """Satisfies `ports.Containers`: set `statuses`, push events with `tell`, decide what a restart answers.
+
+    `trouble` makes every question raise `ContainersUnreachable`, and `hangs` lets every question hang. A restart
+    that succeeds starts a new run, as Docker's does.
+    """
+
+    def __init__(self, clock: Clock, names: Iterable[str] = ()) -> None:
+        self.statuses: dict[str, ContainerStatus] = {}
+        self.trouble = ""
+        self.hangs = False
+        self.inspects: list[str] = []
+        self.restarts: list[ActionRequest] = []
+        self.restart_result: ActionResult | _Hang = ActionResult(ActionOutcome.SUCCEEDED)
+        self.closed = 0
+        self._clock = clock
+        self._events: asyncio.Queue[ContainerEvent] = asyncio.Queue()
+        for name in names:
+            self.start(name)
+
+    def start(self, name: str) -> None:
+        """A new run begins now."""
+        self.statuses[name] = ContainerStatus(RunState.RUNNING, f"id-{name}", self._clock.now().utc)
+
+    def exit(self, name: str, code: int = 1) -> None:
+        """It exits; the event stream says nothing unless `tell` does."""
+        self.statuses[name] = replace(self.statuses[name], state=RunState.EXITED, exit_code=code)
+
+    def tell(self, container: str, action: str, signal: int | None = None) -> None:
+        """One line of the event stream."""
+        self._events.put_nowait(ContainerEvent(container, action, signal))
+
+    async def inspect(self, name: str) -> ContainerStatus:
+        self.inspects.append(name)
+        await self._answer()
+        return self.statuses.get(name, ContainerStatus(RunState.MISSING))
+
+    async def events(self) -> AsyncIterator[ContainerEvent]:
+        while True:
+            yield await self._events.get()
+
+    async def restart(self, request: ActionRequest) -> ActionResult:
+        self.restarts.append(request)
+        await self._answer()
+        result = await _perform(self.restart_result)
+        if result.outcome is ActionOutcome.SUCCEEDED:
+            self.start(request.container)
+        return result
+
+    async def close(self) -> None:
+        self.closed += 1
+
+    async def _answer(self) -> None:
+        if self.trouble:
+            raise ContainersUnreachable(self.trouble)
+        await _perform(HANG if self.hangs else None)
+
+
+@dataclass(slots=True)
+class _Queued:
+    item: OutboxItem
+    due: float
+    changed: Moment
+    state: str = "pending"
+    detail: str = ""
+
+
+class MemoryJournal:
+    """Satisfies `ports.Journal` and forgets everything with the process. `trouble` makes every method fail."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.trouble = ""
+        self.closed = 0
+        self._clock = clock
+        self._records: list[tuple[Moment, Mapping[str, Any]]] = []
+        self._outbox: list[_Queued] = []
+
+    def types(self) -> list[str]:
+        """The type of every record, in order."""
+        return [str(body["type"]) for _, body in self._records]
+
+    def outbox(self) -> list[tuple[str, str, str]]:
+        """Contact, key and state (`pending`, `delivered`, `given_up`) of every notification, in order."""
+        return [(each.item.contact, each.item.notification.key, each.state) for each in self._outbox]
+
+    def append(self, records: Sequence[Mapping[str, Any]], notifications: Sequence[Notification], at: Moment) -> None:
+        self._check()
+        self._records += [(at, dict(body)) for body in records]
+        queued = {(each.item.contact, each.item.notification.key) for each in self._outbox}
+        for notification in notifications:
+            for contact in notification.contacts:
+                if (contact, notification.key) not in queued:
+                    item = OutboxItem(len(self._outbox), contact, notification, 0)
+                    self._outbox.append(_Queued(item, at.monotonic, at))
+
+    def replay(self, now: Moment) -> Sequence[tuple[Moment, Mapping[str, Any]]]:
+        self._check()
+        return [(at if at.monotonic <= now.monotonic else now, body) for at, body in self._records]
+
+    def pending(self, limit: int) -> Sequence[OutboxItem]:
+        self._check()
+        now = self._clock.now().monotonic
+        return [each.item for each in self._outbox if each.state == "pending" and each.due <= now][:limit]
+
+    def delivered(self, item_id: int, at: Moment) -> None:
+        self._settle(item_id, "delivered", at, "")
+
+    def retry_later(self, item_id: int, at: Moment, delay: float, detail: str) -> None:
+        self._check()
+        queued = self._outbox[item_id]
+        queued.item = replace(queued.item, attempts=queued.item.attempts + 1)
+        queued.due, queued.changed, queued.detail = at.monotonic + delay, at, detail
+
+    def give_up(self, item_id: int, at: Moment, detail: str) -> None:
+        self._settle(item_id, "given_up", at, detail)
+
+    def close(self) -> None:
+        self.closed += 1
+
+    def _settle(self, item_id: int, state: str, at: Moment, detail: str) -> None:
+        self._check()
+        queued = self._outbox[item_id]
+        queued.state, queued.changed, queued.detail = state, at, detail
+
+    def _check(self) -> None:
+        if self.trouble:
+            raise JournalError(self.trouble)
+
+
+class RecordingNotifier:
+    """Satisfies `ports.Notifier`; keeps every delivery and answers what `answers` says for the contact."""
+
+    def __init__(self, answers: Mapping[str, Delivery | BaseException | _Hang] | None = None) -> None:
+        self.answers = dict(answers or {})
+        self.told: list[tuple[str, Notification]] = []
+        self.closed = 0
+
+    async def deliver(self, notification: Notification, contact: str) -> Delivery:
+        self.told.append((contact, notification))
+        return await _perform(self.answers.get(contact, Delivery(delivered=True)))
+
+    async def close(self) -> None:
+        self.closed += 1

@@ -1,0 +1,227 @@
+"""The adapter against a real Docker Engine and a real, tiny container."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import socket
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import aclosing
+from datetime import UTC, datetime, timedelta
+from typing import cast
+
+import pytest
+import pytest_asyncio
+
+from nemo_watchdog.containers import DockerContainers
+from nemo_watchdog.containers.parse import parse_time
+from nemo_watchdog.demo.docker_cli import docker
+from nemo_watchdog.demo.images import USR_MOUNTS, ensure_image
+from nemo_watchdog.model import ActionOutcome, ActionRequest, ContainerEvent, RunState
+
+LATENCY = timedelta(seconds=0.5)
+"""From a death to its event; measured some 20 ms, and a busy machine is given room."""
+
+
+@pytest_asyncio.fixture
+async def container(docker_engine: str) -> AsyncIterator[str]:
+    """The name of a running container, removed after the test."""
+    name = f"nemo-test-{secrets.token_hex(4)}"
+    image = await ensure_image()
+    options = ("--name", name, "--label", "nemo-watchdog.test=1", "--network", "none", "-e", "PASSWORD=hunter2")
+    await docker("run", "-d", *options, *USR_MOUNTS, image, "/bin/sh", "-c", "trap 'exit 0' TERM; sleep 600 & wait")
+    yield name
+    await docker("rm", "-f", name)
+
+
+@pytest_asyncio.fixture
+async def containers() -> AsyncIterator[DockerContainers]:
+    containers = DockerContainers(None)
+    yield containers
+    await containers.close()
+
+
+def order(container: str, run: str, stop_timeout: float = 5.0, timeout: float = 60.0) -> ActionRequest:
+    return ActionRequest(
+        "a-1", "i-1", "it", "docker.restart", container, run, stop_timeout=stop_timeout, timeout=timeout
+    )
+
+
+class Ear:
+    """Keeps the events of one container, each with the UTC time at which it came."""
+
+    def __init__(self, containers: DockerContainers, name: str) -> None:
+        self.heard: list[tuple[datetime, ContainerEvent]] = []
+        self.listening = asyncio.Event()
+        self._more = asyncio.Condition()
+        self._task = asyncio.ensure_future(self._listen(containers, name))
+
+    async def until(self, wanted: Callable[[ContainerEvent], bool]) -> datetime:
+        """The time of the first event that is wanted; a failure after 20 s."""
+        async with asyncio.timeout(20), self._more:
+            while True:
+                for at, event in self.heard:
+                    if wanted(event):
+                        return at
+                await self._more.wait()
+
+    async def close(self) -> None:
+        self._task.cancel()
+        await asyncio.wait({self._task})
+
+    async def _listen(self, containers: DockerContainers, name: str) -> None:
+        async with aclosing(cast("AsyncGenerator[ContainerEvent, None]", containers.events())) as events:
+            async for event in events:
+                if event.action == "reconnected":
+                    self.listening.set()
+                if event.container == name:
+                    async with self._more:
+                        self.heard.append((datetime.now(UTC), event))
+                        self._more.notify_all()
+
+
+@pytest_asyncio.fixture
+async def ear(containers: DockerContainers, container: str) -> AsyncIterator[Ear]:
+    ear = Ear(containers, container)
+    async with asyncio.timeout(20):
+        await ear.listening.wait()
+    yield ear
+    await ear.close()
+
+
+async def test_inspect_through_a_containers_life(containers: DockerContainers, container: str) -> None:
+    """Running, paused, exited and missing are what the Engine says, with the start and the exit code."""
+    running = await containers.inspect(container)
+    assert running.state is RunState.RUNNING
+    assert running.started_at is not None
+    assert abs(datetime.now(UTC) - running.started_at) < timedelta(minutes=2)
+    assert running.exit_code is None
+    assert running.health is None
+    assert "hunter2" not in repr(running)
+    await docker("pause", container)
+    assert (await containers.inspect(container)).state is RunState.PAUSED
+    await docker("unpause", container)
+    await docker("kill", container)
+    await docker("wait", container)
+    killed = await containers.inspect(container)
+    assert (killed.state, killed.exit_code, killed.oom_killed) == (RunState.EXITED, 137, False)
+    assert killed.run == running.run
+    await docker("rm", container)
+    assert (await containers.inspect(container)).state is RunState.MISSING
+    assert (await containers.inspect(running.container_id[:12])).state is RunState.MISSING
+
+
+async def test_restart_makes_a_new_run(containers: DockerContainers, container: str) -> None:
+    """A restart keeps the container and gives it a new start."""
+    before = await containers.inspect(container)
+    result = await containers.restart(order(container, before.container_id))
+    after = await containers.inspect(container)
+    assert result.outcome is ActionOutcome.SUCCEEDED
+    assert after.state is RunState.RUNNING
+    assert after.container_id == before.container_id
+    assert after.started_at is not None
+    assert before.started_at is not None
+    assert after.started_at > before.started_at
+
+
+async def test_a_replaced_container_is_not_restarted(containers: DockerContainers, container: str) -> None:
+    """A container of the same name that is another one is left as it runs."""
+    before = await containers.inspect(container)
+    result = await containers.restart(order(container, "0" * 64))
+    assert result.outcome is ActionOutcome.FAILED
+    assert (await containers.inspect(container)).run == before.run
+
+
+async def test_a_restart_that_outlives_its_timeout(containers: DockerContainers, docker_engine: str) -> None:
+    """A container that ignores SIGTERM for longer than the request allows gives TIMED_OUT, in time."""
+    name = f"nemo-test-{secrets.token_hex(4)}"
+    label = ("--label", "nemo-watchdog.test=1", "--network", "none")
+    script = "trap '' TERM; while :; do sleep 1; done"
+    await docker("run", "-d", "--name", name, *label, *USR_MOUNTS, await ensure_image(), "/bin/sh", "-c", script)
+    try:
+        began = time.monotonic()
+        result = await containers.restart(order(name, "", stop_timeout=30.0, timeout=1.5))
+        took = time.monotonic() - began
+    finally:
+        await docker("rm", "-f", name)
+    assert result.outcome is ActionOutcome.TIMED_OUT
+    assert took < 3.0
+
+
+async def test_dockers_own_message(containers: DockerContainers, docker_engine: str) -> None:
+    """A container that cannot start again, for its port was taken, fails the action with Docker's words."""
+    name = f"nemo-test-{secrets.token_hex(4)}"
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        publish = ("-p", f"127.0.0.1:{taken.getsockname()[1]}:80")
+        taken.listen()
+        options = ("--name", name, "--label", "nemo-watchdog.test=1", *publish, *USR_MOUNTS)
+        await docker("create", *options, await ensure_image(), "/bin/sleep", "600")
+        try:
+            result = await containers.restart(order(name, ""))
+        finally:
+            await docker("rm", "-f", name)
+    assert result.outcome is ActionOutcome.FAILED
+    assert "address already in use" in result.detail
+
+
+async def test_a_stop_by_a_person_shows_as_kill_die_stop(ear: Ear, container: str) -> None:
+    """`docker stop` is a kill with SIGTERM through the API, a death and a stop, in this order."""
+    await docker("stop", container)
+    await ear.until(lambda event: event.action == "stop")
+    said = [(event.action, event.signal) for _, event in ear.heard]
+    assert said[0] == ("kill", 15)
+    assert [action for action, _ in said if action in {"die", "stop"}] == ["die", "stop"]
+
+
+@pytest.mark.parametrize(("signal", "number"), [("KILL", 9), ("SIGUSR1", 10), ("15", 15)])
+async def test_a_kill_tells_its_signal(ear: Ear, container: str, signal: str, number: int) -> None:
+    """`docker kill` is told with the number of the signal."""
+    await docker("kill", "--signal", signal, container)
+    await ear.until(lambda event: event == ContainerEvent(container, "kill", number))
+
+
+async def test_a_death_is_heard_at_once(containers: DockerContainers, docker_engine: str) -> None:
+    """A process that ends by itself gives `die` without `kill`, within moments of its end."""
+    name = f"nemo-test-{secrets.token_hex(4)}"
+    ear = Ear(containers, name)
+    await ear.listening.wait()
+    options = ("--name", name, "--label", "nemo-watchdog.test=1", "--network", "none", *USR_MOUNTS)
+    await docker("run", "-d", *options, await ensure_image(), "/bin/sh", "-c", "exit 3")
+    try:
+        heard = await ear.until(lambda event: event.action == "die")
+        ended = parse_time(await docker("inspect", "--format", "{{.State.FinishedAt}}", name))
+    finally:
+        await docker("rm", "-f", name)
+        await ear.close()
+    assert ended is not None
+    assert heard - ended < LATENCY
+    assert "kill" not in [event.action for _, event in ear.heard]
+
+
+async def test_health_checks_are_heard_and_their_execs_are_not(
+    containers: DockerContainers, docker_engine: str
+) -> None:
+    """The health of a container's own check comes as an event; the exec behind it does not."""
+    name = f"nemo-test-{secrets.token_hex(4)}"
+    ear = Ear(containers, name)
+    await ear.listening.wait()
+    check = (
+        "--health-cmd",
+        "true",
+        "--health-interval",
+        "0.2s",
+        "--label",
+        "nemo-watchdog.test=1",
+        "--network",
+        "none",
+    )
+    await docker("run", "-d", "--name", name, *check, *USR_MOUNTS, await ensure_image(), "/bin/sleep", "600")
+    try:
+        await ear.until(lambda event: event.action == "health_status: healthy")
+        assert (await containers.inspect(name)).health == "healthy"
+        assert [event.action for _, event in ear.heard if event.action.startswith("exec")] == []
+    finally:
+        await docker("rm", "-f", name)
+        await ear.close()

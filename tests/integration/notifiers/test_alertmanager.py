@@ -1,0 +1,130 @@
+"""The client against a real Alertmanager."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest_asyncio
+
+from nemo_watchdog.model import Alert
+from nemo_watchdog.notifiers import AlertmanagerClient
+from tests.parts import need
+
+CONFIG = "route: {receiver: nobody}\nreceivers: [{name: nobody}]\n"
+LABELS = {"alertname": "NemoWatchdogIncident", "incident": "i-1", "severity": "SEV2", "dependency": "redis"}
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@pytest_asyncio.fixture
+async def alertmanager(tmp_path: Path) -> AsyncIterator[str]:
+    """The address of an Alertmanager that is ready, ended after the test."""
+    (tmp_path / "alertmanager.yml").write_text(CONFIG, encoding="utf-8")
+    url = f"http://127.0.0.1:{free_port()}"
+    with (tmp_path / "log").open("wb") as log:
+        process = await asyncio.create_subprocess_exec(
+            need("prometheus-alertmanager"),
+            f"--config.file={tmp_path}/alertmanager.yml",
+            f"--storage.path={tmp_path}/data",
+            f"--web.listen-address={url.removeprefix('http://')}",
+            "--cluster.listen-address=",
+            stderr=log,
+        )
+        try:
+            await until_ready(url, process)
+            yield url
+        finally:
+            if process.returncode is None:
+                process.terminate()
+            await process.wait()
+
+
+async def until_ready(url: str, process: asyncio.subprocess.Process) -> None:
+    async with asyncio.timeout(30), aiohttp.ClientSession() as session:
+        while process.returncode is None:
+            try:
+                async with session.get(f"{url}/-/ready") as response:
+                    if response.status == 200:
+                        return
+            except aiohttp.ClientError:
+                pass
+            await asyncio.sleep(0.05)
+    raise AssertionError("Alertmanager ended before it was ready")
+
+
+async def alerts_of(url: str) -> list[dict[str, Any]]:
+    process = await asyncio.create_subprocess_exec(
+        need("amtool"),
+        f"--alertmanager.url={url}",
+        "--output=json",
+        "alert",
+        "query",
+        stdout=asyncio.subprocess.PIPE,
+    )
+    out, _ = await process.communicate()
+    assert process.returncode == 0
+    found: list[dict[str, Any]] = json.loads(out)
+    return found
+
+
+async def test_an_incident_fires_is_repeated_and_resolves(alertmanager: str) -> None:
+    """An alert that is pushed twice is one alert with its labels, annotations and start; with an end it is gone."""
+    started = datetime.now(UTC) - timedelta(minutes=3)
+    firing = Alert("i-1", LABELS, {"summary": "redis is down"}, started)
+    client = AlertmanagerClient([alertmanager])
+    for _ in range(2):
+        assert (await client.push([firing]))[alertmanager].delivered
+    (alert,) = await alerts_of(alertmanager)
+    assert alert["labels"] == LABELS
+    assert alert["annotations"] == {"summary": "redis is down"}
+    assert alert["status"]["state"] in {"active", "unprocessed"}
+    assert abs(datetime.fromisoformat(alert["startsAt"]) - started) < timedelta(milliseconds=1)
+    over = Alert("i-1", LABELS, {"summary": "redis is down"}, started, datetime.now(UTC) - timedelta(seconds=1))
+    assert (await client.push([over]))[alertmanager].delivered
+    await client.close()
+    assert await alerts_of(alertmanager) == []
+
+
+async def test_labels_that_alertmanager_refuses(alertmanager: str) -> None:
+    """A bad label is a failure with Alertmanager's words, not worth retrying."""
+    client = AlertmanagerClient([alertmanager])
+    delivery = (await client.push([Alert("i-1", {"not a name": "x"}, {}, datetime.now(UTC))]))[alertmanager]
+    await client.close()
+    assert not delivery.delivered
+    assert not delivery.retryable
+    assert "HTTP 400" in delivery.detail
+    assert "not a name" in delivery.detail or "label" in delivery.detail
+
+
+async def test_an_alertmanager_that_starts_late_is_reached(tmp_path: Path) -> None:
+    """A push that begins before Alertmanager listens is delivered within its deadline."""
+    (tmp_path / "alertmanager.yml").write_text(CONFIG, encoding="utf-8")
+    url = f"http://127.0.0.1:{free_port()}"
+    client = AlertmanagerClient([url], timeout=30)
+    push = asyncio.ensure_future(client.push([Alert("i-1", LABELS, {}, datetime.now(UTC))]))
+    process = await asyncio.create_subprocess_exec(
+        need("prometheus-alertmanager"),
+        f"--config.file={tmp_path}/alertmanager.yml",
+        f"--storage.path={tmp_path}/data",
+        f"--web.listen-address={url.removeprefix('http://')}",
+        "--cluster.listen-address=",
+        stderr=asyncio.subprocess.DEVNULL,
+    )
+    try:
+        assert (await push)[url].delivered
+    finally:
+        process.terminate()
+        await process.wait()
+        await client.close()

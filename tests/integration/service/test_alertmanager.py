@@ -1,0 +1,86 @@
+"""A real Alertmanager hears of each incident and of its end, also when the daemon dies in between."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from tests.integration.daemon import Daemon
+from tests.integration.service.parts import Receiver, Service, tcp_policy
+from tests.integration.service.programs import alertmanager, until_so
+
+
+def firing(dependency: str) -> Any:
+    return lambda message: message["status"] == "firing" and _dependency(message) == dependency
+
+
+def resolved(dependency: str) -> Any:
+    return lambda message: message["status"] == "resolved" and _dependency(message) == dependency
+
+
+def _dependency(message: dict[str, Any]) -> str:
+    return str(message["alerts"][0]["labels"]["dependency"])
+
+
+async def test_an_incident_fires_there_with_its_labels_and_is_resolved_after(tmp_path: Path) -> None:
+    """The alert has the incident's id, dependency and severity, says what is wrong, and ends with the incident."""
+    async with (
+        Service() as service,
+        Receiver() as webhook,
+        alertmanager(tmp_path, f"http://127.0.0.1:{webhook.port}/") as url,
+        Daemon(tcp_policy(service.port, f"alertmanager: [{url}]\n"), tmp_path) as daemon,
+    ):
+        await daemon.wait_for_health("service", "up")
+        await service.stop()
+        opened = await daemon.event("incident_opened")
+        await webhook.message(firing("service"))
+        (alert,) = await until_so(f"{url}/api/v2/alerts", lambda alerts: len(alerts) == 1)
+        assert alert["labels"] == {
+            "alertname": "NemoWatchdogIncident",
+            "incident": opened["incident"],
+            "dependency": "service",
+            "severity": opened["severity"],
+        }
+        assert alert["annotations"]["summary"] == "service is down (refused)"
+        assert alert["status"]["state"] == "active"
+
+        await service.start()
+        over = await webhook.message(resolved("service"))
+        assert over["alerts"][0]["labels"] == alert["labels"]
+        await until_so(f"{url}/api/v2/alerts", lambda alerts: alerts == [])
+        assert 'nemo_watchdog_notifications_total{contact="alertmanager",outcome="failed"}' not in await daemon.metrics()
+
+
+async def test_an_incident_that_outlives_the_daemon_is_resolved_there(tmp_path: Path) -> None:
+    """The daemon is killed while the alert fires; after its new start the same alert is resolved, and none is new."""
+    async with (
+        Service() as service,
+        Receiver() as webhook,
+        alertmanager(tmp_path, f"http://127.0.0.1:{webhook.port}/") as url,
+        Daemon(tcp_policy(service.port, f"alertmanager: [{url}]\n"), tmp_path) as daemon,
+    ):
+        await daemon.wait_for_health("service", "up")
+        await service.stop()
+        fired = await webhook.message(firing("service"))
+        await daemon.kill9()
+        await service.start()
+        await daemon.start()
+        over = await webhook.message(resolved("service"))
+        assert over["alerts"][0]["labels"] == fired["alerts"][0]["labels"]
+        assert [message["status"] for message in webhook.messages] == ["firing", "resolved"]
+
+
+async def test_an_alertmanager_that_comes_late_is_told(tmp_path: Path) -> None:
+    """While nobody listens at its address the daemon watches on; the Alertmanager that starts then gets the alert."""
+    async with Service() as service, Receiver() as webhook:
+        async with alertmanager(tmp_path, f"http://127.0.0.1:{webhook.port}/") as url:
+            pass
+        port = int(url.rpartition(":")[2])
+        async with Daemon(tcp_policy(service.port, f"alertmanager: [{url}]\n"), tmp_path) as daemon:
+            await daemon.wait_for_health("service", "up")
+            await service.stop()
+            await daemon.wait_for_health("service", "down")
+            async with alertmanager(tmp_path, f"http://127.0.0.1:{webhook.port}/", port=port):
+                await webhook.message(firing("service"))
+                await service.start()
+                await webhook.message(resolved("service"))

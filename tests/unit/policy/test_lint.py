@@ -1,0 +1,136 @@
+"""Advice on policies that are valid but unwise."""
+
+from __future__ import annotations
+
+import pytest
+
+from nemo_watchdog.policy.lint import Advice, lint
+from tests.unit.policy.fakes import parse
+
+BASE = """
+version: 1
+dependencies:
+  redis: {probe: redis, url: x, container: c, tags: [core, data], remedy: r%s}
+remedies:
+  r:
+    steps: [%s]
+    budget: 5 per 1h
+contacts: {team: json://127.0.0.1/}
+classification:
+  - {name: last, severity: SEV4, notify: [team]}
+"""
+RESTART = "{do: docker.restart}"
+
+
+def policy(*, step: str = RESTART, dependency: str = "") -> str:
+    return BASE % (f", {dependency}" if dependency else "", step)
+
+
+def rules(*items: str) -> str:
+    return policy().replace("  - {name: last, severity: SEV4, notify: [team]}\n", "".join(f"  - {i}\n" for i in items))
+
+
+LAST = "{name: last, severity: SEV4, notify: [team]}"
+
+
+def test_a_wise_policy_has_no_advice() -> None:
+    """Advice is given only where there is something to say."""
+    assert lint(parse(policy())) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "path", "part"),
+    [
+        (policy(dependency="timeout: 10s"), "dependencies.redis.timeout", "a look may take 10s"),
+        (policy(dependency="interval: 1s"), "dependencies.redis.timeout", "the next is due after 1s"),
+        (policy(dependency="confirm_interval: 1m"), "dependencies.redis.confirm_interval", "(1m) than"),
+        (policy(dependency="startup_grace: 5m"), "remedies.r.steps[0].verify_within", "`redis` may take 5m to start"),
+        (policy(step=RESTART + ", {do: escalate, to: team}, " + RESTART), "remedies.r.steps[2]", "never reached"),
+        (policy(step="{do: docker.restart, attempts: 6}"), "remedies.r.steps", "6 attempts, and its budget allows 5"),
+        (
+            policy(step="{do: docker.restart, attempts: 6}").replace("5 per 1h", "20 per 1h")
+            + "limits: {budget: 5 per 1h}\n",
+            "remedies.r.steps",
+            "the budget of all remedies allows 5 per 1h",
+        ),
+        (
+            policy(step="{do: docker.restart, attempts: 3, backoff: {initial: 30m, max: 1h}}"),
+            "remedies.r.steps[0].backoff",
+            "it waits 1h30m in all, longer than the budget's 1h",
+        ),
+        (policy().replace(", remedy: r", ""), "remedies.r", "no dependency uses this remedy"),
+        (policy().replace("json://127.0.0.1/", "[]"), "contacts.team", "no address"),
+        (policy().replace("notify: [team]", "notify: []"), "contacts.team", "nobody tells this contact"),
+        (
+            rules(LAST, "{name: after, when: {health: down}, severity: SEV1}"),
+            "classification[1]",
+            "`last` stands before",
+        ),
+        (
+            rules(
+                "{name: a, when: {health: down}, severity: SEV1}",
+                "{name: b, when: {health: down}, severity: SEV2}",
+                LAST,
+            ),
+            "classification[1]",
+            "rule `b` is never reached: `a` stands before it and holds whenever this one does",
+        ),
+        (
+            rules(
+                "{name: a, when: {category: [fault, busy]}, severity: SEV1}",
+                "{name: b, when: {reason: timeout, tags: core}, severity: SEV2}",
+                LAST,
+            ),
+            "classification[1]",
+            "rule `b` is never reached",
+        ),
+        (
+            rules(
+                "{name: a, when: {down: {any: core}}, severity: SEV1}",
+                "{name: b, when: {down: {all: core}}, severity: SEV2}",
+                LAST,
+            ),
+            "classification[1]",
+            "rule `b` is never reached",
+        ),
+        (
+            rules("{name: a, when: {category: busy, reason: timeout}, severity: SEV1}", LAST),
+            "classification[0].when",
+            "none of its reasons has its category",
+        ),
+        (
+            rules("{name: a, when: {health: down}, severity: SEV1, notify: [team]}"),
+            "classification",
+            "what none matches counts as SEV4",
+        ),
+    ],
+)
+def test_what_is_unwise_is_said(text: str, path: str, part: str) -> None:
+    """Each kind of advice names its place and the reason, and comes alone."""
+    (advice,) = lint(parse(text))
+    assert advice.path == path
+    assert part in advice.message
+    assert str(advice) == f"{path}: {advice.message}"
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("{health: down}", "{health: [down, degraded]}"),
+        ("{tags: [core, data]}", "{tags: core}"),
+        ("{category: fault}", "{reason: [timeout, loading]}"),
+        ("{reason: timeout}", "{category: fault}"),
+        ("{down: {all: core}}", "{down: {any: core}}"),
+        ("{down: {any: core}}", "{down: {any: data}}"),
+        ("{health: down, dependencies: redis}", "{health: down}"),
+    ],
+)
+def test_a_rule_that_can_be_reached_has_no_advice(first: str, second: str) -> None:
+    """A narrower rule may stand before a wider one."""
+    text = rules(f"{{name: a, when: {first}, severity: SEV1}}", f"{{name: b, when: {second}, severity: SEV2}}", LAST)
+    assert lint(parse(text)) == []
+
+
+def test_advice_is_a_value() -> None:
+    """Two pieces of the same advice are equal, so that callers can compare and print them."""
+    assert Advice("a", "b") == Advice("a", "b")

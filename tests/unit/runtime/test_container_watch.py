@@ -1,0 +1,136 @@
+"""The container watch: events tell at once, inspects make sure, and a silent Docker holds every action."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from nemo_watchdog.model import Gate, Health, RunState
+from nemo_watchdog.runtime import container_watch as module
+from tests.unit.runtime.shell import Shell, running, settled, until
+
+
+@pytest.fixture
+async def shell() -> AsyncIterator[Shell]:
+    made = Shell()
+    await made.up()
+    yield made
+    made.core.close()
+
+
+def state(shell: Shell) -> RunState | None:
+    seen = shell.core.engine.trackers["gateway"].container
+    return seen.state if seen else None
+
+
+async def test_an_event_leads_to_an_inspect_and_to_the_engine(shell: Shell) -> None:
+    """A crash is known, and judged, as soon as Docker tells it."""
+    async with running(shell.watch.follow()):
+        shell.containers.exit("c-gateway")
+        shell.containers.tell("c-gateway", "die")
+        await until(lambda: shell.core.engine.durable.open())
+        assert state(shell) is RunState.EXITED
+        assert shell.core.engine.trackers["gateway"].state.health is Health.DOWN
+        assert not shell.core.engine.durable.touched
+
+
+async def test_events_of_other_containers_cost_no_inspect(shell: Shell) -> None:
+    """A busy machine is not our business."""
+    async with running(shell.watch.follow()):
+        before = list(shell.containers.inspects)
+        shell.containers.tell("somebody-else", "die")
+        shell.containers.tell("c-gateway", "health_status: healthy")
+        await settled()
+        assert shell.containers.inspects == before
+
+
+async def test_a_kill_before_the_exit_is_a_person(shell: Shell) -> None:
+    """`docker stop` is told as kill, then die: left alone."""
+    async with running(shell.watch.follow()):
+        shell.containers.exit("c-gateway", 143)
+        shell.containers.tell("c-gateway", "kill", 15)
+        shell.containers.tell("c-gateway", "die")
+        await until(lambda: shell.core.engine.durable.touched)
+        assert not shell.core.engine.durable.open()
+
+
+async def test_a_stream_that_was_lost_is_made_up_for_by_inspects(shell: Shell) -> None:
+    """What happened meanwhile is learned at the reconnect."""
+    async with running(shell.watch.follow()):
+        shell.containers.exit("c-gateway", 1)
+        shell.containers.tell("", "reconnected")
+        await until(lambda: state(shell) is RunState.EXITED)
+
+
+async def test_an_exit_that_the_stream_has_not_told_waits_for_the_event(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The event says that a person did it; the inspect alone would call it a crash."""
+    monkeypatch.setattr(module, "EVENT_LAG", 0.5)
+    before = len(shell.containers.inspects)
+    shell.containers.exit("c-gateway", 1)
+    async with running(shell.watch.follow()), running(shell.watch.reconcile()) as (reconcile,):
+        await until(lambda: len(shell.containers.inspects) > before)
+        await settled()
+        assert state(shell) is RunState.RUNNING
+        shell.containers.tell("c-gateway", "kill", 9)
+        shell.containers.tell("c-gateway", "die")
+        await until(reconcile.done)
+        assert "signal 9" in shell.core.engine.durable.touched["gateway"]
+        assert not shell.core.engine.durable.open()
+
+
+async def test_an_exit_without_an_event_is_told_after_a_while(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The stream can lose events: the second inspect is believed."""
+    monkeypatch.setattr(module, "EVENT_LAG", 0.01)
+    shell.containers.exit("c-gateway", 1)
+    await shell.watch.reconcile()
+    assert state(shell) is RunState.EXITED
+    assert shell.core.engine.durable.open()
+
+
+async def test_reconciling_repeats_nothing_that_is_known(shell: Shell) -> None:
+    """An inspect that says the same as before wakes nobody."""
+    soon: list[str] = []
+    shell.core.on_probe_soon = soon.append
+    await shell.watch.reconcile()
+    assert soon == []
+
+
+async def test_reconciling_goes_on(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every container is inspected again and again."""
+    monkeypatch.setattr(module, "RECONCILE_EVERY", 0.001)
+    before = len(shell.containers.inspects)
+    async with running(shell.watch.reconcile_forever()):
+        await until(lambda: len(shell.containers.inspects) >= before + 3)
+
+
+async def test_docker_unreachable_is_blindness_until_it_answers(shell: Shell) -> None:
+    """Every action is held, the metric says why, and the container's run is not forgotten."""
+    run = shell.containers.statuses["c-gateway"].run
+    shell.containers.trouble = "no answer"
+    await shell.watch.reconcile()
+    assert state(shell) is RunState.UNREACHABLE
+    assert shell.metric("docker_reachable") == 0.0
+    shell.fail(times=5)
+    decision = shell.core.engine.decision("gateway", shell.clock.now())
+    assert decision is not None
+    assert decision.gate is Gate.BLIND
+    seen = shell.core.engine.trackers["gateway"].container
+    assert seen is not None
+    assert seen.run == run
+    shell.containers.trouble = ""
+    await shell.watch.reconcile()
+    assert state(shell) is RunState.RUNNING
+    assert shell.metric("docker_reachable") == 1.0
+
+
+async def test_a_missing_container_is_said_to_be_missing(shell: Shell) -> None:
+    """There is nothing to restart, and the decision says so."""
+    del shell.containers.statuses["c-gateway"]
+    await shell.watch.reconcile()
+    shell.fail(times=5)
+    decision = shell.core.engine.decision("gateway", shell.clock.now())
+    assert decision is not None
+    assert (decision.gate, decision.value) == (Gate.BLIND, "there is no container c-gateway to act on")

@@ -1,0 +1,220 @@
+"""The core: events in at once, effects out in order, the disk before the deed."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Any
+
+import pytest
+
+from nemo_watchdog.engine import events as ev
+from nemo_watchdog.model import Moment, Notification
+from nemo_watchdog.runtime import core as module
+from nemo_watchdog.testing import ManualClock, MemoryJournal
+from tests.unit.runtime.shell import Shell, running, settled, until
+
+
+class SlowJournal(MemoryJournal):
+    """A journal whose disk answers when the test says so."""
+
+    def __init__(self, clock: ManualClock) -> None:
+        super().__init__(clock)
+        self.may_write = threading.Event()
+        self.may_write.set()
+        self.asked = 0
+
+    def append(self, records: Sequence[Mapping[str, Any]], notifications: Sequence[Notification], at: Moment) -> None:
+        self.asked += 1
+        if not self.may_write.wait(30.0):
+            raise AssertionError("the test never let the disk answer")
+        super().append(records, notifications, at)
+
+
+@pytest.fixture
+async def shell() -> AsyncIterator[Shell]:
+    made = Shell()
+    yield made
+    made.core.close()
+
+
+@pytest.fixture
+async def slow() -> AsyncIterator[tuple[Shell, SlowJournal]]:
+    made = Shell()
+    journal = SlowJournal(made.manual)
+    made.core._journal = journal
+    yield made, journal
+    journal.may_write.set()
+    made.core.close()
+
+
+async def test_the_intent_is_on_disk_before_the_action_runs(slow: tuple[Shell, SlowJournal]) -> None:
+    """While the disk has not answered, nothing is carried out."""
+    shell, journal = slow
+    async with running(shell.core.write_forever()):
+        await shell.up()
+        await shell.core.written()
+        journal.may_write.clear()
+        asked = journal.asked
+        shell.fail()
+        await until(lambda: journal.asked > asked)
+        await settled()
+        assert shell.started == []
+        assert "action_intended" not in journal.types()
+        journal.may_write.set()
+        await until(lambda: shell.started)
+        assert "action_intended" in journal.types()
+
+
+async def test_an_action_is_handed_over_once_and_after_its_own_record(shell: Shell) -> None:
+    """The executor sees a request whose intent can already be read back."""
+    seen: list[bool] = []
+    shell.core.on_action = lambda request: seen.append(
+        any(body.get("action_id") == request.action_id for _, body in shell.memory.replay(shell.clock.now()))
+    )
+    async with running(shell.core.write_forever()):
+        await shell.up()
+        shell.fail(times=6)
+        await shell.core.written()
+    assert seen == [True]
+
+
+async def test_what_cannot_be_written_is_not_done(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A full disk refuses the action, tells the engine, and the record follows when the disk is back."""
+    monkeypatch.setattr(module, "WRITE_AGAIN_AFTER", 0.005)
+    async with running(shell.core.write_forever()):
+        await shell.up()
+        await shell.core.written()
+        assert shell.metric("journal_writable") == 1.0
+        shell.memory.trouble = "disk full"
+        shell.fail()
+        await until(lambda: shell.core.engine.journal_trouble)
+        assert shell.core.engine.journal_trouble == "disk full"
+        assert shell.metric("journal_writable") == 0.0
+        shell.fail(times=3)
+        await settled()
+        assert shell.started == []
+        shell.memory.trouble = ""
+        await until(lambda: not shell.core.engine.journal_trouble)
+        await shell.core.written()
+        assert shell.metric("journal_writable") == 1.0
+        types = shell.memory.types()
+        assert types.index("action_intended") < types.index("action_ended")
+        assert shell.started == []
+        shell.manual.advance(60.0)
+        shell.fail(times=3)
+        await until(lambda: shell.started)
+        assert len(shell.started) == 1
+
+
+async def test_a_stale_decision_is_not_carried_out(slow: tuple[Shell, SlowJournal]) -> None:
+    """A disk that took longer than the decision is good for makes it void; the attempt counts as failed."""
+    shell, journal = slow
+    async with running(shell.core.write_forever()):
+        await shell.up()
+        await shell.core.written()
+        journal.may_write.clear()
+        asked = journal.asked
+        shell.fail()
+        await until(lambda: journal.asked > asked)
+        shell.manual.advance(module.STALE_AFTER + 1.0)
+        journal.may_write.set()
+        await until(lambda: "action_ended" in journal.types())
+        assert shell.started == []
+        ended = [body for _, body in journal.replay(shell.clock.now()) if body["type"] == "action_ended"]
+        assert [(body["outcome"], body["detail"]) for body in ended] == [
+            ("failed", "not carried out: its intent reached the disk too late")
+        ]
+
+
+async def test_a_timely_decision_is_carried_out(slow: tuple[Shell, SlowJournal]) -> None:
+    """A disk that is merely slow voids nothing."""
+    shell, journal = slow
+    async with running(shell.core.write_forever()):
+        await shell.up()
+        await shell.core.written()
+        journal.may_write.clear()
+        shell.fail()
+        shell.manual.advance(module.STALE_AFTER - 1.0)
+        journal.may_write.set()
+        await until(lambda: shell.started)
+
+
+async def test_an_uneventful_look_writes_nothing(shell: Shell) -> None:
+    """A thousand good looks cost no disk."""
+    async with running(shell.core.write_forever()):
+        await shell.up()
+        await shell.core.written()
+        before = shell.memory.types()
+        shell.observe(times=1000)
+        await shell.core.written()
+        assert shell.memory.types() == before
+
+
+async def test_the_engine_is_woken_when_it_asked_to_be(shell: Shell) -> None:
+    """A pause with an end ends by itself, and what waited for it is done."""
+    async with running(shell.core.write_forever()):
+        await shell.up()
+        shell.core.tell(ev.PauseAsked("*", "deploying", "ops", 5.0))
+        shell.fail(times=3)
+        await shell.core.written()
+        assert shell.started == []
+        timer = shell.core._timer
+        assert timer is not None
+        shell.manual.advance(10.0)
+        timer._run()  # the event loop would, two seconds from now
+        await until(lambda: shell.started)
+
+
+async def test_the_earliest_waking_wins(shell: Shell) -> None:
+    """A later wish never puts off an earlier one."""
+    now = shell.clock.now()
+    shell.core._wake_at(now.monotonic + 50.0, now)
+    late = shell.core._timer
+    shell.core._wake_at(now.monotonic + 10.0, now)
+    early = shell.core._timer
+    shell.core._wake_at(now.monotonic + 90.0, now)
+    assert late is not None
+    assert late.cancelled()
+    assert early is not None
+    assert shell.core._timer is early
+    assert not early.cancelled()
+    early.cancel()
+
+
+async def test_a_stop_writes_what_is_queued(shell: Shell) -> None:
+    """The last facts of a process are not lost."""
+    async with running(shell.core.write_forever()):
+        await shell.up()
+        shell.core.tell(ev.PauseAsked("*", "deploying", "ops"))
+        await shell.core.stop(5.0)
+        assert "paused" in shell.memory.types()
+
+
+async def test_a_stop_does_not_wait_for_ever_for_a_full_disk(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The daemon ends although the journal cannot be written."""
+    monkeypatch.setattr(module, "WRITE_AGAIN_AFTER", 0.005)
+    async with running(shell.core.write_forever()):
+        shell.memory.trouble = "disk full"
+        shell.core.tell(ev.PauseAsked("*", "deploying", "ops"))
+        await until(lambda: shell.core.engine.journal_trouble)
+        await shell.core.stop(0.05)
+        assert shell.memory.types() == []
+
+
+async def test_listeners_hear_of_what_reached_the_disk(shell: Shell) -> None:
+    """Outbox and alerts are poked after the write, not before."""
+    heard: list[int] = []
+    shell.core.on_written = lambda: heard.append(len(shell.memory.types()))
+    async with running(shell.core.write_forever()):
+        shell.core.tell(ev.PauseAsked("*", "deploying", "ops"))
+        await shell.core.written()
+    assert heard == [1]
+
+
+async def test_the_engine_s_wish_for_a_look_is_passed_on(shell: Shell) -> None:
+    """A change of a container is looked at now, not at the next interval."""
+    soon: list[str] = []
+    shell.core.on_probe_soon = soon.append
+    await shell.up()
+    assert "gateway" in soon

@@ -1,0 +1,155 @@
+"""The outbox: everything is told, in order, for as long as it takes, and nobody waits for anybody else."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+
+import pytest
+
+from nemo_watchdog.ports import Delivery
+from nemo_watchdog.runtime import outbox as module
+from nemo_watchdog.runtime.outbox import Outbox
+from nemo_watchdog.testing import HANG, RecordingNotifier
+from tests.unit.journal.parts import notification
+from tests.unit.runtime.shell import Shell, running, settled, until
+
+BUSY = Delivery(delivered=False, retryable=True, detail="HTTP 503")
+WRONG = Delivery(delivered=False, retryable=False, detail="HTTP 404")
+
+
+class Post:
+    """An outbox that runs, with a journal that the test fills."""
+
+    def __init__(self) -> None:
+        self.shell = Shell()
+        self.notifier = RecordingNotifier()
+        self.outbox = Outbox(self.shell.memory, self.notifier, self.shell.core, self.shell.metrics)
+
+    def queue(self, key: str, *contacts: str) -> None:
+        self.shell.memory.append([], [notification(key, contacts or ("on-call",))], self.shell.clock.now())
+        self.outbox.poke()
+
+    def told(self, contact: str = "on-call") -> list[str]:
+        return [each.key for to, each in self.notifier.told if to == contact]
+
+    def states(self) -> list[str]:
+        return [state for _, _, state in self.shell.memory.outbox()]
+
+    def counted(self, outcome: str, contact: str = "on-call") -> Callable[[], bool]:
+        return lambda: bool(self.shell.metric("notifications_total", contact=contact, outcome=outcome))
+
+
+@pytest.fixture
+async def post() -> AsyncIterator[Post]:
+    made = Post()
+    async with running(made.outbox.run()):
+        yield made
+    made.shell.core.close()
+
+
+async def test_what_is_queued_is_told_once_and_in_order(post: Post) -> None:
+    """A notification that was delivered is never delivered again."""
+    for key in ("a", "b", "c"):
+        post.queue(key)
+    await until(lambda: post.states() == ["delivered"] * 3)
+    post.outbox.poke()
+    await settled()
+    assert post.told() == ["a", "b", "c"]
+    assert post.shell.metric("notifications_total", contact="on-call", outcome="delivered") == 3.0
+
+
+async def test_a_failure_that_may_pass_is_tried_again_after_growing_pauses(post: Post) -> None:
+    """5 s, 10 s, 20 s: never before, and up to ten minutes."""
+    post.notifier.answers["on-call"] = BUSY
+    post.queue("a")
+    for tries, pause in enumerate((5.0, 10.0, 20.0, 40.0), start=1):
+        await until(lambda tries=tries: post.shell.memory._outbox[0].item.attempts == tries)  # type: ignore[misc]
+        post.shell.manual.advance(pause - 0.5)
+        post.outbox.poke()
+        await until(lambda: not post.outbox._due.is_set())
+        await settled()
+        assert len(post.told()) == tries
+        post.shell.manual.advance(0.5)
+        post.outbox.poke()
+        await until(lambda tries=tries: len(post.told()) == tries + 1)  # type: ignore[misc]
+    post.notifier.answers["on-call"] = Delivery(delivered=True)
+    await until(lambda: post.shell.memory._outbox[0].item.attempts == 5)
+    post.shell.manual.advance(module.LONGEST_RETRY)
+    post.outbox.poke()
+    await until(lambda: post.states() == ["delivered"])
+
+
+async def test_a_failure_for_good_is_given_up_at_once(post: Post) -> None:
+    """A wrong address is not tried for a day, and does not hold up what comes after it."""
+    post.notifier.answers["on-call"] = WRONG
+    post.queue("a")
+    post.queue("b")
+    await until(lambda: post.states() == ["given_up"] * 2)
+    assert post.counted("failed")()
+
+
+async def test_after_enough_tries_it_is_given_up(post: Post, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The queue does not grow for ever for a contact who has left."""
+    monkeypatch.setattr(module, "GIVE_UP_AFTER", 3)
+    post.notifier.answers["on-call"] = BUSY
+    post.queue("a")
+    for tries in (1, 2, 3):
+        await until(lambda tries=tries: len(post.told()) == tries)  # type: ignore[misc]
+        await until(lambda: not post.outbox._busy)
+        post.shell.manual.advance(module.LONGEST_RETRY)
+        post.outbox.poke()
+    await until(lambda: post.states() == ["given_up"])
+    await settled()
+    assert len(post.told()) == 3
+
+
+async def test_a_contact_who_hangs_holds_up_nobody_else(post: Post) -> None:
+    """Neither in the same pass nor in those that follow."""
+    post.notifier.answers["lead"] = HANG
+    post.queue("a", "lead", "on-call")
+    await until(lambda: post.told("lead") == ["a"] and post.told() == ["a"])
+    post.queue("b", "on-call")
+    post.queue("c", "lead", "on-call")
+    await until(lambda: post.told() == ["a", "b", "c"])
+    assert post.told("lead") == ["a"]
+
+
+async def test_a_failure_holds_back_what_comes_after_it_for_the_same_contact(post: Post) -> None:
+    """People read resolved after opened."""
+    post.notifier.answers["on-call"] = BUSY
+    post.queue("opened")
+    post.queue("resolved")
+    await until(post.counted("retry"))
+    await until(lambda: not post.outbox._busy)
+    assert post.told()[0] == "opened"
+    assert "delivered" not in post.states()
+
+
+async def test_a_notifier_that_raises_is_a_failed_delivery(post: Post) -> None:
+    """A bug in a notifier ends no daemon; its text is not written."""
+    post.notifier.answers["on-call"] = RuntimeError("token=hunter2")
+    post.queue("a")
+    await until(lambda: post.shell.memory._outbox[0].item.attempts == 1)
+    assert post.shell.memory._outbox[0].detail == "the notifier raised RuntimeError"
+
+
+async def test_a_journal_that_cannot_be_read_is_asked_again(post: Post, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The loop goes on, and what was queued is told when the disk is back."""
+    monkeypatch.setattr(module, "LOOK_EVERY", 0.005)
+    post.queue("a")
+    await until(lambda: post.told() == ["a"])
+    await until(lambda: post.states() == ["delivered"])
+    post.queue("b")
+    post.shell.memory.trouble = "disk full"
+    post.outbox.poke()
+    await until(lambda: not post.outbox._due.is_set())
+    await settled()
+    post.shell.memory.trouble = ""
+    await until(lambda: post.states() == ["delivered", "delivered"])
+
+
+async def test_what_is_waiting_is_a_metric(post: Post) -> None:
+    """An operator sees that somebody is not reached."""
+    post.notifier.answers["on-call"] = HANG
+    post.queue("a")
+    await until(lambda: post.shell.metric("outbox_pending") == 1.0)

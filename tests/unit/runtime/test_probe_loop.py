@@ -1,0 +1,204 @@
+"""A probe loop: whatever its probe does, it goes on looking, and only cancellation ends it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from nemo_watchdog.engine import events as ev
+from nemo_watchdog.model import Finding, Health, Observation, Outcome, Reason, failed, ok
+from nemo_watchdog.ports import Probe
+from nemo_watchdog.runtime import probe_loop as module
+from nemo_watchdog.runtime.clock import SystemClock
+from nemo_watchdog.runtime.probe_loop import ProbeLoop
+from nemo_watchdog.testing import HANG, ScriptedProbe
+from tests.unit.engine.world import dependency, policy
+from tests.unit.runtime.shell import Shell, running, until
+
+
+class Watching:
+    """A shell with one loop, and what the loop told the core."""
+
+    def __init__(self, probe: Probe, *, interval: float = 0.01, timeout: float = 5.0) -> None:
+        plan = policy(
+            dependency("gateway", grace=0.0, interval=interval, confirm_interval=min(interval, 0.005), timeout=timeout)
+        )
+        self.shell = Shell(plan, clock=SystemClock())
+        self.loop = ProbeLoop(plan.dependencies["gateway"], probe, self.shell.core, self.shell.metrics)
+        self.told: list[Observation] = []
+        tell = self.shell.core.tell
+
+        def listen(event: ev.Event) -> None:
+            if isinstance(event, ev.Observed):
+                self.told.append(event.observation)
+            tell(event)
+
+        self.shell.core.tell = listen  # type: ignore[method-assign]
+
+    @property
+    def findings(self) -> list[Finding]:
+        return [observation.finding for observation in self.told]
+
+
+@asynccontextmanager
+async def watching(probe: Probe, *, interval: float = 0.01, timeout: float = 5.0) -> AsyncIterator[Watching]:  # noqa: ASYNC109 - handed on
+    made = Watching(probe, interval=interval, timeout=timeout)
+    async with running(made.loop.run()):
+        yield made
+    made.shell.core.close()
+
+
+async def test_it_looks_again_and_again_and_health_follows() -> None:
+    """Good looks make it up, failed ones down; each is counted."""
+    probe = ScriptedProbe(*[ok()] * 4, failed(Reason.REFUSED, "nobody listens"))
+    async with watching(probe) as it:
+        tracker = it.shell.core.engine.trackers["gateway"]
+        await until(lambda: tracker.state.health is Health.UP)
+        await until(lambda: tracker.state.health is Health.DOWN)
+        good = it.shell.metric("probes_total", dependency="gateway", outcome="ok", reason="")
+        assert good == 4.0
+        assert (it.shell.metric("probe_duration_seconds_count", dependency="gateway") or 0.0) >= 7.0
+
+
+async def test_a_probe_that_hangs_is_a_timeout_and_the_next_look_comes() -> None:
+    """The dependency's own timeout bounds every look."""
+    probe = ScriptedProbe(HANG, HANG, ok())
+    async with watching(probe, timeout=0.02) as it:
+        await until(lambda: len(it.told) >= 3)
+        assert [finding.reason for finding in it.findings[:3]] == [Reason.TIMEOUT, Reason.TIMEOUT, None]
+        assert "0.02s" in it.findings[0].detail
+        assert it.told[0].latency >= 0.02
+
+
+async def test_a_probe_that_raises_is_a_bug_and_not_a_failure_of_the_target() -> None:
+    """Nothing of the exception's text reaches the finding: it could hold a secret."""
+    probe = ScriptedProbe(RuntimeError("password=hunter2"), ok())
+    async with watching(probe) as it:
+        await until(lambda: len(it.told) >= 2)
+        assert it.findings[0].reason is Reason.PROBE_BUG
+        assert "hunter2" not in it.findings[0].detail
+        assert it.findings[1].outcome is Outcome.OK
+        assert it.shell.metric("probe_bugs_total", dependency="gateway") == 1.0
+
+
+async def test_a_cancellation_inside_the_probe_does_not_end_the_loop() -> None:
+    """Only somebody who cancels the loop itself ends it."""
+    probe = ScriptedProbe(asyncio.CancelledError(), ok())
+    async with watching(probe) as it:
+        await until(lambda: len(it.told) >= 2)
+        assert [finding.reason for finding in it.findings[:2]] == [Reason.PROBE_BUG, None]
+
+
+async def test_a_late_watchdog_does_not_blame_the_target() -> None:
+    """A timeout that our own event loop overslept says that we are overloaded, which is blindness."""
+    shell = Shell(policy(dependency("gateway", interval=0.01, confirm_interval=0.005, timeout=0.01)))
+
+    class Starved(ScriptedProbe):
+        async def look(self) -> Finding:
+            shell.manual.advance(0.01 + module.LATE_BY + 0.5)
+            return await super().look()
+
+    loop = ProbeLoop(shell.policy.dependencies["gateway"], Starved(HANG), shell.core, shell.metrics)
+    async with running(loop.run()):
+        tracker = shell.core.engine.trackers["gateway"]
+        last = await until(lambda: tracker.last)
+        assert last is not None
+        assert last.finding.reason is Reason.WATCHDOG_OVERLOADED
+    shell.core.close()
+
+
+async def test_a_poke_wakes_it_before_its_interval() -> None:
+    """With an hour between looks, the next comes at once when somebody asks."""
+    probe = ScriptedProbe(ok())
+    async with watching(probe, interval=3600.0) as it:
+        await until(lambda: it.shell.core.engine.trackers["gateway"].state.health is Health.UP)
+        await until(lambda: it.loop._nap is not None and it.shell.core.engine.next_look("gateway") == 3600.0)
+        looks = probe.looks
+        it.loop.poke()
+        await until(lambda: probe.looks > looks)
+
+
+async def test_a_poke_during_a_look_is_not_lost() -> None:
+    """The look under way may have begun before the change: another one follows."""
+    release = asyncio.Event()
+
+    class Held(ScriptedProbe):
+        async def look(self) -> Finding:
+            found = await super().look()
+            if self.looks == 5:
+                await release.wait()
+            return found
+
+    probe = Held(ok())
+    async with watching(probe, interval=3600.0) as it:
+        for wanted in range(1, 5):
+            await until(lambda wanted=wanted: probe.looks >= wanted and it.loop._nap is not None)  # type: ignore[misc]
+            it.loop.poke()
+        await until(lambda: probe.looks == 5)
+        it.loop.poke()
+        release.set()
+        await until(lambda: probe.looks >= 6)
+
+
+async def test_a_cancelled_loop_closes_its_probe() -> None:
+    """In a look as well as between two."""
+    looking, napping = ScriptedProbe(HANG), ScriptedProbe(ok())
+    async with watching(looking):
+        await until(lambda: looking.looks)
+    assert looking.closed == 1
+    async with watching(napping, interval=3600.0) as it:
+        await until(lambda: it.loop._nap is not None and napping.looks)
+    assert napping.closed == 1
+
+
+async def test_a_loop_that_is_cancelled_before_its_first_look_closes_its_probe() -> None:
+    """A reload right after the start leaves nothing open."""
+    probe = ScriptedProbe(ok())
+    made = Watching(probe, interval=3600.0)
+    task = asyncio.create_task(made.loop.run())
+    await asyncio.sleep(0)
+    task.cancel()
+    await asyncio.wait([task])
+    assert (probe.looks, probe.closed) == (0, 1)
+    made.shell.core.close()
+
+
+@pytest.mark.parametrize("trouble", [OSError("gone"), None])
+async def test_a_probe_that_cannot_be_closed_ends_quietly(
+    trouble: Exception | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither an exception nor a hang in `close` reaches the supervisor."""
+    monkeypatch.setattr(module, "CLOSE_WITHIN", 0.01)
+
+    class Stubborn(ScriptedProbe):
+        async def close(self) -> None:
+            await super().close()
+            if trouble is not None:
+                raise trouble
+            await asyncio.Event().wait()
+
+    probe = Stubborn(ok())
+    async with watching(probe):
+        await until(lambda: probe.looks)
+    assert probe.closed == 1
+
+
+async def test_the_heartbeat_follows_the_looks() -> None:
+    """What `stuck` judges by: fresh while looks begin, old while one never ends."""
+    probe = ScriptedProbe(ok(), ok(), HANG)
+    async with watching(probe) as it:
+        await until(lambda: probe.looks >= 3)
+        age = SystemClock().now().monotonic - it.loop.heartbeat
+        assert age < it.loop.overdue_after
+        assert it.loop.overdue_after == pytest.approx(0.01 + 5.0 + 15.0)
+
+
+async def test_measurements_become_metrics() -> None:
+    """The probe's own numbers are exported by name."""
+    probe = ScriptedProbe(ok("", {"postgres_connections_used_ratio": 0.25}))
+    async with watching(probe) as it:
+        await until(lambda: it.told)
+        assert it.shell.metric("postgres_connections_used_ratio", dependency="gateway") == 0.25
