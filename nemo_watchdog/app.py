@@ -76,7 +76,7 @@ async def run(settings: Settings) -> None:
     journal = _open_journal(settings.state_dir)
     try:
         token = _token(settings.state_dir)
-        engine = Engine(policy, rebuild(list(journal.replay(clock.now()))))
+        engine = Engine(policy, rebuild(journal.replay(clock.now())))
         metrics = Metrics()
         core = Core(engine, journal, clock, metrics)
         containers = _docker(settings.docker)

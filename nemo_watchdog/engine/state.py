@@ -6,7 +6,7 @@ comparable with now because the journal translates them when it replays.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import singledispatch
@@ -115,7 +115,7 @@ class Durable:
                 del self.incidents[name]
 
 
-def rebuild(history: list[tuple[Moment, Mapping[str, Any]]]) -> Durable:
+def rebuild(history: Sequence[tuple[Moment, Mapping[str, Any]]]) -> Durable:
     """The state that the journal's records leave behind. Raises `JournalError` for a record that cannot be read."""
     state = Durable()
     for at, body in history:
