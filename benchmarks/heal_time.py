@@ -1,7 +1,7 @@
 """How long a gateway that answers 500 stays ill: nemo-watchdog and monit, side by side, with the same thresholds.
 
 Both look once a second, need three failures in a row, and run one `docker restart -t 1`. The time is measured from
-outside, by a client: from the moment that the gateway answers 500 until it answers 200 again, over all phases of
+outside, by the gateway's own log: from the moment that it answers 500 until it serves again, over all phases of
 the interval (where in it the fault falls is worth up to a second to either). The second figure is
 the time from Docker's `die` event to the intent to act on it. Exit code 1 when monit is as fast, or when the median
 of the second figure is above half a second.
@@ -20,7 +20,7 @@ import tempfile
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 from nemo_watchdog.demo import faults
@@ -62,13 +62,20 @@ check host gateway with address 127.0.0.1
 
 
 async def healed_after(platform: Platform) -> float:
-    """Seconds from the first 500 to the first 200 after it."""
+    """Seconds from the first 500 until the gateway serves again, by the gateway's own log.
+
+    Nobody polls it meanwhile but the two that are compared: connections to a port whose container is away make the
+    kernel wait for an address that does not answer, up to a second, and that would be measured instead.
+    """
     await faults.switch(platform, "gateway", "500")
-    began = time.monotonic()
-    while time.monotonic() - began < 60:
-        await asyncio.sleep(0.02)
-        if await platform.check("gateway", within=0.5) is None:
-            return time.monotonic() - began
+    began = time.time()
+    while time.time() - began < 60:
+        await asyncio.sleep(0.2)
+        since = datetime.fromtimestamp(began, UTC).isoformat()
+        told = await platform.docker("logs", "--timestamps", "--since", since, platform.name("gateway"))
+        if served := [line.split()[0] for line in told.splitlines() if line.endswith(" serving")]:
+            await platform.ready("gateway")
+            return datetime.fromisoformat(served[0]).timestamp() - began
     raise SystemExit("the gateway was not healed within a minute")
 
 

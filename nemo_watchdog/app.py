@@ -54,7 +54,7 @@ class Settings:
     @property
     def address(self) -> tuple[str, int]:
         host, _, port = self.listen.rpartition(":")
-        if not host or not port.isdigit() or int(port) > 65535:
+        if not host or not port.isdecimal() or not port.isascii() or int(port) > 65535:
             raise NemoWatchdogError(f"--listen is {self.listen}: write HOST:PORT, such as 127.0.0.1:9877")
         return host.strip("[]"), int(port)
 

@@ -177,7 +177,7 @@ class MemoryJournal:
         return [str(body["type"]) for _, body in self._records]
 
     def outbox(self) -> list[tuple[str, str, str]]:
-        """Contact, key and state (`pending`, `delivered`, `given_up`) of every notification, in order."""
+        """Contact, key and state (`pending`, `delivered`, `given_up`, `pruned`) of every notification, in order."""
         return [(each.item.contact, each.item.notification.key, each.state) for each in self._outbox]
 
     def append(self, records: Sequence[Mapping[str, Any]], notifications: Sequence[Notification], at: Moment) -> None:
@@ -210,6 +210,14 @@ class MemoryJournal:
 
     def give_up(self, item_id: int, at: Moment, detail: str) -> None:
         self._settle(item_id, "given_up", at, detail)
+
+    def prune(self, before: datetime) -> int:
+        """Forgets settled notifications only: what a test asserts on is records."""
+        self._check()
+        gone = [each for each in self._outbox if each.state not in {"pending", "pruned"} and each.changed.utc < before]
+        for each in gone:
+            each.state = "pruned"
+        return len(gone)
 
     def close(self) -> None:
         self.closed += 1

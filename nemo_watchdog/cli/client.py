@@ -6,7 +6,9 @@ import http.client
 import json
 import urllib.error
 import urllib.request
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import typer
@@ -15,13 +17,14 @@ from nemo_watchdog.app import TOKEN_NAME
 from nemo_watchdog.cli.output import UNREACHABLE, WRONG, fail
 
 TIMEOUT = 10.0
+NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 
 # Straight to the daemon: a proxy of the environment must see neither the question nor the token.
 _direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 def get(listen: str, path: str) -> dict[str, Any]:
-    return _call(urllib.request.Request(f"http://{listen}{path}"), listen)
+    return _call(listen, path)
 
 
 def post(listen: str, path: str, body: dict[str, Any], state_dir: Path) -> dict[str, Any]:
@@ -33,12 +36,12 @@ def post(listen: str, path: str, body: dict[str, Any], state_dir: Path) -> dict[
         fail(f"cannot read the daemon's token {file} ({error}): run as its user, or give its --state-dir")
         raise typer.Exit(UNREACHABLE) from None
     headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
-    request = urllib.request.Request(f"http://{listen}{path}", data=json.dumps(body).encode(), headers=headers)
-    return _call(request, listen)
+    return _call(listen, path, json.dumps(body).encode(), headers)
 
 
-def _call(request: urllib.request.Request, listen: str) -> dict[str, Any]:
+def _call(listen: str, path: str, data: bytes | None = None, headers: Mapping[str, str] = NO_HEADERS) -> dict[str, Any]:
     try:
+        request = urllib.request.Request(f"http://{listen}{path}", data, dict(headers))
         with _direct.open(request, timeout=TIMEOUT) as response:
             answer = json.load(response)
     except urllib.error.HTTPError as error:

@@ -14,11 +14,3 @@ def spent(budget: Budget, spends: Iterable[float], now: float) -> int:
 
 def remaining(budget: Budget, spends: Iterable[float], now: float) -> int:
     return max(0, budget.count - spent(budget, spends, now))
-
-
-def refills_at(budget: Budget, spends: Iterable[float], now: float) -> float | None:
-    """Monotonic seconds at which one action is allowed again; None when one is allowed now."""
-    inside = sorted(at for at in spends if now - at < budget.window)
-    if len(inside) < budget.count:
-        return None
-    return inside[len(inside) - budget.count] + budget.window

@@ -6,12 +6,14 @@ walks the remedy ladder of every member through the gates (what to do). Durable 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import singledispatchmethod
 
 from nemo_watchdog import records as r
 from nemo_watchdog.engine import events as ev
 from nemo_watchdog.engine import gates, incidents
 from nemo_watchdog.engine.backoff import delay_after
+from nemo_watchdog.engine.classify import outlook
 from nemo_watchdog.engine.events import Effects, Event
 from nemo_watchdog.engine.health import NOT_RUNNING, Tracker
 from nemo_watchdog.engine.messages import Messenger
@@ -50,13 +52,19 @@ class Engine:
     """The judgement. Give it every event in order; do what it answers in order."""
 
     def __init__(self, policy: Policy, durable: Durable | None = None) -> None:
-        self.policy = policy
         self.durable = durable or Durable()
-        self.trackers = {name: Tracker(spec) for name, spec in policy.dependencies.items()}
+        self._adopt(policy, {name: Tracker(spec) for name, spec in policy.dependencies.items()})
         self.journal_trouble = ""
         self._kills: dict[str, tuple[int, float]] = {}
         self._awaited: set[str] = set()
         self._effects = Effects()
+
+    def _adopt(self, policy: Policy, trackers: dict[str, Tracker]) -> None:
+        self.policy, self.trackers = policy, trackers
+        self._upstream_first = incidents.upstream_first(policy)
+        self._dependents = incidents.dependents(policy)
+        self._outlook = outlook(policy, trackers)
+        self._outlook_changed = False
 
     # -- the step --------------------------------------------------------------------------------------------
 
@@ -98,7 +106,7 @@ class Engine:
     def _(self, event: ev.Observed, now: Moment) -> None:
         changed = self._conclude(event.dependency, now)
         if changed or event.dependency in self._awaited or self.trackers[event.dependency].suspect:
-            self._settle(now)
+            self._settle_around(event.dependency, now)
         elif incident := self.durable.incident_of(event.dependency):
             self._advance(incident, event.dependency, now)
 
@@ -116,7 +124,8 @@ class Engine:
             self.trackers[name].see_container(event.status, now)
             self._conclude(name, now)
             self._effects.probe_soon.add(name)
-        self._settle(now)
+        for name in self._watching(event.container):
+            self._settle_around(name, now)
 
     @_take.register
     def _(self, event: ev.ActionFinished, now: Moment) -> None:
@@ -147,7 +156,6 @@ class Engine:
     @_take.register
     def _(self, event: ev.PolicyChanged, now: Moment) -> None:
         """Trackers of what stays keep what they saw; incidents, budgets and backoff are not touched at all."""
-        self.policy = event.policy
         kept = {}
         for name, spec in event.policy.dependencies.items():
             tracker = self.trackers.get(name)
@@ -156,7 +164,7 @@ class Engine:
             else:
                 tracker.respec(spec)
             kept[name] = tracker
-        self.trackers = kept
+        self._adopt(event.policy, kept)
         self._settle(now)
 
     @_take.register
@@ -244,6 +252,9 @@ class Engine:
         if change is None:
             return False
         before, after = change
+        if Health.DOWN in (before.health, after.health):
+            was, self._outlook = self._outlook, outlook(self.policy, self.trackers)
+            self._outlook_changed = self._outlook_changed or was != self._outlook
         if (before.health, before.category) != (after.health, after.category):
             incident = self.durable.incident_of(name)
             self._record(
@@ -264,14 +275,45 @@ class Engine:
     def _settle(self, now: Moment) -> None:
         """Brings incidents in line with what is seen, then walks every ladder."""
         self._awaited = set()
-        for name in incidents.upstream_first(self.policy):
+        self._outlook_changed = False
+        for name in self._upstream_first:
             self._place(name, now)
         for incident in self.durable.open():
-            self._weigh(incident, now)
-            if not self._resolve(incident, now):
-                for name in [incident.root, *(m for m in list(incident.members) if m != incident.root)]:
-                    self._advance(incident, name, now)
-        self._effects.probe_soon |= self._awaited
+            self._pursue(incident, list(incident.members), now)
+
+    def _settle_around(self, name: str, now: Moment) -> None:
+        """The same for what a look at `name` can change, so that a look costs the same however many others fail.
+
+        That is itself and all that needs it, for they join, wait for and are held by what is above them. The one
+        thing that all share is what the policy says about tags: when that changes, everything is settled.
+        """
+        if self._outlook_changed:
+            self._settle(now)
+            return
+        self._awaited.discard(name)  # whoever still waits for it is among those that need it
+        names = (name, *self._dependents[name])
+        for each in names:
+            self._place(each, now)
+        homes = ((each, self.durable.incident_of(each)) for each in names)
+        touched: dict[str, list[str]] = {}
+        for each, home in homes:
+            if home is not None:
+                touched.setdefault(home.incident, []).append(each)
+        for identity, members in touched.items():
+            self._pursue(self.durable.incidents[identity], members, now)
+
+    def _pursue(self, incident: Incident, members: list[str], now: Moment) -> None:
+        """Severity, end and ladders of an incident, as far as these members are concerned; the root goes first."""
+        self._weigh(incident, members, now)
+        if not self._resolve(incident, now):
+            for name in sorted(members, key=lambda member: member != incident.root):
+                self._advance(incident, name, now)
+
+    def _await(self, names: Iterable[str]) -> None:
+        """Looks at these decide what to do next."""
+        awaited = set(names)
+        self._awaited |= awaited
+        self._effects.probe_soon |= awaited
 
     def _place(self, name: str, now: Moment) -> None:
         """Puts a troubled dependency into the incident it belongs to, opening one if need be."""
@@ -279,8 +321,9 @@ class Engine:
         touched = name in self.durable.touched
         if not incidents.troubled(tracker, touched=touched) or self.durable.incident_of(name) is not None:
             return
-        placement = incidents.place(self.policy, self.durable, self.trackers, name, now.monotonic)
-        self._awaited |= placement.wait_for
+        dependents = self._dependents[name]
+        placement = incidents.place(self.policy, self.durable, self.trackers, name, dependents, now.monotonic)
+        self._await(placement.wait_for)
         self._effects.wake(placement.until)
         if placement.deferred:
             return
@@ -295,6 +338,7 @@ class Engine:
             self._record(r.RootChanged(first.incident, name, first.root), now)
             for other in others:
                 self._record(r.IncidentMerged(other.incident, first.incident), now)
+            self._weigh(first, list(first.members), now)
             return
         incident = self._open_or_reopen(name, placement.recurrence, now)
         plan = gates.decide(self._situation(incident, name, now))
@@ -306,7 +350,7 @@ class Engine:
         if recurrence is not None:
             self._record(r.IncidentReopened(recurrence.incident, name, reason, state.detail), now)
             return recurrence
-        rule = incidents.gravest(self.policy, self.trackers, [name])
+        rule = incidents.gravest(self.policy, self.trackers, [name], self._outlook)
         identity = incidents.name_of(name, now, self.durable.incidents)
         category = state.category and str(state.category)
         self._record(
@@ -315,12 +359,12 @@ class Engine:
         )
         return self.durable.incidents[identity]
 
-    def _weigh(self, incident: Incident, now: Moment) -> None:
+    def _weigh(self, incident: Incident, members: list[str], now: Moment) -> None:
         """Severity may rise, and never silently falls."""
-        sick = [n for n in incident.members if n in self.trackers and incidents.troubled(self.trackers[n])]
+        sick = [n for n in members if n in self.trackers and incidents.troubled(self.trackers[n])]
         if not sick:
             return
-        rule = incidents.gravest(self.policy, self.trackers, sick)
+        rule = incidents.gravest(self.policy, self.trackers, sick, self._outlook)
         if rule.severity < incident.severity:
             previous = Severity(incident.severity)
             self._record(r.SeverityRaised(incident.incident, rule.severity, rule.name, previous), now)
@@ -345,7 +389,7 @@ class Engine:
 
     def _situation(self, incident: Incident, name: str, now: Moment) -> gates.Situation:
         return gates.Situation(
-            self.policy, self.durable, self.trackers, self.journal_trouble, incident, name, now.monotonic
+            self.policy, self.durable, self.trackers, self._outlook, self.journal_trouble, incident, name, now.monotonic
         )
 
     def _advance(self, incident: Incident, name: str, now: Moment) -> None:
@@ -358,7 +402,7 @@ class Engine:
         self._write_down(incident, name, decision, now)
         self._effects.wake(decision.until)
         if decision.gate is Gate.UPSTREAM:
-            self._awaited.update(gates.upstreams(self.policy, name))
+            self._await(gates.upstreams(self.policy, name))
         if decision.verdict is Verdict.ACT:
             self._act(situation, now)
         elif decision.verdict is Verdict.ESCALATE:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from nemo_watchdog.engine import budget
-from nemo_watchdog.engine.classify import holds
+from nemo_watchdog.engine.classify import Outlook, holds
 from nemo_watchdog.engine.health import Tracker
 from nemo_watchdog.engine.state import EVERYTHING, Durable, Incident, Ladder, Phase
 from nemo_watchdog.model import Autonomy, Category, Decision, Gate, Health, RunState, Verdict
@@ -23,6 +23,7 @@ class Situation:
     policy: Policy
     durable: Durable
     trackers: dict[str, Tracker]
+    outlook: Outlook
     journal_trouble: str
     incident: Incident
     name: str
@@ -154,7 +155,7 @@ def category(s: Situation) -> Decision | None:
     if not s.tracker.evident:
         return Decision(Verdict.WAIT, Gate.BLIND, "waiting for fresh looks at it")
     chosen = s.policy.remedies[spec.remedy] if spec.remedy else None
-    if chosen is not None and not holds(chosen.when, spec, state, s.trackers):
+    if chosen is not None and not holds(chosen.when, spec, state, s.outlook):
         return Decision(Verdict.REFUSE, Gate.REMEDY, f"the condition of {chosen.name} does not hold")
     return None
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from nemo_watchdog.engine.classify import classify
+from nemo_watchdog.engine.classify import Outlook, classify
 from nemo_watchdog.engine.gates import recovering_until, upstreams
 from nemo_watchdog.engine.health import Tracker
 from nemo_watchdog.engine.state import Durable, Incident
@@ -43,8 +43,15 @@ class Placement:
     recurrence: Incident | None = None
 
 
-def place(policy: Policy, durable: Durable, trackers: Mapping[str, Tracker], name: str, now: float) -> Placement:
-    """Decides for a troubled dependency that is in no open incident."""
+def place(
+    policy: Policy,
+    durable: Durable,
+    trackers: Mapping[str, Tracker],
+    name: str,
+    dependents: Sequence[str],
+    now: float,
+) -> Placement:
+    """Decides for a troubled dependency that is in no open incident. `dependents` are all that need it."""
     tracker = trackers[name]
     above = list(upstreams(policy, name))
     for upstream in above:
@@ -57,9 +64,10 @@ def place(policy: Policy, durable: Durable, trackers: Mapping[str, Tracker], nam
             return Placement(deferred=True, wait_for=waiting)
         if (until := recovering_until(policy, trackers, name, now)) is not None:
             return Placement(deferred=True, until=until)
-        below = tuple(i for i in durable.open() if i.root in policy.dependencies and name in upstreams(policy, i.root))
+        homes = ((dependent, durable.incident_of(dependent)) for dependent in dependents)
+        below = [home for dependent, home in homes if home is not None and home.root == dependent]
         if below:
-            return Placement(take_over=below)
+            return Placement(take_over=tuple(sorted(below, key=lambda home: home.opened.monotonic)))
     return Placement(recurrence=_recurrence(durable, name, now))
 
 
@@ -85,9 +93,9 @@ def _recurrence(durable: Durable, name: str, now: float) -> Incident | None:
     return None
 
 
-def gravest(policy: Policy, trackers: Mapping[str, Tracker], names: Iterable[str]) -> Rule:
+def gravest(policy: Policy, trackers: Mapping[str, Tracker], names: Iterable[str], down: Outlook) -> Rule:
     """The gravest of the rules that the members fall under; names must not be empty."""
-    rules = [classify(policy, trackers[name].spec, trackers[name].state, trackers) for name in names]
+    rules = [classify(policy, trackers[name].spec, trackers[name].state, down) for name in names]
     return min(rules, key=lambda rule: rule.severity)
 
 
@@ -103,3 +111,12 @@ def name_of(root: str, now: Moment, taken: Container[str]) -> str:
 def upstream_first(policy: Policy) -> list[str]:
     """Every dependency after all that it needs."""
     return sorted(policy.dependencies, key=lambda name: sum(1 for _ in upstreams(policy, name)))
+
+
+def dependents(policy: Policy) -> dict[str, tuple[str, ...]]:
+    """All that need each dependency, directly or not, every one after what it needs itself."""
+    found: dict[str, list[str]] = {name: [] for name in policy.dependencies}
+    for name in upstream_first(policy):
+        for upstream in upstreams(policy, name):
+            found[upstream].append(name)
+    return {name: tuple(names) for name, names in found.items()}

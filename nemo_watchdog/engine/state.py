@@ -93,16 +93,44 @@ class Durable:
     spends: list[Spend] = field(default_factory=list)
     pauses: dict[str, Pause] = field(default_factory=dict)
     touched: dict[str, str] = field(default_factory=dict)
+    _homes: dict[str, Incident] = field(init=False, repr=False, default_factory=dict)
+    """The open incident of each member of one."""
 
     def open(self) -> list[Incident]:
         return [incident for incident in self.incidents.values() if incident.resolved is None]
 
     def incident_of(self, dependency: str) -> Incident | None:
         """The open incident that this dependency is part of."""
-        for incident in self.incidents.values():
-            if incident.resolved is None and dependency in incident.members:
-                return incident
-        return None
+        return self._homes.get(dependency)
+
+    def join(self, incident: Incident, dependency: str) -> None:
+        incident.members[dependency] = None
+        self._homes[dependency] = incident
+
+    def reopen(self, incident: Incident, dependency: str, at: Moment) -> None:
+        """A recurrence at `dependency`. Members that another open incident has by now stay there."""
+        incident.resolved, incident.ill_since = None, at
+        free = [name for name in incident.members if name not in self._homes]
+        incident.members = {}
+        for name in [*free, dependency]:
+            self.join(incident, name)
+        if incident.root not in incident.members:
+            incident.root = dependency
+
+    def close(self, incident: Incident, at: Moment) -> None:
+        incident.resolved = at
+        for name in incident.members:
+            del self._homes[name]
+
+    def merge(self, source: Incident, target: Incident, at: Moment) -> None:
+        """The members move with their ladders; attempts go on counting from the higher number, so no id comes twice."""
+        self.close(source, at)
+        source.merged = True
+        for name in source.members:
+            self.join(target, name)
+            if ladder := source.ladders.get(name):
+                ladder.total = max(ladder.total, target.ladder(name).total)
+                target.ladders[name] = ladder
 
     def acting(self) -> int:
         return sum(ladder.phase is Phase.ACTING for incident in self.open() for ladder in incident.ladders.values())
@@ -134,7 +162,7 @@ def apply(record: r.Record, state: Durable, at: Moment) -> None:
 
 @apply.register
 def _(record: r.IncidentOpened, state: Durable, at: Moment) -> None:
-    state.incidents[record.incident] = Incident(
+    incident = state.incidents[record.incident] = Incident(
         incident=record.incident,
         root=record.root,
         opened=at,
@@ -144,30 +172,29 @@ def _(record: r.IncidentOpened, state: Durable, at: Moment) -> None:
         category=record.category,
         reason=record.reason,
         detail=record.detail,
-        members={record.root: None},
         ill_since=at,
     )
+    state.join(incident, record.root)
 
 
 @apply.register
 def _(record: r.IncidentReopened, state: Durable, at: Moment) -> None:
     if incident := state.incidents.get(record.incident):
-        incident.resolved, incident.ill_since = None, at
         incident.reason, incident.detail = record.reason, record.detail
-        incident.members[record.dependency] = None
+        state.reopen(incident, record.dependency, at)
 
 
 @apply.register
 def _(record: r.MemberJoined, state: Durable, at: Moment) -> None:
     if incident := state.incidents.get(record.incident):
-        incident.members[record.dependency] = None
+        state.join(incident, record.dependency)
 
 
 @apply.register
 def _(record: r.RootChanged, state: Durable, at: Moment) -> None:
     if incident := state.incidents.get(record.incident):
         incident.root = record.root
-        incident.members[record.root] = None
+        state.join(incident, record.root)
 
 
 @apply.register
@@ -175,10 +202,7 @@ def _(record: r.IncidentMerged, state: Durable, at: Moment) -> None:
     source, target = state.incidents.get(record.incident), state.incidents.get(record.into)
     if source is None or target is None:
         return
-    target.members.update(source.members)
-    for name, ladder in source.ladders.items():
-        target.ladders.setdefault(name, ladder)
-    source.resolved, source.merged = at, True
+    state.merge(source, target, at)
 
 
 @apply.register
@@ -243,7 +267,7 @@ def _(record: r.DecisionMade, state: Durable, at: Moment) -> None:
 @apply.register
 def _(record: r.IncidentResolved, state: Durable, at: Moment) -> None:
     if incident := state.incidents.get(record.incident):
-        incident.resolved = at
+        state.close(incident, at)
         for ladder in incident.ladders.values():
             ladder.phase, ladder.decision = Phase.IDLE, None
 

@@ -125,8 +125,11 @@ class AppriseNotifier:
             if self._was_told(fact):
                 continue
             # An Apprise of its own for each address: one refusal must not hide which of them accepted.
-            client = apprise.Apprise(asset=apprise.AppriseAsset(async_mode=False))
-            service = apprise.Apprise.instantiate(address.reveal())
+            # With these settings the service sends in this thread: Python waits at its end for the pool that Apprise
+            # would use otherwise.
+            asset = apprise.AppriseAsset(async_mode=False, service_timeout=0)
+            client = apprise.Apprise(asset=asset)
+            service = apprise.Apprise.instantiate(address.reveal(), asset=asset)
             if service is None:
                 tally.unusable.append(number)
                 continue

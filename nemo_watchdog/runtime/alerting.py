@@ -20,6 +20,9 @@ log = structlog.get_logger("nemo_watchdog")
 RESEND_EVERY = 60.0
 """Seconds; well inside Alertmanager's resolve_timeout of five minutes."""
 
+GATHER = 0.5
+"""Seconds; what changes together is pushed together."""
+
 
 class AlertSink(Protocol):
     async def push(self, alerts: Sequence[Alert]) -> Mapping[str, Delivery]: ...
@@ -83,6 +86,7 @@ class Alerting:
                     await self._changed.wait()
             except TimeoutError:
                 continue
+            await asyncio.sleep(GATHER)
 
     def _account(self, deliveries: Mapping[str, Delivery]) -> None:
         for url, delivery in deliveries.items():

@@ -35,6 +35,9 @@ WRITE_AGAIN_AFTER = 5.0
 STALE_AFTER = 10.0
 """Seconds after which a decision to act is too old to be carried out."""
 
+TOGETHER = 0.05
+"""Seconds. Facts that wait for the disk anyway, and are no further apart, are written in one transaction."""
+
 KEEP_HISTORY = timedelta(days=90)
 """Well beyond the longest window that a budget may have."""
 
@@ -43,7 +46,9 @@ PRUNE_EVERY = 86400.0
 
 @dataclass(slots=True)
 class _Batch:
+    began: float
     at: Moment
+    """Of the last fact: what was spent a moment earlier may look spent a moment later, never the other way round."""
     records: list[dict[str, Any]] = field(default_factory=list)
     notifications: list[Notification] = field(default_factory=list)
     actions: list[ActionRequest] = field(default_factory=list)
@@ -62,6 +67,7 @@ class Core:
         self._journal = journal
         self._metrics = metrics
         self._queue: asyncio.Queue[_Batch] = asyncio.Queue()
+        self._newest = _Batch(0.0, clock.now())
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="journal")
         self._timer: asyncio.TimerHandle | None = None
         self._stopping = False
@@ -76,8 +82,7 @@ class Core:
         if effects.records:
             self._publish(effects.records)
         if effects.records or effects.notifications or effects.actions:
-            bodies = [record.body() for record in effects.records]
-            self._queue.put_nowait(_Batch(now, bodies, effects.notifications, effects.actions))
+            self._queue_up(effects, now)
         for name in effects.probe_soon:
             self.on_probe_soon(name)
         self._wake_at(effects.wake_at, now)
@@ -126,6 +131,16 @@ class Core:
 
     def close(self) -> None:
         self._thread.shutdown(wait=False)
+
+    def _queue_up(self, effects: ev.Effects, now: Moment) -> None:
+        if self._queue.empty() or now.monotonic - self._newest.began > TOGETHER:
+            self._newest = _Batch(now.monotonic, now)
+            self._queue.put_nowait(self._newest)
+        batch = self._newest
+        batch.at = now
+        batch.records += [record.body() for record in effects.records]
+        batch.notifications += effects.notifications
+        batch.actions += effects.actions
 
     async def _write(self, batch: _Batch) -> None:
         trouble = ""

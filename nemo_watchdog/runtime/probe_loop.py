@@ -56,7 +56,7 @@ class ProbeLoop:
             await self._sleep_until(planned)
             while True:
                 began = self.heartbeat = clock.now().monotonic
-                finding = await self._look()
+                finding = await self._look(began)
                 now = clock.now()
                 observation = Observation(finding, now.monotonic - began, now)
                 self._metrics.looked(observation, began - planned)
@@ -77,9 +77,8 @@ class ProbeLoop:
         except Exception as error:  # noqa: BLE001 - the edge of the loop: it is over anyway
             log.error("probe not closed: a bug in the probe", dependency=self.spec.name, error=type(error).__name__)
 
-    async def _look(self) -> Finding:
+    async def _look(self, began: float) -> Finding:
         timeout = self.spec.timeout
-        began = self._core.clock.now().monotonic
         try:
             async with asyncio.timeout(timeout):
                 return await self.probe.look()

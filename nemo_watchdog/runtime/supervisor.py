@@ -14,7 +14,7 @@ import structlog
 from nemo_watchdog.engine import events as ev
 from nemo_watchdog.errors import PolicyError
 from nemo_watchdog.metrics import Metrics
-from nemo_watchdog.model import ActionOutcome, ActionRequest, ActionResult
+from nemo_watchdog.model import ActionRequest
 from nemo_watchdog.policy.policy import Dependency, Policy
 from nemo_watchdog.ports import Probe
 from nemo_watchdog.runtime.alerting import Alerting
@@ -182,10 +182,6 @@ class Supervisor:
             loop.poke()
 
     def _start_action(self, request: ActionRequest) -> None:
-        if self._stop.is_set():  # ordered before the stop, written after it
-            refused = ActionResult(ActionOutcome.FAILED, "not carried out: the watchdog is stopping")
-            self.core.tell(ev.ActionFinished(request, refused))
-            return
         name = f"action {request.action_id}"
         task = self._tasks[name] = self._root(self._executor.run(request), name)
         task.add_done_callback(lambda _: self._tasks.pop(name, None))
@@ -201,7 +197,8 @@ class Supervisor:
         trackers = self.core.engine.trackers.values()
         up = sum(tracker.state.health == "up" for tracker in trackers)
         incidents = len(self.core.engine.durable.open())
-        return f"{up} of {len(trackers)} up, {incidents} open incident{'s' if incidents != 1 else ''}"
+        policy = "; policy not reloaded: the last good one goes on" if self.policy_status.problems else ""
+        return f"{up} of {len(trackers)} up, {incidents} open incident{'s' if incidents != 1 else ''}{policy}"
 
     async def _measure_lag(self) -> None:
         loop = asyncio.get_running_loop()

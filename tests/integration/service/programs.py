@@ -1,4 +1,4 @@
-"""Real programs beside the daemon: Alertmanager and Prometheus, each on a free port of 127.0.0.1, gone after the block."""
+"""Real programs beside the daemon: Alertmanager and Prometheus, each on a free port, gone after the block."""
 
 from __future__ import annotations
 

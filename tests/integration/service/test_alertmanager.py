@@ -48,7 +48,9 @@ async def test_an_incident_fires_there_with_its_labels_and_is_resolved_after(tmp
         over = await webhook.message(resolved("service"))
         assert over["alerts"][0]["labels"] == alert["labels"]
         await until_so(f"{url}/api/v2/alerts", lambda alerts: alerts == [])
-        assert 'nemo_watchdog_notifications_total{contact="alertmanager",outcome="failed"}' not in await daemon.metrics()
+        assert (
+            'nemo_watchdog_notifications_total{contact="alertmanager",outcome="failed"}' not in await daemon.metrics()
+        )
 
 
 async def test_an_incident_that_outlives_the_daemon_is_resolved_there(tmp_path: Path) -> None:

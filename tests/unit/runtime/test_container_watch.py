@@ -29,7 +29,7 @@ async def test_an_event_leads_to_an_inspect_and_to_the_engine(shell: Shell) -> N
     async with running(shell.watch.follow()):
         shell.containers.exit("c-gateway")
         shell.containers.tell("c-gateway", "die")
-        await until(lambda: shell.core.engine.durable.open())
+        await until(shell.core.engine.durable.open)
         assert state(shell) is RunState.EXITED
         assert shell.core.engine.trackers["gateway"].state.health is Health.DOWN
         assert not shell.core.engine.durable.touched
@@ -55,8 +55,9 @@ async def test_a_kill_before_the_exit_is_a_person(shell: Shell) -> None:
         assert not shell.core.engine.durable.open()
 
 
-async def test_a_stream_that_was_lost_is_made_up_for_by_inspects(shell: Shell) -> None:
+async def test_a_stream_that_was_lost_is_made_up_for_by_inspects(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
     """What happened meanwhile is learned at the reconnect."""
+    monkeypatch.setattr(module, "EVENT_LAG", 0.01)
     async with running(shell.watch.follow()):
         shell.containers.exit("c-gateway", 1)
         shell.containers.tell("", "reconnected")

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import AsyncIterator, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 import pytest
 
 from nemo_watchdog.engine import events as ev
+from nemo_watchdog.errors import JournalError
 from nemo_watchdog.model import Moment, Notification
 from nemo_watchdog.runtime import core as module
 from nemo_watchdog.testing import ManualClock, MemoryJournal
@@ -218,3 +220,38 @@ async def test_the_engine_s_wish_for_a_look_is_passed_on(shell: Shell) -> None:
     shell.core.on_probe_soon = soon.append
     await shell.up()
     assert "gateway" in soon
+
+
+async def test_an_order_that_is_being_written_at_the_stop_is_not_carried_out(slow: tuple[Shell, SlowJournal]) -> None:
+    """Its intent and its refusal are both on disk."""
+    shell, journal = slow
+    async with running(shell.core.write_forever()):
+        await shell.up()
+        await shell.core.written()
+        journal.may_write.clear()
+        asked = journal.asked
+        shell.fail()
+        await until(lambda: journal.asked > asked)
+        shell.core.order_nothing_more()
+        journal.may_write.set()
+        await shell.core.stop(10.0)
+        assert shell.started == []
+        types = journal.types()
+        assert types.index("action_intended") < types.index("action_ended")
+
+
+async def test_history_that_is_over_is_pruned(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Again and again, and a journal that cannot be pruned ends nothing."""
+    monkeypatch.setattr(module, "PRUNE_EVERY", 0.001)
+    asked: list[datetime] = []
+
+    def prune(before: datetime) -> int:
+        asked.append(before)
+        if len(asked) == 1:
+            raise JournalError("disk full")
+        return 0
+
+    shell.memory.prune = prune  # type: ignore[method-assign]
+    async with running(shell.core.prune_forever()):
+        await until(lambda: len(asked) >= 3)
+    assert asked[0] == shell.clock.now().utc - module.KEEP_HISTORY

@@ -1,0 +1,58 @@
+"""The target: a loopback HTTP server that costs as little as can be, and counts what it answered.
+
+`python -m cost.server` prints its port. Each line on stdin is the status to answer with from now on, or nothing to
+leave it, and is answered with the number of requests so far.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+
+import uvloop
+
+BODY = b'{"status":"ok"}'
+END_OF_REQUEST = b"\r\n\r\n"
+
+
+class Target(asyncio.Protocol):
+    """One connection, kept alive. Requests have no body, so an empty line ends each one."""
+
+    answered = 0
+    answer = b""
+
+    def __init__(self) -> None:
+        self._unfinished = b""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        data = self._unfinished + data
+        *requests, self._unfinished = data.split(END_OF_REQUEST)
+        Target.answered += len(requests)
+        self._transport.write(Target.answer * len(requests))
+
+
+def _told() -> None:
+    if status := sys.stdin.readline().strip():
+        _answer_with(status)
+    print(Target.answered, flush=True)
+
+
+def _answer_with(status: str) -> None:
+    head = f"HTTP/1.1 {status} Benchmark\r\nContent-Type: application/json\r\nContent-Length: {len(BODY)}\r\n\r\n"
+    Target.answer = head.encode() + BODY
+
+
+async def serve() -> None:
+    _answer_with("200")
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(Target, "127.0.0.1", 0, backlog=1024)
+    print(server.sockets[0].getsockname()[1], flush=True)
+    loop.add_reader(sys.stdin.fileno(), _told)
+    await server.serve_forever()
+
+
+if __name__ == "__main__":
+    uvloop.run(serve())

@@ -1,0 +1,109 @@
+"""`nemo-watchdog check` and `schema`: exit codes, and what is printed where."""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+
+import pytest
+
+from nemo_watchdog.cli.check import _print_table
+from nemo_watchdog.model import Reason, failed
+from tests.unit.cli.calling import Call
+
+POLICIES = Path(__file__).parents[2] / "policies"
+
+
+def tcp_policy(folder: Path, address: str, *, interval: str = "10s") -> Path:
+    file = folder / "policy.yaml"
+    file.write_text(
+        "version: 1\nautonomy: observe\ndependencies:\n"
+        f"  port: {{probe: tcp, address: '{address}', interval: {interval}, timeout: 2s}}\n",
+        encoding="utf-8",
+    )
+    return file
+
+
+def test_a_valid_policy_is_0(call: Call) -> None:
+    """And says how much is watched."""
+    result = call("check", POLICIES / "valid" / "smallest.yaml")
+    assert (result.code, result.err) == (0, "")
+    assert result.out.endswith("smallest.yaml is valid: 1 dependency.\n")
+
+
+def test_a_valid_policy_as_json(call: Call) -> None:
+    """For a pipeline that reads it."""
+    result = call("check", POLICIES / "valid" / "smallest.yaml", "--json")
+    assert result.code == 0
+    assert result.json() == {"valid": True, "advice": [], "probes": {}}
+
+
+def test_advice_is_given_and_does_not_fail(call: Call, tmp_path: Path) -> None:
+    """Unwise is not invalid."""
+    result = call("check", tcp_policy(tmp_path, "127.0.0.1:1", interval="1s"))
+    assert result.code == 0
+    assert "advice: dependencies.port.timeout: a look may take 2s" in result.out
+
+
+def test_an_invalid_policy_is_2_with_every_problem_and_its_place(call: Call) -> None:
+    """On stderr, with the line, and a count."""
+    result = call("check", POLICIES / "invalid" / "unknown-probe.yaml")
+    assert (result.code, result.out) == (2, "")
+    assert "unknown-probe.yaml:" in result.err
+    assert "1 problem: the policy is not usable." in result.err
+
+
+def test_an_invalid_policy_as_json(call: Call) -> None:
+    """The problems are a list."""
+    result = call("check", POLICIES / "invalid" / "unknown-probe.yaml", "--json")
+    assert result.code == 2
+    body = result.json()
+    assert body["valid"] is False
+    assert len(body["problems"]) == 1
+
+
+def test_a_file_that_is_not_there_is_2(call: Call, tmp_path: Path) -> None:
+    """Named, without a traceback."""
+    result = call("check", tmp_path / "nothing.yaml")
+    assert result.code == 2
+    assert "nothing.yaml" in result.err
+    assert "Traceback" not in result.err
+
+
+def test_the_policy_can_come_from_the_environment(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As for the daemon."""
+    monkeypatch.setenv("NEMO_WATCHDOG_POLICY", str(POLICIES / "valid" / "smallest.yaml"))
+    assert call("check").code == 0
+
+
+def test_probe_looks_once_at_each(call: Call, tmp_path: Path) -> None:
+    """0 when all is well."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        address = f"127.0.0.1:{listener.getsockname()[1]}"
+        result = call("check", tcp_policy(tmp_path, address), "--probe")
+    assert result.code == 0
+    assert "ok" in result.out
+
+
+def test_probe_is_1_when_something_is_not_up(call: Call, tmp_path: Path, nobody: str) -> None:
+    """With the reason, as a table and as JSON."""
+    result = call("check", tcp_policy(tmp_path, nobody), "--probe")
+    assert result.code == 1
+    assert "refused" in result.out
+    result = call("check", tcp_policy(tmp_path, nobody), "--probe", "--json")
+    assert result.code == 1
+    assert result.json()["probes"]["port"]["reason"] == "refused"
+
+
+def test_what_a_probe_says_is_no_markup(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Brackets are printed, not interpreted."""
+    monkeypatch.setenv("COLUMNS", "200")
+    _print_table({"redis": failed(Reason.WRONG_ANSWER, "it said [/end] and [bold]x")})
+    assert "it said [/end] and [bold]x" in capsys.readouterr().out
+
+
+def test_schema_is_json_schema(call: Call) -> None:
+    """For editors."""
+    result = call("schema")
+    assert (result.code, result.err) == (0, "")
+    assert result.json()["$schema"] == "https://json-schema.org/draft/2020-12/schema"

@@ -1,0 +1,75 @@
+"""The command line as a whole: help, usage errors, and a daemon that cannot start."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.unit.cli.calling import Call
+
+POLICIES = Path(__file__).parents[2] / "policies"
+SMALLEST = POLICIES / "valid" / "smallest.yaml"
+
+HELP = {
+    "run": ("Watch the platform", "--policy", "--state-dir", "--listen", "--docker", "--log-level", "--log-format"),
+    "check": ("Validate and lint", "--probe", "--json"),
+    "schema": ("JSON Schema",),
+    "status": ("Show dependencies", "--watch", "--json", "--listen"),
+    "pause": ("Start no new action", "--reason", "--for", "--json", "--state-dir"),
+    "resume": ("Allow actions again", "--json", "--state-dir"),
+    "demo": ("small real platform", "--keep"),
+}
+
+
+@pytest.mark.parametrize("command", HELP)
+def test_every_command_explains_itself(call: Call, command: str) -> None:
+    """What it does and every option, with exit code 0."""
+    result = call(command, "--help")
+    assert (result.code, result.err) == (0, "")
+    for words in HELP[command]:
+        assert words in result.out
+
+
+def test_the_program_lists_its_commands(call: Call) -> None:
+    """Each of them, and none that is not tested here."""
+    out = call("--help").out
+    listed = {line.split()[1] for line in out.splitlines() if line.startswith("│ ") and line[2] not in " -"}
+    assert listed == set(HELP)
+
+
+@pytest.mark.parametrize(
+    "arguments", [("explode",), ("status", "--colour"), ("run", "--log-level", "loud"), ("pause", "a", "b")]
+)
+def test_a_usage_error_is_2(call: Call, arguments: tuple[str, ...]) -> None:
+    """As everywhere, with a usage line."""
+    result = call(*arguments)
+    assert result.code == 2
+    assert "Usage" in result.err
+
+
+@pytest.mark.parametrize("listen", ["9877", "localhost", "127.0.0.1:http", "127.0.0.1:65536", ":9877", "127.0.0.1:²"])
+def test_run_with_a_bad_address_is_2(call: Call, tmp_path: Path, listen: str) -> None:
+    """Before anything is touched; the message says what would be right."""
+    state_dir = tmp_path / "state"
+    result = call("run", "--policy", SMALLEST, "--state-dir", state_dir, "--listen", listen)
+    assert result.code == 2
+    assert f"--listen is {listen}: write HOST:PORT" in result.err
+    assert not state_dir.exists()
+
+
+def test_run_with_a_bad_policy_is_2(call: Call, tmp_path: Path) -> None:
+    """The same problems as `check`, and no state directory is made."""
+    state_dir = tmp_path / "state"
+    result = call("run", "--policy", POLICIES / "invalid" / "unknown-probe.yaml", "--state-dir", state_dir)
+    assert result.code == 2
+    assert "unknown-probe.yaml:" in result.err
+    assert not state_dir.exists()
+
+
+def test_run_with_a_bad_docker_address_is_2(call: Call, tmp_path: Path) -> None:
+    """Not a traceback."""
+    result = call("run", "--policy", SMALLEST, "--state-dir", tmp_path, "--docker", "carrier-pigeon")
+    assert result.code == 2
+    assert "the Docker address carrier-pigeon must begin with" in result.err
+    assert "Traceback" not in result.err

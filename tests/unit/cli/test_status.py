@@ -1,0 +1,130 @@
+"""`nemo-watchdog status`: how the platform is, for people and for programs."""
+
+from __future__ import annotations
+
+import pytest
+
+from nemo_watchdog.cli import client
+from nemo_watchdog.engine import events as ev
+from nemo_watchdog.model import Reason, failed
+from tests.unit.cli.calling import Call, StandIn, status_of
+from tests.unit.engine.world import World, dependency, policy
+
+
+@pytest.fixture
+def world() -> World:
+    return World(policy(dependency("postgres"), dependency("gateway", needs=["postgres"])))
+
+
+def test_all_well_is_0(call: Call, daemon: StandIn, world: World) -> None:
+    """Every dependency, and what may still be done."""
+    daemon.body = status_of(world)
+    result = call("status", "--listen", daemon.listen)
+    assert (result.code, result.err) == (0, "")
+    assert daemon.asked == [("GET", "/api/v1/status", None)]
+    for word in ("postgres", "gateway", "up", "running", "autonomy act", "total 10/10"):
+        assert word in result.out
+
+
+def test_an_open_incident_is_1_and_is_explained(call: Call, daemon: StandIn, world: World) -> None:
+    """What is down, why, what was decided, and who else is affected."""
+    world.crash("postgres")
+    world.fail("gateway", Reason.REFUSED)
+    daemon.body = status_of(world)
+    result = call("status", "--listen", daemon.listen)
+    assert result.code == 1
+    assert "exited: container exited with code 1" in result.out
+    assert "wait (upstream): it needs postgres" in result.out
+    assert "postgres, with it gateway" in result.out
+    assert "1 action\n" in result.out
+
+
+def test_pauses_a_bad_reload_and_a_full_disk_are_said(call: Call, daemon: StandIn, world: World) -> None:
+    """Whatever keeps the watchdog from acting as the policy says."""
+    world.send(ev.PauseAsked("*", "deploying", "ops", 60.0))
+    world.send(ev.JournalChanged("disk full"))
+    daemon.body = status_of(world, policy={"loaded_at": 0.0, "problems": ["policy.yaml:3:5: there is no probe https"]})
+    out = call("status", "--listen", daemon.listen).out
+    assert "paused: everything until 2026-" in out
+    assert "by ops: deploying" in out
+    assert "policy not reloaded: policy.yaml:3:5: there is no probe https" in out
+    assert "the journal cannot be written, so nothing is done: disk full" in out
+
+
+def test_what_a_probe_says_is_no_markup(call: Call, daemon: StandIn, world: World) -> None:
+    """Brackets are printed, not interpreted."""
+    world.look("gateway", failed(Reason.WRONG_ANSWER, "it said [/end] and [bold]x"), times=3)
+    world.succeed("postgres", times=1)
+    daemon.body = status_of(world)
+    assert "it said [/end] and [bold]x" in call("status", "--listen", daemon.listen).out
+
+
+def test_json_is_the_daemon_s_own_answer(call: Call, daemon: StandIn, world: World) -> None:
+    """With the same exit code."""
+    world.crash("postgres")
+    daemon.body = status_of(world)
+    result = call("status", "--listen", daemon.listen, "--json")
+    assert result.code == 1
+    assert result.json() == daemon.body
+
+
+def test_the_address_can_come_from_the_environment(
+    call: Call, daemon: StandIn, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As for the daemon."""
+    monkeypatch.setenv("NEMO_WATCHDOG_LISTEN", daemon.listen)
+    daemon.body = status_of(world)
+    assert call("status").code == 0
+
+
+def test_nobody_there_is_3(call: Call, nobody: str) -> None:
+    """With the address, and what to do."""
+    result = call("status", "--listen", nobody)
+    assert (result.code, result.out) == (3, "")
+    assert f"no daemon answers at {nobody}" in result.err
+    assert "--listen" in result.err
+
+
+@pytest.mark.parametrize("body", [b"<html>hello</html>", b"", b"\xff\xfe", [1, 2]])
+def test_somebody_else_there_is_3(call: Call, daemon: StandIn, body: object) -> None:
+    """Another program on that port is not a daemon, and not a traceback."""
+    daemon.body = body
+    result = call("status", "--listen", daemon.listen)
+    assert (result.code, result.out) == (3, "")
+    assert "Traceback" not in result.err
+
+
+@pytest.mark.parametrize("listen", ["127.0.0.1:port", "no address", "127.0.0.1:99999", "[::1"])
+def test_an_address_that_is_none_is_3(call: Call, listen: str) -> None:
+    """Said, not raised."""
+    result = call("status", "--listen", listen)
+    assert result.code == 3
+    assert f"no daemon answers at {listen}" in result.err
+
+
+def test_a_daemon_that_refuses_is_1(call: Call, daemon: StandIn) -> None:
+    """With its own words."""
+    daemon.code, daemon.body = 500, {"error": "broken"}
+    result = call("status", "--listen", daemon.listen)
+    assert result.code == 1
+    assert result.err == "the daemon refused: broken\n"
+
+
+def test_no_proxy_hears_of_it(
+    call: Call, daemon: StandIn, world: World, nobody: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The daemon is asked directly, whatever the environment says about the Internet."""
+    for name in ("http_proxy", "HTTP_PROXY", "all_proxy"):
+        monkeypatch.setenv(name, f"http://{nobody}")
+    monkeypatch.delenv("no_proxy", raising=False)
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    daemon.body = status_of(world)
+    assert call("status", "--listen", daemon.listen).code == 0
+
+
+def test_a_daemon_that_does_not_answer_in_time_is_3(
+    call: Call, nobody_answers: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The command ends."""
+    monkeypatch.setattr(client, "TIMEOUT", 0.05)
+    assert call("status", "--listen", nobody_answers).code == 3

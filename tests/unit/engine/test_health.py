@@ -1,0 +1,178 @@
+"""Health of one dependency: thresholds, blindness, grace and what Docker says, as rows of looks."""
+
+from __future__ import annotations
+
+import pytest
+
+from nemo_watchdog.model import Category, Health, Reason, RunState
+from nemo_watchdog.policy.policy import Threshold
+from tests.unit.engine.world import World, dependency, policy
+
+
+def world_with(**more: object) -> World:
+    return World(policy(dependency("gateway", grace=0.0, **more)))  # type: ignore[arg-type]
+
+
+def row(world: World, looks: str) -> str:
+    """Feeds a row (`.` good, `x` failed, `s` slow, `b` blind, `l` loading) and tells the health after each look.
+
+    The answer is in one letter: U up, D down, G degraded, ? unknown, S starting.
+    """
+    after = ""
+    for look in looks:
+        match look:
+            case ".":
+                world.succeed("gateway", times=1)
+            case "x":
+                world.fail("gateway", Reason.REFUSED, times=1)
+            case "l":
+                world.fail("gateway", Reason.LOADING, times=1)
+            case "s":
+                world.slow("gateway", times=1)
+            case "b":
+                world.fail("gateway", Reason.AUTH_FAILED, times=1)
+        after += {"up": "U", "down": "D", "degraded": "G", "unknown": "?", "starting": "S"}[world.health("gateway")]
+    return after
+
+
+@pytest.mark.parametrize(
+    ("threshold", "looks", "healths"),
+    [
+        ((3, 3), "xxx", "UUD"),
+        ((3, 3), "xx.xx.xxx", "UUUUUUUUD"),
+        ((1, 1), "x", "D"),
+        ((3, 5), "xx..x", "UUUUD"),
+        ((3, 5), "x.x.x", "UUUUD"),
+        ((3, 5), "x...x...x", "UUUUUUUUU"),
+        ((3, 5), "xx...xx", "UUUUUUU"),
+        ((2, 3), "x.x", "UUD"),
+        ((2, 3), "x..x..x", "UUUUUUU"),
+        ((3, 3), "xbxbx", "UUUUD"),
+        ((3, 3), "xx.b.x", "UUUUUU"),
+    ],
+)
+def test_n_failures_of_the_last_m_looks_make_it_down(threshold: tuple[int, int], looks: str, healths: str) -> None:
+    """A look that was blind neither counts nor breaks the row."""
+    assert row(world_with(down_after=Threshold(*threshold)), looks) == healths
+
+
+@pytest.mark.parametrize(
+    ("up_after", "looks", "healths"),
+    [
+        (1, "xxx.", "UUDU"),
+        (2, "xxx.x..", "UUDDDDU"),
+        (3, "xxx..x...", "UUDDDDDDU"),
+        (2, "xxx.s", "UUDDG"),
+        (2, "xxx.b.", "UUDDDU"),
+    ],
+)
+def test_it_is_up_after_so_many_good_looks_in_a_row(up_after: int, looks: str, healths: str) -> None:
+    """One lucky look ends no incident."""
+    assert row(world_with(up_after=up_after), looks) == healths
+
+
+@pytest.mark.parametrize(
+    ("looks", "healths"),
+    [
+        ("sss", "UUG"),
+        ("ss.ss", "UUUUU"),
+        ("sssxxx", "UUGGGD"),
+        ("xxxsss", "UUDDGG"),
+        ("sss..", "UUGGU"),
+        ("xsx", "UUG"),
+    ],
+)
+def test_degraded_lies_between(looks: str, healths: str) -> None:
+    """Slow or failed three times is not up; only failures make it down."""
+    assert row(world_with(), looks) == healths
+
+
+@pytest.mark.parametrize(
+    ("looks", "healths"),
+    [("bbb", "UU?"), ("bb.bb.", "UUUUUU"), ("bbb..", "UU??U"), ("bbbxxx", "UU???D"), ("xxxbbb", "UUDDD?")],
+)
+def test_blindness_is_unknown_and_never_down(looks: str, healths: str) -> None:
+    """As many blind looks in a row as failures would be needed."""
+    assert row(world_with(), looks) == healths
+
+
+def test_one_gentle_failure_makes_the_whole_row_gentle() -> None:
+    """And faults must meet the threshold by themselves before it is a fault again."""
+    world = world_with()
+    row(world, "xxl")
+    state = world.engine.trackers["gateway"].state
+    assert (state.health, state.category, state.reason) == (Health.DOWN, Category.BUSY, Reason.LOADING)
+    categories = []
+    for _ in range(3):
+        row(world, "x")
+        categories.append(world.engine.trackers["gateway"].state.category)
+    assert categories == [Category.BUSY, Category.BUSY, Category.FAULT]
+
+
+def test_a_gentler_category_takes_effect_at_once() -> None:
+    """A container that is down and says that it is loading is not restarted a second time."""
+    world = world_with()
+    row(world, "xxxl")
+    assert world.engine.trackers["gateway"].state.category is Category.BUSY
+
+
+@pytest.mark.parametrize(
+    ("state", "health", "reason"),
+    [
+        (RunState.EXITED, Health.DOWN, Reason.EXITED),
+        (RunState.DEAD, Health.DOWN, Reason.EXITED),
+        (RunState.CREATED, Health.DOWN, Reason.EXITED),
+        (RunState.PAUSED, Health.DOWN, Reason.PAUSED),
+        (RunState.RESTARTING, Health.DOWN, Reason.RESTARTING),
+        (RunState.RUNNING, Health.UP, None),
+        (RunState.UNREACHABLE, Health.UP, None),
+        (RunState.MISSING, Health.UP, None),
+    ],
+)
+def test_docker_s_word_needs_no_confirmation(state: RunState, health: Health, reason: Reason | None) -> None:
+    """Where it has one: what it cannot see says nothing."""
+    world = world_with()
+    world.see("gateway", state)
+    seen = world.engine.trackers["gateway"].state
+    assert (seen.health, seen.reason) == (health, reason)
+
+
+def test_looks_come_faster_while_a_change_is_in_the_air() -> None:
+    """And slower again when it is confirmed, either way."""
+    world = world_with(interval=10.0, confirm_interval=1.0)
+    engine = world.engine
+    assert engine.next_look("gateway") == 10.0
+    row(world, "x")
+    assert engine.next_look("gateway") == 1.0
+    row(world, "xx")
+    assert engine.next_look("gateway") == 10.0
+    world.finish()
+    assert engine.next_look("gateway") == 1.0
+    row(world, "..")
+    row(world, ".")
+    assert world.health("gateway") is Health.UP
+    assert engine.next_look("gateway") == 10.0
+
+
+def test_a_new_run_starts_with_a_clean_record() -> None:
+    """Two failures of the old run and one of the new are not three."""
+    world = world_with()
+    row(world, "xx")
+    world.run("gateway")
+    assert row(world, "xx") == "UU"
+
+
+def test_the_grace_ends_with_the_first_confirmed_success() -> None:
+    """What has served and fails again is down, grace or not."""
+    world = World(policy(dependency("gateway", grace=3600.0)))
+    world.run("gateway")
+    assert row(world, "xxx") == "SSS"
+    assert row(world, "..") == "SU"
+    assert row(world, "xxx") == "UUD"
+
+
+def test_a_container_that_was_started_long_ago_has_no_grace() -> None:
+    """The grace counts from Docker's StartedAt, not from when we first saw it."""
+    world = World(policy(dependency("gateway", grace=60.0)), running=False)
+    world.run("gateway", age=3600.0)
+    assert row(world, "xxx")[-1] == "D"

@@ -1,0 +1,196 @@
+"""Which failures are one incident: joining, waiting, taking over, merging, reopening."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from nemo_watchdog import records as r
+from nemo_watchdog.engine import events as ev
+from nemo_watchdog.engine import incidents
+from nemo_watchdog.engine.state import Phase
+from nemo_watchdog.model import Health, NotificationKind, Reason, Severity
+from nemo_watchdog.policy.policy import Limits
+from tests.unit.engine.world import World, dependency, policy
+
+MANY = Limits(concurrent_actions=5)
+
+
+def family(**more: object) -> World:
+    """postgres, and two services that need it."""
+    return World(
+        policy(
+            dependency("a", needs=["postgres"], **more),  # type: ignore[arg-type]
+            dependency("b", needs=["postgres"], **more),  # type: ignore[arg-type]
+            dependency("postgres", **more),  # type: ignore[arg-type]
+            limits=MANY,
+        )
+    )
+
+
+def fail_alone(world: World, name: str) -> None:
+    """It fails while what it needs is seen to serve."""
+    world.fail(name)
+    world.succeed("postgres", times=1)
+
+
+def test_independent_failures_are_incidents_of_their_own() -> None:
+    """Nothing says that they belong together."""
+    world = World(policy(dependency("a"), dependency("b"), limits=MANY))
+    world.crash("a")
+    world.crash("b")
+    assert [incident.root for incident in world.engine.durable.open()] == ["a", "b"]
+
+
+def test_a_child_joins_the_open_incident_of_its_parent() -> None:
+    """One incident, one opening message, one restart."""
+    world = family()
+    world.crash("postgres")
+    world.fail("a")
+    world.fail("b")
+    (incident,) = world.engine.durable.open()
+    assert (incident.root, list(incident.members)) == ("postgres", ["postgres", "a", "b"])
+    assert len(world.told(NotificationKind.OPENED)) == 1
+    assert [request.dependency for _, request in world.started] == ["postgres"]
+
+
+def test_a_child_waits_for_a_look_at_its_parent_and_asks_for_it() -> None:
+    """Until then nobody knows whose incident it is."""
+    world = family()
+    world.soon.clear()
+    world.fail("a")
+    assert world.health("a") is Health.DOWN
+    assert not world.engine.durable.open()
+    assert world.soon == {"postgres"}
+    world.succeed("postgres", times=1)
+    assert [incident.root for incident in world.engine.durable.open()] == ["a"]
+
+
+def test_a_root_found_late_takes_one_incident_over_and_merges_the_others() -> None:
+    """Two services that failed first turn out to have failed of one thing."""
+    world = family()
+    fail_alone(world, "a")
+    fail_alone(world, "b")
+    first, second = world.engine.durable.open()
+    world.fail("postgres")
+    (left,) = world.engine.durable.open()
+    assert left.incident == first.incident
+    assert left.root == "postgres"
+    assert set(left.members) == {"a", "b", "postgres"}
+    (merged,) = world.of(r.IncidentMerged)
+    assert merged == r.IncidentMerged(second.incident, first.incident)
+    assert second.merged
+    assert [record for record in world.of(r.IncidentOpened) if record != merged][2:] == []
+
+
+def test_a_merge_keeps_the_ladders_of_both() -> None:
+    """Attempts that were made are not made again, and an action under way is still waited for."""
+    world = family(grace=0.0)
+    fail_alone(world, "a")
+    fail_alone(world, "b")
+    assert {request.dependency for _, request in world.started} == {"a", "b"}
+    world.fail("postgres")
+    (incident,) = world.engine.durable.open()
+    assert {name: incident.ladder(name).total for name in ("a", "b")} == {"a": 1, "b": 1}
+    assert incident.ladder("b").phase is Phase.ACTING
+    ids = [request.action_id for _, request in world.started]
+    world.fail("a", times=20)
+    assert len(ids) == len(set(ids))
+
+
+def test_an_incident_ends_when_every_member_is_up() -> None:
+    """Not when its root is."""
+    world = family(remedy=None)
+    world.fail("postgres")
+    world.fail("a")
+    world.succeed("postgres")
+    assert world.engine.durable.open()
+    world.succeed("a")
+    assert not world.engine.durable.open()
+    (resolved,) = world.told(NotificationKind.RESOLVED)
+    assert "postgres, a up again" in resolved.body
+
+
+def test_an_incident_stays_open_while_an_action_is_under_way() -> None:
+    """It recovered by itself meanwhile: the restart still has to come back."""
+    world = World(policy(dependency("gateway", grace=0.0)))
+    world.fail("gateway")
+    world.succeed("gateway", times=5)
+    assert world.health("gateway") is Health.UP
+    assert world.engine.durable.open()
+    world.finish()
+    world.succeed("gateway")
+    assert not world.engine.durable.open()
+
+
+def test_a_recurrence_long_after_is_a_new_incident() -> None:
+    """With a ladder of its own."""
+    world = World(policy(dependency("gateway", grace=0.0)))
+    world.crash("gateway")
+    world.finish()
+    world.succeed("gateway")
+    world.wait(incidents.RECURRENCE + 1.0)
+    world.succeed("gateway")
+    world.crash("gateway")
+    assert len(world.of(r.IncidentOpened)) == 2
+    assert not world.of(r.IncidentReopened)
+    (incident,) = world.engine.durable.open()
+    assert incident.ladder("gateway").total == 1
+
+
+def test_two_incidents_in_one_second_have_two_names() -> None:
+    """The name says when and what, and a number where that is not enough."""
+    world = World(policy(dependency("gateway")))
+    first = incidents.name_of("gateway", world.now, {})
+    assert first.endswith("-gateway")
+    second = incidents.name_of("gateway", world.now, {first})
+    assert second == f"{first}-2"
+    assert incidents.name_of("gateway", world.now, {first, second}) == f"{first}-3"
+
+
+def test_what_is_needed_comes_before_what_needs_it() -> None:
+    """Whatever the order of the file."""
+    world = family()
+    assert incidents.upstream_first(world.engine.policy)[0] == "postgres"
+
+
+def test_a_member_that_the_policy_forgets_keeps_no_incident_open() -> None:
+    """Nobody looks at it any more."""
+    world = World(policy(dependency("gateway", remedy=None), dependency("redis", remedy=None)))
+    world.fail("gateway")
+    world.send(ev.PolicyChanged(policy(dependency("redis", remedy=None))))
+    assert not world.engine.durable.open()
+    (resolved,) = world.of(r.IncidentResolved)
+    assert isinstance(resolved, r.IncidentResolved)
+    assert resolved.why == "the policy no longer watches its members"
+
+
+def test_a_name_that_means_something_else_now_starts_unseen() -> None:
+    """What was seen of the old target says nothing about the new one."""
+    world = World(policy(dependency("gateway")))
+    changed = replace(dependency("gateway"), container="another")
+    world.send(ev.PolicyChanged(policy(changed)))
+    assert world.health("gateway") is Health.UNKNOWN
+    assert not world.engine.durable.open()
+
+
+def test_a_member_can_raise_the_severity() -> None:
+    """The gravest of the members decides, and people are told once."""
+    world = family(remedy=None)
+    world.fail("postgres")
+    (incident,) = world.engine.durable.open()
+    assert str(incident.severity) == Severity.SEV2
+    world.fail("a")
+    world.fail("b")
+    assert str(incident.severity) == Severity.SEV1
+    (raised,) = world.told(NotificationKind.SEVERITY_CHANGED)
+    assert "SEV2 → SEV1" in raised.body
+
+
+def test_a_degraded_parent_does_not_hide_a_child_that_is_down() -> None:
+    """Slow is not the cause of dead."""
+    world = family()
+    world.slow("postgres", times=5)
+    world.fail("a", Reason.REFUSED)
+    world.slow("postgres", times=1)
+    assert {incident.root for incident in world.engine.durable.open()} == {"postgres", "a"}
+    assert [request.dependency for _, request in world.started] == ["a"]

@@ -1,0 +1,156 @@
+"""What people read: complete sentences, each fact once, to those whom the policy names."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from nemo_watchdog.engine import events as ev
+from nemo_watchdog.engine.health import State
+from nemo_watchdog.engine.messages import seconds, what
+from nemo_watchdog.model import ActionOutcome, Autonomy, Category, Health, Notification, NotificationKind, Reason
+from nemo_watchdog.policy.policy import Backoff, EscalateStep, Rule
+from tests.unit.engine.world import RESTART, World, dependency, policy, remedy
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0.0, "0.0s"), (4.21, "4.2s"), (9.96, "10.0s"), (42.4, "42s"), (60.0, "1m"), (200.0, "3m20s"),
+        (3599.6, "1h00m"), (3600.0, "1h00m"), (7500.0, "2h05m"), (90000.0, "25h00m"),
+    ],
+)  # fmt: skip
+def test_a_duration_reads_as_people_say_it(value: float, text: str) -> None:
+    """Never 60 seconds, never 60 minutes."""
+    assert seconds(value) == text
+
+
+def test_a_state_reads_as_one_phrase() -> None:
+    """With as much of why as is known."""
+    assert what(State(Health.UP)) == "up"
+    refused = State(Health.DOWN, Category.FAULT, Reason.REFUSED, "nobody listens")
+    assert what(refused) == "down: refused (nobody listens)"
+
+
+def only(world: World, kind: NotificationKind) -> Notification:
+    (notification,) = world.told(kind)
+    return notification
+
+
+def test_the_story_of_one_restart() -> None:
+    """What happened, what was done, what happens next: four messages, each with its own key."""
+    world = World(policy(dependency("gateway", grace=0.0)))
+    world.crash("gateway")
+    world.finish()
+    world.succeed("gateway")
+    opened = only(world, NotificationKind.OPENED)
+    assert opened.title == "[SEV1] gateway is down"
+    assert "gateway is down: exited (container exited with code 1)." in opened.body
+    assert "SEV1 Complete outage by the rule outage. Respond within 15m." in opened.body
+    assert opened.body.endswith("Next: acting now.")
+    started = only(world, NotificationKind.ACTION_STARTED)
+    assert "Doing docker.restart on c-gateway, attempt 1." in started.body
+    assert "healthy within 20s" in started.body
+    finished = only(world, NotificationKind.ACTION_FINISHED)
+    assert finished.body == "docker.restart on c-gateway succeeded.\nNext: looking again."
+    resolved = only(world, NotificationKind.RESOLVED)
+    assert resolved.body.startswith("gateway up again after ")
+    assert "; 1 action taken." in resolved.body
+    keys = [notification.key for notification in world.notifications]
+    assert len(keys) == len(set(keys)) == 4
+
+
+def test_a_failed_action_says_why_and_when_it_goes_on() -> None:
+    """The backoff is in the message."""
+    step = replace(RESTART, backoff=Backoff(30.0, 2.0, 300.0, 0.0))
+    world = World(policy(dependency("gateway"), fix=remedy(step)))
+    world.crash("gateway")
+    world.finish(ActionOutcome.FAILED)
+    assert only(world, NotificationKind.ACTION_FINISHED).body.endswith("failed.\nNext: backing off 30s.")
+
+
+def test_an_escalation_goes_to_the_one_it_names() -> None:
+    """And says that nothing more is tried."""
+    world = World(policy(dependency("gateway"), fix=remedy(EscalateStep("lead"))))
+    world.crash("gateway")
+    escalated = only(world, NotificationKind.ESCALATED)
+    assert escalated.contacts == ("lead",)
+    assert escalated.title == "[SEV1] gateway needs a person"
+    assert "The policy asks for a person." in escalated.body
+    assert "tries nothing more in this incident" in escalated.body
+
+
+def test_a_suggestion_names_the_act_and_says_that_it_was_not_done() -> None:
+    """Once, however long it stays down."""
+    world = World(policy(dependency("gateway", autonomy=Autonomy.SUGGEST)))
+    world.crash("gateway")
+    world.fail("gateway", times=20)
+    suggested = only(world, NotificationKind.SUGGESTED)
+    assert "Suggested: docker.restart of c-gateway." in suggested.body
+    assert "Nothing was done" in suggested.body
+
+
+def test_what_a_person_stopped_is_told_as_left_alone() -> None:
+    """With what ends it."""
+    world = World(policy(dependency("gateway")))
+    world.stopped_by_hand("gateway")
+    world.fail("gateway", Reason.REFUSED, times=5)
+    held = only(world, NotificationKind.HELD)
+    assert "somebody stopped the container through Docker (signal 15)" in held.body
+    assert "Nothing was done, on purpose." in held.body
+
+
+def test_what_is_held_at_the_opening_says_so() -> None:
+    """The gate and its value are in the first message."""
+    world = World(policy(dependency("gateway")))
+    world.send(ev.PauseAsked("*", "deploying", "ops"))
+    world.crash("gateway")
+    assert "Next: wait (pause): ops paused everything: deploying." in only(world, NotificationKind.OPENED).body
+
+
+def test_contacts_are_those_of_the_severity_and_of_the_rule_each_once() -> None:
+    """In that order."""
+    plan = policy(dependency("gateway"))
+    first = plan.classification[0]
+    rule = Rule(first.name, first.severity, first.when, ("security", "lead"))
+    world = World(replace(plan, classification=(rule, *plan.classification[1:])))
+    world.crash("gateway")
+    assert only(world, NotificationKind.OPENED).contacts == ("on-call", "lead", "security")
+
+
+def test_without_a_contact_nothing_is_queued() -> None:
+    """The journal and the metrics tell it all the same."""
+    plan = policy(dependency("gateway"))
+    silent = {severity: replace(spec, notify=()) for severity, spec in plan.severities.items()}
+    world = World(replace(plan, severities=silent))
+    world.crash("gateway")
+    assert world.notifications == []
+    assert world.engine.durable.open()
+
+
+def test_a_reopened_incident_is_told_again_under_a_key_of_its_own() -> None:
+    """The same fact is told once; that it came back is another fact."""
+    world = World(policy(dependency("gateway", grace=0.0)))
+    world.crash("gateway")
+    world.finish()
+    world.succeed("gateway")
+    world.crash("gateway")
+    first, again = world.told(NotificationKind.OPENED)
+    assert first.incident == again.incident
+    assert first.key != again.key
+
+
+def test_many_actions_are_counted_in_the_plural() -> None:
+    """And none is said as none."""
+    world = World(policy(dependency("a", grace=0.0, remedy=None)))
+    world.fail("a")
+    world.succeed("a")
+    assert "; no action taken." in only(world, NotificationKind.RESOLVED).body
+    world = World(policy(dependency("a", grace=0.0)))
+    world.crash("a")
+    world.finish(ActionOutcome.FAILED)
+    world.wait(10.0)
+    world.finish()
+    world.succeed("a")
+    assert "; 2 actions taken." in only(world, NotificationKind.RESOLVED).body

@@ -1,0 +1,135 @@
+"""Metrics: what is declared, what is counted, and what goes when a dependency goes."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+
+import pytest
+from prometheus_client.exposition import generate_latest
+
+from nemo_watchdog import records as r
+from nemo_watchdog.engine import events as ev
+from nemo_watchdog.metrics import Metrics
+from nemo_watchdog.model import Finding, Health, Moment, Observation, Reason, failed, ok
+from tests.unit.engine.world import World, dependency, policy
+
+NOON = Moment(1000.0, datetime(2026, 1, 5, 12, tzinfo=UTC))
+
+
+@pytest.fixture
+def metrics() -> Metrics:
+    return Metrics()
+
+
+def value(metrics: Metrics, name: str, **labels: str) -> float | None:
+    return metrics.registry.get_sample_value(f"nemo_watchdog_{name}", labels)
+
+
+def look(metrics: Metrics, finding: Finding, *, latency: float = 0.02, lateness: float = 0.0) -> None:
+    metrics.dependency("gateway").looked(Observation(finding, latency, NOON), lateness)
+
+
+def test_every_name_is_ours_and_in_base_units(metrics: Metrics) -> None:
+    """Prometheus' own rules for names: a prefix, seconds, no milliseconds, no unit twice."""
+    families = list(metrics.registry.collect())
+    assert len(families) >= 20
+    for family in families:
+        assert re.fullmatch(r"nemo_watchdog_[a-z_]+", family.name)
+        assert "milli" not in family.name
+        assert family.documentation
+
+
+def test_a_look_is_counted_by_how_it_ended(metrics: Metrics) -> None:
+    """Latency goes to the histogram; the reason is a label from the closed vocabulary."""
+    look(metrics, ok())
+    look(metrics, failed(Reason.REFUSED, "connection refused: 10.0.0.7"), latency=0.3, lateness=0.5)
+    look(metrics, failed(Reason.REFUSED, "connection refused: 10.0.0.8"))
+    assert value(metrics, "probes_total", dependency="gateway", outcome="ok", reason="") == 1.0
+    assert value(metrics, "probes_total", dependency="gateway", outcome="failed", reason="refused") == 2.0
+    assert value(metrics, "probe_duration_seconds_bucket", dependency="gateway", le="0.025") == 2.0
+    assert value(metrics, "probe_lateness_seconds", dependency="gateway") == 0.5
+
+
+def test_no_error_text_becomes_a_label(metrics: Metrics) -> None:
+    """Labels are bounded, and a detail may say too much."""
+    look(metrics, failed(Reason.REFUSED, "connection refused: 10.0.0.7"))
+    metrics.count([r.HealthChanged("gateway", "down", "fault", "refused", "connection refused: 10.0.0.7")], {})
+    assert b"10.0.0.7" not in generate_latest(metrics.registry)
+
+
+def test_health_is_one_of_five(metrics: Metrics) -> None:
+    """Exactly one of the five is 1."""
+    for health in Health:
+        metrics.set_health("gateway", health)
+        values = {each: value(metrics, "dependency_health", dependency="gateway", health=each) for each in Health}
+        assert values == {each: 1.0 if each is health else 0.0 for each in Health}
+
+
+def test_records_are_counted(metrics: Metrics) -> None:
+    """Each fact adds to its counter."""
+    facts = [
+        r.IncidentOpened("i", "gateway", "SEV2", "down", "down", "fault", "refused", ""),
+        r.ActionEnded("i", "i/gateway/1", "gateway", "docker.restart", "succeeded", "", 5.0, 20.0, to_verify=True),
+        r.DecisionMade("i", "gateway", "wait", "backoff", "4.2s after attempt 1"),
+        r.Escalated("i", "gateway", "lead", "3 attempts did not help"),
+        r.HealthChanged("gateway", "down", "fault", "refused", ""),
+        r.Released("gateway"),
+    ]
+    metrics.count(facts, {"i": "SEV2"})
+    assert value(metrics, "incidents_total", dependency="gateway", severity="SEV2") == 1.0
+    assert value(metrics, "incidents_open", severity="SEV2") == 1.0
+    assert value(metrics, "incidents_open", severity="SEV1") == 0.0
+    ended = {"dependency": "gateway", "action": "docker.restart", "outcome": "succeeded"}
+    assert value(metrics, "actions_total", **ended) == 1.0
+    assert value(metrics, "decisions_total", dependency="gateway", decision="wait", reason="backoff") == 1.0
+    assert value(metrics, "escalations_total", dependency="gateway") == 1.0
+    assert value(metrics, "dependency_health", dependency="gateway", health="down") == 1.0
+    metrics.count([r.IncidentResolved("i", "gateway", 42.0, "every member is up")], {})
+    assert value(metrics, "incidents_open", severity="SEV2") == 0.0
+    assert value(metrics, "incident_duration_seconds_sum", dependency="gateway") == 42.0
+
+
+def test_what_moves_with_time_is_computed_at_the_scrape(metrics: Metrics) -> None:
+    """Budget, backoff and pauses, from the engine itself."""
+    world = World(policy(dependency("gateway", grace=0.0)))
+    world.crash("gateway")
+    world.finish()
+    world.send(ev.PauseAsked("gateway", "deploying", "ops", 60.0))
+    metrics.refresh(world.engine, world.now)
+    assert value(metrics, "budget_remaining", scope="total") == 9.0
+    assert value(metrics, "budget_remaining", scope="gateway") == 4.0
+    assert value(metrics, "paused", scope="gateway") == 1.0
+    assert value(metrics, "paused", scope="*") == 0.0
+    backoff = value(metrics, "backoff_seconds", dependency="gateway")
+    assert backoff == pytest.approx(5.0, rel=0.2)
+    world.succeed("gateway")
+    world.pass_time(120.0)
+    metrics.refresh(world.engine, world.now)
+    assert value(metrics, "paused", scope="gateway") == 0.0
+    assert value(metrics, "backoff_seconds", dependency="gateway") is None
+
+
+def test_a_forgotten_dependency_leaves_no_gauge_behind(metrics: Metrics) -> None:
+    """A number that nobody measures any more must not stand in a graph or fire an alert."""
+    look(metrics, failed(Reason.REFUSED, "", {"tcp_backlog": 3.0}), lateness=1.0)
+    metrics.set_health("gateway", Health.UP)
+    assert value(metrics, "tcp_backlog", dependency="gateway") == 3.0
+    metrics.forget("gateway")
+    gauges = [
+        sample
+        for family in metrics.registry.collect()
+        if family.type == "gauge"
+        for sample in family.samples
+        if sample.labels.get("dependency") == "gateway"
+    ]
+    assert gauges == []
+    look(metrics, ok())
+    assert value(metrics, "probes_total", dependency="gateway", outcome="ok", reason="") == 1.0
+
+
+def test_two_daemons_in_one_process_do_not_meet() -> None:
+    """Each has a registry of its own."""
+    first, second = Metrics(), Metrics()
+    look(first, ok())
+    assert value(second, "probes_total", dependency="gateway", outcome="ok", reason="") is None

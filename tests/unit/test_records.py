@@ -1,0 +1,85 @@
+"""Records: what is on disk can be read back, and what cannot be read fails closed."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import MISSING, fields
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from nemo_watchdog import records as r
+from nemo_watchdog.engine.state import rebuild
+from nemo_watchdog.errors import JournalError
+from nemo_watchdog.model import Moment
+
+NOON = Moment(1000.0, datetime(2026, 1, 5, 12, tzinfo=UTC))
+VALUES: dict[str, Any] = {"str": "x", "str | None": None, "float": 1.5, "float | None": 2.0, "int": 3, "bool": True}
+
+
+def example(kind: type[r.Record]) -> r.Record:
+    """A record with a value of the right type in every field."""
+    return kind(**{field.name: VALUES[str(field.type)] for field in fields(kind)})
+
+
+@pytest.mark.parametrize("kind", r.TYPES.values(), ids=lambda kind: kind.TYPE)
+def test_every_record_survives_the_disk(kind: type[r.Record]) -> None:
+    """Through JSON and back it is equal."""
+    record = example(kind)
+    assert r.from_body(json.loads(json.dumps(record.body()))) == record
+
+
+def test_every_kind_of_record_can_be_read() -> None:
+    """A record that is written and not registered would stop the next start."""
+    declared = {kind.__name__ for kind in vars(r).values() if isinstance(kind, type) and issubclass(kind, r.Record)}
+    assert {kind.__name__ for kind in r.TYPES.values()} == declared - {"Record"}
+    assert len(r.TYPES) == len(declared) - 1
+
+
+def test_the_names_on_disk_do_not_change() -> None:
+    """They are in the journals of people: a rename needs a migration."""
+    assert sorted(r.TYPES) == [
+        "action_ended", "action_intended", "attempt_failed", "decision_made", "escalated", "health_changed",
+        "incident_merged", "incident_opened", "incident_reopened", "incident_resolved", "member_joined", "paused",
+        "released", "resumed", "root_changed", "severity_raised", "step_exhausted", "suggested", "touched",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", r.TYPES.values(), ids=lambda kind: kind.TYPE)
+def test_a_missing_field_is_named(kind: type[r.Record]) -> None:
+    """Whoever repairs the journal learns what is wrong with it."""
+    for field in fields(kind):
+        if field.default is MISSING:
+            body = example(kind).body()
+            del body[field.name]
+            with pytest.raises(JournalError, match=rf"{kind.TYPE} record.*lacks {field.name}"):
+                r.from_body(body)
+
+
+@pytest.mark.parametrize("body", [{}, {"type": "from_the_future"}, {"type": None}, {"type": ["x"]}])
+def test_an_unknown_record_fails_closed(body: dict[str, Any]) -> None:
+    """What it did to budgets and pauses is not known."""
+    with pytest.raises(JournalError, match="unknown type"):
+        r.from_body(body)
+
+
+def test_an_unknown_field_is_ignored() -> None:
+    """A newer patch release may add one."""
+    record = r.Released("gateway")
+    assert r.from_body({**record.body(), "since": 5}) == record
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {**example(r.IncidentOpened).body(), "severity": "SEV9"},
+        {**example(r.Paused).body(), "duration": "soon"},
+        {**example(r.Paused).body(), "scope": ["gateway"]},
+    ],
+    ids=lambda body: body["type"],
+)
+def test_a_record_with_a_value_that_makes_no_sense_fails_closed(body: dict[str, Any]) -> None:
+    """As a `JournalError` that names the record, not as a traceback."""
+    with pytest.raises(JournalError, match=body["type"]):
+        rebuild([(NOON, body)])
