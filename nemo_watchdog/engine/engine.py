@@ -373,9 +373,12 @@ class Engine:
             self._notify(messenger.severity_raised(previous, worst, self.trackers[worst].state))
 
     def _resolve(self, incident: Incident, now: Moment) -> bool:
-        watched = [name for name in incident.members if name in self.trackers]
-        if any(self.trackers[name].state.health is not Health.UP for name in watched):
-            return False
+        watched = False
+        for name in incident.members:
+            if tracker := self.trackers.get(name):
+                watched = True
+                if tracker.state.health is not Health.UP:
+                    return False
         if any(ladder.phase is Phase.ACTING for ladder in incident.ladders.values()):
             return False
         took = now.monotonic - (incident.ill_since or incident.opened).monotonic

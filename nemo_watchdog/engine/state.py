@@ -95,6 +95,8 @@ class Durable:
     touched: dict[str, str] = field(default_factory=dict)
     _homes: dict[str, Incident] = field(init=False, repr=False, default_factory=dict)
     """The open incident of each member of one."""
+    _acting: set[str] = field(init=False, repr=False, default_factory=set)
+    """Ids of the actions that were intended and have not ended."""
 
     def open(self) -> list[Incident]:
         return [incident for incident in self.incidents.values() if incident.resolved is None]
@@ -133,7 +135,16 @@ class Durable:
                 target.ladders[name] = ladder
 
     def acting(self) -> int:
-        return sum(ladder.phase is Phase.ACTING for incident in self.open() for ladder in incident.ladders.values())
+        """How many actions are under way."""
+        return len(self._acting)
+
+    def intend(self, action_id: str, dependency: str, at: Moment) -> None:
+        """Spent from now on, whatever comes of it."""
+        self.spends.append(Spend(at.monotonic, dependency))
+        self._acting.add(action_id)
+
+    def end(self, action_id: str) -> None:
+        self._acting.discard(action_id)
 
     def forget_old(self, now: float, keep_resolved: float) -> None:
         """Drops what no rule can ask for any more. `keep_resolved` in seconds."""
@@ -213,7 +224,7 @@ def _(record: r.SeverityRaised, state: Durable, at: Moment) -> None:
 
 @apply.register
 def _(record: r.ActionIntended, state: Durable, at: Moment) -> None:
-    state.spends.append(Spend(at.monotonic, record.dependency))
+    state.intend(record.action_id, record.dependency, at)
     if incident := state.incidents.get(record.incident):
         ladder = incident.ladder(record.dependency)
         ladder.phase, ladder.action_id, ladder.action = Phase.ACTING, record.action_id, record.action
@@ -224,6 +235,7 @@ def _(record: r.ActionIntended, state: Durable, at: Moment) -> None:
 
 @apply.register
 def _(record: r.ActionEnded, state: Durable, at: Moment) -> None:
+    state.end(record.action_id)
     if incident := state.incidents.get(record.incident):
         ladder = incident.ladder(record.dependency)
         ladder.phase = Phase.VERIFYING if record.to_verify else Phase.IDLE
