@@ -74,6 +74,7 @@ class Metrics:
         self.build_info.labels(__version__).set(1)
         self._measurements: dict[str, Gauge] = {}
         self._dependencies: dict[str, DependencyMetrics] = {}
+        self._shown: dict[str, Health] = {}
         for severity in Severity:
             self.incidents_open.labels(severity)
 
@@ -92,6 +93,9 @@ class Metrics:
             gauge.labels(name).set(value)
 
     def set_health(self, name: str, health: Health) -> None:
+        if self._shown.get(name) is health:
+            return
+        self._shown[name] = health
         for each in Health:
             self.health.labels(name, each).set(1.0 if each is health else 0.0)
 
@@ -99,8 +103,9 @@ class Metrics:
         """The policy no longer watches it: nothing that says how it is now may stay."""
         for gauge in (self.probe_lateness, self.budget_remaining, *self._measurements.values()):
             gauge.remove(name)
-        for health in Health:
-            self.health.remove(name, health)
+        if self._shown.pop(name, None) is not None:
+            for health in Health:
+                self.health.remove(name, health)
         self._dependencies.pop(name, None)
 
     def count(self, records: Iterable[r.Record], severities: Mapping[str, str]) -> None:
@@ -117,15 +122,15 @@ class Metrics:
                     self.decisions.labels(record.dependency, record.verdict, record.gate).inc()
                 case r.Escalated():
                     self.escalations.labels(record.dependency).inc()
-                case r.HealthChanged():
-                    self.set_health(record.dependency, Health(record.health))
                 case _:
                     continue
         for severity in Severity:
             self.incidents_open.labels(severity).set(sum(s == severity for s in severities.values()))
 
     def refresh(self, engine: Engine, now: Moment) -> None:
-        """The numbers that move with time alone: computed when somebody scrapes."""
+        """The numbers that tell how it is now: computed when somebody scrapes."""
+        for name, tracker in engine.trackers.items():
+            self.set_health(name, tracker.state.health)
         for scope, left in budgets(engine, now.monotonic).items():
             self.budget_remaining.labels(scope).set(left["remaining"])
         self.paused.clear()

@@ -268,14 +268,17 @@ class ContainerStatus:
 
     `started_at` with `container_id` identifies a run (Docker Engine API, ContainerInspect: State.StartedAt).
     `health` is Docker's own HEALTHCHECK word ("healthy", "unhealthy", "starting") or None.
+    `stop_signal` is the number of the signal that `docker stop` sends first (Config.StopSignal; SIGTERM by default).
     """
 
     state: RunState
     container_id: str = ""
     started_at: datetime | None = None
+    finished_at: datetime | None = None
     exit_code: int | None = None
     oom_killed: bool = False
     health: str | None = None
+    stop_signal: int = 15
     detail: str = ""
 
     @property
@@ -287,12 +290,13 @@ class ContainerStatus:
 class ContainerEvent:
     """One line of Docker's event stream, or `action == "reconnected"` after the stream was lost (container is "").
 
-    `signal` is set for `kill` events: the number that somebody sent through the API.
+    `signal` is set for `kill` events: the number that somebody sent through the API. `at` is Docker's own UTC time.
     """
 
     container: str
     action: str
     signal: int | None = None
+    at: datetime | None = None
 
 
 class ActionOutcome(StrEnum):
@@ -314,8 +318,8 @@ class ActionRequest:
     dependency: str
     action: str
     container: str
-    run: str = ""
-    """Container id that the engine judged; an action on another container is refused."""
+    judged: ContainerStatus | None = None
+    """What the engine judged. An action on another container, another run or another state of it is refused."""
     stop_timeout: float = 10.0
     timeout: float = 60.0
 

@@ -66,8 +66,12 @@ class Containers(Protocol):
         """Container events for ever; reconnects by itself and then yields `action == "reconnected"`."""
         ...
 
+    async def history(self, name: str, since: datetime) -> Sequence[ContainerEvent]:
+        """What the engine remembers of that container's events since then, oldest first; it may have forgotten some."""
+        ...
+
     async def restart(self, request: ActionRequest) -> ActionResult:
-        """`docker restart`, of the container that the request names and only if it is still the one that was judged."""
+        """`docker restart`, of the container that the request names and only if it is still as it was judged."""
         ...
 
     async def close(self) -> None: ...

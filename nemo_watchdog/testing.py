@@ -110,6 +110,8 @@ class FakeContainers:
         self.restarts: list[ActionRequest] = []
         self.restart_result: ActionResult | _Hang = ActionResult(ActionOutcome.SUCCEEDED)
         self.closed = 0
+        self.past: list[ContainerEvent] = []
+        """What `history` remembers; `tell` and `exit` add to it."""
         self._clock = clock
         self._events: asyncio.Queue[ContainerEvent] = asyncio.Queue()
         for name in names:
@@ -120,12 +122,20 @@ class FakeContainers:
         self.statuses[name] = ContainerStatus(RunState.RUNNING, f"id-{name}", self._clock.now().utc)
 
     def exit(self, name: str, code: int = 1) -> None:
-        """It exits; the event stream says nothing unless `tell` does."""
-        self.statuses[name] = replace(self.statuses[name], state=RunState.EXITED, exit_code=code)
+        """It exits, and the engine remembers it; the event stream says nothing unless `tell` does."""
+        now = self._clock.now().utc
+        self.statuses[name] = replace(self.statuses[name], state=RunState.EXITED, exit_code=code, finished_at=now)
+        self.past.append(ContainerEvent(name, "die", at=now))
 
     def tell(self, container: str, action: str, signal: int | None = None) -> None:
-        """One line of the event stream."""
-        self._events.put_nowait(ContainerEvent(container, action, signal))
+        """One line of the event stream, which the engine remembers too."""
+        event = ContainerEvent(container, action, signal, self._clock.now().utc)
+        self.past.append(event)
+        self._events.put_nowait(event)
+
+    async def history(self, name: str, since: datetime) -> Sequence[ContainerEvent]:
+        await self._answer()
+        return [event for event in self.past if event.container == name and event.at is not None and event.at >= since]
 
     async def inspect(self, name: str) -> ContainerStatus:
         self.inspects.append(name)

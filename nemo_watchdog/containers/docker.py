@@ -12,7 +12,8 @@ import asyncio
 import json
 import math
 import re
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
+from datetime import UTC, datetime
 
 import aiohttp
 import structlog
@@ -39,6 +40,9 @@ LONGEST_LINE = 1 << 20
 
 EVENTS = ("create", "start", "restart", "stop", "kill", "die", "oom", "pause", "unpause", "rename", "destroy")
 """Events of a container's life, and its `health_status`; the events of `exec` health checks would drown them."""
+
+LONGEST_HISTORY = 1 << 22
+"""Bytes. Docker keeps 256 past events (moby, daemon/events: eventsLimit)."""
 
 _NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]*")
 _UNREACHABLE = 900
@@ -103,15 +107,40 @@ class DockerContainers:
             await asyncio.sleep(pause)
             pause = min(pause * 2, LONGEST_PAUSE)
 
+    async def history(self, name: str, since: datetime) -> Sequence[ContainerEvent]:
+        """See `ports.Containers.history`. Docker keeps the last 256 events of all containers, and none over a restart.
+
+        Docker's clock must not be behind ours: it holds the answer back until its clock has reached the end asked for.
+        """
+        docker = self._client()
+        wanted = {"type": ["container"], "container": [name], "event": list(EVENTS)}
+        span = {"since": f"{since.timestamp():.6f}", "until": f"{datetime.now(UTC).timestamp():.6f}"}
+        try:
+            async with (
+                asyncio.timeout(self._timeout),
+                docker.session.get(
+                    f"{docker.docker_host}/events", params={**span, "filters": json.dumps(wanted)}
+                ) as response,
+            ):
+                if response.status != 200:
+                    raise ContainersUnreachable(f"Docker answered the question for its events with {response.status}")
+                told = await response.content.read(LONGEST_HISTORY)
+                while chunk := await response.content.read(LONGEST_HISTORY - len(told)):
+                    told += chunk
+        except TimeoutError as error:
+            raise ContainersUnreachable(f"Docker did not tell its events within {self._timeout:g}s") from error
+        except (aiohttp.ClientError, OSError) as error:
+            raise ContainersUnreachable(f"Docker does not answer: {error}") from error
+        events = (_event(line) for line in told.split(b"\n"))
+        return [event for event in events if event is not None and event.container == name]
+
     async def restart(self, request: ActionRequest) -> ActionResult:
         """See `ports.Containers.restart`. UNKNOWN when the connection broke after Docker may have heard the order."""
         try:
             async with asyncio.timeout(request.timeout):
                 status = await self.inspect(request.container)
-                if status.state is RunState.MISSING:
-                    return ActionResult(ActionOutcome.FAILED, status.detail)
-                if request.run and status.container_id != request.run:
-                    return ActionResult(ActionOutcome.FAILED, "the container was replaced since it was judged")
+                if (otherwise := _not_as_judged(request, status)) is not None:
+                    return ActionResult(ActionOutcome.FAILED, otherwise)
                 # No HTTP timeout of its own: aiodocker has none here, and the deadline above bounds the call.
                 await self._client().containers.container(request.container).restart(t=math.ceil(request.stop_timeout))
         except TimeoutError:
@@ -203,6 +232,22 @@ class DockerContainers:
             if not chunk:
                 raise ContainersUnreachable("Docker's event stream ended")
             return chunk
+
+
+def _not_as_judged(request: ActionRequest, found: ContainerStatus) -> str | None:
+    """Why the order no longer holds; None when what was judged is what is there."""
+    if found.state is RunState.MISSING:
+        return found.detail
+    judged = request.judged
+    if judged is None:
+        return None
+    if found.container_id != judged.container_id:
+        return "the container was replaced since it was judged"
+    if found.started_at != judged.started_at:
+        return "the container was started anew since it was judged"
+    if found.state is not judged.state:
+        return f"the container is {found.state} and was {judged.state} when it was judged"
+    return None
 
 
 def _event(line: bytes) -> ContainerEvent | None:

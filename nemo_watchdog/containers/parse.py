@@ -1,4 +1,4 @@
-"""Docker's JSON in our words: pure functions. Of an inspect only the state is read; the environment stays unread."""
+"""Docker's JSON in our words: pure functions. Of an inspect only the state and the stop signal are read."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from nemo_watchdog.model import ContainerEvent, ContainerStatus, RunState
 
 _NANOSECONDS = re.compile(r"(\.\d{6})\d+")
 _STATES = {state.value: state for state in RunState if state not in {RunState.MISSING, RunState.UNREACHABLE}}
+
+ENDED = frozenset({RunState.EXITED, RunState.DEAD, RunState.RESTARTING})
 
 
 def parse_time(text: str) -> datetime | None:
@@ -35,13 +37,17 @@ def parse_inspect(inspected: Mapping[str, Any]) -> ContainerStatus:
     exit_code = state.get("ExitCode")
     health = state.get("Health")
     word = health.get("Status") if isinstance(health, Mapping) else None
+    config = inspected.get("Config")
+    stop_signal = parse_signal(config.get("StopSignal")) if isinstance(config, Mapping) else None
     return ContainerStatus(
         state=run,
         container_id=inspected["Id"],
         started_at=parse_time(str(state.get("StartedAt") or "")),
+        finished_at=parse_time(str(state.get("FinishedAt") or "")) if run in ENDED else None,
         # A container that has not ended has the exit code 0 or that of its last run.
-        exit_code=exit_code if run in {RunState.EXITED, RunState.DEAD, RunState.RESTARTING} else None,
+        exit_code=exit_code if run in ENDED else None,
         oom_killed=state.get("OOMKilled") is True,
+        stop_signal=stop_signal or signal.SIGTERM,
         health=word if word in {"healthy", "unhealthy", "starting"} else None,
         detail=" ".join(str(state.get("Error") or "").split()),
     )
@@ -70,8 +76,10 @@ def parse_event(line: bytes) -> ContainerEvent | None:
     name = attributes.get("name") if isinstance(attributes, dict) else None
     if not isinstance(action, str) or not isinstance(name, str) or not isinstance(attributes, dict):
         raise ValueError("Docker's container event has no action or no name")  # noqa: TRY004 - as above
+    nanoseconds = event.get("timeNano")
     return ContainerEvent(
         container=name,
         action=action,
         signal=parse_signal(attributes.get("signal")) if action == "kill" else None,
+        at=datetime.fromtimestamp(nanoseconds / 1e9, UTC) if isinstance(nanoseconds, int) else None,
     )

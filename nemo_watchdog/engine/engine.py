@@ -10,8 +10,8 @@ from collections.abc import Iterable
 from functools import singledispatchmethod
 
 from nemo_watchdog import records as r
+from nemo_watchdog.engine import endings, gates, incidents
 from nemo_watchdog.engine import events as ev
-from nemo_watchdog.engine import gates, incidents
 from nemo_watchdog.engine.backoff import delay_after
 from nemo_watchdog.engine.classify import outlook
 from nemo_watchdog.engine.events import Effects, Event
@@ -23,13 +23,13 @@ from nemo_watchdog.model import (
     ActionRequest,
     ActionResult,
     Category,
+    ContainerEvent,
     ContainerStatus,
     Decision,
     Gate,
     Health,
     Moment,
     Notification,
-    Reason,
     RunState,
     Severity,
     Verdict,
@@ -37,15 +37,6 @@ from nemo_watchdog.model import (
 from nemo_watchdog.policy.policy import ActionStep, Backoff, Dependency, EscalateStep, Policy
 
 NOTHING = Effects()
-
-DEADLY_SIGNALS = frozenset({2, 3, 6, 9, 15})
-"""Signals by which `docker stop` and `docker kill` end a container (the image may choose INT or QUIT for TERM)."""
-
-QUIET_EXITS = frozenset({0, 130, 137, 143})
-"""Exit codes that a stop by hand leaves behind: success, INT, KILL, TERM."""
-
-KILL_REMEMBERED = 900.0
-"""Seconds within which the exit after a kill through the API belongs to it; longer than any stop timeout in use."""
 
 
 class Engine:
@@ -55,7 +46,6 @@ class Engine:
         self.durable = durable or Durable()
         self._adopt(policy, {name: Tracker(spec) for name, spec in policy.dependencies.items()})
         self.journal_trouble = ""
-        self._kills: dict[str, tuple[int, float]] = {}
         self._awaited: set[str] = set()
         self._effects = Effects()
 
@@ -112,10 +102,9 @@ class Engine:
 
     @_take.register
     def _(self, event: ev.ContainerActed, now: Moment) -> None:
-        if event.event.action == "kill" and event.event.signal in DEADLY_SIGNALS:
-            for name in self._watching(event.event.container):
-                if self._phase(name) is not Phase.ACTING:
-                    self._kills[name] = (event.event.signal, now.monotonic)
+        for name in self._watching(event.event.container):
+            if not self.durable.is_acting_on(event.event.container):
+                self.trackers[name].hear(event.event, now)
 
     @_take.register
     def _(self, event: ev.ContainerSeen, now: Moment) -> None:
@@ -201,41 +190,34 @@ class Engine:
     def _watching(self, container: str) -> list[str]:
         return [name for name, tracker in self.trackers.items() if tracker.spec.container == container]
 
-    def _phase(self, name: str) -> Phase:
-        incident = self.durable.incident_of(name)
-        ladder = incident.ladders.get(name) if incident else None
-        return ladder.phase if ladder else Phase.IDLE
-
     def _attribute(self, name: str, event: ev.ContainerSeen, now: Moment) -> None:
         """Did a person do this? Then it is not ours to undo."""
-        status = event.status
+        status, before = event.status, self.trackers[name].container
         if status.state is RunState.RUNNING:
-            self._kills.pop(name, None)
             if name in self.durable.touched:
                 self._record(r.Released(name), now)
-            return
-        if name in self.durable.touched:
-            return
-        if status.state is RunState.PAUSED:
-            self._record(r.Touched(name, "somebody paused the container through Docker"), now)
-        elif status.state in NOT_RUNNING:
-            signal, at = self._kills.get(name, (0, 0.0))
-            if signal and now.monotonic - at < KILL_REMEMBERED:
-                self._record(r.Touched(name, f"somebody stopped the container through Docker (signal {signal})"), now)
-            elif not event.witnessed and _quiet(status) and not self._accounted_for(name, status):
-                code = status.exit_code
-                self._record(r.Touched(name, f"it was stopped while nobody watched (exit code {code})"), now)
+        elif name not in self.durable.touched and (what := self._touch(status, before, event.past)):
+            self._record(r.Touched(name, what), now)
 
-    def _accounted_for(self, name: str, status: ContainerStatus) -> bool:
-        """An exit that was judged before, by this process or the one before it, or that we may have caused."""
-        before = self.trackers[name].container
+    def _touch(
+        self, status: ContainerStatus, before: ContainerStatus | None, past: tuple[ContainerEvent, ...]
+    ) -> str | None:
+        """What a person did to the container; None when it did this by itself, or we did."""
+        if status.state is RunState.PAUSED:
+            return "somebody paused the container through Docker"
+        if status.state is RunState.CREATED:
+            return "somebody created the container and has not started it yet"
+        if status.state not in NOT_RUNNING:
+            return None
         if before is not None and before.state in NOT_RUNNING and before.run == status.run:
-            return True
-        incident = self.durable.incident_of(name)
-        if incident is None:
-            return False
-        acted = name in incident.ladders and incident.ladders[name].total > 0
-        return acted or incident.reason in (Reason.EXITED, Reason.OOM_KILLED)
+            return None  # judged when it was first seen so
+        signals = endings.signals(status, past)
+        for sent in signals:
+            if not self.durable.is_ours(status, sent):
+                return f"somebody stopped the container through Docker (signal {sent.signal})"
+        if not signals and not endings.is_told(status, past) and endings.is_quiet(status):
+            return f"it was stopped while nobody watched (exit code {status.exit_code})"
+        return None
 
     # -- records -------------------------------------------------------------------------------------------------
 
@@ -448,7 +430,7 @@ class Engine:
             dependency=name,
             action=step.action,
             container=spec.container,
-            run=container.container_id,
+            judged=container,
             stop_timeout=step.stop_timeout,
             timeout=step.timeout,
         )
@@ -519,10 +501,6 @@ class Engine:
 def _other_target(old: Dependency, new: Dependency) -> bool:
     """The name now means something else: what was seen of the old target says nothing about the new one."""
     return (old.probe, old.options, old.container) != (new.probe, new.options, new.container)
-
-
-def _quiet(status: ContainerStatus) -> bool:
-    return not status.oom_killed and status.exit_code in QUIET_EXITS
 
 
 def _plan(decision: Decision) -> str:

@@ -29,11 +29,11 @@ class ContainerActed:
 
 @dataclass(frozen=True, slots=True)
 class ContainerSeen:
-    """An inspect. `witnessed` when the event stream told of the change; otherwise it may have happened unseen."""
+    """An inspect. `past` is what is known of the events of a run that has ended, oldest first."""
 
     container: str
     status: ContainerStatus
-    witnessed: bool
+    past: tuple[ContainerEvent, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

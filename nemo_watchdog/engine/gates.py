@@ -69,6 +69,9 @@ def remedy(s: Situation) -> Decision | None:
 def in_flight(s: Situation) -> Decision | None:
     if s.ladder.phase is Phase.ACTING:
         return Decision(Verdict.WAIT, Gate.CONCURRENCY, f"{s.ladder.action} is under way")
+    container = s.tracker.spec.container
+    if container is not None and s.durable.is_acting_on(container):
+        return Decision(Verdict.WAIT, Gate.CONCURRENCY, f"an action on {container} is under way")
     return None
 
 
@@ -90,6 +93,8 @@ def pause(s: Situation) -> Decision | None:
 def human_touch(s: Situation) -> Decision | None:
     if what := s.durable.touched.get(s.name):
         return Decision(Verdict.WAIT, Gate.HUMAN_TOUCH, f"{what}; held until it runs again")
+    if (until := s.tracker.being_stopped_until(s.now)) is not None:
+        return Decision(Verdict.WAIT, Gate.HUMAN_TOUCH, "somebody is stopping the container through Docker", until)
     return None
 
 
@@ -186,7 +191,7 @@ def budgets(s: Situation) -> Decision | None:
     if spec.remedy is None:
         return None
     chosen = s.policy.remedies[spec.remedy]
-    own = [spend.at for spend in s.durable.spends if spend.dependency == s.name]
+    own = s.durable.spends_on(s.name, spec.container)
     everyone = [spend.at for spend in s.durable.spends]
     for limit, spends, whose in ((chosen.budget, own, s.name), (s.policy.limits.budget, everyone, "all actions")):
         if budget.remaining(limit, spends, s.now) == 0:

@@ -13,9 +13,11 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass
 
+from nemo_watchdog.engine import endings
 from nemo_watchdog.model import (
     CATEGORY_OF,
     Category,
+    ContainerEvent,
     ContainerStatus,
     Health,
     Moment,
@@ -28,6 +30,9 @@ from nemo_watchdog.policy.policy import Dependency
 
 NOT_RUNNING = frozenset({RunState.EXITED, RunState.DEAD, RunState.CREATED})
 NOT_ANSWERING = NOT_RUNNING | {RunState.PAUSED, RunState.RESTARTING}
+
+STOP_TAKES = 60.0
+"""Seconds after a deadly signal in which a container that still runs is left to whoever sent it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +70,7 @@ class Tracker:
         self._blind_row = 0
         self._grace_until: float | None = None
         self._up_in_this_run = False
+        self._killed_at: float | None = None
 
     def respec(self, spec: Dependency) -> None:
         """Takes a reloaded policy without forgetting what was seen."""
@@ -111,8 +117,14 @@ class Tracker:
         age = max(0.0, (now.utc - status.started_at).total_seconds())
         self._grace_until = now.monotonic + self.spec.startup_grace - age
         self._up_in_this_run = False
+        self._killed_at = None
         if not first_sight:
             self.forget_looks()
+
+    def hear(self, event: ContainerEvent, now: Moment) -> None:
+        """A line of Docker's event stream that is not our own doing."""
+        if self.container is not None and endings.deadly(event, self.container):
+            self._killed_at = now.monotonic
 
     def forget_looks(self) -> None:
         """A clean record: what was seen before an action says nothing about what comes after it."""
@@ -170,6 +182,12 @@ class Tracker:
         if self._up_in_this_run or self._grace_until is None or now >= self._grace_until:
             return None
         return self._grace_until
+
+    def being_stopped_until(self, now: float) -> float | None:
+        """Until when a signal that somebody sent may still end this run; None when there was none."""
+        if self._killed_at is None or now >= self._killed_at + STOP_TAKES:
+            return None
+        return self._killed_at + STOP_TAKES
 
     @property
     def exited(self) -> bool:

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 from functools import singledispatch
 from typing import Any
 
 from nemo_watchdog import records as r
 from nemo_watchdog.errors import JournalError
-from nemo_watchdog.model import Moment, Severity
+from nemo_watchdog.model import ActionOutcome, ContainerEvent, ContainerStatus, Moment, Severity
 
 EVERYTHING = "*"
 """The pause scope that holds all dependencies."""
@@ -77,6 +78,17 @@ class Incident:
 class Spend:
     at: float
     dependency: str
+    container: str
+
+
+@dataclass(slots=True)
+class Act:
+    """The last thing that we did to a container. It ends when its result is known, and an unknown one has no end."""
+
+    action_id: str
+    began: datetime
+    ended: datetime | None = None
+    under_way: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +107,8 @@ class Durable:
     touched: dict[str, str] = field(default_factory=dict)
     _homes: dict[str, Incident] = field(init=False, repr=False, default_factory=dict)
     """The open incident of each member of one."""
-    _acting: set[str] = field(init=False, repr=False, default_factory=set)
-    """Ids of the actions that were intended and have not ended."""
+    acts: dict[str, Act] = field(default_factory=dict)
+    """Of each container."""
 
     def open(self) -> list[Incident]:
         return [incident for incident in self.incidents.values() if incident.resolved is None]
@@ -134,23 +146,45 @@ class Durable:
                 ladder.total = max(ladder.total, target.ladder(name).total)
                 target.ladders[name] = ladder
 
+    def spends_on(self, dependency: str, container: str | None) -> list[float]:
+        """Monotonic times of what was spent on it. A new name for the same container does not make that unspent."""
+        return [spend.at for spend in self.spends if spend.dependency == dependency or spend.container == container]
+
     def acting(self) -> int:
         """How many actions are under way."""
-        return len(self._acting)
+        return sum(act.under_way for act in self.acts.values())
 
-    def intend(self, action_id: str, dependency: str, at: Moment) -> None:
+    def is_acting_on(self, container: str) -> bool:
+        act = self.acts.get(container)
+        return act is not None and act.under_way
+
+    def is_ours(self, status: ContainerStatus, sent: ContainerEvent) -> bool:
+        """Our restart sent that signal: it ended a run that was older than the restart, and came while that went on.
+
+        Of a restart whose result nobody knows that cannot be said, and what is in doubt was a person.
+        """
+        act = self.acts.get(sent.container)
+        if act is None or sent.at is None or status.started_at is None or status.started_at >= act.began:
+            return False
+        return act.began <= sent.at and (act.under_way or (act.ended is not None and sent.at <= act.ended))
+
+    def intend(self, action_id: str, dependency: str, container: str, at: Moment) -> None:
         """Spent from now on, whatever comes of it."""
-        self.spends.append(Spend(at.monotonic, dependency))
-        self._acting.add(action_id)
+        self.spends.append(Spend(at.monotonic, dependency, container))
+        self.acts[container] = Act(action_id, at.utc)
 
-    def end(self, action_id: str) -> None:
-        self._acting.discard(action_id)
+    def end(self, action_id: str, at: Moment, *, known: bool) -> None:
+        for act in self.acts.values():
+            if act.action_id == action_id:
+                act.under_way, act.ended = False, at.utc if known else None
 
     def forget_old(self, now: float, keep_resolved: float) -> None:
         """Drops what no rule can ask for any more. `keep_resolved` in seconds."""
         self.spends = [spend for spend in self.spends if now - spend.at < LONGEST_BUDGET_WINDOW]
         for name, incident in list(self.incidents.items()):
-            if incident.resolved is not None and now - incident.resolved.monotonic >= keep_resolved:
+            if incident.resolved is None or now - incident.resolved.monotonic < keep_resolved:
+                continue
+            if all(ladder.phase is not Phase.ACTING for ladder in incident.ladders.values()):
                 del self.incidents[name]
 
 
@@ -224,7 +258,7 @@ def _(record: r.SeverityRaised, state: Durable, at: Moment) -> None:
 
 @apply.register
 def _(record: r.ActionIntended, state: Durable, at: Moment) -> None:
-    state.intend(record.action_id, record.dependency, at)
+    state.intend(record.action_id, record.dependency, record.container, at)
     if incident := state.incidents.get(record.incident):
         ladder = incident.ladder(record.dependency)
         ladder.phase, ladder.action_id, ladder.action = Phase.ACTING, record.action_id, record.action
@@ -235,7 +269,7 @@ def _(record: r.ActionIntended, state: Durable, at: Moment) -> None:
 
 @apply.register
 def _(record: r.ActionEnded, state: Durable, at: Moment) -> None:
-    state.end(record.action_id)
+    state.end(record.action_id, at, known=record.outcome != ActionOutcome.UNKNOWN)
     if incident := state.incidents.get(record.incident):
         ladder = incident.ladder(record.dependency)
         ladder.phase = Phase.VERIFYING if record.to_verify else Phase.IDLE

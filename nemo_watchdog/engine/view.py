@@ -36,7 +36,7 @@ def budgets(engine: Engine, now: float) -> dict[str, dict[str, Any]]:
     found = {"total": _budget(total, [spend.at for spend in spends], now)}
     for name, spec in engine.policy.dependencies.items():
         if spec.remedy is not None:
-            own = [spend.at for spend in spends if spend.dependency == name]
+            own = engine.durable.spends_on(name, spec.container)
             found[name] = _budget(engine.policy.remedies[spec.remedy].budget, own, now)
     return found
 

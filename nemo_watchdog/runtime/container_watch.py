@@ -3,24 +3,32 @@
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict, deque
 
 import structlog
 
+from nemo_watchdog.engine import endings
 from nemo_watchdog.engine.events import ContainerActed, ContainerSeen
 from nemo_watchdog.engine.health import NOT_RUNNING
 from nemo_watchdog.errors import ContainersUnreachable
 from nemo_watchdog.metrics import Metrics
-from nemo_watchdog.model import ContainerStatus, RunState
+from nemo_watchdog.model import ContainerEvent, ContainerStatus, RunState
 from nemo_watchdog.ports import Containers
 from nemo_watchdog.runtime.core import Core
 
 log = structlog.get_logger("nemo_watchdog")
 
 RECONCILE_EVERY = 10.0
-"""Seconds. The stream can lose events (Docker keeps 256), and a Docker that hangs sends none."""
+"""Seconds. The stream can lose events, and a Docker that hangs sends none."""
 
 EVENT_LAG = 1.0
-"""Seconds that the stream may lag behind an inspect before a change counts as one that nobody witnessed."""
+"""Seconds that Docker's events may come after the state that an inspect shows."""
+
+ASK_AGAIN_AFTER = 0.05
+"""Seconds between two questions for an event that is not there yet."""
+
+HEARD = 32
+"""Events of one container that are remembered here, because Docker forgets those of a long stop."""
 
 CHANGES = frozenset({"die", "start", "restart", "pause", "unpause", "oom", "destroy", "rename", "create"})
 
@@ -33,7 +41,9 @@ class ContainerWatch:
         self._core = core
         self._metrics = metrics
         self._reachable = True
-        self._last_event: dict[str, float] = {}
+        self._heard: defaultdict[str, deque[ContainerEvent]] = defaultdict(lambda: deque(maxlen=HEARD))
+        self._one_at_a_time: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        """So that an older look never overwrites a newer one."""
         metrics.docker_reachable.set(1)  # until an inspect finds otherwise: a policy without containers asks nothing
 
     async def follow(self) -> None:
@@ -44,10 +54,10 @@ class ContainerWatch:
                 continue
             if event.container not in self._watched():
                 continue
-            self._last_event[event.container] = self._core.clock.now().monotonic
+            self._heard[event.container].append(event)
             self._core.tell(ContainerActed(event))
             if event.action in CHANGES:
-                await self.look(event.container, witnessed=True)
+                await self.look(event.container)
 
     async def reconcile_forever(self) -> None:
         while True:
@@ -55,44 +65,53 @@ class ContainerWatch:
             await asyncio.sleep(RECONCILE_EVERY)
 
     async def reconcile(self) -> None:
-        """Inspects every container; one that is gone without an event is looked at twice."""
-        for container in self._watched():
-            status = await self._inspect(container)
-            if status.state in NOT_RUNNING and self._believed_running(container):
-                before = self._last_event.get(container)
-                await asyncio.sleep(EVENT_LAG)
-                if self._last_event.get(container) != before:
-                    continue  # the stream told it meanwhile, with the reason
-                status = await self._inspect(container)
-            if self._news(container, status):
-                self._core.tell(ContainerSeen(container, status, witnessed=False))
+        """Inspects every container and tells what is new."""
+        await asyncio.gather(*(self._look(container, news_only=True) for container in self._watched()))
 
-    async def look(self, container: str, *, witnessed: bool) -> None:
-        self._core.tell(ContainerSeen(container, await self._inspect(container), witnessed))
+    async def look(self, container: str) -> None:
+        """Inspects one container and tells what is there."""
+        await self._look(container, news_only=False)
 
-    async def _inspect(self, container: str) -> ContainerStatus:
+    async def _look(self, container: str, *, news_only: bool) -> None:
+        async with self._one_at_a_time[container]:
+            status, past = await self._see(container)
+            if not news_only or self._is_news(container, status):
+                self._core.tell(ContainerSeen(container, status, past))
+
+    async def _see(self, container: str) -> tuple[ContainerStatus, tuple[ContainerEvent, ...]]:
         try:
             status = await self._containers.inspect(container)
+            past: tuple[ContainerEvent, ...] = ()
+            if status.state in NOT_RUNNING and self._is_news(container, status):
+                past = await self._past(container, status)
         except ContainersUnreachable as error:
             if self._reachable:
                 log.warning("docker unreachable: every action is held", error=str(error))
             self._reachable = False
             self._metrics.docker_reachable.set(0)
-            return ContainerStatus(RunState.UNREACHABLE, detail=str(error))
+            return ContainerStatus(RunState.UNREACHABLE, detail=str(error)), ()
         if not self._reachable:
             log.info("docker reachable again")
         self._reachable = True
         self._metrics.docker_reachable.set(1)
-        return status
+        return status, past
+
+    async def _past(self, container: str, status: ContainerStatus) -> tuple[ContainerEvent, ...]:
+        """What was heard and what Docker remembers of a run that has ended; its end may come a little late."""
+        if status.started_at is None:
+            return ()
+        waited = 0.0
+        while True:
+            remembered = await self._containers.history(container, status.started_at)
+            past = tuple(dict.fromkeys((*self._heard[container], *remembered)))
+            if endings.is_told(status, past) or waited >= EVENT_LAG:
+                return past
+            await asyncio.sleep(ASK_AGAIN_AFTER)
+            waited += ASK_AGAIN_AFTER
 
     def _watched(self) -> set[str]:
         return {spec.container for spec in self._core.engine.policy.dependencies.values() if spec.container}
 
-    def _trackers_of(self, container: str) -> list[ContainerStatus | None]:
-        return [t.container for t in self._core.engine.trackers.values() if t.spec.container == container]
-
-    def _believed_running(self, container: str) -> bool:
-        return any(known is not None and known.state is RunState.RUNNING for known in self._trackers_of(container))
-
-    def _news(self, container: str, status: ContainerStatus) -> bool:
-        return any(known != status for known in self._trackers_of(container))
+    def _is_news(self, container: str, status: ContainerStatus) -> bool:
+        trackers = self._core.engine.trackers.values()
+        return any(tracker.container != status for tracker in trackers if tracker.spec.container == container)

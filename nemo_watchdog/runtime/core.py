@@ -1,19 +1,21 @@
 """Between the engine and the world: events go in at once, effects go out in order, writes before deeds.
 
 `tell` is synchronous, so two events can never interleave. What the engine wants done is queued; one writer puts it
-on disk in a thread of its own and only then hands actions to the executor. A batch that cannot be written is kept
-and tried again; its actions are not carried out, and the engine is told so that it orders no more.
+on disk in a thread of its own and only then logs and counts it and hands actions to the executor. A batch that
+cannot be written is kept and tried again; its actions are not carried out, the engine is told so that it orders no
+more, and what happens is logged at once, for the log is then all that there is.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import structlog
 
@@ -32,6 +34,9 @@ log = structlog.get_logger("nemo_watchdog")
 WRITE_AGAIN_AFTER = 5.0
 """Seconds between tries to write what could not be written."""
 
+SLOW_AFTER = 5.0
+"""Seconds after which a disk that has not answered counts as one that cannot be written."""
+
 STALE_AFTER = 10.0
 """Seconds after which a decision to act is too old to be carried out."""
 
@@ -49,7 +54,9 @@ class _Batch:
     began: float
     at: Moment
     """Of the last fact: what was spent a moment earlier may look spent a moment later, never the other way round."""
-    records: list[dict[str, Any]] = field(default_factory=list)
+    records: list[Record] = field(default_factory=list)
+    published: int = 0
+    """How many of the records have been logged and counted."""
     notifications: list[Notification] = field(default_factory=list)
     actions: list[ActionRequest] = field(default_factory=list)
 
@@ -68,6 +75,9 @@ class Core:
         self._metrics = metrics
         self._queue: asyncio.Queue[_Batch] = asyncio.Queue()
         self._newest = _Batch(0.0, clock.now())
+        self._unpublished: deque[_Batch] = deque()
+        self._trouble = ""
+        """Why the journal cannot be written; empty while it can."""
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="journal")
         self._timer: asyncio.TimerHandle | None = None
         self._stopping = False
@@ -79,8 +89,6 @@ class Core:
         effects = self.engine.step(event, now)
         if effects is NOTHING:
             return
-        if effects.records:
-            self._publish(effects.records)
         if effects.records or effects.notifications or effects.actions:
             self._queue_up(effects, now)
         for name in effects.probe_soon:
@@ -136,28 +144,31 @@ class Core:
         if self._queue.empty() or now.monotonic - self._newest.began > TOGETHER:
             self._newest = _Batch(now.monotonic, now)
             self._queue.put_nowait(self._newest)
+            self._unpublished.append(self._newest)
         batch = self._newest
         batch.at = now
-        batch.records += [record.body() for record in effects.records]
+        batch.records += effects.records
         batch.notifications += effects.notifications
         batch.actions += effects.actions
+        if self._trouble:
+            self._publish(batch)
 
     async def _write(self, batch: _Batch) -> None:
-        trouble = ""
         while True:
             try:
-                await self.in_journal_thread(lambda: self._journal.append(batch.records, batch.notifications, batch.at))
+                await self._append(batch)
             except JournalError as error:
-                if not trouble:
-                    self._journal_failed(str(error), batch)
-                trouble = str(error)
+                self._journal_failed(str(error), batch)
                 if self._stopping:
                     return
                 await asyncio.sleep(WRITE_AGAIN_AFTER)
             else:
                 break
-        if trouble:
+        self._unpublished.popleft()
+        self._publish(batch)
+        if self._trouble:
             log.info("journal can be written again")
+            self._trouble = ""
             self._metrics.journal_writable.set(1)
             self.tell(ev.JournalChanged(""))
         if self._stopping:
@@ -168,10 +179,23 @@ class Core:
             self.on_action(request)
         self.on_written()
 
+    async def _append(self, batch: _Batch) -> None:
+        bodies = [record.body() for record in batch.records]
+        append = partial(self._journal.append, bodies, batch.notifications, batch.at)
+        writing = asyncio.ensure_future(self.in_journal_thread(append))
+        await asyncio.wait({writing}, timeout=SLOW_AFTER)
+        if not writing.done():
+            self._journal_failed(f"the disk has not answered for {SLOW_AFTER:g}s", batch)
+        await writing
+
     def _journal_failed(self, trouble: str, batch: _Batch) -> None:
-        log.error("journal cannot be written: no action until it can", error=trouble)
-        self._metrics.journal_writable.set(0)
-        self.tell(ev.JournalChanged(trouble))
+        if not self._trouble:
+            self._trouble = trouble
+            log.error("journal cannot be written: no action until it can", error=trouble)
+            self._metrics.journal_writable.set(0)
+            for unwritten in self._unpublished:
+                self._publish(unwritten)
+            self.tell(ev.JournalChanged(trouble))
         self._refuse(batch, "not carried out: its intent could not be written")
 
     def _refuse(self, batch: _Batch, why: str) -> None:
@@ -179,7 +203,9 @@ class Core:
             self.tell(ev.ActionFinished(request, ActionResult(ActionOutcome.FAILED, why)))
         batch.actions = []
 
-    def _publish(self, records: list[Record]) -> None:
+    def _publish(self, batch: _Batch) -> None:
+        records = batch.records[batch.published :]
+        batch.published = len(batch.records)
         open_severities = {i.incident: str(i.severity) for i in self.engine.durable.open()}
         self._metrics.count(records, open_severities)
         for record in records:

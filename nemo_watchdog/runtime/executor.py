@@ -41,7 +41,7 @@ class Executor:
         try:
             result = await self._carry_out(request)
             # What Docker says about it now comes first: the engine judges the attempt by it.
-            await self._containers.look(request.container, witnessed=True)
+            await self._containers.look(request.container)
         except asyncio.CancelledError:
             self._answer(request, ActionResult(ActionOutcome.UNKNOWN, "the watchdog was stopped meanwhile"))
             raise

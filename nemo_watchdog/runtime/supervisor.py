@@ -175,7 +175,6 @@ class Supervisor:
                 loop = ProbeLoop(spec, self._source.probe(spec), self.core, self._metrics)
                 self.loops[name] = loop
                 self._tasks[f"probe {name}"] = self._root(loop.run(), f"probe {name}")
-            self._metrics.set_health(name, self.core.engine.trackers[name].state.health)
 
     def _poke(self, name: str) -> None:
         if loop := self.loops.get(name):

@@ -63,15 +63,20 @@ class Safety(RuleBasedStateMachine):
         for _ in range(times):
             self._look(name, None)
 
-    @rule(name=names, code=st.sampled_from([0, 1, 137, 143]), oom=st.booleans(), witnessed=st.booleans())
-    def exits(self, name: str, code: int, oom: bool, witnessed: bool) -> None:
-        self.world.see(name, RunState.EXITED, witnessed=witnessed, exit_code=code, oom_killed=oom)
+    @rule(name=names, code=st.sampled_from([0, 1, 137, 143]), oom=st.booleans(), told=st.booleans())
+    def exits(self, name: str, code: int, oom: bool, told: bool) -> None:
+        past = [self.world.event(name, "die")] if told else []
+        self.world.see(name, RunState.EXITED, past=past, exit_code=code, oom_killed=oom)
         self._check_new_actions()
 
     @rule(name=names)
     def is_stopped_by_hand(self, name: str) -> None:
-        self.world.stopped_by_hand(name)
+        world, before = self.world, self.world.engine.trackers[name].container
+        ran = before is not None and before.state is RunState.RUNNING
+        acting = any(request.dependency == name for request in world.pending)
+        world.stopped_by_hand(name)
         self._check_new_actions()
+        assert name in world.engine.durable.touched or not ran or acting
 
     @rule(
         name=names,

@@ -54,7 +54,6 @@ def test_a_look_is_counted_by_how_it_ended(metrics: Metrics) -> None:
 def test_no_error_text_becomes_a_label(metrics: Metrics) -> None:
     """Labels are bounded, and a detail may say too much."""
     look(metrics, failed(Reason.REFUSED, "connection refused: 10.0.0.7"))
-    metrics.count([r.HealthChanged("gateway", "down", "fault", "refused", "connection refused: 10.0.0.7")], {})
     assert b"10.0.0.7" not in generate_latest(metrics.registry)
 
 
@@ -73,7 +72,6 @@ def test_records_are_counted(metrics: Metrics) -> None:
         r.ActionEnded("i", "i/gateway/1", "gateway", "docker.restart", "succeeded", "", 5.0, 20.0, to_verify=True),
         r.DecisionMade("i", "gateway", "wait", "backoff", "4.2s after attempt 1"),
         r.Escalated("i", "gateway", "lead", "3 attempts did not help"),
-        r.HealthChanged("gateway", "down", "fault", "refused", ""),
         r.Released("gateway"),
     ]
     metrics.count(facts, {"i": "SEV2"})
@@ -84,7 +82,6 @@ def test_records_are_counted(metrics: Metrics) -> None:
     assert value(metrics, "actions_total", **ended) == 1.0
     assert value(metrics, "decisions_total", dependency="gateway", decision="wait", reason="backoff") == 1.0
     assert value(metrics, "escalations_total", dependency="gateway") == 1.0
-    assert value(metrics, "dependency_health", dependency="gateway", health="down") == 1.0
     metrics.count([r.IncidentResolved("i", "gateway", 42.0, "every member is up")], {})
     assert value(metrics, "incidents_open", severity="SEV2") == 0.0
     assert value(metrics, "incident_duration_seconds_sum", dependency="gateway") == 42.0
@@ -97,6 +94,7 @@ def test_what_moves_with_time_is_computed_at_the_scrape(metrics: Metrics) -> Non
     world.finish()
     world.send(ev.PauseAsked("gateway", "deploying", "ops", 60.0))
     metrics.refresh(world.engine, world.now)
+    assert value(metrics, "dependency_health", dependency="gateway", health=world.health("gateway")) == 1.0
     assert value(metrics, "budget_remaining", scope="total") == 9.0
     assert value(metrics, "budget_remaining", scope="gateway") == 4.0
     assert value(metrics, "paused", scope="gateway") == 1.0

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import secrets
+import signal
 import socket
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import cast
 
@@ -18,7 +21,8 @@ from nemo_watchdog.containers import DockerContainers
 from nemo_watchdog.containers.parse import parse_time
 from nemo_watchdog.demo.docker_cli import docker
 from nemo_watchdog.demo.images import USR_MOUNTS, ensure_image
-from nemo_watchdog.model import ActionOutcome, ActionRequest, ContainerEvent, RunState
+from nemo_watchdog.engine import endings
+from nemo_watchdog.model import ActionOutcome, ActionRequest, ContainerEvent, ContainerStatus, RunState
 
 LATENCY = timedelta(seconds=0.5)
 """From a death to its event; measured some 20 ms, and a busy machine is given room."""
@@ -42,9 +46,11 @@ async def containers() -> AsyncIterator[DockerContainers]:
     await containers.close()
 
 
-def order(container: str, run: str, stop_timeout: float = 5.0, timeout: float = 60.0) -> ActionRequest:
+def order(
+    container: str, judged: ContainerStatus | None = None, stop_timeout: float = 5.0, timeout: float = 60.0
+) -> ActionRequest:
     return ActionRequest(
-        "a-1", "i-1", "it", "docker.restart", container, run, stop_timeout=stop_timeout, timeout=timeout
+        "a-1", "i-1", "it", "docker.restart", container, judged, stop_timeout=stop_timeout, timeout=timeout
     )
 
 
@@ -115,7 +121,7 @@ async def test_inspect_through_a_containers_life(containers: DockerContainers, c
 async def test_restart_makes_a_new_run(containers: DockerContainers, container: str) -> None:
     """A restart keeps the container and gives it a new start."""
     before = await containers.inspect(container)
-    result = await containers.restart(order(container, before.container_id))
+    result = await containers.restart(order(container, before))
     after = await containers.inspect(container)
     assert result.outcome is ActionOutcome.SUCCEEDED
     assert after.state is RunState.RUNNING
@@ -128,7 +134,7 @@ async def test_restart_makes_a_new_run(containers: DockerContainers, container: 
 async def test_a_replaced_container_is_not_restarted(containers: DockerContainers, container: str) -> None:
     """A container of the same name that is another one is left as it runs."""
     before = await containers.inspect(container)
-    result = await containers.restart(order(container, "0" * 64))
+    result = await containers.restart(order(container, replace(before, container_id="0" * 64)))
     assert result.outcome is ActionOutcome.FAILED
     assert (await containers.inspect(container)).run == before.run
 
@@ -141,7 +147,7 @@ async def test_a_restart_that_outlives_its_timeout(containers: DockerContainers,
     await docker("run", "-d", "--name", name, *label, *USR_MOUNTS, await ensure_image(), "/bin/sh", "-c", script)
     try:
         began = time.monotonic()
-        result = await containers.restart(order(name, "", stop_timeout=30.0, timeout=1.5))
+        result = await containers.restart(order(name, stop_timeout=30.0, timeout=1.5))
         took = time.monotonic() - began
     finally:
         await docker("rm", "-f", name)
@@ -159,7 +165,7 @@ async def test_dockers_own_message(containers: DockerContainers, docker_engine: 
         options = ("--name", name, "--label", "nemo-watchdog.test=1", *publish, *USR_MOUNTS)
         await docker("create", *options, await ensure_image(), "/bin/sleep", "600")
         try:
-            result = await containers.restart(order(name, ""))
+            result = await containers.restart(order(name))
         finally:
             await docker("rm", "-f", name)
     assert result.outcome is ActionOutcome.FAILED
@@ -175,11 +181,32 @@ async def test_a_stop_by_a_person_shows_as_kill_die_stop(ear: Ear, container: st
     assert [action for action, _ in said if action in {"die", "stop"}] == ["die", "stop"]
 
 
-@pytest.mark.parametrize(("signal", "number"), [("KILL", 9), ("SIGUSR1", 10), ("15", 15)])
-async def test_a_kill_tells_its_signal(ear: Ear, container: str, signal: str, number: int) -> None:
+@pytest.mark.parametrize(("word", "number"), [("KILL", 9), ("SIGUSR1", 10), ("15", 15)])
+async def test_a_kill_tells_its_signal(ear: Ear, container: str, word: str, number: int) -> None:
     """`docker kill` is told with the number of the signal."""
-    await docker("kill", "--signal", signal, container)
-    await ear.until(lambda event: event == ContainerEvent(container, "kill", number))
+    await docker("kill", "--signal", word, container)
+    await ear.until(lambda event: (event.action, event.signal) == ("kill", number))
+
+
+async def test_docker_remembers_who_ended_a_container(containers: DockerContainers, container: str) -> None:
+    """A stop is remembered as a signal before the end, a death by itself as an end alone; both after the start."""
+    run = await containers.inspect(container)
+    assert run.started_at is not None
+    await docker("stop", container)
+    stopped = await containers.inspect(container)
+    past = await containers.history(container, run.started_at)
+    assert [event.signal for event in endings.signals(stopped, past)] == [15]
+    assert endings.is_told(stopped, past)
+    await docker("start", container)
+    again = await containers.inspect(container)
+    assert again.started_at is not None
+    os.kill(int(await docker("inspect", "--format", "{{.State.Pid}}", container)), signal.SIGKILL)
+    await docker("wait", container)
+    crashed = await containers.inspect(container)
+    past = await containers.history(container, run.started_at)
+    assert endings.signals(crashed, past) == []
+    assert endings.is_told(crashed, past)
+    assert endings.is_quiet(crashed)
 
 
 async def test_a_death_is_heard_at_once(containers: DockerContainers, docker_engine: str) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
+from datetime import datetime
 
 import pytest
 
@@ -23,6 +24,9 @@ class RecordingContainers:
 
     async def events(self) -> AsyncIterator[ContainerEvent]:
         yield ContainerEvent("", "reconnected")
+
+    async def history(self, name: str, since: datetime) -> Sequence[ContainerEvent]:
+        return [ContainerEvent(name, "start", at=since)]
 
     async def restart(self, request: ActionRequest) -> ActionResult:
         self.restarted.append(request.container)

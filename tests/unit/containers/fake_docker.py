@@ -39,6 +39,7 @@ def container_event(action: str, name: str = "redis", **attributes: str) -> byte
         "Action": action,
         "Actor": {"ID": CONTAINER_ID, "Attributes": {"name": name, **attributes}},
         "time": 1772366400,
+        "timeNano": 1772366400_000000000,
     }
     return json.dumps(event).encode() + b"\n"
 
@@ -54,6 +55,10 @@ class FakeDocker:
         self.version_stalls = False
         self.inspect: Handler | None = None
         self.restart: Handler | None = None
+        self.history: Handler | None = None
+        self.past: list[bytes] = []
+        """What a question for events with an end is answered."""
+        self.span: dict[str, str] = {}
         self.events: asyncio.Queue[bytes | None] = asyncio.Queue()
         self.streams = 0
         self.pings = asyncio.Semaphore(0)
@@ -111,6 +116,8 @@ class FakeDocker:
         return web.Response(status=204)
 
     async def _events(self, request: web.Request) -> web.StreamResponse:
+        if "until" in request.query:
+            return await self._history(request)
         self.streams += 1
         mine = self.streams
         self.filters = json.loads(request.query["filters"])
@@ -133,6 +140,13 @@ class FakeDocker:
                 await response.write(chunk)
         finally:
             over.cancel()
+
+    async def _history(self, request: web.Request) -> web.StreamResponse:
+        self.filters = json.loads(request.query["filters"])
+        self.span = {key: request.query[key] for key in ("since", "until")}
+        if self.history is not None:
+            return await self.history(request)
+        return web.Response(body=b"".join(self.past), content_type="application/json")
 
 
 @asynccontextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,8 +15,8 @@ from aiohttp import web
 
 from nemo_watchdog.containers import DockerContainers
 from nemo_watchdog.errors import ContainersUnreachable
-from nemo_watchdog.model import ActionOutcome, ActionRequest, ContainerStatus, RunState
-from tests.unit.containers.fake_docker import CONTAINER_ID, FakeDocker, fake_docker
+from nemo_watchdog.model import ActionOutcome, ActionRequest, ContainerEvent, ContainerStatus, RunState
+from tests.unit.containers.fake_docker import CONTAINER_ID, FakeDocker, container_event, fake_docker
 
 
 @pytest_asyncio.fixture
@@ -31,8 +32,13 @@ async def containers(docker: FakeDocker) -> AsyncIterator[DockerContainers]:
     await containers.close()
 
 
-def order(container: str = "redis", run: str = CONTAINER_ID, timeout: float = 5.0) -> ActionRequest:
-    return ActionRequest("a-1", "i-1", "redis", "docker.restart", container, run, stop_timeout=2.5, timeout=timeout)
+JUDGED = ContainerStatus(
+    RunState.RUNNING, container_id=CONTAINER_ID, started_at=datetime(2026, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)
+)
+
+
+def order(container: str = "redis", judged: ContainerStatus = JUDGED, timeout: float = 5.0) -> ActionRequest:
+    return ActionRequest("a-1", "i-1", "redis", "docker.restart", container, judged, stop_timeout=2.5, timeout=timeout)
 
 
 async def cut(request: web.Request) -> web.StreamResponse:
@@ -145,14 +151,54 @@ async def test_restart_gives_the_grace(docker: FakeDocker, containers: DockerCon
     assert docker.restarts == [("redis", "3")]
 
 
-async def test_another_container_of_that_name_is_not_restarted(
-    docker: FakeDocker, containers: DockerContainers
+@pytest.mark.parametrize(
+    ("judged", "why"),
+    [
+        (replace(JUDGED, container_id="another id"), "the container was replaced since it was judged"),
+        (replace(JUDGED, started_at=datetime(2026, 3, 1, tzinfo=UTC)), "the container was started anew"),
+        (replace(JUDGED, state=RunState.EXITED), "the container is running and was exited when it was judged"),
+    ],
+)
+async def test_what_is_not_as_it_was_judged_is_not_restarted(
+    docker: FakeDocker, containers: DockerContainers, judged: ContainerStatus, why: str
 ) -> None:
-    """A container that was replaced since it was judged is left alone."""
-    result = await containers.restart(order(run="another id"))
+    """Another container, another run or another state: somebody was there meanwhile."""
+    result = await containers.restart(order(judged=judged))
     assert result.outcome is ActionOutcome.FAILED
-    assert result.detail == "the container was replaced since it was judged"
+    assert why in result.detail
     assert docker.restarts == []
+
+
+async def test_what_docker_remembers_of_a_container(docker: FakeDocker, containers: DockerContainers) -> None:
+    """The events of that container since then, oldest first, with Docker's own times."""
+    docker.past = [container_event("kill", signal="15"), container_event("die"), container_event("die", "redis-2")]
+    since = datetime(2026, 3, 1, 11, 0, tzinfo=UTC)
+    at = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+    assert await containers.history("redis", since) == [
+        ContainerEvent("redis", "kill", 15, at),
+        ContainerEvent("redis", "die", at=at),
+    ]
+    assert docker.filters["container"] == ["redis"]
+    assert float(docker.span["since"]) == since.timestamp()
+    assert float(docker.span["until"]) == pytest.approx(datetime.now(UTC).timestamp(), abs=60.0)
+
+
+@pytest.mark.parametrize("answer", ["garbage", "refusal", "stall", "cut"])
+async def test_a_memory_that_cannot_be_read_is_blindness(
+    docker: FakeDocker, containers: DockerContainers, answer: str
+) -> None:
+    """Whatever comes instead of events says nothing about who ended the container."""
+
+    async def misbehave(request: web.Request) -> web.StreamResponse:
+        if answer == "stall":
+            await docker.stall()
+        if answer == "cut":
+            return await cut(request)
+        return web.Response(status=500 if answer == "refusal" else 200, text="<html>a proxy</html>")
+
+    docker.history = misbehave
+    with pytest.raises(ContainersUnreachable):
+        await containers.history("redis", datetime(2026, 3, 1, tzinfo=UTC))
 
 
 async def test_nothing_is_not_restarted(docker: FakeDocker, containers: DockerContainers) -> None:

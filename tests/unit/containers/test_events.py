@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import cast
 
@@ -16,6 +17,7 @@ from nemo_watchdog.containers.docker import RECONNECTED
 from nemo_watchdog.model import ContainerEvent
 from tests.unit.containers.fake_docker import FakeDocker, container_event, fake_docker
 
+AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
 Events = AsyncGenerator[ContainerEvent, None]
 
 
@@ -47,7 +49,7 @@ async def test_the_first_word_is_reconnected(docker: FakeDocker, events: Events)
     """A new stream begins with `reconnected`, so that its reader looks at all containers first."""
     docker.events.put_nowait(container_event("start"))
     assert await following(events) == RECONNECTED
-    assert await following(events) == ContainerEvent("redis", "start")
+    assert await following(events) == ContainerEvent("redis", "start", at=AT)
     assert docker.filters["type"] == ["container"]
 
 
@@ -58,7 +60,7 @@ async def test_a_kill_carries_its_signal(docker: FakeDocker, events: Events, sen
     """Docker tells the signal as a number or a name."""
     docker.events.put_nowait(container_event("kill", signal=sent))
     assert await following(events) == RECONNECTED
-    assert await following(events) == ContainerEvent("redis", "kill", number)
+    assert await following(events) == ContainerEvent("redis", "kill", number, AT)
 
 
 async def test_events_cut_into_pieces_and_glued_together(docker: FakeDocker, events: Events) -> None:
@@ -69,9 +71,9 @@ async def test_events_cut_into_pieces_and_glued_together(docker: FakeDocker, eve
     docker.events.put_nowait(die[20:-1])
     docker.events.put_nowait(b"\n\r\n" + b'{"Type": "network", "Action": "connect"}\n' + container_event("start") * 2)
     assert [await following(events) for _ in range(3)] == [
-        ContainerEvent("redis", "die"),
-        ContainerEvent("redis", "start"),
-        ContainerEvent("redis", "start"),
+        ContainerEvent("redis", "die", at=AT),
+        ContainerEvent("redis", "start", at=AT),
+        ContainerEvent("redis", "start", at=AT),
     ]
 
 
@@ -94,7 +96,7 @@ async def test_a_broken_stream_is_opened_again(docker: FakeDocker, events: Event
     docker.events.put_nowait(garbage)
     assert await following(events) == RECONNECTED
     docker.events.put_nowait(container_event("start"))
-    assert await following(events) == ContainerEvent("redis", "start")
+    assert await following(events) == ContainerEvent("redis", "start", at=AT)
     assert docker.streams == 2
 
 
@@ -106,7 +108,7 @@ async def test_a_restarted_daemon_is_found_again(docker: FakeDocker, events: Eve
     await docker.start()
     assert await waiting == RECONNECTED
     docker.events.put_nowait(container_event("start"))
-    assert await following(events) == ContainerEvent("redis", "start")
+    assert await following(events) == ContainerEvent("redis", "start", at=AT)
 
 
 async def test_a_silent_stream_is_kept_while_docker_lives(docker: FakeDocker, events: Events) -> None:
@@ -117,7 +119,7 @@ async def test_a_silent_stream_is_kept_while_docker_lives(docker: FakeDocker, ev
         async with asyncio.timeout(10):
             await docker.pings.acquire()
     docker.events.put_nowait(container_event("oom"))
-    assert await waiting == ContainerEvent("redis", "oom")
+    assert await waiting == ContainerEvent("redis", "oom", at=AT)
     assert docker.streams == 1
 
 

@@ -164,29 +164,152 @@ def test_paused_through_docker_is_held_and_unpaused_is_looked_at_afresh(one: Wor
 def test_a_quiet_exit_that_nobody_saw_is_held() -> None:
     """Exit code 0 while the watchdog was away may be a person's stop."""
     world = World(policy(dependency("gateway")), running=False)
-    world.see("gateway", RunState.EXITED, witnessed=False, exit_code=0)
+    world.see("gateway", RunState.EXITED, exit_code=0)
     world.fail("gateway", Reason.REFUSED, times=5)
     assert not world.started
 
 
 def test_a_crash_that_waits_for_its_backoff_survives_a_kill_of_the_daemon() -> None:
-    """The exit is known from the incident: it is no person's stop, and it is acted on when the backoff ends."""
+    """Docker remembers that nobody ordered it: it is acted on when the backoff ends."""
     world = World(policy(dependency("gateway", grace=0.0)))
     world.crash("gateway", 137)
     world.finish()
     world.crash("gateway", 137)
     assert len(world.started) == 1
+    died = world.event("gateway", "die")
     world.kill_daemon()
-    world.see("gateway", RunState.EXITED, witnessed=False, exit_code=137)
+    world.see("gateway", RunState.EXITED, past=[died], exit_code=137)
     assert not world.engine.durable.touched
     world.wait(30.0)
     assert len(world.started) == 2
 
 
+def test_a_person_who_stops_what_we_could_not_heal_is_respected() -> None:
+    """Neither an open incident, nor attempts of ours, nor a daemon that was away make it ours to start."""
+    world = World(policy(dependency("gateway", grace=0.0)))
+    world.fail("gateway")
+    world.finish()
+    world.fail("gateway", times=8)
+    world.kill_daemon()
+    world.pass_time(5.0)
+    past = [world.event("gateway", "kill", 15), world.event("gateway", "die")]
+    ordered = len(world.started)
+    world.see("gateway", RunState.EXITED, past=past, exit_code=143)
+    world.wait(600.0)
+    assert "signal 15" in world.engine.durable.touched["gateway"]
+    assert len(world.started) == ordered
+
+
+def test_a_stop_while_our_restart_was_lost_with_the_daemon_is_a_persons() -> None:
+    """Whether our order reached Docker nobody knows; what is in doubt is left to people."""
+    world = World(policy(dependency("gateway", grace=0.0)))
+    world.fail("gateway")
+    world.pass_time(0.5)
+    past = [world.event("gateway", "kill", 15), world.event("gateway", "die")]
+    world.kill_daemon()
+    world.see("gateway", RunState.EXITED, past=past, exit_code=143)
+    world.wait(600.0)
+    assert len(world.started) == 1
+    assert world.engine.durable.touched
+
+
+def test_our_own_restart_that_broke_off_halfway_is_not_a_person() -> None:
+    """Docker stopped it for us and could not start it: the next attempt may."""
+    world = World(policy(dependency("gateway", grace=0.0)))
+    world.fail("gateway")
+    world.pass_time(0.5)
+    past = [world.event("gateway", "kill", 15), world.event("gateway", "die")]
+    world.see("gateway", RunState.EXITED, past=past, exit_code=143)
+    world.finish(ActionOutcome.FAILED)
+    world.kill_daemon()
+    world.see("gateway", RunState.EXITED, past=past, exit_code=143)
+    assert not world.engine.durable.touched
+    world.wait(30.0)
+    assert len(world.started) == 2
+
+
+def test_what_a_person_stops_right_after_our_restart_is_theirs() -> None:
+    """Our restart ended the run before; only somebody else can have ended the new one."""
+    world = World(policy(dependency("gateway", grace=0.0)))
+    world.fail("gateway")
+    world.pass_time(0.2)
+    world.run("gateway")
+    world.pass_time(0.2)
+    world.stopped_by_hand("gateway")
+    world.finish(restarted=False)
+    world.wait(600.0)
+    assert len(world.started) == 1
+    assert world.engine.durable.touched
+
+
+def test_a_person_who_is_about_to_stop_it_goes_first(one: World) -> None:
+    """A signal was sent and the container still runs: no restart comes between; later it may."""
+    one.send(ev.ContainerActed(one.event("gateway", "kill", 15)))
+    one.fail("gateway", times=5)
+    assert not one.started
+    (told,) = one.told(NotificationKind.HELD)
+    assert "somebody is stopping" in told.body
+    one.fail("gateway", times=60)
+    assert len(one.started) == 1
+
+
+def test_the_images_own_stop_signal_is_a_stop() -> None:
+    """Such as WINCH, which httpd is stopped by; for others it is harmless."""
+    world = World(policy(dependency("httpd", grace=0.0), dependency("gateway", grace=0.0)))
+    for name, more in (("httpd", {"stop_signal": 28}), ("gateway", {})):
+        past = [world.event(name, "kill", 28), world.event(name, "die")]
+        world.see(name, RunState.EXITED, past=past, exit_code=0, **more)
+    assert set(world.engine.durable.touched) == {"httpd"}
+    assert [request.dependency for _, request in world.started] == ["gateway"]
+
+
+def test_a_signal_that_was_long_ago_did_not_end_it(one: World) -> None:
+    """A TERM that the program ignored is no reason to leave its crash alone the next day."""
+    ignored = one.event("gateway", "kill", 15)
+    one.send(ev.ContainerActed(ignored))
+    one.pass_time(86400.0)
+    died = one.event("gateway", "die")
+    one.see("gateway", RunState.EXITED, past=[ignored, died], finished_at=one.utc, exit_code=1)
+    assert len(one.started) == 1
+
+
+def test_a_container_that_was_only_created_is_somebodys_work(one: World) -> None:
+    """`docker compose up` creates first and starts then."""
+    one.see("gateway", RunState.CREATED)
+    one.fail("gateway", Reason.REFUSED, times=10)
+    assert not one.started
+    one.run("gateway")
+    one.succeed("gateway")
+    assert not one.engine.durable.touched
+
+
+def test_two_names_for_one_container_are_restarted_once() -> None:
+    """One action at a time, and one budget, are the container's: a second name or a new one doubles neither."""
+    fix = remedy(budget=Budget(1, 600.0))
+    world = World(
+        policy(dependency("a", container="c-a", grace=0.0), dependency("b", container="c-a", grace=0.0), fix=fix),
+        running=False,
+    )
+    world.run("a", age=60.0)
+    for _ in range(4):
+        world.fail("a", times=1)
+        world.fail("b", times=1)
+    assert len(world.started) == 1
+    world.finish()
+    for _ in range(60):
+        world.fail("a", times=1)
+        world.fail("b", times=1)
+    assert len(world.started) == 1
+    world.send(ev.PolicyChanged(policy(dependency("renamed", container="c-a", grace=0.0), fix=fix)))
+    world.run("a", age=60.0)
+    world.fail("renamed", times=30)
+    assert len(world.started) == 1
+
+
 def test_an_oom_kill_that_nobody_saw_is_a_fault() -> None:
     """Nobody runs out of memory on purpose."""
     world = World(policy(dependency("gateway")), running=False)
-    world.see("gateway", RunState.EXITED, witnessed=False, exit_code=137, oom_killed=True)
+    world.see("gateway", RunState.EXITED, exit_code=137, oom_killed=True)
     assert len(world.started) == 1
 
 
@@ -321,7 +444,7 @@ def test_kill_minus_nine_forgets_nothing() -> None:
             world.finish()
         world.fail("gateway", times=1)
         world.kill_daemon()
-        world.see("gateway", RunState.RUNNING, witnessed=False)
+        world.see("gateway", RunState.RUNNING)
         world.fail("gateway", times=3)
     assert len(world.started) == 2
     assert len(world.of(r.IncidentOpened)) == 1

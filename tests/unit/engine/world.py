@@ -158,9 +158,14 @@ class World:
     def succeed(self, name: str, *, times: int = 2) -> None:
         self.look(name, ok(), times=times)
 
-    def see(self, name: str, state: RunState, *, witnessed: bool = True, **more: object) -> None:
+    def see(self, name: str, state: RunState, *, past: Sequence[ContainerEvent] = (), **more: object) -> None:
+        """An inspect; `past` is what Docker remembers of the run."""
         status = ContainerStatus(state, f"id-{name}", self._started_at(name), **more)  # type: ignore[arg-type]
-        self.send(ev.ContainerSeen(f"c-{name}", status, witnessed))
+        self.send(ev.ContainerSeen(f"c-{name}", status, tuple(past)))
+
+    def event(self, name: str, action: str, signal: int | None = None) -> ContainerEvent:
+        """A line of Docker's event stream that bears the time of now."""
+        return ContainerEvent(f"c-{name}", action, signal, self.utc)
 
     def run(self, name: str, *, age: float = 0.0) -> None:
         """The container starts a new run, `age` seconds ago."""
@@ -174,12 +179,15 @@ class World:
         return starts.get(name, self.utc)
 
     def crash(self, name: str, code: int = 1, *, oom: bool = False) -> None:
-        self.send(ev.ContainerActed(ContainerEvent(f"c-{name}", "die")))
-        self.see(name, RunState.EXITED, exit_code=code, oom_killed=oom)
+        died = self.event(name, "die")
+        self.send(ev.ContainerActed(died))
+        self.see(name, RunState.EXITED, past=[died], finished_at=self.utc, exit_code=code, oom_killed=oom)
 
     def stopped_by_hand(self, name: str) -> None:
-        self.send(ev.ContainerActed(ContainerEvent(f"c-{name}", "kill", 15)))
-        self.see(name, RunState.EXITED, exit_code=143)
+        past = [self.event(name, "kill", 15), self.event(name, "die")]
+        for event in past:
+            self.send(ev.ContainerActed(event))
+        self.see(name, RunState.EXITED, past=past, finished_at=self.utc, exit_code=143)
 
     def finish(self, outcome: ActionOutcome = ActionOutcome.SUCCEEDED, *, restarted: bool = True) -> ActionRequest:
         """Ends the oldest action under way; a restart that worked starts a new run first, as Docker does."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
+from datetime import datetime
 
 import pytest
 
-from nemo_watchdog.model import Gate, Health, RunState
+from nemo_watchdog.errors import ContainersUnreachable
+from nemo_watchdog.model import ContainerEvent, Gate, Health, RunState
 from nemo_watchdog.runtime import container_watch as module
 from tests.unit.runtime.shell import Shell, running, settled, until
 
@@ -71,6 +73,7 @@ async def test_an_exit_that_the_stream_has_not_told_waits_for_the_event(
     monkeypatch.setattr(module, "EVENT_LAG", 0.5)
     before = len(shell.containers.inspects)
     shell.containers.exit("c-gateway", 1)
+    shell.containers.past.clear()
     async with running(shell.watch.follow()), running(shell.watch.reconcile()) as (reconcile,):
         await until(lambda: len(shell.containers.inspects) > before)
         await settled()
@@ -78,17 +81,73 @@ async def test_an_exit_that_the_stream_has_not_told_waits_for_the_event(
         shell.containers.tell("c-gateway", "kill", 9)
         shell.containers.tell("c-gateway", "die")
         await until(reconcile.done)
+        await until(lambda: shell.core.engine.durable.touched)
         assert "signal 9" in shell.core.engine.durable.touched["gateway"]
         assert not shell.core.engine.durable.open()
 
 
 async def test_an_exit_without_an_event_is_told_after_a_while(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The stream can lose events: the second inspect is believed."""
+    """Docker can forget events: then the exit code has to do."""
     monkeypatch.setattr(module, "EVENT_LAG", 0.01)
     shell.containers.exit("c-gateway", 1)
+    shell.containers.past.clear()
     await shell.watch.reconcile()
     assert state(shell) is RunState.EXITED
     assert shell.core.engine.durable.open()
+
+
+async def test_a_stop_while_the_stream_was_lost_is_found_in_dockers_memory(shell: Shell) -> None:
+    """No line of the stream came, and still it is known that somebody ordered it."""
+    shell.containers.tell("c-gateway", "kill", 15)
+    shell.containers.exit("c-gateway", 0)
+    await shell.watch.reconcile()
+    assert "signal 15" in shell.core.engine.durable.touched["gateway"]
+    assert not shell.core.engine.durable.open()
+
+
+async def test_a_signal_that_docker_has_forgotten_was_heard_here(shell: Shell) -> None:
+    """A long stop on a busy machine: 256 other events came between the signal and the end."""
+    async with running(shell.watch.follow()):
+        shell.containers.tell("c-gateway", "kill", 15)
+        await settled()
+        shell.containers.past.clear()
+        shell.containers.exit("c-gateway", 0)
+        shell.containers.tell("c-gateway", "die")
+        await until(lambda: shell.core.engine.durable.touched)
+        assert not shell.core.engine.durable.open()
+
+
+async def test_an_exit_whose_history_cannot_be_had_is_not_judged(shell: Shell) -> None:
+    """A Docker that answers half of the questions is blindness; the next reconcile asks again."""
+    history = shell.containers.history
+
+    async def refuse(name: str, since: datetime) -> Sequence[ContainerEvent]:
+        raise ContainersUnreachable("no events")
+
+    shell.containers.history = refuse  # type: ignore[method-assign]
+    shell.containers.tell("c-gateway", "kill", 9)
+    shell.containers.exit("c-gateway", 137)
+    await shell.watch.reconcile()
+    assert state(shell) is RunState.UNREACHABLE
+    assert not shell.started
+    shell.containers.history = history  # type: ignore[method-assign]
+    await shell.watch.reconcile()
+    assert "signal 9" in shell.core.engine.durable.touched["gateway"]
+
+
+async def test_a_newer_look_is_never_overwritten_by_an_older_one(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A look that waits for Docker's memory is told before the look at the run that came after it."""
+    monkeypatch.setattr(module, "EVENT_LAG", 0.05)
+    shell.containers.exit("c-gateway", 1)
+    shell.containers.past.clear()
+    async with running(shell.watch.reconcile()) as (reconcile,):
+        await settled()
+        shell.containers.start("c-gateway")
+        await shell.watch.look("c-gateway")
+        await until(reconcile.done)
+        assert state(shell) is RunState.RUNNING
 
 
 async def test_reconciling_repeats_nothing_that_is_known(shell: Shell) -> None:

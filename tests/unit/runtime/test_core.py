@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from nemo_watchdog.engine import events as ev
 from nemo_watchdog.errors import JournalError
@@ -66,6 +67,51 @@ async def test_the_intent_is_on_disk_before_the_action_runs(slow: tuple[Shell, S
         journal.may_write.set()
         await until(lambda: shell.started)
         assert "action_intended" in journal.types()
+
+
+async def test_what_is_told_is_on_disk(slow: tuple[Shell, SlowJournal]) -> None:
+    """Nobody reads in the log of an incident that a crash would forget."""
+    shell, journal = slow
+    async with running(shell.core.write_forever()):
+        await shell.up()
+        await shell.core.written()
+        journal.may_write.clear()
+        asked = journal.asked
+        with capture_logs() as said:
+            shell.fail()
+            await until(lambda: journal.asked > asked)
+            await settled()
+            assert "incident_opened" not in [line["event"] for line in said]
+            journal.may_write.set()
+            await shell.core.written()
+            assert "incident_opened" in [line["event"] for line in said]
+
+
+async def test_a_disk_that_hangs_is_told_and_nothing_is_done(
+    slow: tuple[Shell, SlowJournal], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The log is then all that there is: it tells at once. When the disk answers, the records are there, once each."""
+    monkeypatch.setattr(module, "SLOW_AFTER", 0.05)
+    shell, journal = slow
+    async with running(shell.core.write_forever()):
+        await shell.up()
+        await shell.core.written()
+        journal.may_write.clear()
+        with capture_logs() as said:
+            shell.fail()
+            await until(lambda: shell.core.engine.journal_trouble)
+            assert shell.metric("journal_writable") == 0.0
+            shell.core.tell(ev.PauseAsked("*", "the disk hangs", "ops"))
+            words = [line["event"] for line in said]
+            assert {"journal cannot be written: no action until it can", "incident_opened", "paused"} <= set(words)
+            journal.may_write.set()
+            await until(lambda: not shell.core.engine.journal_trouble)
+            await shell.core.written()
+            words = [line["event"] for line in said]
+            assert words.count("incident_opened") == words.count("paused") == 1
+        assert journal.types().count("incident_opened") == journal.types().count("paused") == 1
+        assert shell.started == []
+        assert shell.metric("journal_writable") == 1.0
 
 
 async def test_an_action_is_handed_over_once_and_after_its_own_record(shell: Shell) -> None:

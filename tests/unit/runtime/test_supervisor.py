@@ -174,7 +174,7 @@ async def test_an_action_that_was_ordered_before_the_stop_is_not_begun_after_it(
     daemon.shell.containers.exit("c-gateway")
     core.tell(ev.ContainerActed(ContainerEvent("c-gateway", "die")))
     daemon.supervisor.stop()
-    core.tell(ev.ContainerSeen("c-gateway", daemon.shell.containers.statuses["c-gateway"], witnessed=True))
+    core.tell(ev.ContainerSeen("c-gateway", daemon.shell.containers.statuses["c-gateway"]))
     await daemon.stop()
     assert daemon.action.requests == []
     ended = [body for _, body in daemon.shell.memory.replay(SystemClock().now()) if body["type"] == "action_ended"]

@@ -80,7 +80,7 @@ async def test_metrics_are_openmetrics_for_who_asks(site: Site) -> None:
 async def test_healthz_is_about_our_own_loops(site: Site) -> None:
     """A platform that is down does not make the watchdog unhealthy; a stuck loop does."""
     site.daemon.shell.containers.exit("c-gateway")
-    await site.daemon.shell.watch.look("c-gateway", witnessed=True)
+    await site.daemon.shell.watch.look("c-gateway")
     response = await site.get("/healthz")
     assert (response.status, await response.json()) == (200, {"ok": True, "stuck": []})
     site.daemon.supervisor._last_tick -= 3600.0
@@ -117,7 +117,7 @@ async def test_status_tells_everything_as_plain_data(site: Site) -> None:
     await until(lambda: site.daemon.health("gateway") == "up" and site.daemon.health("redis") == "up")
     site.daemon.shell.core.tell(ev.PauseAsked("gateway", "deploying", "ops"))
     site.daemon.shell.containers.exit("c-gateway")
-    await site.daemon.shell.watch.look("c-gateway", witnessed=True)
+    await site.daemon.shell.watch.look("c-gateway")
     body = await (await site.get("/api/v1/status")).json()
     gateway = body["dependencies"]["gateway"]
     assert (gateway["health"], gateway["reason"], gateway["container_state"]) == ("down", "exited", "exited")
