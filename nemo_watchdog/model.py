@@ -304,6 +304,8 @@ class ActionOutcome(StrEnum):
 
     SUCCEEDED = "succeeded"
     FAILED = "failed"
+    REFUSED = "refused"
+    """Nothing was ordered, because something was not as it must be; it counts as spent all the same."""
     TIMED_OUT = "timed_out"
     UNKNOWN = "unknown"
     """The daemon stopped before it learned the result: it counts as spent, and we look before trying again."""

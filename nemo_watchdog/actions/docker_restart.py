@@ -15,8 +15,10 @@ class DockerRestart:
 
     async def run(self, request: ActionRequest) -> ActionResult:
         if not request.container:
-            return ActionResult(ActionOutcome.FAILED, f"{request.dependency} names no container: nothing was restarted")
+            return ActionResult(
+                ActionOutcome.REFUSED, f"{request.dependency} names no container: nothing was restarted"
+            )
         try:
             return await self._containers.restart(request)
         except ContainersUnreachable as error:
-            return ActionResult(ActionOutcome.FAILED, str(error))
+            return ActionResult(ActionOutcome.REFUSED, str(error))

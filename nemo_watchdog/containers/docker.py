@@ -140,7 +140,7 @@ class DockerContainers:
             async with asyncio.timeout(request.timeout):
                 status = await self.inspect(request.container)
                 if (otherwise := _not_as_judged(request, status)) is not None:
-                    return ActionResult(ActionOutcome.FAILED, otherwise)
+                    return ActionResult(ActionOutcome.REFUSED, otherwise)
                 # No HTTP timeout of its own: aiodocker has none here, and the deadline above bounds the call.
                 await self._client().containers.container(request.container).restart(t=math.ceil(request.stop_timeout))
         except TimeoutError:
@@ -148,7 +148,9 @@ class DockerContainers:
                 ActionOutcome.TIMED_OUT, f"Docker did not finish within {request.timeout:g}s; it may still do so"
             )
         except DockerError as error:
-            if error.status == _UNREACHABLE and not isinstance(error.__context__, aiohttp.ClientConnectorError):
+            if error.status == _UNREACHABLE:
+                if isinstance(error.__context__, aiohttp.ClientConnectorError):
+                    return ActionResult(ActionOutcome.REFUSED, error.message)
                 return ActionResult(ActionOutcome.UNKNOWN, f"the connection to Docker was lost: {error.message}")
             return ActionResult(ActionOutcome.FAILED, error.message)
         except (aiohttp.ClientError, OSError, ValueError, LookupError, TypeError) as error:

@@ -17,7 +17,7 @@ from nemo_watchdog.engine.classify import outlook
 from nemo_watchdog.engine.events import Effects, Event
 from nemo_watchdog.engine.health import NOT_RUNNING, Tracker
 from nemo_watchdog.engine.messages import Messenger
-from nemo_watchdog.engine.state import Durable, Incident, Phase, apply
+from nemo_watchdog.engine.state import Durable, Incident, Phase, Whose, apply
 from nemo_watchdog.model import (
     ActionOutcome,
     ActionRequest,
@@ -38,6 +38,8 @@ from nemo_watchdog.policy.policy import ActionStep, Backoff, Dependency, Escalat
 
 NOTHING = Effects()
 
+NOTHING_TO_VERIFY = frozenset({ActionOutcome.FAILED, ActionOutcome.REFUSED})
+
 
 class Engine:
     """The judgement. Give it every event in order; do what it answers in order."""
@@ -47,6 +49,8 @@ class Engine:
         self._adopt(policy, {name: Tracker(spec) for name, spec in policy.dependencies.items()})
         self.journal_trouble = ""
         self._awaited: set[str] = set()
+        self._unjudged: dict[str, ev.ContainerSeen] = {}
+        """Ends of runs that came while we acted: whose doing they were can be said when the action has ended."""
         self._effects = Effects()
 
     def _adopt(self, policy: Policy, trackers: dict[str, Tracker]) -> None:
@@ -123,6 +127,9 @@ class Engine:
         if incident is None or incident.ladder(name).action_id != event.request.action_id:
             return
         self._end_action(incident, name, event.result, now)
+        for each in self._watching(event.request.container):
+            if end := self._unjudged.pop(each, None):
+                self._hold_if_touched(each, end.status, end.past, now)
         ladder = incident.ladder(name)
         plan = "looking again" if ladder.phase is Phase.VERIFYING else f"backing off {ladder.backoff:.0f}s"
         self._notify(Messenger(self.policy, incident, now).action_finished(event.request, event.result, plan))
@@ -194,27 +201,33 @@ class Engine:
         """Did a person do this? Then it is not ours to undo."""
         status, before = event.status, self.trackers[name].container
         if status.state is RunState.RUNNING:
+            self._unjudged.pop(name, None)
             if name in self.durable.touched:
                 self._record(r.Released(name), now)
-        elif name not in self.durable.touched and (what := self._touch(status, before, event.past)):
+        elif self.durable.is_acting_on(event.container):
+            self._unjudged[name] = event
+        elif before is None or (before.state, before.run) != (status.state, status.run):
+            self._hold_if_touched(name, status, event.past, now)
+
+    def _hold_if_touched(
+        self, name: str, status: ContainerStatus, past: tuple[ContainerEvent, ...], now: Moment
+    ) -> None:
+        if name not in self.durable.touched and (what := self._touch(status, past)):
             self._record(r.Touched(name, what), now)
 
-    def _touch(
-        self, status: ContainerStatus, before: ContainerStatus | None, past: tuple[ContainerEvent, ...]
-    ) -> str | None:
-        """What a person did to the container; None when it did this by itself, or we did."""
+    def _touch(self, status: ContainerStatus, past: tuple[ContainerEvent, ...]) -> str | None:
+        """What a person did to the container, as far as one can know; None when it did this by itself, or we did."""
         if status.state is RunState.PAUSED:
             return "somebody paused the container through Docker"
         if status.state is RunState.CREATED:
             return "somebody created the container and has not started it yet"
         if status.state not in NOT_RUNNING:
             return None
-        if before is not None and before.state in NOT_RUNNING and before.run == status.run:
-            return None  # judged when it was first seen so
         signals = endings.signals(status, past)
         for sent in signals:
-            if not self.durable.is_ours(status, sent):
-                return f"somebody stopped the container through Docker (signal {sent.signal})"
+            who = self.durable.whose(status, sent)
+            if who is not Whose.OURS:
+                return f"{who} stopped the container through Docker (signal {sent.signal})"
         if not signals and not endings.is_told(status, past) and endings.is_quiet(status):
             return f"it was stopped while nobody watched (exit code {status.exit_code})"
         return None
@@ -466,7 +479,7 @@ class Engine:
                 detail=result.detail,
                 backoff=round(delay_after(backoff, ladder.attempts, ladder.action_id), 3),
                 verify_within=step.verify_within if step else 60.0,
-                to_verify=result.outcome is not ActionOutcome.FAILED,
+                to_verify=result.outcome not in NOTHING_TO_VERIFY,
             ),
             now,
         )

@@ -81,9 +81,17 @@ class Spend:
     container: str
 
 
+class Whose(StrEnum):
+    """Who sent a signal through Docker. The words begin a sentence that people read."""
+
+    OURS = "the watchdog"
+    THEIRS = "somebody"
+    UNCLEAR = "somebody, or a restart of ours whose result is unknown,"
+
+
 @dataclass(slots=True)
 class Act:
-    """The last thing that we did to a container. It ends when its result is known, and an unknown one has no end."""
+    """The last thing that we did to a container. One whose result nobody knows has no end."""
 
     action_id: str
     began: datetime
@@ -158,25 +166,31 @@ class Durable:
         act = self.acts.get(container)
         return act is not None and act.under_way
 
-    def is_ours(self, status: ContainerStatus, sent: ContainerEvent) -> bool:
-        """Our restart sent that signal: it ended a run that was older than the restart, and came while that went on.
-
-        Of a restart whose result nobody knows that cannot be said, and what is in doubt was a person.
-        """
+    def whose(self, status: ContainerStatus, sent: ContainerEvent) -> Whose:
+        """A restart of ours ends a run that is older than itself, by signals that it sends while it goes on."""
         act = self.acts.get(sent.container)
-        if act is None or sent.at is None or status.started_at is None or status.started_at >= act.began:
-            return False
-        return act.began <= sent.at and (act.under_way or (act.ended is not None and sent.at <= act.ended))
+        if act is None or sent.at is None or status.started_at is None:
+            return Whose.THEIRS
+        if status.started_at >= act.began or sent.at < act.began:
+            return Whose.THEIRS
+        if act.ended is None:
+            return Whose.UNCLEAR
+        return Whose.OURS if sent.at <= act.ended else Whose.THEIRS
 
     def intend(self, action_id: str, dependency: str, container: str, at: Moment) -> None:
         """Spent from now on, whatever comes of it."""
         self.spends.append(Spend(at.monotonic, dependency, container))
         self.acts[container] = Act(action_id, at.utc)
 
-    def end(self, action_id: str, at: Moment, *, known: bool) -> None:
-        for act in self.acts.values():
-            if act.action_id == action_id:
-                act.under_way, act.ended = False, at.utc if known else None
+    def end(self, action_id: str, outcome: str, at: Moment) -> None:
+        for container, act in list(self.acts.items()):
+            if act.action_id != action_id:
+                continue
+            act.under_way = False
+            if outcome in (ActionOutcome.SUCCEEDED, ActionOutcome.FAILED):
+                act.ended = at.utc
+            elif outcome == ActionOutcome.REFUSED:
+                del self.acts[container]
 
     def forget_old(self, now: float, keep_resolved: float) -> None:
         """Drops what no rule can ask for any more. `keep_resolved` in seconds."""
@@ -269,7 +283,7 @@ def _(record: r.ActionIntended, state: Durable, at: Moment) -> None:
 
 @apply.register
 def _(record: r.ActionEnded, state: Durable, at: Moment) -> None:
-    state.end(record.action_id, at, known=record.outcome != ActionOutcome.UNKNOWN)
+    state.end(record.action_id, record.outcome, at)
     if incident := state.incidents.get(record.incident):
         ladder = incident.ladder(record.dependency)
         ladder.phase = Phase.VERIFYING if record.to_verify else Phase.IDLE

@@ -200,7 +200,7 @@ class Core:
 
     def _refuse(self, batch: _Batch, why: str) -> None:
         for request in batch.actions:
-            self.tell(ev.ActionFinished(request, ActionResult(ActionOutcome.FAILED, why)))
+            self.tell(ev.ActionFinished(request, ActionResult(ActionOutcome.REFUSED, why)))
         batch.actions = []
 
     def _publish(self, batch: _Batch) -> None:

@@ -50,7 +50,7 @@ class Executor:
     async def _carry_out(self, request: ActionRequest) -> ActionResult:
         action = self._actions.get(request.action)
         if action is None:
-            return ActionResult(ActionOutcome.FAILED, f"there is no action {request.action}")
+            return ActionResult(ActionOutcome.REFUSED, f"there is no action {request.action}")
         try:
             async with asyncio.timeout(request.timeout + ANSWER_MARGIN):
                 return await action.run(request)
@@ -58,7 +58,7 @@ class Executor:
             return ActionResult(ActionOutcome.TIMED_OUT, f"no answer within {request.timeout:g}s")
         except Exception as error:  # noqa: BLE001 - the edge: a bug in an action is a failed action, not a dead daemon
             log.error("action raised an exception: a bug in the action", action=request.action, error=repr(error))
-            return ActionResult(ActionOutcome.FAILED, f"the action raised {type(error).__name__}")
+            return ActionResult(ActionOutcome.UNKNOWN, f"the action raised {type(error).__name__}")
 
     def _answer(self, request: ActionRequest, result: ActionResult) -> None:
         if self._under_way.pop(request.action_id, None) is not None:

@@ -132,6 +132,22 @@ class Daemon:
         """The first status in which the dependency has this health."""
         return await self.wait_until(lambda status: status["dependencies"][dependency]["health"] == health, within)
 
+    async def more_looks(self, count: int, within: float = 60.0) -> None:
+        """Returns after that many more looks of its probes: it had its chances to do something."""
+
+        async def total() -> float:
+            lines = (await self.metrics()).splitlines()
+            return sum(
+                float(line.rsplit(" ", 1)[1]) for line in lines if line.startswith("nemo_watchdog_probes_total{")
+            )
+
+        wanted = await total() + count
+
+        async def enough() -> bool:
+            return await total() >= wanted
+
+        await self.until(enough, within, f"not {count} more looks")
+
     async def event(self, name: str, within: float = 10.0, *, after: int = 0, **fields: Any) -> dict[str, Any]:
         """The first log line of that event with these fields, past or to come, from position `after` of `events`."""
 

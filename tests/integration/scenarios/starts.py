@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from types import TracebackType
 from typing import Self
@@ -27,10 +28,19 @@ class Starts:
 
     async def of(self, part: str) -> int:
         """How often it has been started so far."""
+        return len(await self._told(part, "start"))
+
+    async def order(self, part: str, within: float = 20.0) -> None:
+        """Returns once Docker has begun to end the part's container, by whose order ever."""
+        async with asyncio.timeout(within):
+            while not await self._told(part, "kill"):
+                await asyncio.sleep(0.05)
+
+    async def _told(self, part: str, event: str) -> list[str]:
         told = await self._platform.docker(
             "events",
             *("--since", f"{self._since:.6f}", "--until", f"{time.time():.6f}"),
-            *("--filter", "event=start", "--filter", f"container={self._platform.name(part)}"),
+            *("--filter", f"event={event}", "--filter", f"container={self._platform.name(part)}"),
             *("--format", "{{.ID}}"),
         )
-        return len(told.splitlines())
+        return told.splitlines()

@@ -10,6 +10,7 @@ from nemo_watchdog.demo import faults
 from nemo_watchdog.demo.platform import Platform
 from tests.integration.conftest import StartPlatform
 from tests.integration.daemon import Daemon
+from tests.integration.scenarios.docker_socket import DockerSocket
 from tests.integration.scenarios.starts import Starts
 
 
@@ -95,13 +96,39 @@ async def test_killed_in_the_middle_of_an_action_it_does_not_repeat_it_blindly(
     async with Daemon(platform.policy_text(), tmp_path) as daemon, Starts(platform) as starts:
         await daemon.wait_for_health("gateway", "up")
         await freeze(platform)
-        await daemon.event("action_started", within=20.0)
+        await starts.order("gateway")
         await daemon.restart(kill=True)
         ended = await daemon.event("action_ended", within=10.0)
         assert ended["outcome"] == "unknown"
         await daemon.event("incident_resolved", within=30.0)
         assert await starts.of("gateway") == 1
         assert len([e for e in daemon.events if e["event"] == "action_intended"]) == 1
+
+
+async def test_killed_before_docker_heard_the_order_it_looks_before_it_tries_again(
+    start_platform: StartPlatform, tmp_path: Path
+) -> None:
+    """The intent counts as an attempt; only when the gateway is seen to be still ill is the next one made."""
+    platform = await start_platform("gateway")
+    async with (
+        DockerSocket(tmp_path / "docker.sock") as way,
+        Daemon(platform.policy_text(), tmp_path, environ={"DOCKER_HOST": way.url}) as daemon,
+        Starts(platform) as starts,
+    ):
+        await daemon.wait_for_health("gateway", "up")
+        await faults.switch(platform, "gateway", "500")
+        way.stall()
+        await daemon.event("action_started", within=20.0)
+        await daemon.kill9()
+        way.drop()
+        way.heal()
+        await daemon.start()
+        await daemon.event("incident_resolved", within=60.0)
+        assert await starts.of("gateway") == 1
+        story = [e["event"] for e in daemon.events]
+        intents = [i for i, event in enumerate(story) if event == "action_intended"]
+        assert len(intents) == 2
+        assert story.index("action_ended") < story.index("attempt_failed") < intents[1]
 
 
 async def test_sigterm_stops_it_within_seconds_and_records_the_action_in_flight(

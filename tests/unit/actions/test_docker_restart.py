@@ -54,12 +54,12 @@ async def test_an_engine_that_does_not_answer_is_a_failure() -> None:
     """Blindness does not escape as an exception."""
     containers = RecordingContainers(ContainersUnreachable("nobody there"))
     result = await ACTIONS["docker.restart"](containers).run(order("redis"))
-    assert result == ActionResult(ActionOutcome.FAILED, "nobody there")
+    assert result == ActionResult(ActionOutcome.REFUSED, "nobody there")
 
 
 async def test_no_name_restarts_nothing() -> None:
     """A dependency without a container is refused before the engine is asked."""
     containers = RecordingContainers(ActionResult(ActionOutcome.SUCCEEDED))
     result = await ACTIONS["docker.restart"](containers).run(order(""))
-    assert result.outcome is ActionOutcome.FAILED
+    assert result.outcome is ActionOutcome.REFUSED
     assert containers.restarted == []

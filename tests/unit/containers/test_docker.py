@@ -72,7 +72,7 @@ async def test_a_prefix_of_an_id_is_not_a_name(docker: FakeDocker, containers: D
     assert (await containers.inspect("4f0c")).state is RunState.MISSING
     assert (await containers.inspect(CONTAINER_ID)).state is RunState.RUNNING
     result = await containers.restart(order("4f0c"))
-    assert result.outcome is ActionOutcome.FAILED
+    assert result.outcome is ActionOutcome.REFUSED
     assert docker.restarts == []
 
 
@@ -164,7 +164,7 @@ async def test_what_is_not_as_it_was_judged_is_not_restarted(
 ) -> None:
     """Another container, another run or another state: somebody was there meanwhile."""
     result = await containers.restart(order(judged=judged))
-    assert result.outcome is ActionOutcome.FAILED
+    assert result.outcome is ActionOutcome.REFUSED
     assert why in result.detail
     assert docker.restarts == []
 
@@ -204,7 +204,7 @@ async def test_a_memory_that_cannot_be_read_is_blindness(
 async def test_nothing_is_not_restarted(docker: FakeDocker, containers: DockerContainers) -> None:
     """A container that is missing gives a failure that names it."""
     result = await containers.restart(order("gone"))
-    assert result.outcome is ActionOutcome.FAILED
+    assert result.outcome is ActionOutcome.REFUSED
     assert "gone" in result.detail
     assert docker.restarts == []
 
@@ -266,7 +266,7 @@ async def test_a_daemon_gone_before_the_order_is_a_failure(docker: FakeDocker, c
     await containers.ping()
     docker.inspect = last_answer
     result = await containers.restart(order())
-    assert result.outcome is ActionOutcome.FAILED
+    assert result.outcome is ActionOutcome.REFUSED
     assert docker.restarts == []
 
 

@@ -228,6 +228,20 @@ def test_our_own_restart_that_broke_off_halfway_is_not_a_person() -> None:
     assert len(world.started) == 2
 
 
+@pytest.mark.parametrize("outcome", [ActionOutcome.REFUSED, ActionOutcome.TIMED_OUT, ActionOutcome.UNKNOWN])
+def test_a_stop_during_an_order_that_may_not_have_reached_docker_is_a_persons(outcome: ActionOutcome) -> None:
+    """A Docker that stalls: our order hung, a person stopped the container, and only then it went on."""
+    world = World(policy(dependency("gateway", grace=0.0)))
+    world.fail("gateway")
+    world.pass_time(2.0)
+    world.stopped_by_hand("gateway")
+    assert not world.engine.durable.touched
+    world.finish(outcome)
+    world.wait(600.0)
+    assert len(world.started) == 1
+    assert "stopped the container" in world.engine.durable.touched["gateway"]
+
+
 def test_what_a_person_stops_right_after_our_restart_is_theirs() -> None:
     """Our restart ended the run before; only somebody else can have ended the new one."""
     world = World(policy(dependency("gateway", grace=0.0)))

@@ -135,9 +135,7 @@ async def test_an_exit_whose_history_cannot_be_had_is_not_judged(shell: Shell) -
     assert "signal 9" in shell.core.engine.durable.touched["gateway"]
 
 
-async def test_a_newer_look_is_never_overwritten_by_an_older_one(
-    shell: Shell, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_newer_look_is_never_overwritten_by_an_older_one(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
     """A look that waits for Docker's memory is told before the look at the run that came after it."""
     monkeypatch.setattr(module, "EVENT_LAG", 0.05)
     shell.containers.exit("c-gateway", 1)

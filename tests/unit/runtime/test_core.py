@@ -171,7 +171,7 @@ async def test_a_stale_decision_is_not_carried_out(slow: tuple[Shell, SlowJourna
         assert shell.started == []
         ended = [body for _, body in journal.replay(shell.clock.now()) if body["type"] == "action_ended"]
         assert [(body["outcome"], body["detail"]) for body in ended] == [
-            ("failed", "not carried out: its intent reached the disk too late")
+            ("refused", "not carried out: its intent reached the disk too late")
         ]
 
 

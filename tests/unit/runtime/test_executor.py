@@ -64,12 +64,12 @@ async def test_the_container_is_looked_at_before_the_answer(shell: Shell) -> Non
     assert order == [ev.ContainerSeen, ev.ActionFinished]
 
 
-async def test_an_action_that_raises_has_failed(shell: Shell) -> None:
+async def test_an_action_that_raises_is_unknown(shell: Shell) -> None:
     """A bug in an action ends no daemon, and its text, which could hold a secret, is not written."""
     await executor(shell, RecordingAction(RuntimeError("password=hunter2"))).run(shell.started[0])
     await shell.core.written()
     (body,) = ended(shell)
-    assert (body["outcome"], body["detail"]) == ("failed", "the action raised RuntimeError")
+    assert (body["outcome"], body["detail"]) == ("unknown", "the action raised RuntimeError")
 
 
 async def test_an_action_that_hangs_is_given_up(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -109,7 +109,7 @@ async def test_an_unreachable_docker_is_a_failed_action(shell: Shell) -> None:
     await executor(shell, DockerRestart(shell.containers)).run(shell.started[0])
     await shell.core.written()
     (body,) = ended(shell)
-    assert (body["outcome"], body["detail"]) == ("failed", "no answer")
+    assert (body["outcome"], body["detail"]) == ("refused", "no answer")
     assert shell.metric("docker_reachable") == 0.0
 
 

@@ -1,0 +1,85 @@
+"""A unix socket in front of Docker's that can be cut or stalled: the Engine itself stays well, only the way to it."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+ENGINE = "/var/run/docker.sock"
+
+
+class DockerSocket:
+    """`async with DockerSocket(path) as way:`; the daemon gets `way.url` as DOCKER_HOST."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._open = asyncio.Event()
+        self._open.set()
+        self._flowing = asyncio.Event()
+        self._flowing.set()
+        self._writers: set[asyncio.StreamWriter] = set()
+        self._server: asyncio.Server | None = None
+
+    @property
+    def url(self) -> str:
+        return f"unix://{self.path}"
+
+    def cut(self) -> None:
+        """Every connection breaks, and new ones break at once."""
+        self._open.clear()
+        self.drop()
+
+    def stall(self) -> None:
+        """Connections stay, and nothing comes through them any more."""
+        self._flowing.clear()
+
+    def heal(self) -> None:
+        """The way is free; what was stalled goes on."""
+        self._open.set()
+        self._flowing.set()
+
+    def drop(self) -> None:
+        """Every connection breaks once."""
+        for writer in self._writers:
+            writer.transport.abort()
+
+    async def __aenter__(self) -> Self:
+        self._server = await asyncio.start_unix_server(self._serve, str(self.path))
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        assert self._server is not None
+        self._server.close()
+        self.heal()
+        self.drop()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if not self._open.is_set():
+            writer.transport.abort()
+            return
+        engine_reader, engine_writer = await asyncio.open_unix_connection(ENGINE)
+        mine = {writer, engine_writer}
+        self._writers |= mine
+        try:
+            with suppress(ConnectionError):
+                async with asyncio.TaskGroup() as group:
+                    group.create_task(self._pass_on(reader, engine_writer))
+                    group.create_task(self._pass_on(engine_reader, writer))
+        except* ConnectionError:
+            pass
+        finally:
+            self._writers -= mine
+            for each in mine:
+                each.close()
+
+    async def _pass_on(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+        while data := await source.read(65536):
+            await self._flowing.wait()
+            sink.write(data)
+            await sink.drain()
+        sink.close()
