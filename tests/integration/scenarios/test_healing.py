@@ -65,6 +65,7 @@ async def test_a_container_that_never_gets_healthy_ends_with_a_person(
     platform = await start_platform("gateway")
     policy = platform.policy_text().replace("verify_within: 6s", "verify_within: 1s").replace("max: 10s", "max: 1m")
     policy = policy.replace("budget: 5 per 15m", "budget: 3 per 15m").replace("startup_grace: 2s", "startup_grace: 0")
+    policy = policy.replace("initial: 1s", "initial: 3s")  # so that the kill below comes while nothing is under way
     async with Daemon(policy, tmp_path) as daemon, Starts(platform) as starts:
         await daemon.wait_for_health("gateway", "up")
         await faults.switch(platform, "gateway", "never")

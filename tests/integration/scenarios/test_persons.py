@@ -28,7 +28,7 @@ async def test_what_a_person_stops_stays_stopped_until_a_person_starts_it(
         await daemon.restart(kill=True)
         status = await daemon.wait_for_health("gateway", "down")
         assert "stopped" in status["dependencies"]["gateway"]["held"]
-        await daemon.more_looks(10)
+        await daemon.more_looks(4)
         assert await starts.of("gateway") == 0
         await faults.person_starts(platform, "gateway")
         await daemon.wait_for_health("gateway", "up")
@@ -52,12 +52,11 @@ async def test_what_a_person_stops_while_docker_cannot_be_seen(
             await faults.switch(platform, "gateway", "500")
         getattr(way, way_out)()
         await daemon.event("docker unreachable: every action is held", within=30.0)
-        await daemon.more_looks(5)
         await faults.person_stops(platform, "gateway")
-        await daemon.more_looks(5)
+        await daemon.more_looks(2)
         way.heal()
         await daemon.event("touched", within=30.0)
-        await daemon.more_looks(10)
+        await daemon.more_looks(4)
         assert await starts.of("gateway") == 0
         assert (await platform.state("gateway"))["Running"] is False
 
@@ -76,7 +75,7 @@ async def test_what_a_person_stops_while_the_daemon_is_dead_in_an_incident(
         before = await starts.of("gateway")
         await daemon.start()
         await daemon.event("touched", within=20.0)
-        await daemon.more_looks(10)
+        await daemon.more_looks(4)
         assert await starts.of("gateway") == before
 
 
@@ -91,7 +90,7 @@ async def test_a_person_who_is_stopping_it_goes_first(start_platform: StartPlatf
         assert held["dependencies"]["gateway"]["decision"]["gate"] == "human_touch"
         await stopping
         await daemon.event("touched", within=10.0)
-        await daemon.more_looks(10)
+        await daemon.more_looks(4)
         assert await starts.of("gateway") == 0
 
 

@@ -97,7 +97,7 @@ async def test_a_wrong_redis_password_in_the_policy_is_blindness(start_platform:
         assert (opened["category"], opened["reason"]) == ("blind", "auth_failed")
         status = await daemon.wait_for_health("redis", "unknown")
         assert status["dependencies"]["redis"]["decision"]["gate"] == "blind"
-        await daemon.more_looks(10)
+        await daemon.more_looks(5)
         assert await starts.of("redis") == 0
         said = str(daemon.events) + await daemon.metrics() + str(await daemon.status())
     journal = b"".join(path.read_bytes() for path in daemon.state_dir.iterdir())
