@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import timedelta
 
-from nemo_watchdog.model import ContainerEvent, ContainerStatus
+from nemo_watchdog.engine.state import Durable, Whose
+from nemo_watchdog.model import ContainerEvent, ContainerStatus, RunState
+
+ENDED = frozenset({RunState.EXITED, RunState.DEAD})
 
 DEADLY_SIGNALS = frozenset({2, 3, 6, 9, 15})
 """Signals by which `docker stop` and `docker kill` end a container; an image may choose another to be stopped by."""
@@ -32,6 +35,25 @@ def signals(status: ContainerStatus, past: Iterable[ContainerEvent]) -> list[Con
     kills = [event for event in _of_this_run(status, past) if deadly(event, status)]
     ended = status.finished_at
     return [kill for kill in kills if ended is None or kill.at is None or ended - kill.at < KILL_REMEMBERED]
+
+
+def touch(status: ContainerStatus, past: Iterable[ContainerEvent], durable: Durable) -> str | None:
+    """What a person did to a container that does not run, as far as one can know; None when it did this by itself."""
+    if status.state is RunState.PAUSED:
+        return "somebody paused the container through Docker"
+    if status.state is RunState.CREATED:
+        return "somebody created the container and has not started it yet"
+    if status.state not in ENDED:
+        return None
+    past = list(past)
+    sent = signals(status, past)
+    for signal in sent:
+        who = durable.whose(status, signal)
+        if who is not Whose.OURS:
+            return f"{who} stopped the container through Docker (signal {signal.signal})"
+    if not sent and not is_told(status, past) and is_quiet(status):
+        return f"it was stopped while nobody watched (exit code {status.exit_code})"
+    return None
 
 
 def is_quiet(status: ContainerStatus) -> bool:

@@ -15,9 +15,9 @@ from nemo_watchdog.engine import events as ev
 from nemo_watchdog.engine.backoff import delay_after
 from nemo_watchdog.engine.classify import outlook
 from nemo_watchdog.engine.events import Effects, Event
-from nemo_watchdog.engine.health import NOT_RUNNING, Tracker
+from nemo_watchdog.engine.health import Tracker
 from nemo_watchdog.engine.messages import Messenger
-from nemo_watchdog.engine.state import Durable, Incident, Phase, Whose, apply
+from nemo_watchdog.engine.state import Durable, Incident, Phase, apply
 from nemo_watchdog.model import (
     ActionOutcome,
     ActionRequest,
@@ -212,25 +212,8 @@ class Engine:
     def _hold_if_touched(
         self, name: str, status: ContainerStatus, past: tuple[ContainerEvent, ...], now: Moment
     ) -> None:
-        if name not in self.durable.touched and (what := self._touch(status, past)):
+        if name not in self.durable.touched and (what := endings.touch(status, past, self.durable)):
             self._record(r.Touched(name, what), now)
-
-    def _touch(self, status: ContainerStatus, past: tuple[ContainerEvent, ...]) -> str | None:
-        """What a person did to the container, as far as one can know; None when it did this by itself, or we did."""
-        if status.state is RunState.PAUSED:
-            return "somebody paused the container through Docker"
-        if status.state is RunState.CREATED:
-            return "somebody created the container and has not started it yet"
-        if status.state not in NOT_RUNNING:
-            return None
-        signals = endings.signals(status, past)
-        for sent in signals:
-            who = self.durable.whose(status, sent)
-            if who is not Whose.OURS:
-                return f"{who} stopped the container through Docker (signal {sent.signal})"
-        if not signals and not endings.is_told(status, past) and endings.is_quiet(status):
-            return f"it was stopped while nobody watched (exit code {status.exit_code})"
-        return None
 
     # -- records -------------------------------------------------------------------------------------------------
 

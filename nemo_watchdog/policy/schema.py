@@ -153,4 +153,4 @@ def _only_used(schema: dict[str, Any]) -> dict[str, Any]:
 
 def schema_text(probes: Mapping[str, ProbeKind]) -> str:
     """The JSON Schema as it stands in `config/policy.schema.json`."""
-    return json.dumps(json_schema(probes), indent=2, ensure_ascii=False) + "\n"
+    return json.dumps(json_schema(probes), indent=2) + "\n"

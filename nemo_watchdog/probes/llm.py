@@ -12,6 +12,7 @@ from typing import Annotated, Any
 
 import aiohttp
 from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic.json_schema import SkipJsonSchema
 
 from nemo_watchdog.model import Finding, Reason, degraded, failed, ok
 from nemo_watchdog.policy.units import Duration, wrong
@@ -45,7 +46,7 @@ class LlmOptions(ProbeOptions):
     headers: Headers = Field(default_factory=dict)
     slow_after: Duration | None = None
     """A good answer that takes longer than these seconds is degraded."""
-    canary: Annotated[Any, BeforeValidator(_no_canary)] = None
+    canary: Annotated[SkipJsonSchema[Any], BeforeValidator(_no_canary)] = None
 
 
 class LlmProbe:

@@ -11,7 +11,7 @@ from nemo_watchdog.policy.units import SECRET_ERROR
 class ProbeOptions(BaseModel):
     """Base of every options model. Values arrive as the policy file has them and leave in base units."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
 
 def wrong_secret(message: str) -> PydanticCustomError:
