@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 import signal
 import socket
 import tempfile
@@ -35,8 +36,21 @@ def demo(
 
 async def _demo(name: str, *, keep: bool) -> bool:
     _end_on_sigterm()
-    console = Console()
     folder = Path(tempfile.mkdtemp(prefix="nemo-watchdog-demo-"))
+    console = Console()
+    try:
+        well = await _play(name, folder, console, keep=keep)
+    except asyncio.CancelledError:
+        shutil.rmtree(folder)
+        raise
+    if not well:
+        console.print(f"The watchdog's log and journal are in {folder / 'state'}.")
+    elif not keep:
+        shutil.rmtree(folder)
+    return well
+
+
+async def _play(name: str, folder: Path, console: Console, *, keep: bool) -> bool:
     listen = f"127.0.0.1:{_free_port()}"
     console.print("Starting a small real platform: gateway, Postgres, Redis and a model server, each a container.")
     async with Platform(name, keep=keep) as platform:
