@@ -64,6 +64,11 @@ class Reason(StrEnum):
     UNHEALTHY = "unhealthy"
     PAUSED = "paused"
     STALLED = "stalled"
+    NOT_RUNNING = "not_running"
+    SILENT = "silent"
+    GPU_UNAVAILABLE = "gpu_unavailable"
+    GPU_APPLICATION_ERROR = "gpu_application_error"
+    REPORTED_FAULT = "reported_fault"
     # busy
     STARTING = "starting"
     LOADING = "loading"
@@ -76,6 +81,16 @@ class Reason(StrEnum):
     SLOW = "slow"
     MEMORY_HIGH = "memory_high"
     TEMPERATURE_HIGH = "temperature_high"
+    CPU_HIGH = "cpu_high"
+    PRESSURE_HIGH = "pressure_high"
+    FILES_HIGH = "files_high"
+    GPU_THROTTLED = "gpu_throttled"
+    LONG_TRANSACTION = "long_transaction"
+    DEADLOCKS = "deadlocks"
+    REPLICATION_LAG = "replication_lag"
+    RESTART_LOOP = "restart_loop"
+    CERTIFICATE_EXPIRING = "certificate_expiring"
+    REPORTED_BUSY = "reported_busy"
     # integrity
     DISK_FULL = "disk_full"
     READ_ONLY = "read_only"
@@ -86,6 +101,10 @@ class Reason(StrEnum):
     ECC_ERROR = "ecc_error"
     GPU_LOST = "gpu_lost"
     GPU_RESET_REQUIRED = "gpu_reset_required"
+    WRAPAROUND_NEAR = "wraparound_near"
+    GPU_ERROR = "gpu_error"
+    CERTIFICATE_EXPIRED = "certificate_expired"
+    REPORTED_INTEGRITY = "reported_integrity"
     # blind
     NOT_LOOKED = "not_looked"
     AUTH_FAILED = "auth_failed"
@@ -98,6 +117,9 @@ class Reason(StrEnum):
     NVML_UNAVAILABLE = "nvml_unavailable"
     DRIVER_MISMATCH = "driver_mismatch"
     DRIVER_STUCK = "driver_stuck"
+    CLOCK_JUMPED = "clock_jumped"
+    CLOCK_UNSYNCHRONISED = "clock_unsynchronised"
+    REPORTED_BLIND = "reported_blind"
     WATCHDOG_OVERLOADED = "watchdog_overloaded"
     PROBE_BUG = "probe_bug"
 
@@ -117,6 +139,11 @@ CATEGORY_OF: Mapping[Reason, Category] = MappingProxyType(
                 Reason.UNHEALTHY,
                 Reason.PAUSED,
                 Reason.STALLED,
+                Reason.NOT_RUNNING,
+                Reason.SILENT,
+                Reason.GPU_UNAVAILABLE,
+                Reason.GPU_APPLICATION_ERROR,
+                Reason.REPORTED_FAULT,
             ),
             Category.FAULT,
         ),
@@ -133,6 +160,16 @@ CATEGORY_OF: Mapping[Reason, Category] = MappingProxyType(
                 Reason.SLOW,
                 Reason.MEMORY_HIGH,
                 Reason.TEMPERATURE_HIGH,
+                Reason.CPU_HIGH,
+                Reason.PRESSURE_HIGH,
+                Reason.FILES_HIGH,
+                Reason.GPU_THROTTLED,
+                Reason.LONG_TRANSACTION,
+                Reason.DEADLOCKS,
+                Reason.REPLICATION_LAG,
+                Reason.RESTART_LOOP,
+                Reason.CERTIFICATE_EXPIRING,
+                Reason.REPORTED_BUSY,
             ),
             Category.BUSY,
         ),
@@ -147,6 +184,10 @@ CATEGORY_OF: Mapping[Reason, Category] = MappingProxyType(
                 Reason.ECC_ERROR,
                 Reason.GPU_LOST,
                 Reason.GPU_RESET_REQUIRED,
+                Reason.WRAPAROUND_NEAR,
+                Reason.GPU_ERROR,
+                Reason.CERTIFICATE_EXPIRED,
+                Reason.REPORTED_INTEGRITY,
             ),
             Category.INTEGRITY,
         ),
@@ -163,6 +204,9 @@ CATEGORY_OF: Mapping[Reason, Category] = MappingProxyType(
                 Reason.NVML_UNAVAILABLE,
                 Reason.DRIVER_MISMATCH,
                 Reason.DRIVER_STUCK,
+                Reason.CLOCK_JUMPED,
+                Reason.CLOCK_UNSYNCHRONISED,
+                Reason.REPORTED_BLIND,
                 Reason.WATCHDOG_OVERLOADED,
                 Reason.PROBE_BUG,
             ),

@@ -12,7 +12,9 @@ from nemo_watchdog.probes import PROBES
 from nemo_watchdog.probes.http import HttpExpect
 from nemo_watchdog.probes.reasons import WHY, reasons_table
 
-PAGE = (Path(__file__).parents[3] / "docs" / "probes.md").read_text(encoding="utf-8")
+DOCS = Path(__file__).parents[3] / "docs"
+PAGE = (DOCS / "probes.md").read_text(encoding="utf-8")
+PAGES = {path.stem: path.read_text(encoding="utf-8") for path in (DOCS / "probes").glob("*.md")}
 
 
 def test_every_reason_has_a_category_and_a_meaning() -> None:
@@ -26,11 +28,15 @@ def test_the_page_has_the_table_of_reasons_as_the_code_makes_it() -> None:
     assert between == reasons_table()
 
 
+def test_every_probe_has_a_page_that_the_index_names() -> None:
+    """One page a probe, and no page for what is not there."""
+    assert set(PAGES) == set(PROBES) == set(re.findall(r"^\| \[([a-z]+)\]\(probes/\1\.md\)", PAGE, flags=re.MULTILINE))
+
+
 @pytest.mark.parametrize("kind", PROBES)
-def test_the_page_lists_exactly_the_options_of_each_probe(kind: str) -> None:
-    """Each probe's section lists each of its options and no other."""
-    section = re.split(r"^## ", PAGE.split(f"\n## {kind}\n")[1], flags=re.MULTILINE)[0]
-    table = section.split("| option | default | meaning |")[1].split("\n\n")[0]
+def test_a_page_lists_exactly_the_options_of_each_probe(kind: str) -> None:
+    """Each probe's page lists each of its options and no other."""
+    table = PAGES[kind].split("| option | default | meaning |")[1].split("\n\n")[0]
     listed = set(re.findall(r"^\| `([a-z_.]+)` \|", table, flags=re.MULTILINE))
     fields = set(PROBES[kind].options.model_fields)
     if kind == "http":
@@ -39,7 +45,8 @@ def test_the_page_lists_exactly_the_options_of_each_probe(kind: str) -> None:
     assert listed == fields
 
 
-def test_every_reason_that_the_page_names_exists() -> None:
+def test_every_reason_that_a_page_names_exists() -> None:
     """The mapping tables of servers' answers name reasons of the vocabulary."""
-    named = re.findall(r"^\| [^|`]*(?:\d|[A-Z])[^|]* \| `([a-z_]+)`[^|]* \|$", PAGE, flags=re.MULTILINE)
+    pages = "\n".join(PAGES.values())
+    named = re.findall(r"^\| [^|`]*(?:\d|[A-Z])[^|]* \| `([a-z_]+)`[^|]* \|$", pages, flags=re.MULTILINE)
     assert {"starting", "loading", "disk_full"} <= set(named) <= set(Reason)
