@@ -40,7 +40,7 @@ WHY: Mapping[Reason, str] = MappingProxyType(
         Reason.PRESSURE_HIGH: "Tasks wait for CPU, memory or disk for longer than the policy accepts.",
         Reason.FILES_HIGH: "It works, with more file descriptors in use than the policy accepts.",
         Reason.GPU_THROTTLED: "The GPU slows itself down, for heat or power.",
-        Reason.LONG_TRANSACTION: "A transaction is open for longer than the policy accepts: its client is the place to look.",
+        Reason.LONG_TRANSACTION: "A transaction stays open for too long: its client is the place to look.",
         Reason.DEADLOCKS: "Transactions block each other: the application is the place to look.",
         Reason.REPLICATION_LAG: "The copy is further behind than the policy accepts.",
         Reason.RESTART_LOOP: "Docker starts it again and again: a further restart is one more of the same.",
