@@ -8,6 +8,7 @@ import secrets
 import signal
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import structlog
@@ -24,7 +25,7 @@ from nemo_watchdog.model import Alert
 from nemo_watchdog.notifiers import AlertmanagerClient, AppriseNotifier
 from nemo_watchdog.policy.loader import load_policy
 from nemo_watchdog.policy.policy import Dependency, Policy
-from nemo_watchdog.ports import Delivery, Probe, ProbeContext
+from nemo_watchdog.ports import Containers, Delivery, Probe, ProbeContext
 from nemo_watchdog.probes import PROBES
 from nemo_watchdog.runtime.alerting import Alerting
 from nemo_watchdog.runtime.clock import SystemClock, boot_id
@@ -59,9 +60,10 @@ class Settings:
         return host.strip("[]"), int(port)
 
 
-def make_probe(spec: Dependency) -> Probe:
+def make_probe(spec: Dependency, containers: Containers) -> Probe:
     """The probe that the policy names, with its checked options."""
-    return PROBES[spec.probe].make(spec.options, ProbeContext(spec.name, spec.timeout, spec.interval))
+    context = ProbeContext(spec.name, spec.timeout, spec.interval, spec.container, containers)
+    return PROBES[spec.probe].make(spec.options, context)
 
 
 def read_policy(path: Path, environ: Mapping[str, str]) -> Policy:
@@ -79,14 +81,18 @@ async def run(settings: Settings) -> None:
         engine = Engine(policy, rebuild(journal.replay(clock.now())))
         metrics = Metrics()
         core = Core(engine, journal, clock, metrics)
-        containers = _docker(settings.docker)
+        containers = docker(settings.docker)
         watch = ContainerWatch(containers, core, metrics)
         actions = {name: make(containers) for name, make in ACTIONS.items()}
         notifier = AppriseNotifier(lambda: engine.policy.contacts)
         sink = PolicyAlertmanagers(engine)
         supervisor = Supervisor(
             core,
-            source=PolicySource(settings.policy, lambda: read_policy(settings.policy, os.environ), make_probe),
+            source=PolicySource(
+                settings.policy,
+                lambda: read_policy(settings.policy, os.environ),
+                partial(make_probe, containers=containers),
+            ),
             containers=watch,
             executor=Executor(actions, core, watch),
             outbox=Outbox(journal, notifier, core, metrics),
@@ -140,7 +146,8 @@ def _open_journal(state_dir: Path) -> SqliteJournal:
     return SqliteJournal(state_dir / JOURNAL_NAME, boot_id())
 
 
-def _docker(address: str | None) -> DockerContainers:
+def docker(address: str | None) -> DockerContainers:
+    """The way to the Engine at that address, or at Docker's own default. Raises `NemoWatchdogError` for a bad one."""
     try:
         return DockerContainers(address)
     except ValueError as error:

@@ -323,6 +323,10 @@ class ContainerStatus:
     oom_killed: bool = False
     health: str | None = None
     stop_signal: int = 15
+    restarts: int = 0
+    """How often Docker's own restart policy has started it (RestartCount); an order to restart sets it back to 0."""
+    cpus: float | None = None
+    """CPU cores that it may use; None without a limit."""
     detail: str = ""
 
     @property
@@ -341,6 +345,27 @@ class ContainerEvent:
     action: str
     signal: int | None = None
     at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ContainerUsage:
+    """One sample of what a container uses. Memory in bytes as `docker stats` shows it, without inactive file pages.
+
+    `cpu` counts its CPU time in seconds since its start. `memory_limit` is the machine's memory without a limit.
+    """
+
+    memory: float
+    memory_limit: float
+    cpu: float
+    online_cpus: int
+
+
+@dataclass(frozen=True, slots=True)
+class LogLine:
+    """One line that a container wrote, at Docker's UTC time."""
+
+    at: datetime
+    text: str
 
 
 class ActionOutcome(StrEnum):

@@ -14,7 +14,9 @@ from nemo_watchdog.model import (
     ActionResult,
     ContainerEvent,
     ContainerStatus,
+    ContainerUsage,
     Finding,
+    LogLine,
     Moment,
     Notification,
 )
@@ -36,25 +38,6 @@ class Probe(Protocol):
     async def close(self) -> None: ...
 
 
-@dataclass(frozen=True, slots=True)
-class ProbeContext:
-    """What a probe may know about the dependency that it looks at. `timeout` in seconds, of one look."""
-
-    dependency: str
-    timeout: float
-    interval: float
-
-
-class ProbeKind(Protocol):
-    """One entry of the catalog: the options that a policy may give, and how to make a probe from them."""
-
-    @property
-    def options(self) -> type[BaseModel]: ...
-
-    @property
-    def make(self) -> Callable[[Any, ProbeContext], Probe]: ...
-
-
 class Containers(Protocol):
     """The container engine. Every call is bounded in time; raises `ContainersUnreachable` when it does not answer."""
 
@@ -70,11 +53,47 @@ class Containers(Protocol):
         """What the engine remembers of that container's events since then, oldest first; it may have forgotten some."""
         ...
 
+    async def ping(self) -> None:
+        """Returns when the engine says that it lives."""
+        ...
+
+    async def usage(self, name: str) -> ContainerUsage:
+        """What a running container uses now."""
+        ...
+
+    async def log(self, name: str, since: datetime) -> Sequence[LogLine]:
+        """What the container has written since then, oldest first; a bounded part of it when that is much."""
+        ...
+
     async def restart(self, request: ActionRequest) -> ActionResult:
         """`docker restart`, of the container that the request names and only if it is still as it was judged."""
         ...
 
     async def close(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeContext:
+    """What a probe may know about the dependency that it looks at. `timeout` in seconds, of one look.
+
+    `container` is the dependency's, if it has one; `containers` answers questions about it.
+    """
+
+    dependency: str
+    timeout: float
+    interval: float
+    container: str | None = None
+    containers: Containers | None = None
+
+
+class ProbeKind(Protocol):
+    """One entry of the catalog: the options that a policy may give, and how to make a probe from them."""
+
+    @property
+    def options(self) -> type[BaseModel]: ...
+
+    @property
+    def make(self) -> Callable[[Any, ProbeContext], Probe]: ...
 
 
 class Action(Protocol):

@@ -20,7 +20,9 @@ from nemo_watchdog.model import (
     ActionResult,
     ContainerEvent,
     ContainerStatus,
+    ContainerUsage,
     Finding,
+    LogLine,
     Moment,
     Notification,
     RunState,
@@ -107,6 +109,8 @@ class FakeContainers:
         self.trouble = ""
         self.hangs = False
         self.inspects: list[str] = []
+        self.usages: dict[str, ContainerUsage] = {}
+        self.logs: dict[str, list[LogLine]] = {}
         self.restarts: list[ActionRequest] = []
         self.restart_result: ActionResult | _Hang = ActionResult(ActionOutcome.SUCCEEDED)
         self.closed = 0
@@ -145,6 +149,19 @@ class FakeContainers:
     async def events(self) -> AsyncIterator[ContainerEvent]:
         while True:
             yield await self._events.get()
+
+    async def ping(self) -> None:
+        await self._answer()
+
+    async def usage(self, name: str) -> ContainerUsage:
+        await self._answer()
+        if name not in self.usages:
+            raise ContainersUnreachable(f"{name} does not run")
+        return self.usages[name]
+
+    async def log(self, name: str, since: datetime) -> Sequence[LogLine]:
+        await self._answer()
+        return [line for line in self.logs.get(name, []) if line.at >= since]
 
     async def restart(self, request: ActionRequest) -> ActionResult:
         self.restarts.append(request)

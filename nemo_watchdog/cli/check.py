@@ -19,6 +19,7 @@ from nemo_watchdog.errors import PolicyError
 from nemo_watchdog.model import Finding, Outcome, Reason, failed
 from nemo_watchdog.policy.lint import lint
 from nemo_watchdog.policy.policy import Dependency, Policy
+from nemo_watchdog.ports import Containers
 
 
 def check(
@@ -56,12 +57,16 @@ def check(
 async def look_at_all(policy: Policy) -> dict[str, Finding]:
     """One look at each dependency, all at the same time, each within its timeout."""
     specs = list(policy.dependencies.values())
-    findings = await asyncio.gather(*(_look(spec) for spec in specs))
+    containers = app.docker(os.environ.get("DOCKER_HOST"))
+    try:
+        findings = await asyncio.gather(*(_look(spec, containers) for spec in specs))
+    finally:
+        await containers.close()
     return {spec.name: finding for spec, finding in zip(specs, findings, strict=True)}
 
 
-async def _look(spec: Dependency) -> Finding:
-    probe = app.make_probe(spec)
+async def _look(spec: Dependency, containers: Containers) -> Finding:
+    probe = app.make_probe(spec, containers)
     try:
         async with asyncio.timeout(spec.timeout):
             return await probe.look()

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from nemo_watchdog.model import ContainerEvent, ContainerStatus, RunState
+from nemo_watchdog.model import ContainerEvent, ContainerStatus, ContainerUsage, LogLine, RunState
 
 _NANOSECONDS = re.compile(r"(\.\d{6})\d+")
 _STATES = {state.value: state for state in RunState if state not in {RunState.MISSING, RunState.UNREACHABLE}}
@@ -38,6 +38,7 @@ def parse_inspect(inspected: Mapping[str, Any]) -> ContainerStatus:
     health = state.get("Health")
     word = health.get("Status") if isinstance(health, Mapping) else None
     config = inspected.get("Config")
+    restarts = inspected.get("RestartCount")
     stop_signal = parse_signal(config.get("StopSignal")) if isinstance(config, Mapping) else None
     return ContainerStatus(
         state=run,
@@ -47,10 +48,65 @@ def parse_inspect(inspected: Mapping[str, Any]) -> ContainerStatus:
         # A container that has not ended has the exit code 0 or that of its last run.
         exit_code=exit_code if run in ENDED else None,
         oom_killed=state.get("OOMKilled") is True,
+        restarts=restarts if isinstance(restarts, int) else 0,
+        cpus=_cpus(inspected.get("HostConfig")),
         stop_signal=stop_signal or signal.SIGTERM,
         health=word if word in {"healthy", "unhealthy", "starting"} else None,
         detail=" ".join(str(state.get("Error") or "").split()),
     )
+
+
+def _cpus(host_config: object) -> float | None:
+    """`--cpus` (NanoCpus), or `--cpu-quota` by `--cpu-period`."""
+    if not isinstance(host_config, Mapping):
+        return None
+    nano, quota, period = (host_config.get(key) or 0 for key in ("NanoCpus", "CpuQuota", "CpuPeriod"))
+    if not all(isinstance(number, int) for number in (nano, quota, period)):
+        return None
+    if nano > 0:
+        return nano / 1e9
+    return quota / (period or 100_000) if quota > 0 else None
+
+
+def parse_usage(stats: object) -> ContainerUsage:
+    """GET /containers/NAME/stats?one-shot=true. Raises ValueError for another answer, such as that of a stopped one.
+
+    Memory as the CLI shows it: without `total_inactive_file` (cgroup v1) or `inactive_file` (v2), where that is less.
+    """
+    try:
+        memory, cpu = stats["memory_stats"], stats["cpu_stats"]  # type: ignore[index]
+        used, details = memory["usage"], memory.get("stats", {})
+        inactive = details.get("total_inactive_file", details.get("inactive_file", 0))
+        return ContainerUsage(
+            memory=float(used - inactive if inactive < used else used),
+            memory_limit=float(memory["limit"]),
+            cpu=cpu["cpu_usage"]["total_usage"] / 1e9,
+            online_cpus=int(cpu.get("online_cpus") or 1),
+        )
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError("no usage of a running container") from error
+
+
+def parse_log(told: bytes) -> list[LogLine]:
+    """GET /containers/NAME/logs?timestamps=1: frames with a header of eight bytes, or plain text from a terminal.
+
+    (Docker Engine API, ContainerAttach: stream format.) What is no line with a time is left out.
+    """
+    text = bytearray()
+    while told:
+        if told[0] in {0, 1, 2} and told[1:4] == b"\0\0\0":
+            size = int.from_bytes(told[4:8], "big")
+            text += told[8 : 8 + size]
+            told = told[8 + size :]
+        else:
+            text += told
+            break
+    lines = []
+    for raw in text.decode("utf-8", "replace").splitlines():
+        stamp, _, written = raw.partition(" ")
+        if (at := parse_time(stamp)) is not None:
+            lines.append(LogLine(at, written))
+    return lines
 
 
 def parse_signal(value: object) -> int | None:

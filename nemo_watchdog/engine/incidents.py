@@ -53,18 +53,22 @@ def place(
 ) -> Placement:
     """Decides for a troubled dependency that is in no open incident. `dependents` are all that need it."""
     tracker = trackers[name]
+    health = tracker.state.health
+    # What cannot be seen may explain that more cannot be seen; what is down explains either.
+    explained_by = (Health.DOWN, Health.STARTING) + ((Health.UNKNOWN,) if health is Health.UNKNOWN else ())
     above = list(upstreams(policy, name))
     for upstream in above:
-        ill = trackers[upstream].state.health in (Health.DOWN, Health.STARTING)
+        ill = trackers[upstream].state.health in explained_by
         if ill and (incident := durable.incident_of(upstream)):
             return Placement(join=incident)
-    if tracker.state.health is Health.DOWN:
+    if health in (Health.DOWN, Health.UNKNOWN):
         waiting = frozenset(upstream for upstream in above if _unsettled(tracker, trackers[upstream]))
         if waiting:
             return Placement(deferred=True, wait_for=waiting)
         if (until := recovering_until(policy, trackers, name, now)) is not None:
             return Placement(deferred=True, until=until)
-        homes = ((dependent, durable.incident_of(dependent)) for dependent in dependents)
+        explained = [each for each in dependents if health is Health.DOWN or trackers[each].state.health is health]
+        homes = ((dependent, durable.incident_of(dependent)) for dependent in explained)
         below = [home for dependent, home in homes if home is not None and home.root == dependent]
         if below:
             return Placement(take_over=tuple(sorted(below, key=lambda home: home.opened.monotonic)))

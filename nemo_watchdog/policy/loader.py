@@ -172,6 +172,9 @@ class _Reader:
         kind = self._probes.get(probe) if isinstance(probe, str) else None
         if kind is None:
             return None
+        if getattr(kind.options, "needs_container", False) and value.get("container") is None:
+            message = f"the probe {probe} looks at a container: give the dependency's `container`"
+            self._problems.at_value(("dependencies", name, "probe"), message)
         rest = _only(value, common=False)
         return self._problems.check(kind.options, rest, ("dependencies", name), also_known=_COMMON_KEYS)
 

@@ -36,10 +36,12 @@ class LateKind:
 
 PROBES: Mapping[str, ProbeKind] = MappingProxyType(
     {
+        "docker": LateKind("nemo_watchdog.probes.docker", "DockerOptions", "DockerProbe"),
         "gpu": LateKind("nemo_watchdog.probes.gpu", "GpuOptions", "GpuProbe"),
         "host": LateKind("nemo_watchdog.probes.host", "HostOptions", "HostProbe"),
         "http": LateKind("nemo_watchdog.probes.http", "HttpOptions", "HttpProbe"),
         "llm": LateKind("nemo_watchdog.probes.llm", "LlmOptions", "LlmProbe"),
+        "log": LateKind("nemo_watchdog.probes.log", "LogOptions", "LogProbe"),
         "postgres": LateKind("nemo_watchdog.probes.postgres", "PostgresOptions", "PostgresProbe"),
         "redis": LateKind("nemo_watchdog.probes.redis", "RedisOptions", "RedisProbe"),
         "tcp": LateKind("nemo_watchdog.probes.tcp", "TcpOptions", "TcpProbe"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from pydantic import BaseModel, ConfigDict
 from pydantic_core import PydanticCustomError
 
@@ -12,6 +14,9 @@ class ProbeOptions(BaseModel):
     """Base of every options model. Values arrive as the policy file has them and leave in base units."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+    needs_container: ClassVar[bool] = False
+    """The policy must give the dependency's `container`."""
 
 
 def wrong_secret(message: str) -> PydanticCustomError:

@@ -58,6 +58,8 @@ class FakeDocker:
         self.history: Handler | None = None
         self.past: list[bytes] = []
         """What a question for events with an end is answered."""
+        self.more: dict[str, web.Response] = {}
+        """What `/containers/NAME/PART` answers, by its part."""
         self.span: dict[str, str] = {}
         self.events: asyncio.Queue[bytes | None] = asyncio.Queue()
         self.streams = 0
@@ -73,6 +75,7 @@ class FakeDocker:
         app.router.add_get("/_ping", self._ping)
         app.router.add_get("/events", self._events)
         app.router.add_get("/v1.41/containers/{name}/json", self._inspect)
+        app.router.add_get("/containers/{name}/{part}", self._part)
         app.router.add_post("/v1.41/containers/{name}/restart", self._restart)
         self._over.clear()
         self._runner = web.AppRunner(app, shutdown_timeout=0.1, access_log=None)
@@ -108,6 +111,9 @@ class FakeDocker:
         if found is None:
             return web.json_response({"message": "No such container"}, status=404)
         return web.json_response(found)
+
+    async def _part(self, request: web.Request) -> web.StreamResponse:
+        return self.more[request.match_info["part"]]
 
     async def _restart(self, request: web.Request) -> web.StreamResponse:
         self.restarts.append((request.match_info["name"], request.query.get("t")))

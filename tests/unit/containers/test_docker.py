@@ -15,7 +15,7 @@ from aiohttp import web
 
 from nemo_watchdog.containers import DockerContainers
 from nemo_watchdog.errors import ContainersUnreachable
-from nemo_watchdog.model import ActionOutcome, ActionRequest, ContainerEvent, ContainerStatus, RunState
+from nemo_watchdog.model import ActionOutcome, ActionRequest, ContainerEvent, ContainerStatus, ContainerUsage, RunState
 from tests.unit.containers.fake_docker import CONTAINER_ID, FakeDocker, container_event, fake_docker
 
 
@@ -304,3 +304,36 @@ async def test_cancelled_questions_leave_nothing_open(docker: FakeDocker, contai
         await look
     docker.inspect = None
     assert (await containers.inspect("redis")).state is RunState.RUNNING
+
+
+async def test_usage_and_log_of_a_running_container(docker: FakeDocker, containers: DockerContainers) -> None:
+    """One sample, and the lines since then; no line from before, which Docker gives by whole seconds."""
+    docker.more["stats"] = web.json_response(
+        {
+            "memory_stats": {"usage": 10, "limit": 100},
+            "cpu_stats": {"cpu_usage": {"total_usage": 1_000_000_000}, "online_cpus": 2},
+        }
+    )
+    assert await containers.usage("redis") == ContainerUsage(10.0, 100.0, 1.0, 2)
+    docker.more["logs"] = web.Response(body=b"2026-03-01T12:00:00.1Z old\n2026-03-01T12:00:00.6Z new\n")
+    since = datetime(2026, 3, 1, 12, 0, 0, 500000, tzinfo=UTC)
+    assert [line.text for line in await containers.log("redis", since)] == ["new"]
+
+
+@pytest.mark.parametrize("status", [200, 404, 409, 500])
+async def test_usage_that_cannot_be_had_is_blindness(
+    docker: FakeDocker, containers: DockerContainers, status: int
+) -> None:
+    """Of a container that is gone or stopped, or of a Docker that is ill, nothing is known."""
+    docker.more["stats"] = web.Response(status=status, text="<html>")
+    with pytest.raises(ContainersUnreachable):
+        await containers.usage("redis")
+
+
+@pytest.mark.parametrize("name", ["../version", "a/b", ""])
+async def test_a_name_that_is_none_asks_nothing(containers: DockerContainers, name: str) -> None:
+    """No path of the API is built from it."""
+    with pytest.raises(ContainersUnreachable, match="no name"):
+        await containers.usage(name)
+    with pytest.raises(ContainersUnreachable, match="no name"):
+        await containers.log(name, datetime(2026, 3, 1, tzinfo=UTC))

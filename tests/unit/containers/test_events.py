@@ -13,7 +13,7 @@ import pytest
 import pytest_asyncio
 
 from nemo_watchdog.containers import DockerContainers
-from nemo_watchdog.containers.docker import RECONNECTED
+from nemo_watchdog.containers.event_stream import RECONNECTED
 from nemo_watchdog.model import ContainerEvent
 from tests.unit.containers.fake_docker import FakeDocker, container_event, fake_docker
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from nemo_watchdog.containers.parse import parse_inspect, parse_time
-from nemo_watchdog.model import RunState
+from nemo_watchdog.containers.parse import parse_inspect, parse_log, parse_time, parse_usage
+from nemo_watchdog.model import ContainerUsage, RunState
 from tests.unit.containers.fake_docker import inspected
 
 
@@ -60,3 +60,78 @@ def test_a_state_that_docker_does_not_have(word: str | None) -> None:
 def test_fields_of_the_state(state: dict[str, Any], field: str, value: object) -> None:
     """Exit code, memory kill, health check, start and Docker's own error are read."""
     assert getattr(parse_inspect(inspected(**state)), field) == value
+
+
+def frame(stream: int, text: bytes) -> bytes:
+    return bytes([stream, 0, 0, 0]) + len(text).to_bytes(4, "big") + text
+
+
+STAMP = b"2026-03-01T12:00:00.123456789Z "
+AT = datetime(2026, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("told", "texts"),
+    [
+        (b"", []),
+        (frame(1, STAMP + b"one\n") + frame(2, STAMP + b"two\n"), ["one", "two"]),
+        (frame(1, STAMP + b"cut ") + frame(1, b"in two\n"), ["cut in two"]),
+        (STAMP + b"from a terminal\r\n" + STAMP + b"again\r\n", ["from a terminal", "again"]),
+        (frame(1, STAMP + b"\xff\n"), ["\ufffd"]),
+        (frame(1, b"no time\n"), []),
+        (frame(1, STAMP + b"whole\n") + frame(1, STAMP + b"the answer ends here")[:-5], ["whole", "the answer ends"]),
+        (b"\x01\x00\x00\x00\x00", []),
+    ],
+    ids=["empty", "both-streams", "two-frames", "terminal", "bytes", "timeless", "truncated", "half-a-header"],
+)
+def test_lines_of_a_log(told: bytes, texts: list[str]) -> None:
+    """Frames, a terminal's plain text, and whatever else comes: lines with a time, never an exception."""
+    lines = parse_log(told)
+    assert [line.text for line in lines] == texts
+    assert all(line.at == AT for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("details", "memory"),
+    [
+        ({"total_inactive_file": 300, "inactive_file": 100}, 700.0),
+        ({"inactive_file": 100}, 900.0),
+        ({"inactive_file": 5000}, 1000.0),
+        ({}, 1000.0),
+    ],
+    ids=["cgroup-v1", "cgroup-v2", "more-than-used", "untold"],
+)
+def test_memory_as_the_command_line_shows_it(details: dict[str, int], memory: float) -> None:
+    """Inactive file pages are not used memory."""
+    usage = parse_usage(
+        {
+            "memory_stats": {"usage": 1000, "limit": 4000, "stats": details},
+            "cpu_stats": {"cpu_usage": {"total_usage": 2_500_000_000}, "online_cpus": 4},
+        }
+    )
+    assert usage == ContainerUsage(memory, 4000.0, 2.5, 4)
+
+
+@pytest.mark.parametrize("stats", [None, [], {}, {"memory_stats": {}, "cpu_stats": {}}, {"memory_stats": 1}])
+def test_what_is_no_usage(stats: object) -> None:
+    """A stopped container has none, and a proxy may answer anything."""
+    with pytest.raises(ValueError, match="no usage"):
+        parse_usage(stats)
+
+
+@pytest.mark.parametrize(
+    ("host_config", "cpus"),
+    [
+        ({"NanoCpus": 1_500_000_000}, 1.5),
+        ({"CpuQuota": 50_000, "CpuPeriod": 0}, 0.5),
+        ({"CpuQuota": 50_000, "CpuPeriod": 25_000}, 2.0),
+        ({"CpuQuota": -1}, None),
+        ({}, None),
+        ({"NanoCpus": "many"}, None),
+        (None, None),
+    ],
+)
+def test_cores_that_it_may_use(host_config: object, cpus: float | None) -> None:
+    """`--cpus`, or quota by period; no limit is None."""
+    state = {"Status": "running", "StartedAt": "2026-03-01T12:00:00Z"}
+    assert parse_inspect({"Id": "x", "State": state, "HostConfig": host_config}).cpus == cpus

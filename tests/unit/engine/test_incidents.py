@@ -194,3 +194,26 @@ def test_a_degraded_parent_does_not_hide_a_child_that_is_down() -> None:
     world.slow("postgres", times=1)
     assert {incident.root for incident in world.engine.durable.open()} == {"postgres", "a"}
     assert [request.dependency for _, request in world.started] == ["a"]
+
+
+def test_what_cannot_be_seen_with_its_parent_is_one_incident() -> None:
+    """Whichever of the two is confirmed first; the parent is the root, and nothing is done."""
+    for order in (("postgres", "a", "b"), ("a", "postgres", "b"), ("a", "b", "postgres")):
+        world = family()
+        for _ in range(3):
+            for name in order:
+                world.fail(name, Reason.DOCKER_UNREACHABLE, times=1)
+        (incident,) = world.engine.durable.open()
+        assert incident.root == "postgres"
+        assert set(incident.members) == {"postgres", "a", "b"}
+        assert not world.started
+
+
+def test_a_blind_parent_found_late_takes_the_blind_over_and_leaves_what_is_down() -> None:
+    """That the parent cannot be seen does not explain why its other child is down."""
+    world = family()
+    world.fail("a", Reason.AUTH_FAILED, times=3)
+    fail_alone(world, "b")
+    world.fail("postgres", Reason.AUTH_FAILED, times=3)
+    roots = {incident.root: set(incident.members) for incident in world.engine.durable.open()}
+    assert roots == {"postgres": {"postgres", "a"}, "b": {"b"}}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
@@ -64,6 +64,12 @@ class HostOptions(Options):
     min_disk_free: Mapping[str, Ratio] = Field(default_factory=dict)
 
 
+class LogOptions(Options):
+    needs_container: ClassVar[bool] = True
+
+    pattern: str
+
+
 class NullProbe:
     async def look(self) -> Finding:
         return ok()
@@ -86,6 +92,7 @@ PROBES: Mapping[str, ProbeKind] = {
     "postgres": Kind(PostgresOptions),
     "redis": Kind(RedisOptions),
     "host": Kind(HostOptions),
+    "log": Kind(LogOptions),
 }
 
 

@@ -27,7 +27,7 @@ def policy() -> Policy:
 
 def test_it_describes_the_platform(policy: Policy) -> None:
     """The reference example watches the platform of the runbook, with its response times."""
-    assert list(policy.dependencies) == ["postgres", "redis", "gateway", "gpu", "gemma", "host"]
+    assert list(policy.dependencies) == ["postgres", "redis", "gateway", "gpu", "gemma", "docker", "host"]
     assert [spec.respond_within for spec in policy.severities.values()] == [900, 1800, 14400, 86400]
     assert policy.classification[-1].severity is Severity.SEV4
     assert policy.dependencies["gateway"].needs == ("postgres", "redis")

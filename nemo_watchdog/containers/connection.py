@@ -1,0 +1,75 @@
+"""The way to Docker: made at the first use, bounded in time; what goes wrong on it is `ContainersUnreachable`."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+
+import aiohttp
+from aiodocker import Docker
+
+from nemo_watchdog.errors import ContainersUnreachable
+
+DEFAULT_HOST = "unix:///var/run/docker.sock"
+
+
+class Connection:
+    """`host` is like DOCKER_HOST; `timeout` in seconds bounds one question."""
+
+    def __init__(self, host: str | None, timeout: float) -> None:
+        self.timeout = timeout
+        self.closed = False
+        self._host = host or DEFAULT_HOST
+        if not self._host.startswith(("unix:///", "tcp://", "http://", "https://")):
+            raise ValueError(f"the Docker address {self._host} must begin with unix:///, tcp://, http:// or https://")
+        self._docker: Docker | None = None
+
+    def client(self) -> Docker:
+        """Aiodocker's client. Its session belongs to the loop that runs at the first use."""
+        if self.closed:
+            raise ContainersUnreachable("the connection to Docker was closed")
+        if self._docker is None:
+            self._docker = Docker(url=self._host)
+        return self._docker
+
+    async def ask(self, path: str, what: str, most: int, **params: str) -> bytes:
+        """The body of a 200, at most so many bytes; raises `ContainersUnreachable`. `what` names it for people."""
+        client = self.client()
+        async with self.bounded(what), client.session.get(f"{client.docker_host}{path}", params=params) as response:
+            if response.status != 200:
+                raise ContainersUnreachable(f"Docker answered the question for {what} with {response.status}")
+            told = bytearray()
+            while len(told) < most and (chunk := await response.content.read(most - len(told))):
+                told += chunk
+            return bytes(told)
+
+    async def open_stream(self, path: str, what: str, params: Mapping[str, str]) -> aiohttp.ClientResponse:
+        """A 200 whose body goes on for ever; the caller closes it."""
+        async with self.bounded(what):
+            response = await self.client().session.get(
+                f"{self.client().docker_host}{path}",
+                params=params,
+                timeout=aiohttp.ClientTimeout(total=None, sock_read=None),
+            )
+        if response.status != 200:
+            response.close()
+            raise ContainersUnreachable(f"Docker answered the question for {what} with {response.status}")
+        return response
+
+    @asynccontextmanager
+    async def bounded(self, what: str) -> AsyncIterator[None]:
+        """The timeout, and every failure of the transport as blindness."""
+        try:
+            async with asyncio.timeout(self.timeout):
+                yield
+        except TimeoutError as error:
+            raise ContainersUnreachable(f"Docker did not tell {what} within {self.timeout:g}s") from error
+        except (aiohttp.ClientError, OSError) as error:
+            raise ContainersUnreachable(f"Docker does not answer: {error}") from error
+
+    async def close(self) -> None:
+        self.closed = True
+        if self._docker is not None:
+            await self._docker.close()
+            self._docker = None

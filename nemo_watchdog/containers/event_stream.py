@@ -1,0 +1,104 @@
+"""Docker's event stream, for ever: opened again when it ends, is cut, stalls or is garbled.
+
+aiodocker's own event channel is not used. It ends in silence when its stream breaks, keeps events without bound and
+raises the old failure again at `stop()` (0.27.0), so the stream is read here line by line.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+import aiohttp
+import structlog
+
+from nemo_watchdog.containers.connection import Connection
+from nemo_watchdog.containers.parse import parse_event
+from nemo_watchdog.errors import ContainersUnreachable
+from nemo_watchdog.model import ContainerEvent
+
+RECONNECTED = ContainerEvent(container="", action="reconnected")
+
+FIRST_PAUSE = 0.1
+LONGEST_PAUSE = 5.0
+"""Seconds between two tries to open the event stream."""
+
+LONGEST_LINE = 1 << 20
+"""Bytes of one event; Docker's own are a few hundred plus the container's labels."""
+
+EVENTS = ("create", "start", "restart", "stop", "kill", "die", "oom", "pause", "unpause", "rename", "destroy")
+"""Events of a container's life, and its `health_status`; the events of `exec` health checks would drown them."""
+
+_log = structlog.stdlib.get_logger(__name__)
+
+
+class EventStream:
+    """`ping` raises when Docker does not live; it is asked after so many seconds of silence."""
+
+    def __init__(self, connection: Connection, ping: Callable[[], Awaitable[None]], ping_after: float) -> None:
+        self._connection = connection
+        self._ping = ping
+        self._ping_after = ping_after
+
+    async def events(self) -> AsyncIterator[ContainerEvent]:
+        """See `ports.Containers.events`. The first event, too, is `reconnected`; ends only after `close`.
+
+        Docker keeps 256 past events only, so what happened while the stream was lost is learned by inspecting.
+        """
+        pause = FIRST_PAUSE
+        while True:
+            try:
+                async for event in self._one_connection():
+                    pause = FIRST_PAUSE
+                    yield event
+            except ContainersUnreachable as error:
+                if self._connection.closed:
+                    return
+                _log.warning("docker_events_lost", error=str(error), retry_in=pause)
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, LONGEST_PAUSE)
+
+    async def _one_connection(self) -> AsyncIterator[ContainerEvent]:
+        """`reconnected`, then its events; ends with `ContainersUnreachable`, however it ends."""
+        wanted = {"type": ["container"], "event": [*EVENTS, "health_status"]}
+        response = await self._connection.open_stream("/events", "its events", {"filters": json.dumps(wanted)})
+        try:
+            yield RECONNECTED
+            rest = b""
+            while True:
+                chunk = await self._read(response)
+                *lines, rest = (rest + chunk).split(b"\n")
+                if len(rest) > LONGEST_LINE:
+                    raise ContainersUnreachable("Docker's event stream has a line without an end")
+                for line in lines:
+                    event = read_event(line)
+                    if event is not None:
+                        yield event
+        finally:
+            response.close()
+
+    async def _read(self, response: aiohttp.ClientResponse) -> bytes:
+        """The next bytes, as soon as there are some. A silent stream is fine for as long as Docker answers pings."""
+        while True:
+            try:
+                async with asyncio.timeout(self._ping_after):
+                    chunk = await response.content.readany()
+            except TimeoutError:
+                await self._ping()
+                continue
+            except (aiohttp.ClientError, OSError) as error:
+                raise ContainersUnreachable(f"Docker's event stream broke: {type(error).__name__}") from error
+            if not chunk:
+                raise ContainersUnreachable("Docker's event stream ended")
+            return chunk
+
+
+def read_event(line: bytes) -> ContainerEvent | None:
+    """One line; None for a blank one and for what is no container's."""
+    if not line.strip():
+        return None
+    try:
+        return parse_event(line)
+    except ValueError as error:
+        raise ContainersUnreachable("Docker's event stream is garbled") from error

@@ -1,0 +1,96 @@
+"""A pattern in the lines that a container writes, counted over a window. What was written before the first look is old.
+
+Nothing of a line is shown: a log may hold what nobody may read.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections import deque
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import AfterValidator
+
+from nemo_watchdog.errors import ContainersUnreachable
+from nemo_watchdog.model import Finding, LogLine, Reason, failed, ok
+from nemo_watchdog.policy.policy import Budget
+from nemo_watchdog.policy.units import BudgetText, wrong
+from nemo_watchdog.ports import Containers, ProbeContext
+from nemo_watchdog.probes.options import ProbeOptions
+
+PATIENCE = 0.9
+"""The part of the look's timeout that Docker gets: an Engine that hangs must not look like a container that does."""
+
+LONGEST_TEXT = 2000
+"""Characters of a line that are searched: a pattern may take time that grows with the text."""
+
+REASONS = {
+    "fault": Reason.REPORTED_FAULT,
+    "busy": Reason.REPORTED_BUSY,
+    "integrity": Reason.REPORTED_INTEGRITY,
+}
+
+
+def _compiles(text: str) -> str:
+    try:
+        re.compile(text)
+    except (re.error, OverflowError, RecursionError) as error:
+        raise wrong(f"not a regular expression: {error}") from None
+    return text
+
+
+class LogOptions(ProbeOptions):
+    needs_container: ClassVar[bool] = True
+
+    pattern: Annotated[str, AfterValidator(_compiles)]
+    """A regular expression (Python's), searched for in each line."""
+    alarm_at: BudgetText = Budget(1, 60.0)
+    """So many lines in the window are too many."""
+    category: Literal["fault", "busy", "integrity"] = "busy"
+    """What so many lines mean; only a `fault` may be restarted."""
+
+
+class LogProbe:
+    def __init__(self, options: LogOptions, context: ProbeContext) -> None:
+        if context.containers is None or context.container is None:
+            raise ValueError("the log probe needs a dependency with a container")
+        self._options = options
+        self._pattern = re.compile(options.pattern)
+        self._containers: Containers = context.containers
+        self._container = context.container
+        self._patience = context.timeout * PATIENCE
+        self._since: datetime | None = None
+        self._matches: deque[datetime] = deque()
+
+    async def look(self) -> Finding:
+        now = datetime.now(UTC)
+        since = self._since or now
+        try:
+            async with asyncio.timeout(self._patience):
+                lines = await self._containers.log(self._container, since)
+        except TimeoutError:
+            return failed(Reason.DOCKER_UNREACHABLE, f"Docker did not tell the log within {self._patience:.3g}s")
+        except ContainersUnreachable as error:
+            return failed(Reason.DOCKER_UNREACHABLE, str(error))
+        self._since = lines[-1].at + timedelta(microseconds=1) if lines else since
+        self._matches.extend(line.at for line in lines if self._is_match(line))
+        return self._judge(now)
+
+    async def close(self) -> None:
+        """The way to Docker is not ours to close."""
+
+    def _is_match(self, line: LogLine) -> bool:
+        return self._pattern.search(line.text[:LONGEST_TEXT]) is not None
+
+    def _judge(self, now: datetime) -> Finding:
+        limit = self._options.alarm_at
+        while self._matches and (now - self._matches[0]).total_seconds() >= limit.window:
+            self._matches.popleft()
+        count = len(self._matches)
+        measured = {"log_matching_lines": float(count)}
+        if count >= limit.count:
+            said = f"{count} line{'s' if count != 1 else ''} in {limit.window:.0f}s match the pattern"
+            return failed(REASONS[self._options.category], said, measured)
+        return ok("the log is as it should be", measured)

@@ -1,0 +1,161 @@
+"""The docker and log probes against a real Engine: every row of their pages that a real container can show."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+import signal
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
+
+import pytest
+import pytest_asyncio
+
+from nemo_watchdog.containers import DockerContainers
+from nemo_watchdog.demo.docker_cli import docker
+from nemo_watchdog.demo.images import USR_MOUNTS, ensure_image
+from nemo_watchdog.model import Finding, Outcome, Reason
+from nemo_watchdog.ports import Probe, ProbeContext
+from nemo_watchdog.probes import PROBES
+
+Run = Callable[..., Awaitable[str]]
+FOREVER = "trap 'exit 0' TERM; while :; do sleep 0.1; done"
+
+
+@pytest_asyncio.fixture
+async def run(docker_engine: str) -> AsyncIterator[Run]:
+    """Starts a container that runs this shell script, with these options; all are removed after the test."""
+    async with AsyncExitStack() as stack:
+
+        async def start(script: str, *options: str) -> str:
+            name = f"nemo-test-{secrets.token_hex(4)}"
+            mine = ("--name", name, "--label", "nemo-watchdog.test=1", "--network", "none", *options)
+            stack.push_async_callback(docker, "rm", "-f", name)
+            await docker("run", "-d", *mine, *USR_MOUNTS, await ensure_image(), "/bin/sh", "-c", script)
+            return name
+
+        yield start
+
+
+@pytest_asyncio.fixture
+async def containers() -> AsyncIterator[DockerContainers]:
+    containers = DockerContainers(None)
+    yield containers
+    await containers.close()
+
+
+def probe(containers: DockerContainers, kind: str, container: str | None, **options: object) -> Probe:
+    entry = PROBES[kind]
+    return entry.make(entry.options.model_validate(options), ProbeContext("it", 5.0, 1.0, container, containers))
+
+
+async def until(watching: Probe, reason: Reason | None, within: float = 20.0) -> Finding:
+    """Looks again and again until it says this."""
+    async with asyncio.timeout(within):
+        while (finding := await watching.look()).reason is not reason:
+            await asyncio.sleep(0.1)
+    return finding
+
+
+async def test_the_engine_answers(containers: DockerContainers) -> None:
+    """Its latency is measured."""
+    finding = await probe(containers, "docker", None).look()
+    assert finding.outcome is Outcome.OK
+    assert 0.0 < finding.measurements["docker_ping_seconds"] < 5.0
+
+
+@pytest.mark.parametrize(("script", "said"), [("exit 3", "code 3"), ("no-such-command", "not found")])
+async def test_an_exit_tells_its_code(run: Run, containers: DockerContainers, script: str, said: str) -> None:
+    """With what Docker's codes mean."""
+    finding = await until(probe(containers, "docker", await run(script)), Reason.EXITED)
+    assert said in finding.detail
+
+
+async def test_killed_by_a_signal(run: Run, containers: DockerContainers) -> None:
+    """137 is SIGKILL, which is not yet a lack of memory."""
+    name = await run(FOREVER)
+    os.kill(int(await docker("inspect", "--format", "{{.State.Pid}}", name)), signal.SIGKILL)
+    finding = await until(probe(containers, "docker", name), Reason.EXITED)
+    assert "SIGKILL" in finding.detail
+
+
+async def test_killed_for_memory(run: Run, containers: DockerContainers) -> None:
+    """The kernel ends what asks for more than the limit, and Docker says so."""
+    name = await run("exec python3 -c 'x = bytearray(200 << 20)'", "--memory", "32m", "--memory-swap", "32m")
+    await until(probe(containers, "docker", name), Reason.OOM_KILLED)
+
+
+async def test_a_child_killed_for_memory(run: Run, containers: DockerContainers) -> None:
+    """The container goes on without the child, and that is told."""
+    script = f"python3 -c 'x = bytearray(200 << 20)'; {FOREVER}"
+    watching = probe(containers, "docker", await run(script, "--memory", "32m", "--memory-swap", "32m"))
+    finding = await until(watching, Reason.MEMORY_HIGH)
+    assert finding.outcome is Outcome.DEGRADED
+
+
+async def test_paused_and_unpaused(run: Run, containers: DockerContainers) -> None:
+    """A paused container serves nothing."""
+    name = await run(FOREVER)
+    watching = probe(containers, "docker", name)
+    await docker("pause", name)
+    await until(watching, Reason.PAUSED)
+    await docker("unpause", name)
+    await until(watching, None)
+
+
+async def test_the_images_own_health_check(run: Run, containers: DockerContainers) -> None:
+    """Starting, then healthy, then unhealthy as its command goes."""
+    check = ("--health-cmd", "test -e /tmp/well", "--health-interval", "0.3s", "--health-retries", "2")
+    name = await run(FOREVER, *check, "--health-start-period", "30s")
+    watching = probe(containers, "docker", name)
+    await until(watching, Reason.STARTING)
+    await docker("exec", name, "touch", "/tmp/well")
+    await until(watching, None)
+    await docker("exec", name, "rm", "/tmp/well")
+    await until(watching, Reason.UNHEALTHY)
+
+
+async def test_docker_starts_it_again_and_again(run: Run, containers: DockerContainers) -> None:
+    """Docker's own restart policy at work, and then too much at work."""
+    watching = probe(
+        containers, "docker", await run("sleep 0.3; exit 1", "--restart", "always"), max_restarts="2 per 10m"
+    )
+    seen = set()
+    async with asyncio.timeout(40.0):
+        while Reason.RESTART_LOOP not in seen:
+            seen.add((await watching.look()).reason)
+            await asyncio.sleep(0.05)
+    assert Reason.EXITED not in seen
+
+
+async def test_usage_against_the_limits(run: Run, containers: DockerContainers) -> None:
+    """A loop that takes all of its half core, and memory by the limit."""
+    name = await run("while :; do :; done", "--cpus", "0.5", "--memory", "64m")
+    watching = probe(containers, "docker", name, max_cpu="60%", max_memory="90%")
+    finding = await until(watching, Reason.CPU_HIGH)
+    assert 0.0 < finding.measurements["container_memory_used_ratio"] < 0.9
+    assert 0.6 < finding.measurements["container_cpu_used_ratio"] < 1.3
+    assert (await probe(containers, "docker", name, max_memory="0.01%").look()).reason is Reason.MEMORY_HIGH
+
+
+async def test_missing(containers: DockerContainers, docker_engine: str) -> None:
+    """A name that Docker does not know is blindness."""
+    finding = await probe(containers, "docker", f"nemo-test-{secrets.token_hex(4)}").look()
+    assert finding.reason is Reason.CONTAINER_MISSING
+
+
+@pytest.mark.parametrize("options", [(), ("--tty",)], ids=["pipes", "terminal"])
+async def test_lines_of_a_log(run: Run, containers: DockerContainers, options: tuple[str, ...]) -> None:
+    """Both streams, with and without a terminal; what was written before the first look is old."""
+    script = "echo panic: old; while [ ! -e /tmp/go ]; do sleep 0.1; done; echo fine; echo panic: new >&2; sleep 600"
+    name = await run(script, *options)
+    watching = probe(containers, "log", name, pattern="^panic", category="fault", alarm_at="1 per 10m")
+    async with asyncio.timeout(20.0):
+        while "old" not in await docker("logs", name):
+            await asyncio.sleep(0.05)
+    assert (await watching.look()).outcome is Outcome.OK
+    await docker("exec", name, "touch", "/tmp/go")
+    finding = await until(watching, Reason.REPORTED_FAULT)
+    assert finding.measurements["log_matching_lines"] == 1.0
+    assert "new" not in finding.detail

@@ -1,0 +1,109 @@
+"""The log probe: lines that are new, counted over a window, and never shown."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from nemo_watchdog.model import CATEGORY_OF, Category, Finding, LogLine, Outcome, Reason
+from nemo_watchdog.ports import ProbeContext
+from nemo_watchdog.probes import log as module
+from nemo_watchdog.probes.log import LogOptions, LogProbe
+from nemo_watchdog.testing import FakeContainers, ManualClock
+
+NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
+
+
+class Clock(datetime):
+    """`datetime.now` at the test's time."""
+
+    at = NOON
+
+    @classmethod
+    def now(cls, tz: Any = None) -> datetime:  # type: ignore[override]
+        return cls.at.astimezone(tz)
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> type[Clock]:
+    monkeypatch.setattr(module, "datetime", Clock)
+    monkeypatch.setattr(Clock, "at", NOON)
+    return Clock
+
+
+@pytest.fixture
+def containers() -> FakeContainers:
+    made = FakeContainers(ManualClock(), ["it"])
+    made.logs["it"] = []
+    return made
+
+
+def probe(containers: FakeContainers, timeout: float = 2.0, **options: Any) -> LogProbe:
+    checked = LogOptions.model_validate({"pattern": "panic: .*", **options})
+    return LogProbe(checked, ProbeContext("it", timeout, 10.0, "it", containers))
+
+
+def write(containers: FakeContainers, *texts: str, at: datetime = NOON) -> None:
+    containers.logs["it"] += [LogLine(at, text) for text in texts]
+
+
+async def test_only_new_lines_count(containers: FakeContainers, clock: type[Clock]) -> None:
+    """What was written before the first look is old, and no line counts twice."""
+    write(containers, "panic: old", at=NOON - timedelta(seconds=1))
+    watching = probe(containers)
+    assert (await watching.look()).outcome is Outcome.OK
+    write(containers, "fine", "panic: hunter2", at=NOON + timedelta(seconds=1))
+    clock.at = NOON + timedelta(seconds=2)
+    for _ in range(2):
+        finding = await watching.look()
+        assert finding.measurements["log_matching_lines"] == 1.0
+        assert "hunter2" not in repr(finding)
+
+
+async def test_too_many_lines_in_the_window_fail(containers: FakeContainers, clock: type[Clock]) -> None:
+    """And when the window has moved on, all is well again."""
+    watching = probe(containers, alarm_at="3 per 1m")
+    await watching.look()
+    found: list[Finding] = []
+    for second in range(3):
+        write(containers, "panic: again", at=NOON + timedelta(seconds=second))
+        clock.at = NOON + timedelta(seconds=second)
+        found.append(await watching.look())
+    assert [finding.outcome for finding in found] == [Outcome.OK, Outcome.OK, Outcome.FAILED]
+    clock.at = NOON + timedelta(seconds=62)
+    assert (await watching.look()).outcome is Outcome.OK
+
+
+@pytest.mark.parametrize("category", ["fault", "busy", "integrity"])
+async def test_the_policy_says_what_it_means(containers: FakeContainers, clock: type[Clock], category: str) -> None:
+    """Only what the policy calls a fault is one."""
+    watching = probe(containers, category=category)
+    await watching.look()
+    write(containers, "panic: now")
+    finding = await watching.look()
+    assert finding.reason is not None
+    assert CATEGORY_OF[finding.reason] is Category(category)
+
+
+@pytest.mark.parametrize("how", ["trouble", "hangs"])
+async def test_a_docker_that_does_not_answer_is_blindness(containers: FakeContainers, how: str) -> None:
+    """Before the deadline of the look."""
+    containers.trouble = "no answer" if how == "trouble" else ""
+    containers.hangs = how == "hangs"
+    assert (await probe(containers, timeout=0.1).look()).reason is Reason.DOCKER_UNREACHABLE
+
+
+@pytest.mark.parametrize("pattern", ["(", "[a", "a{99999999999999}"])
+def test_a_pattern_that_is_none_is_a_mistake_of_the_policy(pattern: str) -> None:
+    """It is told when the policy is read."""
+    with pytest.raises(ValidationError, match="regular expression"):
+        LogOptions.model_validate({"pattern": pattern})
+
+
+def test_it_needs_a_container(containers: FakeContainers) -> None:
+    """Without one it cannot be made."""
+    with pytest.raises(ValueError, match="with a container"):
+        LogProbe(LogOptions(pattern="x"), ProbeContext("it", 2.0, 10.0, None, containers))
