@@ -17,7 +17,8 @@ from types import FrameType
 from typing import Any, NoReturn
 from urllib.parse import parse_qs, urlsplit
 
-MODES = ("ok", "500", "hang", "exit", "slow", "stall", "never")
+MODES = ("ok", "500", "hang", "exit", "slow", "stall", "never", "ill", "garble", "deaf", "hoard")
+"""`ill` says so with a 200, `garble` is no HTTP, `deaf` stops listening, `hoard` takes memory until it is ended."""
 NEVER = Path("/tmp/never-healthy")  # noqa: S108 - inside the container, which has nobody else
 
 
@@ -75,6 +76,7 @@ class Handler(BaseHTTPRequestHandler):
                 self.answer(400, {"error": str(error)})
             else:
                 self.answer(200, {"mode": mode})
+                self.switched()
         elif not self.misbehaved():
             self.post(target.path, body)
 
@@ -91,8 +93,25 @@ class Handler(BaseHTTPRequestHandler):
         self.switch.wait_while("slow", timeout=self.switch.slow_seconds)
         if self.switch.mode in ("500", "never"):
             self.answer(500, {"error": "Internal Server Error"})
-            return True
-        return False
+        elif self.switch.mode == "ill":
+            self.answer(200, {"status": "ill"})
+        elif self.switch.mode == "garble":
+            self.wfile.write(b"\x00 this is no HTTP \x00\r\n\r\n")
+            self.close_connection = True
+        elif self.switch.mode == "deaf":
+            self.close_connection = True
+        else:
+            return False
+        return True
+
+    def switched(self) -> None:
+        """What a mode does beyond its answers, once it has been answered itself."""
+        if self.switch.mode == "deaf":
+            threading.Thread(target=self.server.shutdown, daemon=True).start()
+        elif self.switch.mode == "hoard":
+            hoard: list[bytes] = []
+            while True:
+                hoard.append(b"x" * 2**20)
 
     def answer(self, status: int, body: object) -> None:
         self.answer_bytes(status, "application/json", json.dumps(body).encode())
@@ -129,3 +148,4 @@ def serve(handler: type[Handler], port: int) -> None:
     with Server(("0.0.0.0", port), handler) as server:
         print("serving", flush=True)  # noqa: T201 - the container's log tells to the millisecond when it served again
         server.serve_forever()
+    signal.pause()  # deaf: it lives, and nobody listens

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from time import monotonic
 from typing import Annotated, Literal
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -91,6 +92,10 @@ def _dsn(secret: Secret) -> Secret:
     return secret
 
 
+SESSION_LASTS = 30.0
+"""Seconds. A postmaster that is stuck serves the sessions that it has and takes no new one: now and then we are new."""
+
+
 class PostgresOptions(ProbeOptions):
     dsn: Annotated[SecretText, AfterValidator(_dsn)]
     """A libpq URI with one host."""
@@ -108,6 +113,7 @@ class PostgresProbe:
         self._most_used = options.max_connections_used
         self._timeout = context.timeout
         self._session: asyncpg.Connection[asyncpg.Record] | None = None
+        self._began = 0.0
 
     async def look(self) -> Finding:
         try:
@@ -137,7 +143,9 @@ class PostgresProbe:
             session.terminate()
 
     async def _read(self) -> asyncpg.Record:
-        """The query's row, over the kept session or, when that one is dead or dies, over a new one."""
+        """The query's row, over the kept session or, when that one is old, dead or dies, over a new one."""
+        if monotonic() - self._began > SESSION_LASTS:
+            await self.close()
         if self._session is not None and not self._session.is_closed():
             # Whatever is wrong now may be wrong with this one session only: the new one tells.
             with contextlib.suppress(
@@ -155,6 +163,7 @@ class PostgresProbe:
             statement_cache_size=0,  # a pooler between us may give every statement another server session
             server_settings={"application_name": "nemo-watchdog"},
         )
+        self._began = monotonic()
         return self._session
 
     async def _query(self, session: asyncpg.Connection[asyncpg.Record]) -> asyncpg.Record:

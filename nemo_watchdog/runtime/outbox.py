@@ -108,7 +108,8 @@ class Outbox:
                 outcome=outcome,
                 error=delivery.detail,
             )
-        await self._core.in_journal_thread(write)
+        # A stop must not come between telling somebody and writing it down: they would be told again at the next start.
+        await asyncio.shield(self._core.in_journal_thread(write))
         if outcome != "retry":
             self._undelivered.discard(item.item_id)
             self._metrics.outbox_pending.set(len(self._undelivered))

@@ -11,6 +11,7 @@ import asyncpg
 import pytest
 
 from nemo_watchdog.model import CATEGORY_OF, Category, Finding, Outcome, Reason
+from nemo_watchdog.probes import postgres as module
 from tests.integration.probes.looking import is_ok, look_until
 from tests.integration.probes.servers import PASSWORD, Postgres, short_folder
 from tests.unit.probes.making import probing
@@ -173,5 +174,21 @@ async def test_stopped_server_times_out_and_recovers(postgres: Postgres) -> None
             assert [(await probe.look()).reason for _ in range(2)] == [Reason.TIMEOUT, Reason.TIMEOUT]
         finally:
             os.kill(backend, signal.SIGCONT)
+            postgres.send(signal.SIGCONT)
+        await look_until(probe, is_ok)
+
+
+async def test_stuck_postmaster_is_noticed_although_old_sessions_live(
+    postgres: Postgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The kept session is served by a process of its own; a new one shows that nobody else gets in."""
+    async with probing("postgres", {"dsn": postgres.dsn()}, timeout=0.5) as probe:
+        assert is_ok(await probe.look())
+        postgres.send(signal.SIGSTOP)
+        try:
+            assert is_ok(await probe.look())
+            monkeypatch.setattr(module, "SESSION_LASTS", 0.0)
+            assert (await probe.look()).reason is Reason.TIMEOUT
+        finally:
             postgres.send(signal.SIGCONT)
         await look_until(probe, is_ok)

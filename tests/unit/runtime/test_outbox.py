@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import AsyncIterator, Callable
 
 import pytest
 
+from nemo_watchdog.model import Moment
 from nemo_watchdog.ports import Delivery
 from nemo_watchdog.runtime import outbox as module
 from nemo_watchdog.runtime.outbox import Outbox
@@ -40,11 +42,17 @@ class Post:
 
 
 @pytest.fixture
-async def post() -> AsyncIterator[Post]:
+async def post_made() -> AsyncIterator[Post]:
+    """The outbox does not run yet."""
     made = Post()
-    async with running(made.outbox.run()):
-        yield made
+    yield made
     made.shell.core.close()
+
+
+@pytest.fixture
+async def post(post_made: Post) -> AsyncIterator[Post]:
+    async with running(post_made.outbox.run()):
+        yield post_made
 
 
 async def test_what_is_queued_is_told_once_and_in_order(post: Post) -> None:
@@ -153,3 +161,22 @@ async def test_what_is_waiting_is_a_metric(post: Post) -> None:
     post.notifier.answers["on-call"] = HANG
     post.queue("a")
     await until(lambda: post.shell.metric("outbox_pending") == 1.0)
+
+
+async def test_a_stop_between_telling_and_writing_it_down_tells_nobody_twice(post_made: Post) -> None:
+    """What was told is written down although the outbox is stopped in that moment."""
+    memory, may_write, asked = post_made.shell.memory, threading.Event(), threading.Event()
+    delivered = memory.delivered
+
+    def slow(item_id: int, at: Moment) -> None:
+        asked.set()
+        may_write.wait(30.0)
+        delivered(item_id, at)
+
+    memory.delivered = slow  # type: ignore[method-assign]
+    post_made.queue("a")
+    async with running(post_made.outbox.run()):
+        await until(asked.is_set)
+    may_write.set()
+    await until(lambda: post_made.states() == ["delivered"])
+    assert post_made.told() == ["a"]

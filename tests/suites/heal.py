@@ -1,0 +1,140 @@
+"""The heal suite: `python -m tests.suites.heal`. Each fault is real, and one restart cures it.
+
+Exit code 0 when each was seen with the right reason, healed by exactly one restart, and serves again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+
+from nemo_watchdog.demo import faults
+from nemo_watchdog.demo.parts import Redis
+from nemo_watchdog.demo.platform import Platform
+from tests.suites.situations import Happens, Rewrites, Situation, Stage, play_all
+
+FEWEST = 20
+
+
+def switch(part: str, mode: str) -> Happens:
+    async def act(stage: Stage) -> None:
+        await faults.switch(stage.platform, part, mode)
+
+    return act
+
+
+def send(part: str, number: signal.Signals) -> Happens:
+    """To the container's first process, from outside: no word of Docker's tells of it."""
+
+    async def act(stage: Stage) -> None:
+        os.kill(int((await stage.platform.state(part))["Pid"]), number)
+
+    return act
+
+
+def freeze(part: str) -> Happens:
+    """Every process of the container."""
+
+    async def act(stage: Stage) -> None:
+        listed = await stage.platform.docker("top", stage.platform.name(part), "-eo", "pid")
+        for line in listed.splitlines()[1:]:
+            os.kill(int(line), signal.SIGSTOP)
+
+    return act
+
+
+def inside(part: str, script: str) -> Happens:
+    async def act(stage: Stage) -> None:
+        await stage.platform.docker("exec", "-d", stage.platform.name(part), "sh", "-c", script)
+
+    return act
+
+
+async def out_of_memory(stage: Stage) -> None:
+    """The limit falls to what it has; the next allocation is one too many, and the kernel ends the first process."""
+    name = stage.platform.name("gateway")
+    await stage.platform.docker("update", "--memory", "32m", "--memory-swap", "32m", name)
+    await faults.switch(stage.platform, "gateway", "hoard")
+
+
+def instead(part: str, probe: str) -> Rewrites:
+    """Another probe for a part: what stands between its `probe:` and its `container:` is replaced."""
+
+    def rewrite(text: str, platform: Platform) -> str:
+        before, _, rest = text.partition(f"  {part}:\n")
+        _, _, after = rest.partition("    container:")
+        return f"{before}  {part}:\n    {probe.format(port=platform.port(part))}\n    container:{after}"
+
+    return rewrite
+
+
+TCP = "probe: tcp\n    address: 127.0.0.1:{port}"
+DOCKER = "probe: docker"
+GATEWAY = ["gateway"]
+DEBUGGABLE = Redis(settings={"enable-debug-command": "yes"})
+
+SITUATIONS = (
+    Situation("gateway answers 500", GATEWAY, "gateway", "wrong_status", switch("gateway", "500")),
+    Situation("gateway hangs", GATEWAY, "gateway", "timeout", switch("gateway", "hang")),
+    Situation("gateway exits", GATEWAY, "gateway", "exited", switch("gateway", "exit")),
+    Situation("gateway is killed", GATEWAY, "gateway", "exited", send("gateway", signal.SIGKILL)),
+    Situation("gateway is frozen", GATEWAY, "gateway", "timeout", send("gateway", signal.SIGSTOP)),
+    Situation("gateway runs out of memory", GATEWAY, "gateway", "oom_killed", out_of_memory),
+    Situation("gateway stops listening", GATEWAY, "gateway", "connection_lost", switch("gateway", "deaf")),
+    Situation("gateway answers nonsense", GATEWAY, "gateway", "protocol_error", switch("gateway", "garble")),
+    Situation("gateway says that it is ill", GATEWAY, "gateway", "wrong_answer", switch("gateway", "ill")),
+    Situation("postgres is killed", ["postgres"], "postgres", "exited", send("postgres", signal.SIGKILL)),
+    Situation("postgres is frozen", ["postgres"], "postgres", "timeout", freeze("postgres")),
+    Situation("postgres takes no new session", ["postgres"], "postgres", "timeout", send("postgres", signal.SIGSTOP)),
+    Situation(
+        "postgres ends by itself",
+        ["postgres"],
+        "postgres",
+        "exited",
+        inside("postgres", "pg_ctl -D /data/pg stop -m immediate"),
+    ),
+    Situation("redis is killed", ["redis"], "redis", "exited", send("redis", signal.SIGKILL)),
+    Situation("redis is frozen", ["redis"], "redis", "timeout", send("redis", signal.SIGSTOP)),
+    Situation("redis ends by itself", ["redis"], "redis", "exited", inside("redis", "redis-cli SHUTDOWN NOSAVE")),
+    Situation("redis crashes", [DEBUGGABLE], "redis", "exited", inside("redis", "redis-cli DEBUG SEGFAULT")),
+    Situation("the model server exits", ["gemma"], "gemma", "exited", switch("gemma", "exit")),
+    Situation("the model server is killed", ["gemma"], "gemma", "exited", send("gemma", signal.SIGKILL)),
+    Situation("the model server answers 500", ["gemma"], "gemma", "wrong_status", switch("gemma", "500")),
+    Situation(
+        "a port that nobody serves",
+        GATEWAY,
+        "gateway",
+        "connection_lost",
+        switch("gateway", "deaf"),
+        rewrites=instead("gateway", TCP),
+    ),
+    Situation(
+        "a worker without a port is killed",
+        GATEWAY,
+        "gateway",
+        "exited",
+        send("gateway", signal.SIGKILL),
+        rewrites=instead("gateway", DOCKER),
+    ),
+)
+
+
+async def is_healed(stage: Stage, situation: Situation) -> None:
+    """It serves again, the incident is over, and nothing more is done."""
+    await stage.daemon.event("incident_resolved", within=90.0)
+    await stage.daemon.more_looks(3)
+    if trouble := await stage.platform.check(situation.of):
+        raise TimeoutError(f"resolved, and does not serve: {trouble}")
+
+
+def main() -> int:
+    if len(SITUATIONS) < FEWEST:
+        raise SystemExit(f"{len(SITUATIONS)} faults: fewer than {FEWEST} prove too little")
+    well = asyncio.run(play_all(SITUATIONS, is_healed, lambda _: 1, "Faults that a restart cures"))
+    return 0 if well else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

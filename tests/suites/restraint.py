@@ -1,0 +1,462 @@
+"""The must-not-restart suite: `python -m tests.suites.restraint`. In each situation a restart would be wrong.
+
+Exit code 0 when the watchdog saw each for what it is and Docker saw no restart but those that a person did.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack, suppress
+
+import asyncpg
+from aiohttp import ClientResponseError, web
+from redis import asyncio as redis_client
+
+from nemo_watchdog.demo import faults
+from nemo_watchdog.demo.parts import Gemma, Postgres, Redis
+from nemo_watchdog.demo.platform import Platform
+from tests.suites.situations import Happens, Prepares, Rewrites, Situation, Stage, play_all
+
+FEWEST = 30
+
+
+def swap(old: str, new: str) -> Rewrites:
+    """Changes the policy; what is to be changed must be there."""
+
+    def rewrite(text: str, _: Platform) -> str:
+        if old not in text:
+            raise ValueError(f"the demo's policy has no {old!r}")
+        return text.replace(old, new)
+
+    return rewrite
+
+
+def add_to(part: str, line: str) -> Rewrites:
+    return swap(f"  {part}:\n", f"  {part}:\n    {line}\n")
+
+
+def switch(part: str, mode: str) -> Happens:
+    async def act(stage: Stage) -> None:
+        await faults.switch(stage.platform, part, mode)
+
+    return act
+
+
+def person(*arguments: str) -> Happens:
+    """`docker ARGUMENTS`, with a part's name as the last one."""
+
+    async def act(stage: Stage) -> None:
+        await stage.platform.docker(*arguments[:-1], stage.platform.name(arguments[-1]))
+
+    return act
+
+
+def in_turn(*acts: Happens) -> Happens:
+    async def act(stage: Stage) -> None:
+        for each in acts:
+            await each(stage)
+
+    return act
+
+
+def with_docker_restarting(part: str, fault: Callable[[Platform], Awaitable[None]]) -> Happens:
+    async def act(stage: Stage) -> None:
+        await stage.platform.docker("update", "--restart", "always", stage.platform.name(part))
+        await fault(stage.platform)
+
+    return act
+
+
+async def paused(stage: Stage) -> None:
+    await stage.daemon.post("/api/v1/pause", {"reason": "deploying", "by": "ops"})
+
+
+async def gateway_paused(stage: Stage) -> None:
+    await stage.daemon.post("/api/v1/pause", {"scope": "gateway", "reason": "deploying", "by": "ops"})
+
+
+async def docker_cut(stage: Stage) -> None:
+    stage.way.cut()
+    await stage.daemon.event("docker unreachable: every action is held", within=40.0)
+
+
+async def docker_stalled(stage: Stage) -> None:
+    stage.way.stall()
+    await stage.daemon.event("docker unreachable: every action is held", within=40.0)
+
+
+async def journal_gone(stage: Stage) -> None:
+    path = stage.daemon.state_dir / "journal.sqlite3"
+    path.rename(path.with_suffix(".away"))
+    with suppress(ClientResponseError):  # it says so: 503
+        await stage.daemon.post("/api/v1/pause", {"scope": "redis", "reason": "a write", "by": "ops"})
+    await stage.daemon.wait_until(lambda s: s["journal"] != "ok")
+
+
+async def frozen_daemon(stage: Stage) -> None:
+    os.kill(stage.daemon.pid, signal.SIGSTOP)
+    try:
+        await asyncio.sleep(6.0)
+    finally:
+        os.kill(stage.daemon.pid, signal.SIGCONT)
+    await stage.daemon.more_looks(3)
+
+
+async def one_bad_answer(stage: Stage) -> None:
+    await faults.switch(stage.platform, "gateway", "500")
+    await stage.daemon.more_looks(2)
+    await faults.switch(stage.platform, "gateway", "ok")
+    await stage.daemon.more_looks(4)
+
+
+async def slow_command(stage: Stage) -> None:
+    await stage.platform.exec("redis", "redis-cli", "DEBUG", "SLEEP", "2")
+    await stage.daemon.more_looks(3)
+
+
+async def stopping(stage: Stage) -> None:
+    """`docker stop` of a gateway that takes its time: frozen, it ends with the stop timeout."""
+    os.kill(int((await stage.platform.state("gateway"))["Pid"]), signal.SIGSTOP)
+    task = asyncio.create_task(faults.person_stops(stage.platform, "gateway"))
+    stage.stack.push_async_callback(asyncio.wait, {task})
+
+
+async def daemon_dies_and_a_person_stops(stage: Stage) -> None:
+    await faults.switch(stage.platform, "gateway", "500")
+    await stage.daemon.kill9()
+    await faults.person_stops(stage.platform, "gateway")
+    await stage.daemon.start()
+
+
+async def failed_save(platform: Platform, _: AsyncExitStack) -> None:
+    script = "mkdir -p /data/dump.rdb/x; redis-cli config set save '1 1'; redis-cli set a b; redis-cli bgsave"
+    await platform.exec("redis", "sh", "-c", script)
+    async with asyncio.timeout(20.0):
+        while "rdb_last_bgsave_status:err" not in await platform.exec("redis", "redis-cli", "info", "persistence"):
+            await asyncio.sleep(0.1)
+
+
+async def full_memory(platform: Platform, _: AsyncExitStack) -> None:
+    fill = "for n = 1, 100000 do if redis.pcall('SET', n, string.rep('x', 1000)).err then return n end end"
+    await platform.exec("redis", "redis-cli", "EVAL", fill, "0")
+
+
+async def redis_clients(platform: Platform, stack: AsyncExitStack) -> None:
+    clients = [redis_client.Redis(port=platform.port("redis"), single_connection_client=True) for _ in range(3)]
+    for client in clients:
+        stack.push_async_callback(client.aclose)
+        await client.initialize()
+    await clients[0].config_set("maxclients", 3)
+
+
+async def postgres_clients(platform: Platform, stack: AsyncExitStack) -> None:
+    for _ in range(3):
+        connection = await asyncpg.connect(platform.postgres_dsn)
+        stack.callback(connection.terminate)
+
+
+async def dead_master(platform: Platform, _: AsyncExitStack) -> None:
+    script = "redis-cli config set replica-serve-stale-data no; redis-cli replicaof 127.0.0.1 1"
+    await platform.exec("redis", "sh", "-c", script)
+
+
+async def replica(platform: Platform, _: AsyncExitStack) -> None:
+    await platform.exec("redis", "redis-cli", "replicaof", "127.0.0.1", "1")
+
+
+async def heal(stage: Stage) -> None:
+    stage.way.heal()
+
+
+def answering(status: int, **headers: str) -> tuple[Prepares, Rewrites]:
+    """The gateway's address is that of a server that gives this answer to everything."""
+    where: dict[str, str] = {}
+
+    async def prepare(platform: Platform, stack: AsyncExitStack) -> None:
+        async def answer(_: web.Request) -> web.Response:
+            return web.Response(status=status, headers={name.replace("_", "-"): text for name, text in headers.items()})
+
+        app = web.Application()
+        app.router.add_route("*", "/{tail:.*}", answer)
+        runner = web.AppRunner(app, access_log=None)
+        await runner.setup()
+        stack.push_async_callback(runner.cleanup)
+        site = web.TCPSite(runner, "127.0.0.1", 0)
+        await site.start()
+        where["old"] = f"127.0.0.1:{platform.port('gateway')}"
+        where["new"] = f"127.0.0.1:{runner.addresses[0][1]}"
+
+    def rewrite(text: str, _: Platform) -> str:
+        return text.replace(where["old"], where["new"])
+
+    return prepare, rewrite
+
+
+def answers(name: str, sees: str, status: int, **headers: str) -> Situation:
+    prepare, rewrite = answering(status, **headers)
+    return Situation(name, ["gateway"], "gateway", sees, prepares=prepare, rewrites=rewrite, starts_up=False)
+
+
+def elsewhere(old: str, new: str) -> Rewrites:
+    def rewrite(text: str, platform: Platform) -> str:
+        return text.replace(old.format(port=platform.port("gateway")), new.format(port=platform.port("gateway")))
+
+    return rewrite
+
+
+FIVE_HUNDRED = switch("gateway", "500")
+GATEWAY = ["gateway"]
+SITUATIONS = (
+    # busy
+    Situation(
+        "postgres in crash recovery, started by Docker",
+        ["postgres"],
+        "postgres",
+        "recovering",
+        with_docker_restarting("postgres", lambda platform: faults.postgres_long_recovery(platform, 5.0)),
+        rewrites=swap("startup_grace: 30s", "startup_grace: 1s"),
+    ),
+    Situation(
+        "redis loads a big file, started by Docker",
+        ["redis"],
+        "redis",
+        "loading",
+        with_docker_restarting("redis", lambda platform: faults.redis_long_loading(platform, 5.0)),
+        rewrites=swap("startup_grace: 30s", "startup_grace: 1s"),
+    ),
+    Situation(
+        "postgres has no connection left",
+        [Postgres(settings={"max_connections": "3", "superuser_reserved_connections": "0"})],
+        "postgres",
+        "too_many_connections",
+        prepares=postgres_clients,
+        starts_up=False,
+    ),
+    Situation(
+        "redis has no client left", ["redis"], "redis", "too_many_connections", prepares=redis_clients, starts_up=False
+    ),
+    Situation(
+        "redis waits for its master", ["redis"], "redis", "upstream_unavailable", prepares=dead_master, starts_up=False
+    ),
+    Situation(
+        "one slow command in redis",
+        [Redis(settings={"enable-debug-command": "yes"})],
+        "redis",
+        "health:up",
+        slow_command,
+    ),
+    Situation(
+        "gateway is slow",
+        GATEWAY,
+        "gateway",
+        "slow",
+        switch("gateway", "slow"),
+        rewrites=swap("timeout: 1500ms", "timeout: 4s"),
+    ),
+    Situation(
+        "one bad answer",
+        GATEWAY,
+        "gateway",
+        "health:up",
+        one_bad_answer,
+        rewrites=swap("down_after: 3", "down_after: 9"),
+    ),
+    answers("gateway says: too many requests", "overloaded", 429),
+    answers("gateway says: come back later", "overloaded", 503, Retry_After="30"),
+    Situation(
+        "a model loads",
+        [Gemma(load_seconds=12.0)],
+        "gemma",
+        "loading",
+        rewrites=swap("startup_grace: 6s", "startup_grace: 0s"),
+        happens=person("restart", "gemma"),
+        by_people=1,
+    ),
+    Situation(
+        "gateway in its start-up grace",
+        GATEWAY,
+        "gateway",
+        "health:starting",
+        in_turn(switch("gateway", "never"), person("restart", "gateway")),
+        rewrites=swap("startup_grace: 2s", "startup_grace: 5m"),
+        by_people=1,
+    ),
+    # integrity
+    Situation("redis cannot save", ["redis"], "redis", "persistence_failed", prepares=failed_save, starts_up=False),
+    Situation(
+        "redis is full",
+        [Redis(settings={"maxmemory": "3mb"})],
+        "redis",
+        "memory_full",
+        prepares=full_memory,
+        rewrites=add_to("redis", "write: true"),
+        starts_up=False,
+    ),
+    Situation(
+        "postgres takes no writes",
+        [Postgres(settings={"default_transaction_read_only": "on"})],
+        "postgres",
+        "read_only",
+        rewrites=add_to("postgres", "role: primary"),
+        starts_up=False,
+    ),
+    Situation(
+        "redis is a replica",
+        ["redis"],
+        "redis",
+        "read_only",
+        prepares=replica,
+        rewrites=add_to("redis", "role: primary"),
+        starts_up=False,
+    ),
+    # blind
+    Situation(
+        "wrong password for redis",
+        [Redis(password="right")],
+        "redis",
+        "auth_failed",
+        rewrites=swap(":right@", ":wrong@"),
+        starts_up=False,
+    ),
+    Situation(
+        "wrong password for postgres",
+        [Postgres(password="right")],
+        "postgres",
+        "auth_failed",
+        rewrites=swap(":right@", ":wrong@"),
+        starts_up=False,
+    ),
+    Situation(
+        "wrong database",
+        ["postgres"],
+        "postgres",
+        "wrong_target",
+        rewrites=swap("/postgres\n", "/nowhere\n"),
+        starts_up=False,
+    ),
+    answers("gateway does not know us", "auth_failed", 401),
+    answers("gateway does not let us", "auth_failed", 403),
+    Situation(
+        "a name without an address",
+        GATEWAY,
+        "gateway",
+        "name_unresolved",
+        rewrites=elsewhere("127.0.0.1:{port}", "no-such-host.invalid:{port}"),
+        starts_up=False,
+    ),
+    Situation(
+        "TLS where there is none",
+        GATEWAY,
+        "gateway",
+        "wrong_target",
+        rewrites=elsewhere("http://127.0.0.1:{port}", "https://127.0.0.1:{port}"),
+        starts_up=False,
+    ),
+    Situation("Docker is cut off", GATEWAY, "gateway", "gate:blind", in_turn(docker_cut, FIVE_HUNDRED)),
+    Situation("Docker hangs", GATEWAY, "gateway", "gate:blind", in_turn(docker_stalled, FIVE_HUNDRED)),
+    Situation("the watchdog was frozen", GATEWAY, "gateway", "health:up", frozen_daemon),
+    Situation("the container is gone", GATEWAY, "gateway", "gate:blind", person("rm", "-f", "gateway")),
+    # upstream
+    Situation(
+        "its database was stopped", ["postgres", "gateway"], "gateway", "gate:upstream", person("stop", "postgres")
+    ),
+    Situation(
+        "its cache cannot be seen",
+        [Redis(password="right"), "gateway"],
+        "gateway",
+        "gate:upstream",
+        FIVE_HUNDRED,
+        rewrites=swap(":right@", ":wrong@"),
+        starts_up=False,
+    ),
+    # people
+    Situation("a person stops it", GATEWAY, "gateway", "gate:human_touch", person("stop", "-t", "1", "gateway")),
+    Situation("a person kills it", ["redis"], "redis", "gate:human_touch", person("kill", "redis")),
+    Situation("a person pauses it", GATEWAY, "gateway", "gate:human_touch", person("pause", "gateway")),
+    Situation(
+        "a person restarts it", GATEWAY, "gateway", "health:up", person("restart", "-t", "1", "gateway"), by_people=1
+    ),
+    Situation("a person is stopping it", GATEWAY, "gateway", "gate:human_touch", stopping),
+    Situation(
+        "a person stops it while Docker is cut off",
+        GATEWAY,
+        "gateway",
+        "gate:human_touch",
+        in_turn(docker_cut, person("stop", "-t", "1", "gateway"), heal),
+    ),
+    Situation(
+        "a person stops it while the watchdog is dead",
+        GATEWAY,
+        "gateway",
+        "gate:human_touch",
+        daemon_dies_and_a_person_stops,
+    ),
+    # the operator's word
+    Situation("everything is paused", GATEWAY, "gateway", "gate:pause", in_turn(paused, FIVE_HUNDRED)),
+    Situation("this one is paused", GATEWAY, "gateway", "gate:pause", in_turn(gateway_paused, FIVE_HUNDRED)),
+    Situation(
+        "it may only observe",
+        GATEWAY,
+        "gateway",
+        "gate:autonomy",
+        FIVE_HUNDRED,
+        rewrites=swap("autonomy: act", "autonomy: observe"),
+    ),
+    Situation(
+        "it may only suggest",
+        GATEWAY,
+        "gateway",
+        "gate:autonomy",
+        FIVE_HUNDRED,
+        rewrites=swap("autonomy: act", "autonomy: suggest"),
+    ),
+    Situation(
+        "no remedy",
+        GATEWAY,
+        "gateway",
+        "gate:remedy",
+        FIVE_HUNDRED,
+        rewrites=swap("    remedy: restart-container\n", ""),
+    ),
+    Situation(
+        "a remedy for something else",
+        GATEWAY,
+        "gateway",
+        "gate:remedy",
+        FIVE_HUNDRED,
+        rewrites=swap(
+            "restart-container:\n    when: {category: fault}",
+            "restart-container:\n    when: {category: fault, reason: exited}",
+        ),
+    ),
+    # what it cannot remember
+    Situation("the journal cannot be written", GATEWAY, "gateway", "gate:journal", in_turn(journal_gone, FIVE_HUNDRED)),
+    Situation(
+        "Docker restarts it by itself",
+        GATEWAY,
+        "gateway",
+        "health:up",
+        with_docker_restarting("gateway", lambda platform: faults.switch(platform, "gateway", "exit")),
+    ),
+)
+
+
+async def goes_on(stage: Stage, _: Situation) -> None:
+    """It has its chances to do something."""
+    await stage.daemon.more_looks(6)
+
+
+def main() -> int:
+    if len(SITUATIONS) < FEWEST:
+        raise SystemExit(f"{len(SITUATIONS)} situations: fewer than {FEWEST} prove too little")
+    title = "Situations in which a restart would be wrong"
+    well = asyncio.run(play_all(SITUATIONS, goes_on, lambda situation: situation.by_people, title))
+    return 0 if well else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,157 @@
+"""One situation each: a platform of its own, a real daemon, something that happens, and what the daemon must see.
+
+Docker's own events are the witness of restarts: what the daemon says about itself is not believed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import tempfile
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from aiohttp import ClientError
+from rich.console import Console
+from rich.table import Table
+
+from nemo_watchdog.demo.docker_cli import DockerError
+from nemo_watchdog.demo.parts import Part
+from nemo_watchdog.demo.platform import Platform, PlatformError
+from tests.integration.daemon import Daemon, DaemonError
+from tests.integration.scenarios.docker_socket import DockerSocket
+
+AT_ONCE = 3
+"""Situations that run side by side."""
+
+
+@dataclass(slots=True)
+class Stage:
+    """What a situation has to play with. `daemon` runs when `happens` is called."""
+
+    platform: Platform
+    daemon: Daemon
+    way: DockerSocket
+    stack: AsyncExitStack
+
+
+Happens = Callable[[Stage], Awaitable[None]]
+Prepares = Callable[[Platform, AsyncExitStack], Awaitable[None]]
+Rewrites = Callable[[str, Platform], str]
+
+
+async def nothing(*_: object) -> None:
+    """It is so from the start."""
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """`sees` is a reason, `gate:NAME` or `health:NAME`, of the dependency `of`. `by_people` counts their restarts."""
+
+    name: str
+    parts: Sequence[str | Part]
+    of: str
+    sees: str
+    happens: Happens = nothing
+    prepares: Prepares = nothing
+    rewrites: Rewrites = lambda text, _: text
+    starts_up: bool = True
+    """All dependencies are up before it happens."""
+    by_people: int = 0
+    labels: tuple[str, ...] = field(default=())
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    situation: Situation
+    restarts: int
+    seconds: float
+    problem: str = ""
+
+
+def matches(sees: str, dependency: dict[str, Any]) -> bool:
+    """Whether a dependency of the status is as `sees` says."""
+    kind, colon, value = sees.partition(":")
+    if not colon:
+        return bool(dependency["reason"] == sees)
+    if kind == "health":
+        return bool(dependency["health"] == value)
+    return bool((dependency["decision"] or {}).get(kind) == value)
+
+
+async def restarts(platform: Platform, since: float) -> int:
+    """Restarts through Docker's API of the platform's containers; those of Docker's own policy are only starts."""
+    told = await platform.docker(
+        "events",
+        *("--since", f"{since:.6f}", "--until", f"{time.time():.6f}"),
+        *("--filter", "event=restart", "--format", "{{.Actor.Attributes.name}}"),
+    )
+    names = {platform.name(part) for part in platform.parts}
+    return sum(name in names for name in told.splitlines())
+
+
+async def play(situation: Situation, after: Callable[[Stage, Situation], Awaitable[None]]) -> Outcome:
+    """Plays it; `after` is what must hold once `sees` was seen."""
+    began = time.monotonic()
+    prefix = f"nemo-suite-{secrets.token_hex(4)}"
+    count, problem = 0, ""
+    try:
+        async with AsyncExitStack() as stack:
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+            platform = await stack.enter_async_context(
+                Platform(prefix, situation.parts, labels={"nemo-watchdog.test": "1"})
+            )
+            await platform.ready()
+            await situation.prepares(platform, stack)
+            since = time.time()
+            way = await stack.enter_async_context(DockerSocket(folder / "docker.sock"))
+            text = situation.rewrites(platform.policy_text(), platform)
+            daemon = await stack.enter_async_context(Daemon(text, folder, environ={"DOCKER_HOST": way.url}))
+            stage = Stage(platform, daemon, way, stack)
+            if situation.starts_up:
+                await daemon.wait_until(
+                    lambda s: all(each["health"] == "up" for each in s["dependencies"].values()), within=60.0
+                )
+            await situation.happens(stage)
+            await daemon.wait_until(lambda s: matches(situation.sees, s["dependencies"][situation.of]), within=60.0)
+            await after(stage, situation)
+            count = await restarts(platform, since)
+    except (DaemonError, PlatformError, DockerError, OSError, ValueError, ClientError) as error:
+        problem = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"[:200]
+    return Outcome(situation, count, time.monotonic() - began, problem)
+
+
+async def play_all(
+    situations: Sequence[Situation],
+    after: Callable[[Stage, Situation], Awaitable[None]],
+    wanted: Callable[[Situation], int],
+    title: str,
+) -> bool:
+    """Plays all, prints the table, and tells whether every one went as it must."""
+    turn = asyncio.Semaphore(AT_ONCE)
+    console = Console(width=120)
+
+    async def one(situation: Situation) -> Outcome:
+        async with turn:
+            outcome = await play(situation, after)
+        well = not outcome.problem and outcome.restarts == wanted(situation)
+        console.print(f"{'ok  ' if well else 'FAIL'} {situation.name} ({outcome.seconds:.0f}s) {outcome.problem}")
+        return outcome
+
+    outcomes = await asyncio.gather(*(one(situation) for situation in situations))
+    table = Table("situation", "seen", "restarts", "", title=title)
+    failed = 0
+    for outcome in outcomes:
+        want = wanted(outcome.situation)
+        well = not outcome.problem and outcome.restarts == want
+        failed += not well
+        said = "" if well else outcome.problem or f"{want} wanted"
+        seen = f"{outcome.situation.of}: {outcome.situation.sees}"
+        table.add_row(outcome.situation.name, seen, str(outcome.restarts), said)
+    console.print(table)
+    console.print(f"{len(outcomes)} situations, {failed} not as they must be")
+    return failed == 0
