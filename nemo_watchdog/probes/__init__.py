@@ -36,6 +36,7 @@ class LateKind:
 
 PROBES: Mapping[str, ProbeKind] = MappingProxyType(
     {
+        "command": LateKind("nemo_watchdog.probes.command", "CommandOptions", "CommandProbe"),
         "gpu": LateKind("nemo_watchdog.probes.gpu", "GpuOptions", "GpuProbe"),
         "host": LateKind("nemo_watchdog.probes.host", "HostOptions", "HostProbe"),
         "http": LateKind("nemo_watchdog.probes.http", "HttpOptions", "HttpProbe"),
