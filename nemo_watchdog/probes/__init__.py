@@ -42,6 +42,7 @@ PROBES: Mapping[str, ProbeKind] = MappingProxyType(
         "http": LateKind("nemo_watchdog.probes.http", "HttpOptions", "HttpProbe"),
         "llm": LateKind("nemo_watchdog.probes.llm", "LlmOptions", "LlmProbe"),
         "postgres": LateKind("nemo_watchdog.probes.postgres", "PostgresOptions", "PostgresProbe"),
+        "process": LateKind("nemo_watchdog.probes.process", "ProcessOptions", "ProcessProbe"),
         "prometheus": LateKind("nemo_watchdog.probes.prometheus", "PrometheusOptions", "PrometheusProbe"),
         "redis": LateKind("nemo_watchdog.probes.redis", "RedisOptions", "RedisProbe"),
         "tcp": LateKind("nemo_watchdog.probes.tcp", "TcpOptions", "TcpProbe"),

@@ -42,7 +42,7 @@ def test_every_probe_of_the_registry_can_be_made() -> None:
         assert entry.options.model_config.get("extra") == "forbid"
         assert entry.options.model_config.get("frozen") is True
         assert callable(entry.make)
-    assert set(OPTIONS) | {"command", "gpu", "host"} == set(PROBES)
+    assert set(OPTIONS) | {"command", "gpu", "host", "process"} == set(PROBES)
 
 
 @every_kind
