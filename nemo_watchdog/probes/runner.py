@@ -16,6 +16,7 @@ import signal
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from time import monotonic
 
 from nemo_watchdog.model import Finding, Reason, failed
 
@@ -72,11 +73,14 @@ class Runner:
 
         The command gets `environment` and the watchdog's own PATH, nothing else, and /dev/null as its input.
         """
-        if self._child is not None and not self._child.gone.done():
-            raise NoResult(Reason.REPORTED_BLIND, "the command of an earlier look was killed and does not end")
+        until = monotonic() + patience
+        if self._child is not None:
+            await asyncio.wait({self._child.gone}, timeout=min(patience / 2, _DIES_WITHIN))
+            if not self._child.gone.done():
+                raise NoResult(Reason.REPORTED_BLIND, "the command of an earlier look was killed and does not end")
         child = self._child = _start(command, {"PATH": os.environ.get("PATH", os.defpath), **environment}, folder)
         try:
-            await asyncio.wait({child.gone}, timeout=patience)
+            await asyncio.wait({child.gone}, timeout=until - monotonic())
         finally:
             child.kill()
         if child.flooded:

@@ -129,15 +129,15 @@ async def test_working_directory(tmp_path: Path) -> None:
 async def test_a_hung_command_is_blind_and_its_whole_group_is_killed(tmp_path: Path) -> None:
     """Neither an ignored SIGTERM nor a grandchild survives the deadline; the probe looks again as if nothing was."""
     before = open_files()
-    async with probing("command", shell(STUBBORN, working_directory=str(tmp_path)), timeout=1.0) as probe:
+    async with probing("command", shell(STUBBORN, working_directory=str(tmp_path)), timeout=2.0) as probe:
         began = monotonic()
         finding = await probe.look()
-        assert 0.8 < monotonic() - began < 1.0
-        await until_over(await group_in(tmp_path))
+        assert monotonic() - began > 1.7
         again = await probe.look()
+        await until_over(await group_in(tmp_path))
     for each in (finding, again):
         assert (each.outcome, each.reason) == (Outcome.FAILED, Reason.REPORTED_BLIND)
-        assert each.detail == "the command did not end within 0.9s and was killed"
+        assert each.detail == "the command did not end within 1.8s and was killed"
     assert open_files() == before
 
 
@@ -256,7 +256,7 @@ def test_it_works_on_the_event_loop_of_production(tmp_path: Path) -> None:
 
     async def both() -> tuple[Finding, Finding]:
         ended = await look(shell("echo hello; exit 1"))
-        hung = await look(shell(STUBBORN, working_directory=str(tmp_path)), timeout=0.8)
+        hung = await look(shell(STUBBORN, working_directory=str(tmp_path)), timeout=2.0)
         await until_over(await group_in(tmp_path))
         return ended, hung
 
