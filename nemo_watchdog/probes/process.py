@@ -135,6 +135,9 @@ class ProcessProbe:
             "process_uninterruptible": float(counted.uninterruptible),
         }
         detail = _text(counted)
+        if counted.hidden and counted.running < self._min:
+            detail = f"{detail} that the watchdog can see: /proc hides those of others from it"
+            return failed(Reason.PERMISSION_DENIED, detail, measured)
         if not counted.running:
             return failed(Reason.NOT_RUNNING, detail, measured)
         if counted.running < self._min:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import psutil
@@ -58,10 +58,12 @@ class Counted:
     zombies: int = 0
     uninterruptible: int = 0
     stopped: int = 0
+    hidden: bool = False
+    """/proc does not show all processes: there may be more that fit."""
 
 
 def count(wanted: Wanted) -> Counted:
-    """All processes that fit, but for the watchdog and its own children. Raises `NotSeen` when some are hidden."""
+    """All processes that fit, but for the watchdog and its own children."""
     states: list[str] = []
     hidden = not psutil.pid_exists(1)
     me = os.getpid()
@@ -77,12 +79,7 @@ def count(wanted: Wanted) -> Counted:
             continue  # it ended while we looked
         except psutil.AccessDenied:
             hidden = True
-    counted = _counted(states)
-    if hidden and not counted.running:
-        raise NotSeen(
-            Reason.PERMISSION_DENIED, "no process was found, and /proc hides those of others from the watchdog"
-        )
-    return counted
+    return replace(_counted(states), hidden=hidden)
 
 
 def _zombie_that_fits(pid: int, wanted: Wanted) -> Iterator[str]:

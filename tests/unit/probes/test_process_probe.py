@@ -125,12 +125,13 @@ async def test_a_name_is_what_the_process_is_now(program: Path) -> None:
 
 
 async def test_hidden_processes_are_blindness(program: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where /proc hides other users' processes, finding none is no fault; finding some is still well."""
+    """Where /proc hides other users' processes, finding too few is no fault; finding enough is still well."""
     monkeypatch.setattr(psutil, "pid_exists", lambda pid: pid != 1)
     finding = await look(name=program.name)
     assert (finding.outcome, finding.reason) == (Outcome.FAILED, Reason.PERMISSION_DENIED)
     async with parent_of(f"{program} 300 & wait"):
         assert (await look_for(1, name=program.name)).outcome is Outcome.OK
+        assert (await look_for(1, name=program.name, min_count=2)).reason is Reason.PERMISSION_DENIED
 
 
 async def test_closed_processes_are_blindness(program: Path, monkeypatch: pytest.MonkeyPatch) -> None:
