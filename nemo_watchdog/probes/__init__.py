@@ -36,6 +36,7 @@ class LateKind:
 
 PROBES: Mapping[str, ProbeKind] = MappingProxyType(
     {
+        "command": LateKind("nemo_watchdog.probes.command", "CommandOptions", "CommandProbe"),
         "docker": LateKind("nemo_watchdog.probes.docker", "DockerOptions", "DockerProbe"),
         "gpu": LateKind("nemo_watchdog.probes.gpu", "GpuOptions", "GpuProbe"),
         "host": LateKind("nemo_watchdog.probes.host", "HostOptions", "HostProbe"),
@@ -43,6 +44,8 @@ PROBES: Mapping[str, ProbeKind] = MappingProxyType(
         "llm": LateKind("nemo_watchdog.probes.llm", "LlmOptions", "LlmProbe"),
         "log": LateKind("nemo_watchdog.probes.log", "LogOptions", "LogProbe"),
         "postgres": LateKind("nemo_watchdog.probes.postgres", "PostgresOptions", "PostgresProbe"),
+        "process": LateKind("nemo_watchdog.probes.process", "ProcessOptions", "ProcessProbe"),
+        "prometheus": LateKind("nemo_watchdog.probes.prometheus", "PrometheusOptions", "PrometheusProbe"),
         "redis": LateKind("nemo_watchdog.probes.redis", "RedisOptions", "RedisProbe"),
         "tcp": LateKind("nemo_watchdog.probes.tcp", "TcpOptions", "TcpProbe"),
     }

@@ -22,6 +22,12 @@ OPTIONS: dict[str, Any] = {
     "http": lambda port: {"url": f"http://user:{SECRET}@127.0.0.1:{port}/?token={SECRET}", "headers": HEADERS},
     "llm": lambda port: {"url": f"http://user:{SECRET}@127.0.0.1:{port}/?token={SECRET}", "headers": HEADERS},
     "postgres": lambda port: {"dsn": f"postgresql://user:{SECRET}@127.0.0.1:{port}/db?sslmode=disable"},
+    "prometheus": lambda port: {
+        "url": f"http://user:{SECRET}@127.0.0.1:{port}/?token={SECRET}",
+        "headers": HEADERS,
+        "query": "up",
+        "min": 1,
+    },
     "redis": lambda port: {"url": f"redis://user:{SECRET}@127.0.0.1:{port}/0"},
     "tcp": lambda port: {"address": f"127.0.0.1:{port}"},
 }
@@ -36,15 +42,15 @@ def test_every_probe_of_the_registry_can_be_made() -> None:
         assert entry.options.model_config.get("extra") == "forbid"
         assert entry.options.model_config.get("frozen") is True
         assert callable(entry.make)
-    assert set(OPTIONS) | {"docker", "gpu", "host", "log"} == set(PROBES)
+    assert set(OPTIONS) | {"command", "docker", "gpu", "host", "log", "process"} == set(PROBES)
 
 
 @every_kind
 async def test_refused_port_is_refused(kind: str) -> None:
-    """A port on which nothing listens is a refusal and no exception."""
+    """A port on which nothing listens is a refusal and no exception; a witness that is gone is blindness."""
     async with probing(kind, OPTIONS[kind](free_port())) as probe:
         finding = await probe.look()
-    assert finding.reason is Reason.REFUSED
+    assert finding.reason is (Reason.REPORTED_BLIND if kind == "prometheus" else Reason.REFUSED)
     assert SECRET not in repr(finding)
 
 
@@ -61,13 +67,13 @@ async def test_silent_server_cannot_hold_a_look_past_its_deadline(kind: str) -> 
         await server.wait_open(0)
 
 
-@pytest.mark.parametrize("kind", ["llm", "postgres", "redis"])
+@pytest.mark.parametrize("kind", ["llm", "postgres", "prometheus", "redis"])
 async def test_own_deadline_ends_a_look_too(kind: str) -> None:
     """Without the runtime's deadline a look at a silent server still ends near the timeout that the probe was given."""
     async with Server(stall).running() as server, probing(kind, OPTIONS[kind](server.port), timeout=0.4) as probe:
         async with asyncio.timeout(5):
             finding = await probe.look()
-    assert finding.reason in (Reason.TIMEOUT, Reason.OVERLOADED)
+    assert finding.reason in (Reason.TIMEOUT, Reason.OVERLOADED, Reason.REPORTED_BLIND)
     assert SECRET not in repr(finding)
 
 
@@ -118,7 +124,7 @@ async def test_close_is_safe_at_any_time(kind: str) -> None:
     await probe.close()
 
 
-@pytest.mark.parametrize("kind", ["http", "llm"])
+@pytest.mark.parametrize("kind", ["http", "llm", "prometheus"])
 @pytest.mark.parametrize("url", ["ftp://host/", "127.0.0.1:80", "http://", "http://host:port/", ""])
 def test_url_that_is_not_http_is_a_mistake_that_does_not_repeat_it(kind: str, url: str) -> None:
     """A wrong address is refused with a message that shows a right one and not the wrong one."""
