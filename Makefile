@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint unit bench clean install
+.PHONY: help demo test lint unit suites bench clean install
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r target what; do \
@@ -36,6 +36,11 @@ lint: $(INSTALLED) ## ruff, import-linter, mypy
 
 unit: $(INSTALLED) ## the tests that need nothing but Python (ARGS go to pytest)
 	@$(BIN)/pytest tests/unit tests/simulation $(ARGS)
+
+suites: $(INSTALLED) ## 40 situations in which a restart is wrong, 20 faults that one cures; some ten minutes
+	@scripts/ensure-docker test
+	@$(BIN)/python -m tests.suites.restraint
+	@$(BIN)/python -m tests.suites.heal
 
 bench: $(INSTALLED) ## the benchmarks, one after the other
 	@scripts/ensure-docker test

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import AsyncIterator, Callable
 
 import pytest
 
-from nemo_watchdog.model import Moment
+from nemo_watchdog.model import Notification
 from nemo_watchdog.ports import Delivery
 from nemo_watchdog.runtime import outbox as module
 from nemo_watchdog.runtime.outbox import Outbox
@@ -25,6 +26,7 @@ class Post:
     def __init__(self) -> None:
         self.shell = Shell()
         self.notifier = RecordingNotifier()
+        self.others: list[asyncio.Future[bool]] = []
         self.outbox = Outbox(self.shell.memory, self.notifier, self.shell.core, self.shell.metrics)
 
     def queue(self, key: str, *contacts: str) -> None:
@@ -165,18 +167,20 @@ async def test_what_is_waiting_is_a_metric(post: Post) -> None:
 
 async def test_a_stop_between_telling_and_writing_it_down_tells_nobody_twice(post_made: Post) -> None:
     """What was told is written down although the outbox is stopped in that moment."""
-    memory, may_write, asked = post_made.shell.memory, threading.Event(), threading.Event()
-    delivered = memory.delivered
+    may_write, told = threading.Event(), post_made.notifier.deliver
 
-    def slow(item_id: int, at: Moment) -> None:
-        asked.set()
-        may_write.wait(30.0)
-        delivered(item_id, at)
+    async def deliver(notification: Notification, contact: str) -> Delivery:
+        answer = await told(notification, contact)
+        in_journal_thread = post_made.shell.core.in_journal_thread
+        post_made.others.append(asyncio.ensure_future(in_journal_thread(lambda: may_write.wait(30.0))))
+        await settled()  # the disk is busy with something else, and what follows has to wait
+        return answer
 
-    memory.delivered = slow  # type: ignore[method-assign]
+    post_made.notifier.deliver = deliver  # type: ignore[method-assign]
     post_made.queue("a")
     async with running(post_made.outbox.run()):
-        await until(asked.is_set)
+        await until(post_made.counted("delivered"))
+        await settled()
     may_write.set()
     await until(lambda: post_made.states() == ["delivered"])
     assert post_made.told() == ["a"]
