@@ -59,7 +59,7 @@ class ProbeLoop:
                 finding = await self._look(began)
                 now = clock.now()
                 observation = Observation(finding, now.monotonic - began, now)
-                self._metrics.looked(observation, began - planned)
+                self._count(observation, began - planned)
                 self._core.tell(Observed(spec.name, observation))
                 planned = max(planned + self._core.engine.next_look(spec.name), now.monotonic)
                 if self._poked:
@@ -69,6 +69,12 @@ class ProbeLoop:
                     planned = clock.now().monotonic
         finally:
             await self._close()
+
+    def _count(self, observation: Observation, lateness: float) -> None:
+        try:
+            self._metrics.looked(observation, lateness)
+        except (TypeError, ValueError) as error:  # a measurement whose name or value no metric can have
+            self._bug(error)
 
     async def _close(self) -> None:
         try:
@@ -81,7 +87,7 @@ class ProbeLoop:
         timeout = self.spec.timeout
         try:
             async with asyncio.timeout(timeout):
-                return await self.probe.look()
+                finding = await self.probe.look()
         except TimeoutError:
             took = self._core.clock.now().monotonic - began
             if took > timeout + LATE_BY:
@@ -94,6 +100,9 @@ class ProbeLoop:
             return self._bug(error)  # something that the probe awaited was cancelled, and not this loop
         except Exception as error:  # noqa: BLE001 - the edge of the loop: a bug in a probe must not end the watching
             return self._bug(error)
+        if isinstance(finding, Finding):
+            return finding
+        return self._bug(TypeError())  # type: ignore[unreachable]  # a plugin may not have been checked
 
     def _bug(self, error: BaseException) -> Finding:
         self._bugs.inc()

@@ -202,3 +202,20 @@ async def test_measurements_become_metrics() -> None:
     async with watching(probe) as it:
         await until(lambda: it.told)
         assert it.shell.metric("postgres_connections_used_ratio", dependency="gateway") == 0.25
+
+
+@pytest.mark.parametrize("measurements", [{"size": "large"}, {"probes": 1.0}])
+async def test_a_measurement_that_no_metric_can_have_is_a_bug_that_ends_nothing(measurements: dict[str, float]) -> None:
+    """A plugin may call it anything, even like a metric of ours; what the look found stands."""
+    async with watching(ScriptedProbe(ok("", measurements))) as it:
+        await until(lambda: len(it.told) >= 2)
+        assert [finding.outcome for finding in it.findings[:2]] == [Outcome.OK, Outcome.OK]
+        assert (it.shell.metric("probe_bugs_total", dependency="gateway") or 0.0) >= 2.0
+
+
+async def test_a_look_that_answers_with_no_finding_is_a_bug() -> None:
+    """A plugin that forgets its `return` does not end the watching."""
+    probe = ScriptedProbe(None, ok())  # type: ignore[arg-type]
+    async with watching(probe) as it:
+        await until(lambda: len(it.told) >= 2)
+        assert [finding.reason for finding in it.findings[:2]] == [Reason.PROBE_BUG, None]
