@@ -23,10 +23,10 @@ from nemo_watchdog.journal.sqlite import SqliteJournal
 from nemo_watchdog.metrics import Metrics
 from nemo_watchdog.model import Alert
 from nemo_watchdog.notifiers import AlertmanagerClient, AppriseNotifier
+from nemo_watchdog.plugins import installed
 from nemo_watchdog.policy.loader import load_policy
 from nemo_watchdog.policy.policy import Dependency, Policy
 from nemo_watchdog.ports import Containers, Delivery, Probe, ProbeContext
-from nemo_watchdog.probes import PROBES
 from nemo_watchdog.runtime.alerting import Alerting
 from nemo_watchdog.runtime.clock import SystemClock, boot_id
 from nemo_watchdog.runtime.container_watch import ContainerWatch
@@ -63,17 +63,19 @@ class Settings:
 def make_probe(spec: Dependency, containers: Containers) -> Probe:
     """The probe that the policy names, with its checked options."""
     context = ProbeContext(spec.name, spec.timeout, spec.interval, spec.container, containers)
-    return PROBES[spec.probe].make(spec.options, context)
+    return installed()[spec.probe].make(spec.options, context)
 
 
 def read_policy(path: Path, environ: Mapping[str, str]) -> Policy:
-    return load_policy(path, PROBES, environ=environ)
+    return load_policy(path, installed(), environ=environ)
 
 
 async def run(settings: Settings) -> None:
     """The daemon, until SIGTERM or SIGINT. Raises `NemoWatchdogError` when it cannot start."""
     host, port = settings.address
     clock = SystemClock()
+    for warning in installed().warnings:
+        log.warning("plugin not used", problem=warning)
     policy = read_policy(settings.policy, os.environ)
     journal = _open_journal(settings.state_dir)
     try:

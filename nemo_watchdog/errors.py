@@ -33,6 +33,10 @@ class PolicyError(NemoWatchdogError):
         super().__init__("\n".join(str(problem) for problem in self.problems))
 
 
+class PluginError(NemoWatchdogError):
+    """A plugin that cannot be used; the message names its distribution."""
+
+
 class JournalError(NemoWatchdogError):
     """The journal cannot be read or written: the watchdog observes only, until it can."""
 

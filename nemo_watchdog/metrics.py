@@ -67,7 +67,7 @@ class Metrics:
         self.reload_timestamp = self._gauge("policy_reload_timestamp_seconds", "Unix time of the last good (re)load")
         self.notifications = self._counter("notifications", "Deliveries, by how they ended", "contact", "outcome")
         self.outbox_pending = self._gauge("outbox_pending", "Notifications still to deliver")
-        self.loop_lag = self._gauge("event_loop_lag_seconds", "How late the event loop ran its last tick")
+        self.loop_lag = self._gauge("event_loop_lag_seconds", "How late the event loop ran the worst of its last ticks")
         self.docker_reachable = self._gauge("docker_reachable", "1 when Docker answered the last inspect")
         self.journal_writable = self._gauge("journal_writable", "1 when the journal took the last write")
         self.build_info = self._gauge("build_info", "Always 1; the version is a label", "version")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,6 +18,7 @@ from nemo_watchdog.cli import options
 from nemo_watchdog.cli.output import GOOD, USAGE, WRONG, as_json, fail
 from nemo_watchdog.errors import PolicyError
 from nemo_watchdog.model import Finding, Outcome, Reason, failed
+from nemo_watchdog.plugins import installed
 from nemo_watchdog.policy.lint import lint
 from nemo_watchdog.policy.policy import Dependency, Policy
 from nemo_watchdog.ports import Containers
@@ -30,6 +32,8 @@ def check(
     json: options.JsonOption = False,
 ) -> None:
     """Validate and lint a policy. Exit code 2 for an invalid one, 1 when --probe finds something not up."""
+    for warning in installed().warnings:
+        fail(f"warning: {warning}")
     try:
         loaded = app.read_policy(policy, os.environ)
     except PolicyError as error:
@@ -72,8 +76,11 @@ async def _look(spec: Dependency, containers: Containers) -> Finding:
             return await probe.look()
     except TimeoutError:
         return failed(Reason.TIMEOUT, f"no answer within {spec.timeout:g}s")
+    except Exception as error:  # noqa: BLE001 - a bug in one probe hides no other's finding
+        return failed(Reason.PROBE_BUG, f"the probe raised {type(error).__name__}")
     finally:
-        await probe.close()
+        with suppress(Exception):  # what it found stands, whatever its end
+            await probe.close()
 
 
 def _plain(finding: Finding) -> dict[str, Any]:

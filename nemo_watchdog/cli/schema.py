@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from nemo_watchdog.cli.output import fail
+from nemo_watchdog.plugins import installed
 from nemo_watchdog.policy.schema import schema_text
-from nemo_watchdog.probes import PROBES
 
 
 def schema() -> None:
-    """Print the JSON Schema (draft 2020-12) of a policy file."""
-    print(schema_text(PROBES), end="")
+    """Print the JSON Schema (draft 2020-12) of a policy file, with the probes of the plugins that are installed."""
+    probes, unusable = installed().usable()
+    for warning in [*installed().warnings, *unusable]:
+        fail(f"warning: {warning}")
+    print(schema_text(probes), end="")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from nemo_watchdog.model import ActionRequest, ActionResult, ContainerEvent, ContainerStatus, Notification, Observation
 from nemo_watchdog.policy.policy import Policy
@@ -14,10 +15,22 @@ class Started:
     """The first event of a process: the journal has been replayed."""
 
 
+class Sample(NamedTuple):
+    """How good a look was as evidence, in seconds; a finding that a bad one made worthless says so itself."""
+
+    lag: float = 0.0
+    """Lost by our own event loop during the look."""
+    lateness: float = 0.0
+    """How late the look began."""
+    clock_jump: float = 0.0
+    """How far the wall clock went beyond the monotonic one during the look."""
+
+
 @dataclass(frozen=True, slots=True)
 class Observed:
     dependency: str
     observation: Observation
+    sample: Sample = Sample()  # noqa: RUF009 - it cannot change
 
 
 @dataclass(frozen=True, slots=True)

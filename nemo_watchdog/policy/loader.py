@@ -14,7 +14,7 @@ from typing import Any
 
 from pydantic_core import PydanticCustomError
 
-from nemo_watchdog.errors import PolicyError, PolicyProblem
+from nemo_watchdog.errors import PluginError, PolicyError, PolicyProblem
 from nemo_watchdog.model import Severity
 from nemo_watchdog.policy.compiler import compile_policy
 from nemo_watchdog.policy.document import MAX_CHARACTERS, Document, read_document
@@ -172,11 +172,19 @@ class _Reader:
         kind = self._probes.get(probe) if isinstance(probe, str) else None
         if kind is None:
             return None
-        if getattr(kind.options, "needs_container", False) and value.get("container") is None:
-            message = f"the probe {probe} looks at a container: give the dependency's `container`"
-            self._problems.at_value(("dependencies", name, "probe"), message)
         rest = _only(value, common=False)
-        return self._problems.check(kind.options, rest, ("dependencies", name), also_known=_COMMON_KEYS)
+        path = ("dependencies", name)
+        try:
+            if getattr(kind.options, "needs_container", False) and value.get("container") is None:
+                message = f"the probe {probe} looks at a container: give the dependency's `container`"
+                self._problems.at_value((*path, "probe"), message)
+            return self._problems.check(kind.options, rest, path, also_known=_COMMON_KEYS)
+        except PluginError as error:
+            self._problems.at_value((*path, "probe"), str(error))
+        except Exception as error:  # noqa: BLE001 - a plugin's validators are code that we did not write
+            kind_of = type(error).__name__
+            self._problems.at_value((*path, "probe"), f"its options cannot be checked, a bug in the probe: {kind_of}")
+        return None
 
     def _severities(self) -> dict[Severity, SeveritySection | None]:
         entries = self._entries("severities")

@@ -7,17 +7,15 @@ from zlib import crc32
 
 import structlog
 
-from nemo_watchdog.engine.events import Observed
+from nemo_watchdog.engine.events import Observed, Sample
 from nemo_watchdog.metrics import Metrics
 from nemo_watchdog.model import Finding, Observation, Reason, failed
 from nemo_watchdog.policy.policy import Dependency
 from nemo_watchdog.ports import Probe
 from nemo_watchdog.runtime.core import Core
+from nemo_watchdog.runtime.sample import LoopLag, clock_jump, judged
 
 log = structlog.get_logger("nemo_watchdog")
-
-LATE_BY = 1.0
-"""Seconds that a timeout may overrun before it says more about our own event loop than about the target."""
 
 CLOSE_WITHIN = 5.0
 """Seconds that a probe gets to close what it opened."""
@@ -26,11 +24,14 @@ CLOSE_WITHIN = 5.0
 class ProbeLoop:
     """Looks at one dependency for ever, at the pace that the engine asks for."""
 
-    def __init__(self, spec: Dependency, probe: Probe, core: Core, metrics: Metrics) -> None:
+    def __init__(
+        self, spec: Dependency, probe: Probe, core: Core, metrics: Metrics, lag: LoopLag | None = None
+    ) -> None:
         self.spec = spec
         self.probe = probe
         self.heartbeat = core.clock.now().monotonic
         self._core = core
+        self._lag = lag or LoopLag(core.clock)
         self._metrics = metrics.dependency(spec.name)
         self._bugs = metrics.probe_bugs.labels(spec.name)
         self._bug_seen = ""
@@ -55,12 +56,15 @@ class ProbeLoop:
         try:
             await self._sleep_until(planned)
             while True:
-                began = self.heartbeat = clock.now().monotonic
-                finding = await self._look(began)
+                start = clock.now()
+                began = self.heartbeat = start.monotonic
+                lost = self._lag.lost(began)
+                finding = await self._look()
                 now = clock.now()
-                observation = Observation(finding, now.monotonic - began, now)
-                self._metrics.looked(observation, began - planned)
-                self._core.tell(Observed(spec.name, observation))
+                sample = Sample(self._lag.lost(now.monotonic) - lost, began - planned, clock_jump(start, now))
+                observation = Observation(judged(finding, sample, spec.timeout), now.monotonic - began, now)
+                self._count(observation, sample.lateness)
+                self._core.tell(Observed(spec.name, observation, sample))
                 planned = max(planned + self._core.engine.next_look(spec.name), now.monotonic)
                 if self._poked:
                     self._poked = False
@@ -70,6 +74,12 @@ class ProbeLoop:
         finally:
             await self._close()
 
+    def _count(self, observation: Observation, lateness: float) -> None:
+        try:
+            self._metrics.looked(observation, lateness)
+        except (TypeError, ValueError) as error:  # a measurement whose name or value no metric can have
+            self._bug(error)
+
     async def _close(self) -> None:
         try:
             async with asyncio.timeout(CLOSE_WITHIN):
@@ -77,15 +87,12 @@ class ProbeLoop:
         except Exception as error:  # noqa: BLE001 - the edge of the loop: it is over anyway
             log.error("probe not closed: a bug in the probe", dependency=self.spec.name, error=type(error).__name__)
 
-    async def _look(self, began: float) -> Finding:
+    async def _look(self) -> Finding:
         timeout = self.spec.timeout
         try:
             async with asyncio.timeout(timeout):
-                return await self.probe.look()
+                finding = await self.probe.look()
         except TimeoutError:
-            took = self._core.clock.now().monotonic - began
-            if took > timeout + LATE_BY:
-                return failed(Reason.WATCHDOG_OVERLOADED, f"the watchdog itself was {took - timeout:.1f}s late")
             return failed(Reason.TIMEOUT, f"no answer within {timeout:g}s")
         except asyncio.CancelledError as error:
             task = asyncio.current_task()
@@ -94,6 +101,9 @@ class ProbeLoop:
             return self._bug(error)  # something that the probe awaited was cancelled, and not this loop
         except Exception as error:  # noqa: BLE001 - the edge of the loop: a bug in a probe must not end the watching
             return self._bug(error)
+        if isinstance(finding, Finding):
+            return finding
+        return self._bug(TypeError())  # type: ignore[unreachable]  # a plugin may not have been checked
 
     def _bug(self, error: BaseException) -> Finding:
         self._bugs.inc()

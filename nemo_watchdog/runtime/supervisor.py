@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from dataclasses import dataclass
@@ -23,10 +24,19 @@ from nemo_watchdog.runtime.core import Core
 from nemo_watchdog.runtime.executor import Executor
 from nemo_watchdog.runtime.outbox import Outbox
 from nemo_watchdog.runtime.probe_loop import ProbeLoop
+from nemo_watchdog.runtime.sample import LoopLag
 
 log = structlog.get_logger("nemo_watchdog")
 
-LAG_TICK = 0.5
+LAG_TICK = 0.1
+"""Seconds. A stall of the event loop is measured with an error of at most this."""
+
+LAG_SHOWN = 5
+"""Ticks whose worst lag the metric shows, so that it can be seen for half a second."""
+
+STILL_AFTER = 10.0
+"""Seconds without a tick after which the event loop counts as stuck."""
+
 POLICY_LOOK_EVERY = 2.0
 STOP_WITHIN = 5.0
 """Seconds for the journal to take what is queued when the daemon is told to stop."""
@@ -78,7 +88,7 @@ class Supervisor:
         self.core = core
         self.loops: dict[str, ProbeLoop] = {}
         self.policy_status = PolicyStatus(core.clock.now().utc.timestamp())
-        self.lag = 0.0
+        self.lag = LoopLag(core.clock)
         self._source = source
         self._containers = containers
         self._executor = executor
@@ -108,7 +118,7 @@ class Supervisor:
         """Names of loops without a fresh heartbeat: empty while the daemon is well."""
         now = self.core.clock.now().monotonic
         late = [name for name, loop in self.loops.items() if now - loop.heartbeat > loop.overdue_after]
-        if now - self._last_tick > 10 * LAG_TICK + 5.0:
+        if now - self._last_tick > STILL_AFTER:
             late.append("event loop")
         return late
 
@@ -172,7 +182,7 @@ class Supervisor:
                 self._metrics.forget(name)
         for name, spec in wanted.items():
             if name not in self.loops:
-                loop = ProbeLoop(spec, self._source.probe(spec), self.core, self._metrics)
+                loop = ProbeLoop(spec, self._source.probe(spec), self.core, self._metrics, self.lag)
                 self.loops[name] = loop
                 self._tasks[f"probe {name}"] = self._root(loop.run(), f"probe {name}")
 
@@ -200,12 +210,12 @@ class Supervisor:
         return f"{up} of {len(trackers)} up, {incidents} open incident{'s' if incidents != 1 else ''}{policy}"
 
     async def _measure_lag(self) -> None:
-        loop = asyncio.get_running_loop()
+        recent: deque[float] = deque(maxlen=LAG_SHOWN)
         while True:
-            planned = loop.time() + LAG_TICK
+            self.lag.expect(LAG_TICK)
             await asyncio.sleep(LAG_TICK)
-            self.lag = max(0.0, loop.time() - planned)
-            self._metrics.loop_lag.set(self.lag)
+            recent.append(self.lag.came())
+            self._metrics.loop_lag.set(max(recent))
             self._last_tick = self.core.clock.now().monotonic
 
     async def _feed_watchdog(self) -> None:

@@ -24,6 +24,14 @@ def tcp_policy(port: int, more: str = "") -> str:
     return TCP_POLICY.format(port=port) + more
 
 
+SLOW_POLICY = """
+version: 1
+defaults: {{interval: 200ms, confirm_interval: 100ms, timeout: 1s, down_after: 1, up_after: 2}}
+dependencies:
+  slow: {{probe: http, url: "http://127.0.0.1:{port}/", tags: [core]}}
+"""
+
+
 class Service:
     """Accepts connections on one port of 127.0.0.1; `stop` refuses them until `start`."""
 
@@ -48,6 +56,40 @@ class Service:
             self._server.close()
             await self._server.wait_closed()
             self._server = None
+
+
+class SlowService:
+    """An HTTP server that is well and thinks for half a second about every answer. `asked` counts requests."""
+
+    THINKS = 0.5
+
+    def __init__(self) -> None:
+        self.port = free_port()
+        self.asked = 0
+        self._server: asyncio.Server | None = None
+
+    async def __aenter__(self) -> Self:
+        self._server = await asyncio.start_server(self._answer, "127.0.0.1", self.port)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._server is not None:
+            self._server.close()
+            await self._server.wait_closed()
+
+    async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            await reader.readuntil(b"\r\n\r\n")
+            self.asked += 1
+            await asyncio.sleep(self.THINKS)
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+            await writer.drain()
+        except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
+            return
+        finally:
+            writer.close()
 
 
 async def _hold(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

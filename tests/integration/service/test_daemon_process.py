@@ -12,7 +12,7 @@ import aiohttp
 import pytest
 
 from tests.integration.daemon import Daemon, DaemonError
-from tests.integration.service.parts import Service, tcp_policy
+from tests.integration.service.parts import SLOW_POLICY, Service, SlowService, tcp_policy
 
 
 async def test_an_incident_opens_and_resolves_as_the_service_goes_and_comes(tmp_path: Path) -> None:
@@ -116,6 +116,29 @@ async def test_a_frozen_daemon_goes_on_where_it_was(tmp_path: Path) -> None:
         status = await daemon.wait_for_health("service", "up")
         assert status["incidents"] == []
         assert "incident_opened" not in [line["event"] for line in daemon.events]
+
+
+async def test_looks_that_were_under_way_when_it_froze_are_no_evidence(tmp_path: Path) -> None:
+    """Stopped in a look for longer than its timeout, it says that it was held up itself: nothing is called down."""
+    async with SlowService() as service:
+        policy = SLOW_POLICY.format(port=service.port)
+        async with Daemon(policy, tmp_path) as daemon:
+            await daemon.wait_for_health("slow", "up")
+            for _ in range(2):
+                asked = service.asked
+                async with asyncio.timeout(10.0):
+                    while service.asked == asked:
+                        await asyncio.sleep(0.005)
+                daemon.signal(signal.SIGSTOP)
+                await asyncio.sleep(2.5)
+                daemon.signal(signal.SIGCONT)
+                await daemon.more_looks(4)
+                await daemon.wait_for_health("slow", "up")
+            told = {line["health"] for line in daemon.events if line["event"] == "health_changed"}
+            assert told <= {"up", "unknown"}  # one failed look would be enough for down
+            metrics = await daemon.metrics()
+            assert 'outcome="failed",reason="watchdog_overloaded"} ' in metrics
+            assert 'reason="timeout"' not in metrics
 
 
 async def looks_of(daemon: Daemon) -> float:

@@ -107,3 +107,16 @@ def test_schema_is_json_schema(call: Call) -> None:
     result = call("schema")
     assert (result.code, result.err) == (0, "")
     assert result.json()["$schema"] == "https://json-schema.org/draft/2020-12/schema"
+
+
+def test_a_probe_that_raises_is_a_finding(call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A bug in one probe is told in its row, without a traceback and without the words of the exception."""
+
+    async def raises(self: object) -> None:
+        raise RuntimeError("hunter2")
+
+    monkeypatch.setattr("nemo_watchdog.probes.tcp.TcpProbe.look", raises)
+    monkeypatch.setattr("nemo_watchdog.probes.tcp.TcpProbe.close", raises)
+    result = call("check", tcp_policy(tmp_path, "127.0.0.1:1"), "--probe", "--json")
+    assert result.code == 1
+    assert result.json()["probes"]["port"]["detail"] == "the probe raised RuntimeError"

@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager
 from typing import Any
 
-from nemo_watchdog.ports import Probe, ProbeContext
+from nemo_watchdog.ports import Probe
 from nemo_watchdog.probes import PROBES
+from nemo_watchdog.testing import conformance
 
 
 def make(kind: str, options: Mapping[str, Any], timeout: float = 2.0) -> Probe:
-    entry = PROBES[kind]
-    checked = entry.options.model_validate(dict(options))
-    return entry.make(checked, ProbeContext(dependency="it", timeout=timeout, interval=10.0))
+    return conformance.make(PROBES[kind], options, timeout)
 
 
-@contextlib.asynccontextmanager
-async def probing(kind: str, options: Mapping[str, Any], timeout: float = 2.0) -> AsyncIterator[Probe]:  # noqa: ASYNC109 - handed on
+def probing(kind: str, options: Mapping[str, Any], timeout: float = 2.0) -> AbstractAsyncContextManager[Probe]:
     """The probe, closed at the end."""
-    probe = make(kind, options, timeout)
-    try:
-        yield probe
-    finally:
-        await probe.close()
+    return conformance.probing(PROBES[kind], options, timeout)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 
@@ -14,7 +15,8 @@ from nemo_watchdog.ports import Probe
 from nemo_watchdog.runtime import probe_loop as module
 from nemo_watchdog.runtime.clock import SystemClock
 from nemo_watchdog.runtime.probe_loop import ProbeLoop
-from nemo_watchdog.testing import HANG, ScriptedProbe
+from nemo_watchdog.runtime.sample import LoopLag
+from nemo_watchdog.testing import HANG, ManualClock, ScriptedProbe
 from tests.unit.engine.world import dependency, policy
 from tests.unit.runtime.shell import Shell, running, until
 
@@ -92,22 +94,69 @@ async def test_a_cancellation_inside_the_probe_does_not_end_the_loop() -> None:
         assert [finding.reason for finding in it.findings[:2]] == [Reason.PROBE_BUG, None]
 
 
-async def test_a_late_watchdog_does_not_blame_the_target() -> None:
-    """A timeout that our own event loop overslept says that we are overloaded, which is blindness."""
-    shell = Shell(policy(dependency("gateway", interval=0.01, confirm_interval=0.005, timeout=0.01)))
+class Meanwhile(ScriptedProbe):
+    """Something happens to the clocks during each look."""
 
-    class Starved(ScriptedProbe):
-        async def look(self) -> Finding:
-            shell.manual.advance(0.01 + module.LATE_BY + 0.5)
-            return await super().look()
+    def __init__(self, happens: Callable[[], None], *script: Any) -> None:
+        super().__init__(*script)
+        self._happens = happens
 
-    loop = ProbeLoop(shell.policy.dependencies["gateway"], Starved(HANG), shell.core, shell.metrics)
+    async def look(self) -> Finding:
+        self._happens()
+        return await super().look()
+
+
+async def seen(happens: Callable[[ManualClock], None], step: Any, *, ticks: bool = True) -> ev.Observed:
+    """What the loop tells of a look with a timeout of 0.05 s during which this happens to the clocks."""
+    shell = Shell(policy(dependency("gateway", interval=3600.0, confirm_interval=3600.0, timeout=0.05)))
+    lag = LoopLag(shell.clock)
+    if ticks:
+        lag.expect(0.1)
+    told: list[ev.Event] = []
+    shell.core.tell = told.append  # type: ignore[method-assign, assignment]
+    probe = Meanwhile(lambda: happens(shell.manual), step)
+    loop = ProbeLoop(shell.policy.dependencies["gateway"], probe, shell.core, shell.metrics, lag)
+    loop.poke()
     async with running(loop.run()):
-        tracker = shell.core.engine.trackers["gateway"]
-        last = await until(lambda: tracker.last)
-        assert last is not None
-        assert last.finding.reason is Reason.WATCHDOG_OVERLOADED
+        first = await until(lambda: told and told[0])
     shell.core.close()
+    assert isinstance(first, ev.Observed)
+    return first
+
+
+@pytest.mark.parametrize("step", [HANG, failed(Reason.CONNECTION_LOST, "reset")])
+async def test_a_late_watchdog_does_not_blame_the_target(step: Any) -> None:
+    """A look that went badly while our own event loop stood still is blindness that keeps what the look said."""
+    told = await seen(lambda clock: clock.advance(2.1), step)
+    finding = told.observation.finding
+    assert finding.reason is Reason.WATCHDOG_OVERLOADED
+    assert "held up for 2.0s" in finding.detail
+    assert finding.detail.endswith(("timeout: no answer within 0.05s", "connection_lost: reset"))
+    assert told.sample.lag == pytest.approx(2.0)
+
+
+async def test_a_slow_target_is_not_excused_by_a_loop_that_ticks() -> None:
+    """Time passes for a target that hangs, and none of it was lost by us."""
+    told = await seen(lambda clock: clock.advance(2.1), HANG, ticks=False)
+    assert told.observation.finding.reason is Reason.TIMEOUT
+    assert told.sample.lag == 0.0
+
+
+@pytest.mark.parametrize("seconds", [3600.0, -3600.0])
+async def test_a_clock_that_jumps_during_a_failed_look_is_blindness(seconds: float) -> None:
+    """The machine may have slept, and nobody knows what the target did."""
+    told = await seen(lambda clock: clock.jump(seconds), failed(Reason.REFUSED, "nobody listens"))
+    assert told.observation.finding.reason is Reason.CLOCK_JUMPED
+    assert told.observation.finding.detail.endswith("the look said refused: nobody listens")
+    assert told.sample.clock_jump == pytest.approx(seconds)
+
+
+async def test_a_good_look_stays_good() -> None:
+    """An answer that came is an answer, however long we were away; the sample says how long."""
+    for happens in (lambda clock: clock.advance(3600.0), lambda clock: clock.jump(3600.0)):
+        told = await seen(happens, ok("it answers"))
+        assert told.observation.finding == ok("it answers")
+        assert max(told.sample.lag, told.sample.clock_jump) > 3590.0
 
 
 async def test_a_poke_wakes_it_before_its_interval() -> None:
@@ -202,3 +251,20 @@ async def test_measurements_become_metrics() -> None:
     async with watching(probe) as it:
         await until(lambda: it.told)
         assert it.shell.metric("postgres_connections_used_ratio", dependency="gateway") == 0.25
+
+
+@pytest.mark.parametrize("measurements", [{"size": "large"}, {"probes": 1.0}])
+async def test_a_measurement_that_no_metric_can_have_is_a_bug_that_ends_nothing(measurements: dict[str, float]) -> None:
+    """A plugin may call it anything, even like a metric of ours; what the look found stands."""
+    async with watching(ScriptedProbe(ok("", measurements))) as it:
+        await until(lambda: len(it.told) >= 2)
+        assert [finding.outcome for finding in it.findings[:2]] == [Outcome.OK, Outcome.OK]
+        assert (it.shell.metric("probe_bugs_total", dependency="gateway") or 0.0) >= 2.0
+
+
+async def test_a_look_that_answers_with_no_finding_is_a_bug() -> None:
+    """A plugin that forgets its `return` does not end the watching."""
+    probe = ScriptedProbe(None, ok())  # type: ignore[arg-type]
+    async with watching(probe) as it:
+        await until(lambda: len(it.told) >= 2)
+        assert [finding.reason for finding in it.findings[:2]] == [Reason.PROBE_BUG, None]

@@ -1,0 +1,23 @@
+"""For authors of probes, actions and notifiers: fakes at every seam, and in `conformance` what a probe must hold."""
+
+from __future__ import annotations
+
+from nemo_watchdog.testing.fakes import (
+    HANG,
+    FakeContainers,
+    ManualClock,
+    MemoryJournal,
+    RecordingAction,
+    RecordingNotifier,
+    ScriptedProbe,
+)
+
+__all__ = [
+    "HANG",
+    "FakeContainers",
+    "ManualClock",
+    "MemoryJournal",
+    "RecordingAction",
+    "RecordingNotifier",
+    "ScriptedProbe",
+]

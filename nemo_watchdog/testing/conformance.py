@@ -1,0 +1,282 @@
+"""What every probe owes to the runtime, as checks that an author calls in the tests of a probe.
+
+`probe_conforms` is for any probe, `network_probe_conforms` for one that connects to a port; both are made of the
+checks beside them, which can be called one by one. A check raises `Nonconforming`, which is an AssertionError.
+Linux only: what a probe has open is counted in /proc/self/fd.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import warnings
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from time import monotonic
+from typing import Any, Final
+
+from nemo_watchdog.model import Finding, Outcome
+from nemo_watchdog.ports import Probe, ProbeContext, ProbeKind
+from nemo_watchdog.testing.servers import Handler, Server, drop, drop_after_request, flood, free_port, garble, stall
+
+LONG: Final = 60.0
+"""Seconds that no check waits for: the timeout of a probe whose own deadline must not be what ends a look."""
+
+PATIENCE: Final = 10.0
+"""Seconds within which every look that is not meant to hang must end."""
+
+MISBEHAVIOURS: Final[tuple[Handler, ...]] = (drop, drop_after_request, garble, flood)
+
+
+class Nonconforming(AssertionError):
+    """The probe does not do what the runtime relies on."""
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkProbe:
+    """A probe of something that listens. `options` are what a policy would give for a port of 127.0.0.1.
+
+    Give `secrets` in these options wherever one may stand (a password, a token, a header): none may be shown.
+    `asks` is False for a probe that sends nothing and waits for no answer.
+    """
+
+    kind: ProbeKind
+    options: Callable[[int], Mapping[str, Any]]
+    secrets: tuple[str, ...] = ()
+    asks: bool = True
+
+
+def make(kind: ProbeKind, options: Mapping[str, Any], timeout: float = 2.0) -> Probe:
+    """The probe as the program makes it: options from a mapping, then the probe. `timeout` in seconds, of one look."""
+    checked = kind.options.model_validate(dict(options))
+    return kind.make(checked, ProbeContext(dependency="it", timeout=timeout, interval=10.0))
+
+
+@asynccontextmanager
+async def probing(kind: ProbeKind, options: Mapping[str, Any], timeout: float = 2.0) -> AsyncIterator[Probe]:  # noqa: ASYNC109 - handed on
+    """The probe, closed at the end."""
+    probe = make(kind, options, timeout)
+    try:
+        yield probe
+    finally:
+        await probe.close()
+
+
+# -- everything at once
+
+
+async def probe_conforms(
+    kind: ProbeKind,
+    *,
+    well: Mapping[str, Any],
+    failing: Iterable[Mapping[str, Any]],
+    secrets: Iterable[str] = (),
+) -> None:
+    """Any probe: `well` are options for a target that is well, each of `failing` for one that is not."""
+    hidden = tuple(secrets)
+    options_are_strict(kind)
+    await secrets_do_not_print(kind, well, hidden)
+    await closes_at_any_time(kind, well)
+    finding = await look_is_a_finding(kind, well, hidden)
+    if finding.outcome is not Outcome.OK:
+        raise Nonconforming(f"a target that is well gave {finding}")
+    await cancels_wherever_it_is(kind, well)
+    for options in failing:
+        finding = await look_is_a_finding(kind, options, hidden)
+        if finding.outcome is Outcome.OK:
+            raise Nonconforming(f"a target that is not well gave {finding}")
+        await cancels_wherever_it_is(kind, options)
+
+
+async def network_probe_conforms(it: NetworkProbe) -> None:
+    """A probe of the network, against real servers that misbehave."""
+    options_are_strict(it.kind)
+    await secrets_do_not_print(it.kind, it.options(5432), it.secrets)
+    await closes_at_any_time(it.kind, it.options(5432))
+    await refusal_is_a_finding(it)
+    for handler in MISBEHAVIOURS:
+        await misbehaviour_is_a_finding(it, handler)
+    if it.asks:
+        await keeps_the_callers_deadline(it)
+        await cancels_cleanly(it)
+
+
+# -- one by one: any probe
+
+
+def options_are_strict(kind: ProbeKind) -> None:
+    """Unknown keys are mistakes, and options never change; there is something that makes the probe."""
+    if kind.options.model_config.get("extra") != "forbid":
+        raise Nonconforming('the options take unknown keys: derive them from ProbeOptions, or set extra="forbid"')
+    if kind.options.model_config.get("frozen") is not True:
+        raise Nonconforming("the options can change: derive them from ProbeOptions, or set frozen=True")
+    if not callable(kind.make):
+        raise Nonconforming("nothing makes the probe")
+
+
+async def secrets_do_not_print(kind: ProbeKind, options: Mapping[str, Any], secrets: Iterable[str]) -> None:
+    """Neither the options nor the probe shows a secret when printed."""
+    checked = kind.options.model_validate(dict(options))
+    async with probing(kind, options) as probe:
+        for text in (repr(checked), str(checked), checked.model_dump_json(fallback=repr), repr(probe), str(probe)):
+            _hides(text, secrets)
+
+
+async def closes_at_any_time(kind: ProbeKind, options: Mapping[str, Any]) -> None:
+    """A probe may be closed before its first look and twice."""
+    probe = make(kind, options)
+    await probe.close()
+    await probe.close()
+
+
+async def look_is_a_finding(kind: ProbeKind, options: Mapping[str, Any], secrets: Iterable[str] = ()) -> Finding:
+    """Two looks give findings, never an exception, show no secret, and leave nothing open once the probe is closed.
+
+    Returns the second finding. An exception of the look comes out as it is.
+    """
+    async with probing(kind, options):  # what the first of its kind opens for good, such as a thread, is no leak
+        pass
+    async with probing(kind, options) as probe, asyncio.timeout(PATIENCE):
+        await probe.look()
+    with _nothing_stays_open():
+        async with probing(kind, options) as probe, asyncio.timeout(PATIENCE):
+            findings = [await probe.look(), await probe.look()]
+        await asyncio.sleep(0)
+    for finding in findings:
+        _is_finding(finding, secrets)
+    return findings[-1]
+
+
+async def cancels_wherever_it_is(kind: ProbeKind, options: Mapping[str, Any], steps: int = 20) -> None:
+    """A look that is cancelled at its first await, its second, and so on raises CancelledError and leaves nothing open.
+
+    A look that ends before the cancellation reaches it may end as it likes.
+    """
+    for step in range(steps):
+        with _nothing_stays_open():
+            async with probing(kind, options, LONG) as probe:
+                task = asyncio.ensure_future(probe.look())
+                for _ in range(step):
+                    await asyncio.sleep(0)
+                over = task.done()
+                task.cancel()
+                await asyncio.wait({task}, timeout=PATIENCE)
+                if not task.done():
+                    raise Nonconforming(f"a look that is cancelled goes on for more than {PATIENCE:g}s")
+                if not over and not task.cancelled():
+                    raise Nonconforming(f"a look that is cancelled swallows that: {task}")
+            await asyncio.sleep(0)
+        if over:
+            return
+
+
+# -- one by one: probes of the network
+
+
+async def refusal_is_a_finding(it: NetworkProbe) -> Finding:
+    """A port on which nothing listens is a finding that is not ok, and no exception."""
+    finding = await look_is_a_finding(it.kind, it.options(free_port()), it.secrets)
+    if finding.outcome is Outcome.OK:
+        raise Nonconforming(f"a port on which nothing listens gave {finding}")
+    return finding
+
+
+async def keeps_the_callers_deadline(it: NetworkProbe) -> None:
+    """A look at a server that accepts and says nothing ends with the caller's deadline, and leaves no connection."""
+    async with Server(stall).running() as server, probing(it.kind, it.options(server.port), LONG) as probe:
+        began = monotonic()
+        try:
+            async with asyncio.timeout(0.3):
+                finding = await probe.look()
+        except TimeoutError:
+            pass
+        else:
+            raise Nonconforming(f"the caller's deadline was swallowed, and a silent server gave {finding}")
+        if (took := monotonic() - began) > 1.0:
+            raise Nonconforming(f"a deadline of 0.3s ended the look after {took:.1f}s")
+        await server.wait_accepted(1)
+        await _all_closed(server)
+
+
+async def keeps_its_own_deadline(it: NetworkProbe) -> Finding:
+    """Without the caller's deadline a look at a silent server still ends near the timeout that the probe was given.
+
+    No duty, for the runtime bounds every look; for probes whose deadline makes a better finding than that.
+    """
+    async with Server(stall).running() as server, probing(it.kind, it.options(server.port), 0.4) as probe:
+        async with asyncio.timeout(PATIENCE):
+            finding = await probe.look()
+    return _is_finding(finding, it.secrets)
+
+
+async def cancels_cleanly(it: NetworkProbe) -> None:
+    """Cancelling a look raises CancelledError through it and closes its connection, before the probe is closed."""
+    async with Server(stall).running() as server, probing(it.kind, it.options(server.port), LONG) as probe:
+        task = asyncio.ensure_future(probe.look())
+        await server.wait_open(1)
+        task.cancel()
+        await asyncio.wait({task}, timeout=PATIENCE)
+        if not task.cancelled():
+            raise Nonconforming(f"a look that is cancelled must raise CancelledError: {task}")
+        await _all_closed(server)
+
+
+async def misbehaviour_is_a_finding(it: NetworkProbe, handler: Handler) -> list[Finding]:
+    """A server that drops, garbles or floods gives a finding, never an exception, a warning or a secret."""
+    async with Server(handler).running() as server:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            async with probing(it.kind, it.options(server.port)) as probe:
+                async with asyncio.timeout(PATIENCE):
+                    findings = [await probe.look(), await probe.look()]
+            await _all_closed(server)
+            gc.collect()
+    return [_is_finding(finding, it.secrets) for finding in findings]
+
+
+# -- what they are made of
+
+
+def _is_finding(finding: object, secrets: Iterable[str]) -> Finding:
+    if not isinstance(finding, Finding):
+        raise Nonconforming(f"a look must give a Finding, not {finding!r}")
+    if "\n" in finding.detail:
+        raise Nonconforming(f"the detail of a finding is one line: {finding.detail!r}")
+    _hides(repr(finding), secrets)
+    return finding
+
+
+def _hides(text: str, secrets: Iterable[str]) -> None:
+    for secret in secrets:
+        if secret in text:
+            raise Nonconforming(f"a secret shows: {text.replace(secret, '***')}")
+
+
+async def _all_closed(server: Server) -> None:
+    try:
+        await server.wait_open(0)
+    except TimeoutError:
+        raise Nonconforming(f"{server.open} connections of an ended look are still open") from None
+
+
+class _nothing_stays_open:  # noqa: N801 - it is used like a function
+    """Fails when this process has more files and sockets open at the end than at the beginning."""
+
+    def __enter__(self) -> None:
+        self._before = _open_files()
+
+    def __exit__(self, kind: type[BaseException] | None, *rest: object) -> None:
+        if kind is None and (left := _open_files() - self._before):
+            raise Nonconforming(f"left open: {', '.join(sorted(name for _, name in left))}")
+
+
+def _open_files() -> set[tuple[str, str]]:
+    found = set()
+    for each in Path("/proc/self/fd").iterdir():
+        try:
+            found.add((each.name, str(each.readlink())))
+        except FileNotFoundError:  # the one that lists them
+            continue
+    return found
