@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import socket
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
-from nemo_watchdog.cli.check import _print_table
-from nemo_watchdog.model import Reason, failed
+from nemo_watchdog.cli.one_look import Look, table_of
+from nemo_watchdog.model import Reason, failed, ok
 from tests.unit.cli.calling import Call
 
 POLICIES = Path(__file__).parents[2] / "policies"
@@ -95,11 +97,38 @@ def test_probe_is_1_when_something_is_not_up(call: Call, tmp_path: Path, nobody:
     assert result.json()["probes"]["port"]["reason"] == "refused"
 
 
-def test_what_a_probe_says_is_no_markup(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def shown(**looks: Look) -> str:
+    paper = io.StringIO()
+    Console(width=200, file=paper).print(table_of(looks))
+    return paper.getvalue()
+
+
+def test_what_a_probe_says_is_no_markup() -> None:
     """Brackets are printed, not interpreted."""
-    monkeypatch.setenv("COLUMNS", "200")
-    _print_table({"redis": failed(Reason.WRONG_ANSWER, "it said [/end] and [bold]x")})
-    assert "it said [/end] and [bold]x" in capsys.readouterr().out
+    finding = failed(Reason.WRONG_ANSWER, "it said [/end] and [bold]x")
+    assert "it said [/end] and [bold]x" in shown(redis=Look("redis", finding, 0.1))
+
+
+def test_the_table_says_all_that_one_look_saw() -> None:
+    """Category before the reason, as it decides; the time; the container; what was measured."""
+    table = shown(
+        cache=Look("redis", failed(Reason.LOADING, "loading 40%", {"redis_loaded_ratio": 0.4}), 0.0123, "running"),
+        web=Look("http", ok("answered as expected"), 1.5),
+    )
+    cache, measured, web = (
+        [cell.strip() for cell in line.split("│")[1:-1]] for line in table.splitlines() if line.startswith("│")
+    )
+    assert cache == ["cache", "redis", "failed", "busy: loading", "0.012s", "running", "loading 40%"]
+    assert measured == ["", "", "", "", "", "", "redis_loaded_ratio 0.4"]
+    assert web == ["web", "http", "ok", "", "1.500s", "-", "answered as expected"]
+
+
+@pytest.mark.parametrize(
+    ("container", "well"), [(None, True), ("running", True), ("exited", False), ("unknown", False)]
+)
+def test_a_container_that_does_not_run_is_not_well(container: str | None, well: bool) -> None:
+    """However well the probe's own answer: the daemon judges both."""
+    assert Look("http", ok(), 0.1, container).well is well
 
 
 def test_schema_is_json_schema(call: Call) -> None:

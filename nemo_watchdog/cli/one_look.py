@@ -1,0 +1,110 @@
+"""One look at every dependency, as `check --probe` shows it: what the daemon would see, without the daemon."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from time import monotonic
+from typing import Any
+
+from rich.table import Table
+from rich.text import Text
+
+from nemo_watchdog import app
+from nemo_watchdog.errors import ContainersUnreachable
+from nemo_watchdog.model import CATEGORY_OF, Finding, Outcome, Reason, RunState, failed
+from nemo_watchdog.policy.policy import Dependency, Policy
+from nemo_watchdog.ports import Containers
+
+COLOURS = {Outcome.OK: "green", Outcome.DEGRADED: "yellow", Outcome.FAILED: "red"}
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What one look saw. `took` is in seconds; `container` is its container's state, None where it names none."""
+
+    probe: str
+    finding: Finding
+    took: float
+    container: str | None = None
+
+    @property
+    def why(self) -> str:
+        reason = self.finding.reason
+        return "" if reason is None else f"{CATEGORY_OF[reason]}: {reason}"
+
+    @property
+    def well(self) -> bool:
+        return self.finding.outcome is Outcome.OK and self.container in (None, RunState.RUNNING)
+
+    def plain(self) -> dict[str, Any]:
+        finding = self.finding
+        return {
+            "probe": self.probe,
+            "outcome": finding.outcome,
+            "category": None if finding.reason is None else CATEGORY_OF[finding.reason],
+            "reason": finding.reason,
+            "detail": finding.detail,
+            "seconds": round(self.took, 6),
+            "container": self.container,
+            "measurements": dict(finding.measurements),
+        }
+
+
+async def look_at_all(policy: Policy) -> dict[str, Look]:
+    """One look at each dependency, all at the same time, each within its timeout."""
+    specs = list(policy.dependencies.values())
+    containers = app.docker(os.environ.get("DOCKER_HOST"))
+    try:
+        looks = await asyncio.gather(*(_look(spec, containers) for spec in specs))
+    finally:
+        await containers.close()
+    return {spec.name: look for spec, look in zip(specs, looks, strict=True)}
+
+
+async def _look(spec: Dependency, containers: Containers) -> Look:
+    state = asyncio.ensure_future(_container_state(spec, containers))
+    began = monotonic()
+    finding = await _finding(spec, containers)
+    took = monotonic() - began
+    return Look(spec.probe, finding, took, await state)
+
+
+async def _finding(spec: Dependency, containers: Containers) -> Finding:
+    probe = app.make_probe(spec, containers)
+    try:
+        async with asyncio.timeout(spec.timeout):
+            return await probe.look()
+    except TimeoutError:
+        return failed(Reason.TIMEOUT, f"no answer within {spec.timeout:g}s")
+    except Exception as error:  # noqa: BLE001 - a bug in one probe hides no other's finding
+        return failed(Reason.PROBE_BUG, f"the probe raised {type(error).__name__}")
+    finally:
+        with suppress(Exception):  # what it found stands, whatever its end
+            await probe.close()
+
+
+async def _container_state(spec: Dependency, containers: Containers) -> str | None:
+    if spec.container is None:
+        return None
+    try:
+        return str((await containers.inspect(spec.container)).state)
+    except ContainersUnreachable:
+        return "unknown"
+
+
+def table_of(looks: Mapping[str, Look]) -> Table:
+    """A row for each dependency, its measurements under its detail."""
+    table = Table("dependency", "probe", "outcome", "why", "took", "container", "seen")
+    for name, look in looks.items():
+        finding = look.finding
+        # As Text: what a probe says may hold brackets, which rich would take for markup.
+        seen = Text(finding.detail)
+        for measurement, value in sorted(finding.measurements.items()):
+            seen.append(f"\n{measurement} {value:.6g}", style="dim")
+        outcome = Text(finding.outcome, style=COLOURS[finding.outcome])
+        table.add_row(name, look.probe, outcome, look.why, f"{look.took:.3f}s", look.container or "-", seen)
+    return table
