@@ -1,0 +1,82 @@
+"""A dockerd of the test's own, which it may stop and start: no other container on the machine notices."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import signal
+import tempfile
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from nemo_watchdog.demo.docker_cli import DockerError, docker
+from nemo_watchdog.demo.images import IMAGE, root_archive
+from tests.parts import need
+
+READY_WITHIN = 60.0
+ENDS_WITHIN = 30.0
+LOOK_EVERY = 0.1
+
+
+class PrivateEngine:
+    """`async with PrivateEngine() as engine:` has `IMAGE`, no network of its own, and ends with its containers."""
+
+    def __init__(self) -> None:
+        # Short: the path of a unix socket has 107 bytes at most.
+        self._folder = Path(tempfile.mkdtemp(prefix="nemo-dockerd-"))
+        self.url = f"unix://{self._folder}/docker.sock"
+        self._process: asyncio.subprocess.Process | None = None
+
+    async def docker(self, *arguments: str, stdin: bytes | None = None) -> str:
+        return await docker("--host", self.url, *arguments, stdin=stdin)
+
+    async def start(self) -> None:
+        folder = self._folder
+        with (folder / "log").open("ab") as log:
+            self._process = await asyncio.create_subprocess_exec(
+                need("dockerd"),
+                *("--host", self.url, "--data-root", str(folder / "data"), "--exec-root", str(folder / "exec")),
+                *("--pidfile", str(folder / "pid"), "--bridge", "none", "--iptables=false", "--ip6tables=false"),
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        async with asyncio.timeout(READY_WITHIN):
+            while not await self._answers():
+                if self._process.returncode is not None:
+                    raise AssertionError(f"dockerd ended: {self._last_words()}")
+                await asyncio.sleep(LOOK_EVERY)
+
+    async def stop(self) -> None:
+        """An orderly end, as `systemctl stop docker` does it: the containers end first."""
+        process, self._process = self._process, None
+        if process is not None and process.returncode is None:
+            process.send_signal(signal.SIGTERM)
+            async with asyncio.timeout(ENDS_WITHIN):
+                await process.wait()
+
+    async def __aenter__(self) -> Self:
+        try:
+            await self.start()
+            await self.docker("import", "-", IMAGE, stdin=root_archive())
+        except BaseException:
+            await self.__aexit__(None, None, None)
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.stop()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    async def _answers(self) -> bool:
+        try:
+            await self.docker("version")
+        except DockerError:
+            return False
+        return True
+
+    def _last_words(self) -> str:
+        return (self._folder / "log").read_text(errors="replace")[-2000:]
