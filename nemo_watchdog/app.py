@@ -26,7 +26,8 @@ from nemo_watchdog.notifiers import AlertmanagerClient, AppriseNotifier
 from nemo_watchdog.plugins import installed
 from nemo_watchdog.policy.loader import load_policy
 from nemo_watchdog.policy.policy import Dependency, Policy
-from nemo_watchdog.ports import Containers, Delivery, Probe, ProbeContext
+from nemo_watchdog.ports import Containers, Delivery, Heartbeats, Probe, ProbeContext
+from nemo_watchdog.runtime import heartbeats as heard
 from nemo_watchdog.runtime.alerting import Alerting
 from nemo_watchdog.runtime.clock import SystemClock, boot_id
 from nemo_watchdog.runtime.container_watch import ContainerWatch
@@ -60,9 +61,9 @@ class Settings:
         return host.strip("[]"), int(port)
 
 
-def make_probe(spec: Dependency, containers: Containers) -> Probe:
+def make_probe(spec: Dependency, containers: Containers, heartbeats: Heartbeats | None = None) -> Probe:
     """The probe that the policy names, with its checked options."""
-    context = ProbeContext(spec.name, spec.timeout, spec.interval, spec.container, containers)
+    context = ProbeContext(spec.name, spec.timeout, spec.interval, spec.container, containers, heartbeats)
     return installed()[spec.probe].make(spec.options, context)
 
 
@@ -83,6 +84,7 @@ async def run(settings: Settings) -> None:
         engine = Engine(policy, rebuild(journal.replay(clock.now())))
         metrics = Metrics()
         core = Core(engine, journal, clock, metrics)
+        heartbeats = heard.Heartbeats(core)
         containers = docker(settings.docker)
         watch = ContainerWatch(containers, core, metrics)
         actions = {name: make(containers) for name, make in ACTIONS.items()}
@@ -93,7 +95,7 @@ async def run(settings: Settings) -> None:
             source=PolicySource(
                 settings.policy,
                 lambda: read_policy(settings.policy, os.environ),
-                partial(make_probe, containers=containers),
+                partial(make_probe, containers=containers, heartbeats=heartbeats),
             ),
             containers=watch,
             executor=Executor(actions, core, watch),
@@ -102,7 +104,7 @@ async def run(settings: Settings) -> None:
             metrics=metrics,
             service=SystemdNotify(os.environ),
         )
-        runner = web.AppRunner(Api(core, supervisor, metrics, token).application(), access_log=None)
+        runner = web.AppRunner(Api(core, supervisor, metrics, heartbeats, token).application(), access_log=None)
         await runner.setup()
         try:
             await _listen(runner, host, port)

@@ -73,10 +73,31 @@ class Containers(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Heartbeat:
+    """A call by a job, at monotonic seconds. `said` is one line of the job's own words."""
+
+    at: float
+    well: bool
+    said: str = ""
+
+
+class Heartbeats(Protocol):
+    """The heartbeats that jobs send to the daemon. Times are monotonic seconds."""
+
+    @property
+    def listening_since(self) -> float: ...
+
+    def now(self) -> float: ...
+
+    def last(self, dependency: str) -> Heartbeat | None: ...
+
+
+@dataclass(frozen=True, slots=True)
 class ProbeContext:
     """What a probe may know about the dependency that it looks at. `timeout` in seconds, of one look.
 
-    `container` is the dependency's, if it has one; `containers` answers questions about it.
+    `container` is the dependency's, if it has one; `containers` answers questions about it. `heartbeats` are None
+    where no daemon runs.
     """
 
     dependency: str
@@ -84,6 +105,7 @@ class ProbeContext:
     interval: float
     container: str | None = None
     containers: Containers | None = None
+    heartbeats: Heartbeats | None = None
 
 
 class ProbeKind(Protocol):

@@ -218,6 +218,17 @@ class Resumed(Record):
     incident: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class HeartbeatHeard(Record):
+    """A job called its heartbeat URL: it went well or not, in its own words."""
+
+    TYPE: ClassVar[str] = "heartbeat_heard"
+    dependency: str
+    well: bool
+    said: str
+    incident: str = ""
+
+
 TYPES: Mapping[str, type[Record]] = {
     kind.TYPE: kind
     for kind in (
@@ -240,6 +251,7 @@ TYPES: Mapping[str, type[Record]] = {
         Released,
         Paused,
         Resumed,
+        HeartbeatHeard,
     )
 }
 

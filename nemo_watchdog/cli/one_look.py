@@ -38,7 +38,9 @@ class Look:
 
     @property
     def well(self) -> bool:
-        return self.finding.outcome is Outcome.OK and self.container in (None, RunState.RUNNING)
+        """A dependency at which only the daemon can look is not ill."""
+        seen_well = self.finding.outcome is Outcome.OK or self.finding.reason is Reason.NOT_LOOKED
+        return seen_well and self.container in (None, RunState.RUNNING)
 
     def plain(self) -> dict[str, Any]:
         finding = self.finding

@@ -150,6 +150,12 @@ class Engine:
         self._settle(now)
 
     @_take.register
+    def _(self, event: ev.HeartbeatCame, now: Moment) -> None:
+        if event.dependency in self.trackers:
+            self._record(r.HeartbeatHeard(event.dependency, event.well, event.said), now)
+            self._effects.probe_soon.add(event.dependency)
+
+    @_take.register
     def _(self, event: ev.PolicyChanged, now: Moment) -> None:
         """Trackers of what stays keep what they saw; incidents, budgets and backoff are not touched at all."""
         kept = {}

@@ -72,6 +72,15 @@ class ResumeAsked:
 
 
 @dataclass(frozen=True, slots=True)
+class HeartbeatCame:
+    """One that must outlive this process; `said` is one line for people."""
+
+    dependency: str
+    well: bool
+    said: str
+
+
+@dataclass(frozen=True, slots=True)
 class PolicyChanged:
     policy: Policy
 
@@ -96,6 +105,7 @@ Event = (
     | ActionFinished
     | PauseAsked
     | ResumeAsked
+    | HeartbeatCame
     | PolicyChanged
     | JournalChanged
     | Tick

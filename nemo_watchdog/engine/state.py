@@ -100,6 +100,15 @@ class Act:
 
 
 @dataclass(frozen=True, slots=True)
+class Heard:
+    """The newest heartbeat of a job that is on disk, at monotonic seconds."""
+
+    at: float
+    well: bool
+    said: str
+
+
+@dataclass(frozen=True, slots=True)
 class Pause:
     reason: str
     by: str
@@ -113,6 +122,7 @@ class Durable:
     spends: list[Spend] = field(default_factory=list)
     pauses: dict[str, Pause] = field(default_factory=dict)
     touched: dict[str, str] = field(default_factory=dict)
+    heartbeats: dict[str, Heard] = field(default_factory=dict)
     _homes: dict[str, Incident] = field(init=False, repr=False, default_factory=dict)
     """The open incident of each member of one."""
     acts: dict[str, Act] = field(default_factory=dict)
@@ -351,3 +361,8 @@ def _(record: r.Paused, state: Durable, at: Moment) -> None:
 @apply.register
 def _(record: r.Resumed, state: Durable, at: Moment) -> None:
     state.pauses.pop(record.scope, None)
+
+
+@apply.register
+def _(record: r.HeartbeatHeard, state: Durable, at: Moment) -> None:
+    state.heartbeats[record.dependency] = Heard(at.monotonic, record.well, record.said)

@@ -27,6 +27,7 @@ BUSY_TIMEOUT = 5.0
 """Seconds to wait for another reader of the file, such as the `sqlite3` shell or a backup."""
 
 OPENING_TYPES = ("incident_opened", "incident_reopened")
+HEARTBEAT_TYPE = "heartbeat_heard"
 CLOSING_TYPES = ("incident_resolved", "incident_merged")
 
 
@@ -170,7 +171,8 @@ class SqliteJournal:
         """Forgets settled outbox items and whole closed incidents that are older than `before`; returns how many rows.
 
         An incident goes only when it is closed and its newest record is older. Facts outside incidents (a pause,
-        a container held for a person) stay. `before` must lie further back than the longest budget window.
+        a container held for a person) stay, but of heartbeats only each job's newest. `before` must lie further back
+        than the longest budget window.
         """
         limit = codec.write_time(before)
         opening, closing = (", ".join(f"'{kind}'" for kind in kinds) for kinds in (OPENING_TYPES, CLOSING_TYPES))
@@ -184,6 +186,12 @@ class SqliteJournal:
                 f"AND max(CASE WHEN type IN ({closing}) THEN id ELSE 0 END) "
                 f"> max(CASE WHEN type IN ({opening}) THEN id ELSE 0 END))",
                 (limit,),
+            ).rowcount
+            # Of heartbeats only the newest of each job is ever asked for.
+            gone += connection.execute(
+                "DELETE FROM records WHERE type = ? AND id NOT IN (SELECT max(id) FROM records WHERE type = ? "
+                "GROUP BY json_extract(body, '$.dependency'))",
+                (HEARTBEAT_TYPE, HEARTBEAT_TYPE),
             ).rowcount
         return gone
 

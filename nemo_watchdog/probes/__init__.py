@@ -46,6 +46,7 @@ PROBES: Mapping[str, ProbeKind] = MappingProxyType(
         "postgres": LateKind("nemo_watchdog.probes.postgres", "PostgresOptions", "PostgresProbe"),
         "process": LateKind("nemo_watchdog.probes.process", "ProcessOptions", "ProcessProbe"),
         "prometheus": LateKind("nemo_watchdog.probes.prometheus", "PrometheusOptions", "PrometheusProbe"),
+        "push": LateKind("nemo_watchdog.probes.push", "PushOptions", "PushProbe"),
         "redis": LateKind("nemo_watchdog.probes.redis", "RedisOptions", "RedisProbe"),
         "tcp": LateKind("nemo_watchdog.probes.tcp", "TcpOptions", "TcpProbe"),
     }

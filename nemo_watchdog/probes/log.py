@@ -19,18 +19,13 @@ from nemo_watchdog.policy.policy import Budget
 from nemo_watchdog.policy.units import BudgetText, wrong
 from nemo_watchdog.ports import Containers, ProbeContext
 from nemo_watchdog.probes.options import ProbeOptions
+from nemo_watchdog.probes.reasons import REPORTED
 
 PATIENCE = 0.9
 """The part of the look's timeout that Docker gets: an Engine that hangs must not look like a container that does."""
 
 LONGEST_TEXT = 2000
 """Characters of a line that are searched: a pattern may take time that grows with the text."""
-
-REASONS = {
-    "fault": Reason.REPORTED_FAULT,
-    "busy": Reason.REPORTED_BUSY,
-    "integrity": Reason.REPORTED_INTEGRITY,
-}
 
 
 def _compiles(text: str) -> str:
@@ -92,5 +87,5 @@ class LogProbe:
         measured = {"log_matching_lines": float(count)}
         if count >= limit.count:
             said = f"{count} line{'s' if count != 1 else ''} in {limit.window:.0f}s match the pattern"
-            return failed(REASONS[self._options.category], said, measured)
+            return failed(REPORTED[self._options.category], said, measured)
         return ok("the log is as it should be", measured)

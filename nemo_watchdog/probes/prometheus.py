@@ -26,13 +26,8 @@ from nemo_watchdog.probes.http_client import (
 )
 from nemo_watchdog.probes.options import ProbeOptions
 from nemo_watchdog.probes.prometheus_answer import NoSamples, Sample, nan_among, read_answer
+from nemo_watchdog.probes.reasons import REPORTED
 from nemo_watchdog.probes.runner import patience_of
-
-_REASON_OF = {
-    "fault": Reason.REPORTED_FAULT,
-    "busy": Reason.REPORTED_BUSY,
-    "integrity": Reason.REPORTED_INTEGRITY,
-}
 
 
 def _number(value: object) -> float:
@@ -93,7 +88,7 @@ class PrometheusProbe:
         self._timeout = aiohttp.ClientTimeout(total=patience, ceil_threshold=float("inf"))
         self._max, self._min = options.max, options.min
         self._outcome = Outcome(options.outcome)
-        self._reason = _REASON_OF[options.category]
+        self._reason = REPORTED[options.category]
         self._client = HttpClient()
 
     async def look(self) -> Finding:

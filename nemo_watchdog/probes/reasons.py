@@ -78,6 +78,15 @@ WHY: Mapping[Reason, str] = MappingProxyType(
     }
 )
 
+REPORTED: Mapping[str, Reason] = MappingProxyType(
+    {
+        "fault": Reason.REPORTED_FAULT,
+        "busy": Reason.REPORTED_BUSY,
+        "integrity": Reason.REPORTED_INTEGRITY,
+    }
+)
+"""The reason for what a check of the operator's own reports, by the category that the policy gives it."""
+
 
 def reasons_table() -> str:
     """A Markdown table of every reason, its category and what it means, category by category."""

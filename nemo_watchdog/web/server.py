@@ -1,4 +1,4 @@
-"""The HTTP face: metrics, liveness, readiness, status; pausing with a token. Reads are open, changes are not.
+"""The HTTP face: metrics, liveness, readiness, status; pausing with a token; heartbeats. Reads are open, changes not.
 
 A change needs `Authorization: Bearer TOKEN` and a JSON body, so no page of another site can make one.
 """
@@ -21,7 +21,9 @@ from nemo_watchdog.engine.state import EVERYTHING
 from nemo_watchdog.engine.view import status
 from nemo_watchdog.metrics import Metrics
 from nemo_watchdog.runtime.core import Core
+from nemo_watchdog.runtime.heartbeats import Heartbeats
 from nemo_watchdog.runtime.supervisor import Supervisor
+from nemo_watchdog.web.push import PushPage
 
 MAX_BODY = 16 * 1024
 WRITTEN_WITHIN = 5.0
@@ -53,6 +55,7 @@ class Api:
     core: Core
     supervisor: Supervisor
     metrics: Metrics
+    heartbeats: Heartbeats
     token: str
 
     def application(self) -> web.Application:
@@ -65,6 +68,7 @@ class Api:
                 web.get("/api/v1/status", self.get_status),
                 web.post("/api/v1/pause", self.post_pause),
                 web.post("/api/v1/resume", self.post_resume),
+                *PushPage(self.core, self.heartbeats).routes(),
             ]
         )
         return app

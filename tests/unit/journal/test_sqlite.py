@@ -17,6 +17,7 @@ from nemo_watchdog.errors import JournalError
 from nemo_watchdog.journal import SqliteJournal
 from nemo_watchdog.journal.migrations import MIGRATIONS
 from nemo_watchdog.model import Moment, Notification, NotificationKind, Severity
+from nemo_watchdog.records import HeartbeatHeard
 from tests.unit.journal.parts import NOON, MovableClock, moment, notification
 
 
@@ -258,6 +259,18 @@ def test_prune_forgets_closed_incidents_only(tmp_path: Path) -> None:
             "recent",
             "",
         }
+
+
+def test_prune_keeps_the_newest_heartbeat_of_each_job(tmp_path: Path) -> None:
+    """However old it is; the others were superseded."""
+    with closing(journal_at(tmp_path)) as journal:
+        for number, job in enumerate(("a", "b", "a", "a", "b")):
+            journal.append([HeartbeatHeard(job, well=True, said=str(number)).body()], [], moment(number))
+        assert journal.prune(moment(-50).utc) == 3
+        assert [(body["dependency"], body["said"]) for _, body in journal.replay(moment(200))] == [
+            ("a", "3"),
+            ("b", "4"),
+        ]
 
 
 def test_prune_keeps_what_is_still_to_deliver(tmp_path: Path) -> None:

@@ -44,7 +44,7 @@ def test_options_are_strict(kind: str) -> None:
 
 def test_every_probe_of_the_network_is_here() -> None:
     """No probe of the registry is forgotten."""
-    assert set(OPTIONS) | {"command", "docker", "gpu", "host", "log", "process"} == set(PROBES)
+    assert set(OPTIONS) | {"command", "docker", "gpu", "host", "log", "process", "push"} == set(PROBES)
 
 
 @every_kind

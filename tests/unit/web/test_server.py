@@ -13,6 +13,7 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from nemo_watchdog import __version__
 from nemo_watchdog.engine import events as ev
+from nemo_watchdog.runtime.heartbeats import Heartbeats
 from nemo_watchdog.web import server as module
 from nemo_watchdog.web.server import Api
 from tests.unit.runtime.shell import until
@@ -27,7 +28,7 @@ class Site:
 
     def __init__(self, daemon: Daemon) -> None:
         self.daemon = daemon
-        api = Api(daemon.shell.core, daemon.supervisor, daemon.shell.metrics, TOKEN)
+        api = Api(daemon.shell.core, daemon.supervisor, daemon.shell.metrics, Heartbeats(daemon.shell.core), TOKEN)
         self.client = TestClient(TestServer(api.application()))
 
     async def get(self, path: str, **headers: str) -> ClientResponse:
