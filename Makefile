@@ -37,10 +37,11 @@ lint: $(INSTALLED) ## ruff, import-linter, mypy
 unit: $(INSTALLED) ## the tests that need nothing but Python (ARGS go to pytest)
 	@$(BIN)/pytest tests/unit tests/simulation $(ARGS)
 
-suites: $(INSTALLED) ## 40 situations in which a restart is wrong, 20 faults that one cures; some ten minutes
+suites: $(INSTALLED) ## 40 situations in which a restart is wrong, 20 faults that one cures, 10,000 malformed answers
 	@scripts/ensure-docker test
 	@$(BIN)/python -m tests.suites.restraint
 	@$(BIN)/python -m tests.suites.heal
+	@$(BIN)/python -m tests.suites.malformed
 
 bench: $(INSTALLED) ## the benchmarks, one after the other
 	@scripts/ensure-docker test

@@ -60,7 +60,21 @@ async def sigkill(platform: Platform, part: str) -> None:
         os.kill(pid, signal.SIGKILL)
     except (PermissionError, ProcessLookupError):
         await ensure_image()
-        await docker("run", "--rm", "--pull", "never", "--pid", "host", *USR_MOUNTS, IMAGE, "kill", "-9", str(pid))
+        await docker(
+            "run",
+            "--rm",
+            "--pull",
+            "never",
+            "--network",
+            "none",
+            "--pid",
+            "host",
+            *USR_MOUNTS,
+            IMAGE,
+            "kill",
+            "-9",
+            str(pid),
+        )
     await _until(platform, part, lambda state: state["Pid"] != pid, within=10)
 
 

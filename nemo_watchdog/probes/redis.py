@@ -87,6 +87,8 @@ class RedisProbe:
             return redis_failure(error)
         except OSError as error:
             return os_failure(error)
+        except (ValueError, RecursionError):  # redis-py's parser, about bytes that are no RESP
+            return failed(Reason.PROTOCOL_ERROR, "its answer is not the Redis protocol")
         return self._judge(replies)
 
     async def close(self) -> None:

@@ -34,8 +34,9 @@ class PrivateEngine:
     async def start(self) -> None:
         folder = self._folder
         with (folder / "log").open("ab") as log:
+            # Its own network namespace: dockerd with `--bridge none` deletes docker0, the running engine's bridge.
             self._process = await asyncio.create_subprocess_exec(
-                need("dockerd"),
+                *(need("unshare"), "--net", need("dockerd")),
                 *("--host", self.url, "--data-root", str(folder / "data"), "--exec-root", str(folder / "exec")),
                 *("--pidfile", str(folder / "pid"), "--bridge", "none", "--iptables=false", "--ip6tables=false"),
                 stdout=log,

@@ -78,6 +78,13 @@ async def test_every_reply_has_its_reason_though_many_are_connection_errors(
     assert CATEGORY_OF[reason] is category
 
 
+@pytest.mark.parametrize("noise", [b"$x\r\n", b"*-7x\r\n", b"+" + b"a" * 100_000 + b"\r\n", b"*1\r\n" * 5000])
+async def test_bytes_that_are_no_redis_have_one_reason(noise: bytes) -> None:
+    """redis-py's parser raises whatever int() and the stack raise; none of it leaves the probe."""
+    finding = await look(redis_server(ping=noise))
+    assert finding.reason is Reason.PROTOCOL_ERROR
+
+
 @pytest.mark.parametrize("word", ["LOADING", "NOAUTH", "WRONGPASS"])
 def test_subclasses_of_connection_error_are_no_faults(word: str) -> None:
     """redis-py's ConnectionError family holds three replies of a live server; none of them is a fault."""
