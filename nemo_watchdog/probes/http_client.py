@@ -112,15 +112,15 @@ def split_credentials(address: Secret, headers: Mapping[str, Secret]) -> tuple[U
     return url.with_user(None).with_fragment(None), fields or None
 
 
-async def read_body(response: aiohttp.ClientResponse) -> bytes | None:
-    """The whole body, or None when it is longer than `BODY_LIMIT`; the connection cannot be used again then."""
+async def read_body(response: aiohttp.ClientResponse, limit: int = BODY_LIMIT) -> bytes | None:
+    """The whole body, or None when it is longer than `limit` bytes; the connection cannot be used again then."""
     content = response.content
     if content.at_eof():
         return b""
     body = await content.readany()
-    while not content.at_eof() and len(body) <= BODY_LIMIT:
+    while not content.at_eof() and len(body) <= limit:
         body += await content.readany()
-    if len(body) <= BODY_LIMIT:
+    if len(body) <= limit:
         return body
     response.close()
     return None

@@ -215,7 +215,7 @@ async def cancels_cleanly(it: NetworkProbe) -> None:
     """Cancelling a look raises CancelledError through it and closes its connection, before the probe is closed."""
     async with Server(stall).running() as server, probing(it.kind, it.options(server.port), LONG) as probe:
         task = asyncio.ensure_future(probe.look())
-        await server.wait_open(1)
+        await server.wait_accepted(1)
         task.cancel()
         await asyncio.wait({task}, timeout=PATIENCE)
         if not task.cancelled():

@@ -70,6 +70,13 @@ def instead(part: str, probe: str) -> Rewrites:
     return rewrite
 
 
+def with_canary(text: str, platform: Platform) -> str:
+    """A completion now and then is the work of an idle model server."""
+    return text.replace(
+        "    probe: llm\n", "    probe: llm\n    stall_after: 10s\n    canary: {model: gemma, every: 5s}\n"
+    )
+
+
 TCP = "probe: tcp\n    address: 127.0.0.1:{port}"
 DOCKER = "probe: docker"
 GATEWAY = ["gateway"]
@@ -102,6 +109,15 @@ SITUATIONS = (
     Situation("the model server exits", ["gemma"], "gemma", "exited", switch("gemma", "exit")),
     Situation("the model server is killed", ["gemma"], "gemma", "exited", send("gemma", signal.SIGKILL)),
     Situation("the model server answers 500", ["gemma"], "gemma", "wrong_status", switch("gemma", "500")),
+    Situation(
+        "the model server stalls, its health page green",
+        ["gemma"],
+        "gemma",
+        "stalled",
+        switch("gemma", "stall"),
+        rewrites=with_canary,
+    ),
+    Situation("the model server is frozen", ["gemma"], "gemma", "stalled", freeze("gemma"), rewrites=with_canary),
     Situation(
         "a port that nobody serves",
         GATEWAY,

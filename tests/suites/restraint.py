@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack, suppress
 
 import asyncpg
-from aiohttp import ClientResponseError, web
+from aiohttp import ClientResponseError, ClientSession, ClientTimeout, web
 from redis import asyncio as redis_client
 
 from nemo_watchdog.demo import faults
@@ -77,6 +77,23 @@ async def paused(stage: Stage) -> None:
 
 async def gateway_paused(stage: Stage) -> None:
     await stage.daemon.post("/api/v1/pause", {"scope": "gateway", "reason": "deploying", "by": "ops"})
+
+
+async def crowded(stage: Stage) -> None:
+    """More users than slots, for longer than `stall_after`; each waits for its turn, and tokens flow."""
+    session = await stage.stack.enter_async_context(ClientSession())
+    address = f"http://127.0.0.1:{stage.platform.port('gemma')}/v1/completions"
+
+    async def one() -> None:
+        request = {"model": "gemma", "prompt": "count", "max_tokens": 100_000, "stream": True}
+        async with session.post(address, json=request, timeout=ClientTimeout()) as response:
+            async for _ in response.content:
+                pass
+
+    for _ in range(9):
+        task = asyncio.create_task(one())
+        stage.stack.callback(task.cancel)
+    await stage.daemon.more_looks(15)
 
 
 async def docker_cut(stage: Stage) -> None:
@@ -275,6 +292,26 @@ SITUATIONS = (
         rewrites=swap("startup_grace: 6s", "startup_grace: 0s"),
         happens=person("restart", "gemma"),
         by_people=1,
+    ),
+    Situation(
+        "a model server has more users than slots",
+        [Gemma(slots=2)],
+        "gemma",
+        "overloaded",
+        rewrites=add_to(
+            "gemma", "stall_after: 10s\n    max_waiting: 3\n    canary: {model: gemma, every: 5s, within: 1s}"
+        ),
+        happens=crowded,
+    ),
+    Situation(
+        "a model server's canary waits in the queue",
+        [Gemma(slots=1)],
+        "gemma",
+        "overloaded",
+        rewrites=add_to(
+            "gemma", "metrics_path: null\n    stall_after: 10s\n    canary: {model: gemma, every: 5s, within: 1s}"
+        ),
+        happens=crowded,
     ),
     Situation(
         "gateway in its start-up grace",

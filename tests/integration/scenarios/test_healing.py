@@ -7,6 +7,7 @@ import signal
 from pathlib import Path
 
 from nemo_watchdog.demo import faults
+from nemo_watchdog.demo.parts import Gemma
 from nemo_watchdog.demo.platform import Platform
 from tests.integration.conftest import StartPlatform
 from tests.integration.daemon import Daemon
@@ -41,6 +42,20 @@ async def test_a_gateway_that_hangs_is_healed(start_platform: StartPlatform, tmp
         assert opened["reason"] == "timeout"
         await daemon.event("incident_resolved", within=20.0)
         assert await starts.of("gateway") == 1
+
+
+async def test_a_model_server_whose_engine_hangs_is_healed(start_platform: StartPlatform, tmp_path: Path) -> None:
+    """Its health page stays green and no token comes: the canary is the work, the counters are the witness."""
+    platform = await start_platform(Gemma(load_seconds=1.0))
+    canary = "probe: llm\n    stall_after: 10s\n    canary: {model: gemma, every: 5s}"
+    async with Daemon(platform.policy_text().replace("probe: llm", canary), tmp_path) as daemon:
+        async with Starts(platform) as starts:
+            await daemon.wait_for_health("gemma", "up")
+            await faults.switch(platform, "gemma", "stall")
+            opened = await daemon.event("incident_opened", within=40.0)
+            assert opened["reason"] == "stalled"
+            await daemon.event("incident_resolved", within=40.0)
+            assert await starts.of("gemma") == 1
 
 
 async def test_a_container_that_dies_is_acted_on_by_the_event_alone(

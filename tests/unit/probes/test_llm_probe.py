@@ -44,7 +44,7 @@ async def test_health_page_is_asked_below_the_base_address() -> None:
     async with serving(handler) as url:
         base = url.removesuffix("/health")
         for options in ({"url": base}, {"url": base + "/model/"}, {"url": base, "health_path": "/v1/models"}):
-            async with probing("llm", options) as probe:
+            async with probing("llm", {"metrics_path": None, **options}) as probe:
                 assert (await probe.look()).outcome is Outcome.OK
     assert paths == ["/health", "/model/health", "/v1/models"]
 
@@ -82,12 +82,6 @@ async def test_slow_health_is_degraded() -> None:
     """A good answer after slow_after is degraded as slow."""
     async with serving(answering()) as url, probing("llm", {"url": url, "slow_after": 0}) as probe:
         assert (await probe.look()).reason is Reason.SLOW
-
-
-def test_canary_is_refused_in_plain_words() -> None:
-    """A policy that asks for a canary is told that there is none yet, instead of being watched less than it thinks."""
-    with pytest.raises(ValueError, match="not supported yet"):
-        make("llm", {"url": "http://127.0.0.1:8001", "canary": {"prompt": "ping"}})
 
 
 @pytest.mark.parametrize("path", ["health", "/health?x=1", "/a\nb"])
