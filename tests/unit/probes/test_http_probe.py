@@ -180,7 +180,7 @@ async def test_looks_share_one_connection_and_probes_one_session() -> None:
     async with Server(say(b"HTTP/1.1 204 No Content\r\n\r\n")).running() as server:
         url = f"http://127.0.0.1:{server.port}/"
         first = HttpProbe(HttpOptions.model_validate({"url": url}), None)  # type: ignore[arg-type]
-        second = make("llm", {"url": url})
+        second = make("llm", {"url": url, "metrics_path": None})
         for _ in range(3):
             await first.look()
             await second.look()
