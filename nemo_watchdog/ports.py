@@ -65,6 +65,10 @@ class Containers(Protocol):
         """What the container has written since then, oldest first; a bounded part of it when that is much."""
         ...
 
+    async def execute(self, name: str, command: Sequence[str]) -> int | None:
+        """The exit code of a command inside a running container; None when it cannot be run there."""
+        ...
+
     async def restart(self, request: ActionRequest) -> ActionResult:
         """`docker restart`, of the container that the request names and only if it is still as it was judged."""
         ...

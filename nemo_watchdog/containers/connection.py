@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from typing import Any
 
 import aiohttp
 from aiodocker import Docker
@@ -12,6 +13,17 @@ from aiodocker import Docker
 from nemo_watchdog.errors import ContainersUnreachable
 
 DEFAULT_HOST = "unix:///var/run/docker.sock"
+
+
+MOST_TOLD = 64 * 1024
+"""Bytes of an answer to an order."""
+
+
+async def _read(response: aiohttp.ClientResponse, most: int) -> bytes:
+    told = bytearray()
+    while len(told) < most and (chunk := await response.content.read(most - len(told))):
+        told += chunk
+    return bytes(told)
 
 
 class Connection:
@@ -39,10 +51,17 @@ class Connection:
         async with self.bounded(what), client.session.get(f"{client.docker_host}{path}", params=params) as response:
             if response.status != 200:
                 raise ContainersUnreachable(f"Docker answered the question for {what} with {response.status}")
-            told = bytearray()
-            while len(told) < most and (chunk := await response.content.read(most - len(told))):
-                told += chunk
-            return bytes(told)
+            return await _read(response, most)
+
+    async def tell(self, path: str, what: str, order: Mapping[str, Any]) -> bytes | None:
+        """The body of the answer to a POST, at most `MOST_TOLD` bytes; None when Docker refuses the order (4xx)."""
+        client = self.client()
+        async with self.bounded(what), client.session.post(f"{client.docker_host}{path}", json=order) as response:
+            if 400 <= response.status < 500:
+                return None
+            if response.status >= 300:
+                raise ContainersUnreachable(f"Docker answered the question for {what} with {response.status}")
+            return await _read(response, MOST_TOLD)
 
     async def open_stream(self, path: str, what: str, params: Mapping[str, str]) -> aiohttp.ClientResponse:
         """A 200 whose body goes on for ever; the caller closes it."""

@@ -1,7 +1,7 @@
 """Docker behind a deadline: every call ends in time, and a Docker that does not answer is blindness, not a finding.
 
 Paths used, for a socket proxy's allow-list: GET /version, /_ping, /events, /containers/NAME/(json|stats|logs);
-POST /containers/NAME/restart.
+POST /containers/NAME/restart. For `execute` alone: POST /containers/NAME/exec, /exec/ID/start; GET /exec/ID/json.
 """
 
 from __future__ import annotations
@@ -107,6 +107,23 @@ class DockerContainers:
         asked = {"stdout": "1", "stderr": "1", "timestamps": "1", "since": _seconds(since)}
         told = await self._connection.ask(self._path(name, "logs"), "a container's log", LONGEST_ANSWER, **asked)
         return [line for line in parse_log(told) if line.at >= since]
+
+    async def execute(self, name: str, command: Sequence[str]) -> int | None:
+        """See `ports.Containers.execute`. One that prints more than `MOST_TOLD` bytes has no end that we wait for."""
+        what = "how a command in a container ended"
+        asked = {"Cmd": list(command), "AttachStdout": True, "AttachStderr": True}
+        told = await self._connection.tell(self._path(name, "exec"), what, asked)
+        if told is None:
+            return None
+        try:
+            order = json.loads(told)["Id"]
+            # The answer to the start ends when the command does.
+            if await self._connection.tell(f"/exec/{order}/start", what, {"Detach": False, "Tty": False}) is None:
+                return None
+            ended = json.loads(await self._connection.ask(f"/exec/{order}/json", what, LONGEST_ANSWER))
+            return None if ended["ExitCode"] is None else int(ended["ExitCode"])
+        except (ValueError, LookupError, TypeError) as error:
+            raise ContainersUnreachable(f"Docker's answer does not say {what}") from error
 
     async def restart(self, request: ActionRequest) -> ActionResult:
         """See `ports.Containers.restart`. UNKNOWN when the connection broke after Docker may have heard the order."""

@@ -178,6 +178,10 @@ class _Reader:
             if getattr(kind.options, "needs_container", False) and value.get("container") is None:
                 message = f"the probe {probe} looks at a container: give the dependency's `container`"
                 self._problems.at_value((*path, "probe"), message)
+            for option in getattr(kind.options, "need_container", ()):
+                if value.get(option) and value.get("container") is None:
+                    message = "it looks into a container: give the dependency's `container`"
+                    self._problems.at_value((*path, option), message)
             return self._problems.check(kind.options, rest, path, also_known=_COMMON_KEYS)
         except PluginError as error:
             self._problems.at_value((*path, "probe"), str(error))

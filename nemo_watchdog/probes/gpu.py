@@ -1,44 +1,45 @@
-"""NVIDIA GPUs as NVML sees them, through a child process. What a driver does not tell is unknown, never unhealthy.
+"""NVIDIA GPUs as NVML sees them, through a child process, and as a container sees them.
 
-Nothing in here is a fault: a restart of a container repairs no GPU. A device that wants a reset or is lost is for a
-person; a driver that hangs or does not answer says nothing about the containers on top of it.
+A restart of a container repairs no GPU: a device that wants a reset or is lost is for a person. Two things are faults
+of the container on top: an Xid error of its own process whose cure is its restart, and a GPU that only it has lost.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Annotated, Any
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from time import monotonic
+from typing import Annotated, Any, ClassVar
 
 from pydantic import AfterValidator
 
-from nemo_watchdog.model import CATEGORY_OF, Category, Finding, Outcome, Reason, degraded, failed, ok
+from nemo_watchdog.errors import ContainersUnreachable
+from nemo_watchdog.model import ContainerStatus, Finding, Reason, failed, ok
 from nemo_watchdog.policy.units import Duration, Ratio, Whole, duration_within, number_within
 from nemo_watchdog.ports import ProbeContext
+from nemo_watchdog.probes.gpu_container import ContainerView
+from nemo_watchdog.probes.gpu_judge import Limits, code_failure, measured, troubles, worst_of, xid_trouble
 from nemo_watchdog.probes.nvml import ChildEnded, ChildStuck, NvmlClient
 from nemo_watchdog.probes.options import ProbeOptions
-
-# nvml.h, nvmlReturn_t. Numbers, because only the child may import pynvml.
-_REASON_OF_CODE = {
-    4: (Reason.PERMISSION_DENIED, "the watchdog may not use NVML"),
-    9: (Reason.NVML_UNAVAILABLE, "the NVIDIA driver is not loaded"),
-    10: (Reason.DRIVER_STUCK, "the driver's call timed out"),
-    12: (Reason.NVML_UNAVAILABLE, "the library libnvidia-ml.so.1 is not installed"),
-    15: (Reason.GPU_LOST, "it fell off the bus or is not accessible"),
-    16: (Reason.GPU_RESET_REQUIRED, "it needs a reset before it can be used"),
-    18: (Reason.DRIVER_MISMATCH, "library and kernel module differ: the driver was upgraded, and a reboot is due"),
-    28: (Reason.GPU_LOST, "the driver no longer finds it"),
-}
-_RECOVERY = {1: "a reset of the GPU", 2: "a reboot of the host", 3: "a drain of its peers", 4: "a drain and a reset"}
-_GRAVITY = {Category.INTEGRITY: 0, Category.FAULT: 1, Category.BLIND: 2, Category.BUSY: 3}
+from nemo_watchdog.probes.runner import patience_of
+from nemo_watchdog.probes.xid import XidAction, action_of
 
 
 class GpuOptions(ProbeOptions):
+    need_container: ClassVar[frozenset[str]] = frozenset({"container_view"})
+
     device: Annotated[Whole, AfterValidator(number_within(0, 255))] | None = None
     """NVML's index; all devices when it is not given."""
     max_memory: Ratio | None = None
     """Degraded when more than this part of a device's memory is used."""
     max_temperature: Annotated[Whole, AfterValidator(number_within(1, 150))] | None = None
-    """Degraded when a device is hotter than this, in °C."""
+    """Degraded when a device is hotter than this, in °C; hotter than its own slowdown threshold it always is."""
+    min_pcie_width: Annotated[Whole, AfterValidator(number_within(1, 32))] | None = None
+    """Degraded when a device's link has fewer PCIe lanes than this."""
+    xid_within: Annotated[Duration, AfterValidator(duration_within(1, 3600))] = 600.0
+    """An Xid error counts for so many seconds, or until the container that it struck has started anew."""
+    container_view: bool = False
+    """Also runs a command in the dependency's container that opens the GPU's device file, every 30 seconds."""
     stuck_after: Annotated[Duration, AfterValidator(duration_within(0.1, 45.0))] = 30.0
     """The child process is killed when the driver has not answered it for so many seconds."""
 
@@ -46,10 +47,16 @@ class GpuOptions(ProbeOptions):
 class GpuProbe:
     def __init__(self, options: GpuOptions, context: ProbeContext) -> None:
         self._options = options
-        # A little below the runtime's deadline: this probe knows better what a missing answer means.
-        self._patience = context.timeout - min(0.25, context.timeout / 10)
+        self._limits = Limits(options.max_memory, options.max_temperature, options.min_pcie_width)
+        self._patience = patience_of(context.timeout)
         self._client = NvmlClient()
         self._seen = False
+        self._container, self._containers = context.container, context.containers
+        self._view = (
+            ContainerView(context.containers, context.container)
+            if options.container_view and context.containers is not None and context.container is not None
+            else None
+        )
 
     async def look(self) -> Finding:
         try:
@@ -61,64 +68,62 @@ class GpuProbe:
         except OSError as error:
             return failed(Reason.WATCHDOG_OVERLOADED, f"the process that reads NVML did not start: {error.strerror}")
         if "error" in answer:
-            return _code_failure("NVML", answer["error"])
-        return self._judge(answer["devices"])
+            return code_failure("NVML", answer["error"])
+        return await self._judge(answer)
 
     async def close(self) -> None:
         await self._client.close()
 
-    def _judge(self, devices: Sequence[Mapping[str, Any]]) -> Finding:
+    async def _judge(self, answer: Mapping[str, Any]) -> Finding:
         wanted = self._options.device
-        chosen = [device for device in devices if wanted is None or device["index"] == wanted]
-        if not chosen:
+        devices = [device for device in answer["devices"] if wanted is None or device["index"] == wanted]
+        if not devices:
             which = "no GPU" if wanted is None else f"no GPU {wanted}"
             if self._seen:
                 return failed(Reason.GPU_LOST, f"the driver has {which} any more")
             return failed(Reason.WRONG_TARGET, f"the driver has {which}")
         self._seen = True
-        measured = _measured(chosen)
-        findings = [finding for device in chosen if (finding := self._trouble(device)) is not None]
-        if not findings:
-            return ok(f"{len(chosen)} GPU{'s' if len(chosen) > 1 else ''}", measured)
-        worst = min(findings, key=_gravity)
-        return Finding(worst.outcome, worst.reason, "; ".join(finding.detail for finding in findings), measured)
+        now = monotonic()
+        xids = [
+            xid
+            for xid in answer["xids"]
+            if (wanted is None or xid["gpu"] == wanted) and now - xid["at"] <= self._options.xid_within
+        ]
+        held = [device["containers"] for device in devices if device.get("containers")]
+        status = await self._status() if held or xids else None
+        measurements = measured(devices)
+        if status is not None and held:
+            measurements["gpu_container_memory_bytes"] = float(sum(each.get(status.container_id, 0) for each in held))
+        found = [finding for device in devices for finding in troubles(device, self._limits)]
+        found += self._xid_troubles(xids, now, status)
+        if self._view is not None and (lost := await self._view.look()) is not None:
+            found.append(lost)
+        if not found:
+            return ok(f"{len(devices)} GPU{'s' if len(devices) > 1 else ''}", measurements)
+        return worst_of(found, measurements)
 
-    def _trouble(self, device: Mapping[str, Any]) -> Finding | None:
-        name = f"GPU {device['index']}"
-        if device["error"] is not None:
-            return _code_failure(name, device["error"])
-        action = device.get("recovery_action") or 0
-        if action:
-            wants = _RECOVERY.get(action, f"recovery action {action}")
-            return failed(Reason.GPU_RESET_REQUIRED, f"{name} wants {wants}")
-        errors = device.get("ecc_uncorrected") or 0
-        if errors:
-            return degraded(Reason.ECC_ERROR, f"{name} has {errors} uncorrected memory errors since the driver loaded")
-        most, used = self._options.max_memory, device.get("memory_used_ratio")
-        if most is not None and used is not None and used > most:
-            return degraded(Reason.MEMORY_HIGH, f"{name} uses {used:.1%} of its memory, more than {most:.1%}")
-        hottest, temperature = self._options.max_temperature, device.get("temperature")
-        if hottest is not None and temperature is not None and temperature > hottest:
-            return degraded(Reason.TEMPERATURE_HIGH, f"{name} has {temperature} °C, more than {hottest} °C")
-        return None
+    async def _status(self) -> ContainerStatus | None:
+        """The dependency's container, None for none or when Docker does not tell."""
+        if self._container is None or self._containers is None:
+            return None
+        try:
+            return await self._containers.inspect(self._container)
+        except ContainersUnreachable:
+            return None
+
+    def _xid_troubles(
+        self, xids: Sequence[Mapping[str, Any]], now: float, status: ContainerStatus | None
+    ) -> Iterator[Finding]:
+        for xid in xids:
+            age = max(now - xid["at"], 0.0)
+            ours = status is not None and xid["container"] == status.container_id
+            of_application = action_of(xid["code"]) is XidAction.RESTART_APPLICATION
+            if of_application and status is not None and xid["container"] and (not ours or _newer(status, age)):
+                continue  # it struck another container, or a process that is gone
+            if (trouble := xid_trouble(xid, age, curable=ours)) is not None:
+                yield trouble
 
 
-def _gravity(finding: Finding) -> tuple[bool, int]:
-    assert finding.reason is not None  # noqa: S101 - trouble has a reason
-    return finding.outcome is not Outcome.FAILED, _GRAVITY[CATEGORY_OF[finding.reason]]
-
-
-def _code_failure(name: str, code: int) -> Finding:
-    reason, text = _REASON_OF_CODE.get(code, (Reason.NVML_UNAVAILABLE, "the driver gives an error"))
-    return failed(reason, f"{name}: {text} (NVML code {code})")
-
-
-def _measured(devices: Sequence[Mapping[str, Any]]) -> Mapping[str, float]:
-    """The highest value among the devices, of each reading that at least one of them has."""
-    names = {
-        "memory_used_ratio": "gpu_memory_used_ratio",
-        "temperature": "gpu_temperature_celsius",
-        "utilization_ratio": "gpu_utilization_ratio",
-    }
-    values = {name: [device[key] for device in devices if device.get(key) is not None] for key, name in names.items()}
-    return {name: float(max(found)) for name, found in values.items() if found}
+def _newer(status: ContainerStatus, age: float) -> bool:
+    """Whether the container's run began less than `age` seconds ago."""
+    return status.started_at is not None and status.started_at > datetime.now(UTC) - timedelta(seconds=age)

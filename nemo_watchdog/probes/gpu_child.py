@@ -1,8 +1,9 @@
 """The only process that speaks to NVML: a driver call can hang for ever, and a process can be killed.
 
 It answers every line on its standard input with one line of JSON on its standard output: `{"error": code}` when NVML
-as a whole does not work (it ends then, so that the next one loads the library afresh), else `{"devices": [...]}`.
-A value that the hardware does not have is null: unknown, never unhealthy. It judges nothing.
+as a whole does not work (it ends then, so that the next one loads the library afresh), else
+`{"devices": [...], "xids": [...]}`. A value that the hardware does not have is null: unknown, never unhealthy.
+It judges nothing. `python -m nemo_watchdog.probes.gpu_child [KERNEL_LOG]`
 """
 
 from __future__ import annotations
@@ -10,10 +11,12 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import pynvml
+
+from nemo_watchdog.probes.gpu_xids import KERNEL_LOG, Xids, container_of
 
 # These tell about the one reading, not about the device.
 _UNKNOWN = frozenset(
@@ -27,12 +30,15 @@ _UNKNOWN = frozenset(
         pynvml.NVML_ERROR_ARGUMENT_VERSION_MISMATCH,
     }
 )
+_NONE_REMAPPED = (None, None, None, None)
 
 
 def _maybe(call: Callable[..., Any], *args: Any) -> Any:
     """The call's result, or None when this device or driver does not know it. Raises NVMLError for the rest."""
     try:
         return call(*args)
+    except pynvml.NVMLLibraryMismatchError:  # pynvml's own word about a function that an old library lacks
+        return None
     except pynvml.NVMLError as error:
         if error.value in _UNKNOWN:
             return None
@@ -47,41 +53,90 @@ def _recovery_action(handle: Any) -> int | None:
     return int(values[0].value.uiVal)
 
 
-def _device(index: int) -> dict[str, Any]:
+def _ecc(handle: Any, counter: int) -> int | None:
+    errors = _maybe(pynvml.nvmlDeviceGetTotalEccErrors, handle, pynvml.NVML_MEMORY_ERROR_TYPE_UNCORRECTED, counter)
+    return None if errors is None else int(errors)
+
+
+def _ratio(part: Any, whole: Any) -> float | None:
+    return None if part is None or not whole else part / whole
+
+
+def _device(index: int, containers: dict[int, str]) -> dict[str, Any]:
     """One device's readings; `error` is set, and readings may be missing, when the device itself failed."""
     reading: dict[str, Any] = {"index": index, "error": None}
     try:
         handle = pynvml.nvmlDeviceGetHandleByIndex(index)
         reading["recovery_action"] = _recovery_action(handle)
         memory = _maybe(pynvml.nvmlDeviceGetMemoryInfo, handle)
-        if memory is not None and memory.total:
-            reading["memory_used_ratio"] = memory.used / memory.total
+        if memory is not None:
+            reading["memory_used"] = memory.used
+            reading["memory_used_ratio"] = _ratio(memory.used, memory.total)
         reading["temperature"] = _maybe(pynvml.nvmlDeviceGetTemperature, handle, pynvml.NVML_TEMPERATURE_GPU)
-        utilization = _maybe(pynvml.nvmlDeviceGetUtilizationRates, handle)
-        if utilization is not None:
-            reading["utilization_ratio"] = utilization.gpu / 100
-        reading["ecc_uncorrected"] = _maybe(
-            pynvml.nvmlDeviceGetTotalEccErrors,
-            handle,
-            pynvml.NVML_MEMORY_ERROR_TYPE_UNCORRECTED,
-            pynvml.NVML_VOLATILE_ECC,
+        reading["slowdown_temperature"] = _maybe(
+            pynvml.nvmlDeviceGetTemperatureThreshold, handle, pynvml.NVML_TEMPERATURE_THRESHOLD_SLOWDOWN
         )
+        utilization = _maybe(pynvml.nvmlDeviceGetUtilizationRates, handle)
+        reading["utilization_ratio"] = None if utilization is None else utilization.gpu / 100
+        power = _maybe(pynvml.nvmlDeviceGetPowerUsage, handle)
+        reading["power_watts"] = None if power is None else power / 1000
+        reading["power_ratio"] = _ratio(power, _maybe(pynvml.nvmlDeviceGetEnforcedPowerLimit, handle))
+        reading["clock_event_reasons"] = _maybe(pynvml.nvmlDeviceGetCurrentClocksEventReasons, handle)
+        reading["ecc_uncorrected"] = _ecc(handle, pynvml.NVML_VOLATILE_ECC)
+        reading["ecc_uncorrected_ever"] = _ecc(handle, pynvml.NVML_AGGREGATE_ECC)
+        remapped = _maybe(pynvml.nvmlDeviceGetRemappedRows, handle) or _NONE_REMAPPED
+        reading["remapped_rows"] = None if remapped[1] is None else remapped[0] + remapped[1]
+        reading["remapping_pending"], reading["remapping_failed"] = remapped[2:]
+        reading["retirement_pending"] = _maybe(pynvml.nvmlDeviceGetRetiredPagesPendingStatus, handle)
+        reading["pcie_replays"] = _maybe(pynvml.nvmlDeviceGetPcieReplayCounter, handle)
+        reading["pcie_width"] = _maybe(pynvml.nvmlDeviceGetCurrPcieLinkWidth, handle)
+        reading["containers"] = _held_by(handle, containers)
     except pynvml.NVMLError as error:
         reading["error"] = error.value
     return reading
 
 
-def main() -> None:
+def _held_by(handle: Any, containers: dict[int, str]) -> Mapping[str, int]:
+    """Bytes of the device's memory by the id of the container; `containers` learns whose each process is."""
+    held: dict[str, int] = {}
+    for process in _maybe(pynvml.nvmlDeviceGetComputeRunningProcesses, handle) or ():
+        container = container_of(process.pid)
+        if container is not None:
+            containers[process.pid] = container
+            held[container] = held.get(container, 0) + (process.usedGpuMemory or 0)
+    return held
+
+
+def _handles() -> Sequence[Any]:
+    handles = []
+    for index in range(pynvml.nvmlDeviceGetCount()):
+        try:
+            handles.append(pynvml.nvmlDeviceGetHandleByIndex(index))
+        except pynvml.NVMLError:
+            handles.append(None)
+    return handles
+
+
+def _look(xids: Xids) -> Mapping[str, Any]:
+    containers: dict[int, str] = {}
+    heard = xids.heard()
+    devices = [_device(index, containers) for index in range(pynvml.nvmlDeviceGetCount())]
+    xids.remember(containers)
+    return {"devices": devices, "xids": heard}
+
+
+def main(kernel_log: str = KERNEL_LOG) -> None:
     # The answers' own way out: whatever a library prints goes to standard error.
     answers = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)
-    ready = False
+    xids: Xids | None = None
     for _ in sys.stdin:
         try:
-            if not ready:
+            if xids is None:
                 pynvml.nvmlInit()
-                ready = True
-            answer: dict[str, Any] = {"devices": [_device(index) for index in range(pynvml.nvmlDeviceGetCount())]}
+                xids = Xids(kernel_log)
+                xids.register(_handles())
+            answer = _look(xids)
         except pynvml.NVMLError as error:
             answer = {"error": error.value}
         answers.write(json.dumps(answer) + "\n")
@@ -90,4 +145,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(*sys.argv[1:2])

@@ -18,6 +18,9 @@ class ProbeOptions(BaseModel):
     needs_container: ClassVar[bool] = False
     """The policy must give the dependency's `container`."""
 
+    need_container: ClassVar[frozenset[str]] = frozenset()
+    """Options that need the dependency's `container` when they are set."""
+
 
 def wrong_secret(message: str) -> PydanticCustomError:
     """The error to raise about a value that nobody may show: an address may hold a password."""

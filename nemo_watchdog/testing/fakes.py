@@ -111,6 +111,9 @@ class FakeContainers:
         self.inspects: list[str] = []
         self.usages: dict[str, ContainerUsage] = {}
         self.logs: dict[str, list[LogLine]] = {}
+        self.executed: list[tuple[str, tuple[str, ...]]] = []
+        self.exit_code: int | None = 0
+        """What a command in any container gives."""
         self.restarts: list[ActionRequest] = []
         self.restart_result: ActionResult | _Hang = ActionResult(ActionOutcome.SUCCEEDED)
         self.closed = 0
@@ -162,6 +165,11 @@ class FakeContainers:
     async def log(self, name: str, since: datetime) -> Sequence[LogLine]:
         await self._answer()
         return [line for line in self.logs.get(name, []) if line.at >= since]
+
+    async def execute(self, name: str, command: Sequence[str]) -> int | None:
+        self.executed.append((name, tuple(command)))
+        await self._answer()
+        return self.exit_code if self.statuses[name].state is RunState.RUNNING else None
 
     async def restart(self, request: ActionRequest) -> ActionResult:
         self.restarts.append(request)

@@ -1,7 +1,9 @@
 /* A stand-in for libnvidia-ml.so.1: it answers as a healthy GPU would, save for what the control file says.
  *
  * NVML_STUB_CONTROL names a file of lines `symbol=code[:milliseconds]` (the call sleeps, then returns the code) and
- * `name=value` for readings: devices, used, temperature, utilization, ecc, action, action_return.
+ * `name=value` for readings: devices, used, temperature, slowdown, utilization, ecc, power, clocks, remap_pending,
+ * remap_failed, retire_pending, replays, width, pid, vram, action, action_return; `xid` is delivered as an event of
+ * device 0 once for each new value of `xid_number`, `event_type` is its kind.
  * It is read at every call, so that a test can change the hardware under a running process.
  * Layouts and symbols: nvml.h, as in the ctypes classes of nvidia-ml-py.
  */
@@ -13,6 +15,13 @@
 
 typedef struct { unsigned long long total, free, used; } memory_t;
 typedef struct { unsigned int gpu, memory; } utilization_t;
+typedef struct { unsigned int pid; unsigned long long used; unsigned int gpu_instance, compute_instance; } process_t;
+typedef struct { void *device; unsigned long long type, data; unsigned int gpu_instance, compute_instance; } event_t;
+typedef struct {
+    char bus_id_legacy[16];
+    unsigned int domain, bus, device, pci_device_id, pci_subsystem_id;
+    char bus_id[32];
+} pci_t;
 typedef union { double d; unsigned int ui; unsigned long ul; unsigned long long ull; long long sll; } value_t;
 typedef struct {
     uint32_t field, scope;
@@ -95,7 +104,7 @@ int nvmlDeviceGetUtilizationRates(void *handle, utilization_t *utilization)
     return 0;
 }
 
-#ifndef WITHOUT_TEMPERATURE
+#ifndef OLD_LIBRARY
 int nvmlDeviceGetTemperature(void *handle, int sensor, unsigned int *temperature)
 {
     (void)handle; (void)sensor;
@@ -122,5 +131,137 @@ int nvmlDeviceGetFieldValues(void *handle, int count, field_t *values)
         values[i].type = 1;
         values[i].value.ui = (unsigned int)control("action", 0, NULL);
     }
+    return 0;
+}
+
+static int number(const char *name, long otherwise, unsigned int *value)
+{
+    *value = (unsigned int)control(name, otherwise, NULL);
+    return 0;
+}
+
+int nvmlDeviceGetPciInfo_v3(void *handle, pci_t *pci)
+{
+    GUARD();
+    memset(pci, 0, sizeof *pci);
+    snprintf(pci->bus_id, sizeof pci->bus_id, "00000000:%02X:00.0", 0x64 + (unsigned int)(uintptr_t)handle);
+    return 0;
+}
+
+int nvmlDeviceGetTemperatureThreshold(void *handle, int kind, unsigned int *temperature)
+{
+    (void)handle; (void)kind;
+    GUARD();
+    return number("slowdown", 92, temperature);
+}
+
+int nvmlDeviceGetPowerUsage(void *handle, unsigned int *milliwatts)
+{
+    (void)handle;
+    GUARD();
+    return number("power", 150000, milliwatts);
+}
+
+int nvmlDeviceGetEnforcedPowerLimit(void *handle, unsigned int *milliwatts)
+{
+    (void)handle;
+    GUARD();
+    *milliwatts = 300000;
+    return 0;
+}
+
+int nvmlDeviceGetCurrentClocksEventReasons(void *handle, unsigned long long *reasons)
+{
+    (void)handle;
+    GUARD();
+    *reasons = (unsigned long long)control("clocks", 1, NULL);
+    return 0;
+}
+
+int nvmlDeviceGetRemappedRows(void *handle, unsigned int *corrected, unsigned int *uncorrected, unsigned int *pending,
+                              unsigned int *failed)
+{
+    (void)handle;
+    GUARD();
+    *corrected = 1;
+    *uncorrected = 2;
+    number("remap_pending", 0, pending);
+    return number("remap_failed", 0, failed);
+}
+
+int nvmlDeviceGetRetiredPagesPendingStatus(void *handle, unsigned int *pending)
+{
+    (void)handle;
+    GUARD();
+    return number("retire_pending", 0, pending);
+}
+
+int nvmlDeviceGetPcieReplayCounter(void *handle, unsigned int *replays)
+{
+    (void)handle;
+    GUARD();
+    return number("replays", 3, replays);
+}
+
+int nvmlDeviceGetCurrPcieLinkWidth(void *handle, unsigned int *width)
+{
+    (void)handle;
+    GUARD();
+    return number("width", 16, width);
+}
+
+#ifndef OLD_LIBRARY
+int nvmlDeviceGetComputeRunningProcesses_v3(void *handle, unsigned int *count, process_t *processes)
+{
+    (void)handle;
+    GUARD();
+    unsigned int pid;
+    number("pid", 0, &pid);
+    if (pid == 0) {
+        *count = 0;
+        return 0;
+    }
+    if (processes == NULL) {
+        *count = 1;
+        return 7;
+    }
+    *count = 1;
+    processes[0] = (process_t){pid, (unsigned long long)control("vram", 5, NULL), 0, 0};
+    return 0;
+}
+#endif
+
+int nvmlEventSetCreate(void **set) { GUARD(); *set = (void *)(uintptr_t)1; return 0; }
+int nvmlEventSetFree(void *set) { (void)set; GUARD(); return 0; }
+
+int nvmlDeviceGetSupportedEventTypes(void *handle, unsigned long long *types)
+{
+    (void)handle;
+    GUARD();
+    *types = 0xf;
+    return 0;
+}
+
+static unsigned long long registered;
+
+int nvmlDeviceRegisterEvents(void *handle, unsigned long long types, void *set)
+{
+    (void)handle; (void)set;
+    GUARD();
+    registered |= types;
+    return 0;
+}
+
+int nvmlEventSetWait_v2(void *set, event_t *event, unsigned int milliseconds)
+{
+    static long delivered = 0;
+    (void)set; (void)milliseconds;
+    GUARD();
+    long number = control("xid_number", 0, NULL);
+    unsigned long long type = (unsigned long long)control("event_type", 8, NULL);
+    if (number == delivered || !(registered & type))
+        return 10;
+    delivered = number;
+    *event = (event_t){(void *)(uintptr_t)1, type, (unsigned long long)control("xid", 0, NULL), 0, 0};
     return 0;
 }

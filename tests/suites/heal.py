@@ -9,10 +9,13 @@ import asyncio
 import os
 import signal
 import sys
+from collections.abc import Mapping
+from pathlib import Path
 
 from nemo_watchdog.demo import faults
-from nemo_watchdog.demo.parts import Redis
+from nemo_watchdog.demo.parts import Gemma, Part, Redis
 from nemo_watchdog.demo.platform import Platform
+from tests.nvml_stub.build import build_stub
 from tests.suites.situations import Happens, Rewrites, Situation, Stage, play_all
 
 FEWEST = 20
@@ -70,6 +73,20 @@ def instead(part: str, probe: str) -> Rewrites:
     return rewrite
 
 
+class GemmaWithGpu(Gemma):
+    """Its "GPU" is a device that every machine has; what matters is that Docker gave it and can give it again."""
+
+    def options(self, others: Mapping[str, Part]) -> list[str]:
+        return [*super().options(others), "--device", "/dev/null:/dev/nvidiactl"]
+
+
+def with_nvml(folder: Path) -> Mapping[str, str]:
+    """A host whose NVML sees a healthy GPU."""
+    control = folder / "nvml"
+    control.touch()
+    return {"LD_LIBRARY_PATH": str(build_stub(folder / "stub")), "NVML_STUB_CONTROL": str(control)}
+
+
 def with_canary(text: str, platform: Platform) -> str:
     """A completion now and then is the work of an idle model server."""
     return text.replace(
@@ -118,6 +135,15 @@ SITUATIONS = (
         rewrites=with_canary,
     ),
     Situation("the model server is frozen", ["gemma"], "gemma", "stalled", freeze("gemma"), rewrites=with_canary),
+    Situation(
+        "a container loses the GPU that the host sees",
+        [GemmaWithGpu(load_seconds=0.0)],
+        "gemma",
+        "gpu_unavailable",
+        inside("gemma", "rm /dev/nvidiactl"),
+        rewrites=instead("gemma", "probe: gpu\n    container_view: true"),
+        environ=with_nvml,
+    ),
     Situation(
         "a port that nobody serves",
         GATEWAY,

@@ -9,7 +9,7 @@ import asyncio
 import secrets
 import tempfile
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -61,6 +61,8 @@ class Situation:
     rewrites: Rewrites = lambda text, _: text
     starts_up: bool = True
     """All dependencies are up before it happens."""
+    environ: Callable[[Path], Mapping[str, str]] = lambda _: {}
+    """More of the daemon's environment; the path is a folder of the situation's own."""
     by_people: int = 0
     labels: tuple[str, ...] = field(default=())
 
@@ -110,7 +112,8 @@ async def play(situation: Situation, after: Callable[[Stage, Situation], Awaitab
             since = time.time()
             way = await stack.enter_async_context(DockerSocket(folder / "docker.sock"))
             text = situation.rewrites(platform.policy_text(), platform)
-            daemon = await stack.enter_async_context(Daemon(text, folder, environ={"DOCKER_HOST": way.url}))
+            environ = await asyncio.to_thread(situation.environ, folder)
+            daemon = await stack.enter_async_context(Daemon(text, folder, environ={"DOCKER_HOST": way.url, **environ}))
             stage = Stage(platform, daemon, way, stack)
             if situation.starts_up:
                 await daemon.wait_until(

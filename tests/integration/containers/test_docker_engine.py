@@ -22,7 +22,10 @@ from nemo_watchdog.containers.parse import parse_time
 from nemo_watchdog.demo.docker_cli import docker
 from nemo_watchdog.demo.images import USR_MOUNTS, ensure_image
 from nemo_watchdog.engine import endings
-from nemo_watchdog.model import ActionOutcome, ActionRequest, ContainerEvent, ContainerStatus, RunState
+from nemo_watchdog.errors import ContainersUnreachable
+from nemo_watchdog.model import ActionOutcome, ActionRequest, ContainerEvent, ContainerStatus, Reason, RunState
+from nemo_watchdog.probes.gpu_container import ContainerView
+from nemo_watchdog.probes.gpu_xids import container_of
 
 LATENCY = timedelta(seconds=0.5)
 """From a death to its event; measured some 20 ms, and a busy machine is given room."""
@@ -252,3 +255,72 @@ async def test_health_checks_are_heard_and_their_execs_are_not(
     finally:
         await docker("rm", "-f", name)
         await ear.close()
+
+
+@pytest.mark.parametrize(
+    ("command", "code"), [("exit 0", 0), ("exit 7", 7), ("yes | head -c 30000", 0), ("kill -9 $$", 137)]
+)
+async def test_a_command_in_a_container_gives_its_exit_code(
+    containers: DockerContainers, container: str, command: str, code: int
+) -> None:
+    """Whatever it prints, up to 64 KiB."""
+    assert await containers.execute(container, ["sh", "-c", command]) == code
+
+
+async def test_a_command_that_cannot_run_gives_none_or_126(containers: DockerContainers, container: str) -> None:
+    """No such program, no such container, an endless flood of output, a container that does not run."""
+    assert await containers.execute(container, ["/no/such/program"]) in (None, 126, 127)
+    assert await containers.execute("nemo-test-there-is-none", ["true"]) is None
+    assert await containers.execute(container, ["yes"]) is None
+    await docker("kill", container)
+    assert await containers.execute(container, ["true"]) is None
+
+
+async def test_a_command_that_hangs_is_bounded(docker_engine: str, container: str) -> None:
+    """It is blindness, in time."""
+    containers = DockerContainers(None, timeout=1.0)
+    began = time.monotonic()
+    try:
+        with pytest.raises(ContainersUnreachable, match="within 1s"):
+            await containers.execute(container, ["sleep", "60"])
+    finally:
+        await containers.close()
+    assert time.monotonic() - began < 3.0
+
+
+async def test_the_container_of_a_process_is_known_by_its_control_group(
+    containers: DockerContainers, container: str
+) -> None:
+    """As the kernel and Docker of this machine write it."""
+    pid = int(await docker("inspect", "--format", "{{.State.Pid}}", container))
+    assert container_of(pid) == (await containers.inspect(container)).container_id
+
+
+async def test_a_container_that_loses_its_gpu_is_seen_and_a_restart_gives_it_back(docker_engine: str) -> None:
+    """The device is any that every machine has: what counts is that Docker gave it."""
+    name = f"nemo-test-{secrets.token_hex(4)}"
+    options = ("--name", name, "--label", "nemo-watchdog.test=1", "--network", "none")
+    device = ("--device", "/dev/null:/dev/nvidiactl")
+    await docker("run", "-d", *options, *device, *USR_MOUNTS, await ensure_image(), "sleep", "600")
+    containers = DockerContainers(None)
+    try:
+
+        async def sees() -> Reason | None:
+            finding = await view.look()
+            return None if finding is None else finding.reason
+
+        view = ContainerView(containers, name)
+        assert await sees() is None
+        await docker("exec", name, "rm", "/dev/nvidiactl")
+        view._next = 0.0
+        assert await sees() is Reason.GPU_UNAVAILABLE
+        assert (await containers.restart(order(name, stop_timeout=0))).outcome is ActionOutcome.SUCCEEDED
+        assert await sees() is None
+        never = ContainerView(containers, name)
+        await docker("exec", name, "rm", "/dev/nvidiactl")
+        finding = await never.look()
+        assert finding is not None
+        assert finding.reason is Reason.WRONG_TARGET
+    finally:
+        await containers.close()
+        await docker("rm", "-f", name)

@@ -7,7 +7,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -18,36 +18,13 @@ from nemo_watchdog.model import CATEGORY_OF, Category, Outcome, Reason
 from nemo_watchdog.ports import Probe
 from nemo_watchdog.probes import nvml
 from tests.nvml_stub.build import build_stub
+from tests.unit.probes.conftest import Control
 from tests.unit.probes.making import make, probing
-
-Control = Callable[..., None]
-
-
-@pytest.fixture(scope="session")
-def stub(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return build_stub(tmp_path_factory.mktemp("nvml"))
-
-
-@pytest.fixture
-def control(stub: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Control:
-    """Sets what the stand-in answers from now on; children inherit the way to it."""
-    file = tmp_path / "control"
-    file.write_text("")
-    monkeypatch.setenv("NVML_STUB_CONTROL", str(file))
-    monkeypatch.setenv("LD_LIBRARY_PATH", str(stub))
-
-    def write(**answers: object) -> None:
-        # Replaced in one step: a child may be reading it.
-        fresh = file.with_suffix(".new")
-        fresh.write_text("".join(f"{name}={answer}\n" for name, answer in answers.items()))
-        fresh.replace(file)
-
-    return write
 
 
 @pytest.fixture
 async def probe(control: Control) -> AsyncIterator[Probe]:
-    async with probing("gpu", {"max_memory": "97%", "max_temperature": 90}, timeout=10.0) as made:
+    async with probing("gpu", {"max_memory": "97%", "max_temperature": 90, "min_pcie_width": 16}, timeout=10.0) as made:
         yield made
 
 
@@ -56,9 +33,16 @@ async def test_healthy_gpu_is_well_and_measured(probe: Probe) -> None:
     finding = await probe.look()
     assert finding.outcome is Outcome.OK
     assert finding.measurements == {
+        "gpu_memory_used_bytes": 40.0,
         "gpu_memory_used_ratio": 0.4,
         "gpu_temperature_celsius": 55.0,
         "gpu_utilization_ratio": 0.25,
+        "gpu_power_watts": 150.0,
+        "gpu_power_limit_ratio": 0.5,
+        "gpu_ecc_uncorrected_errors": 0.0,
+        "gpu_ecc_uncorrected_errors_lifetime": 0.0,
+        "gpu_remapped_rows": 3.0,
+        "gpu_pcie_replays": 3.0,
     }
 
 
@@ -81,6 +65,16 @@ async def test_healthy_gpu_is_well_and_measured(probe: Probe) -> None:
         ({"used": 98}, Outcome.DEGRADED, Reason.MEMORY_HIGH),
         ({"temperature": 91}, Outcome.DEGRADED, Reason.TEMPERATURE_HIGH),
         ({"temperature": 91, "used": 98, "ecc": 1, "action": 1}, Outcome.FAILED, Reason.GPU_RESET_REQUIRED),
+        ({"remap_pending": 1}, Outcome.DEGRADED, Reason.GPU_RESET_REQUIRED),
+        ({"remap_failed": 1}, Outcome.DEGRADED, Reason.ECC_ERROR),
+        ({"retire_pending": 1}, Outcome.DEGRADED, Reason.GPU_RESET_REQUIRED),
+        ({"clocks": 0x8}, Outcome.DEGRADED, Reason.GPU_THROTTLED),
+        ({"clocks": 0x21}, Outcome.DEGRADED, Reason.GPU_THROTTLED),
+        ({"clocks": 0x40}, Outcome.DEGRADED, Reason.GPU_THROTTLED),
+        ({"clocks": 0x80}, Outcome.DEGRADED, Reason.GPU_THROTTLED),
+        ({"clocks": 0x1 | 0x2 | 0x4 | 0x10 | 0x100}, Outcome.OK, None),
+        ({"width": 8}, Outcome.DEGRADED, Reason.GPU_ERROR),
+        ({"slowdown": 54}, Outcome.DEGRADED, Reason.TEMPERATURE_HIGH),
         ({"temperature": 90, "used": 97}, Outcome.OK, None),
     ],
 )
@@ -103,6 +97,20 @@ async def test_every_trouble_has_its_reason_and_none_is_a_fault(
         "nvmlDeviceGetUtilizationRates",
         "nvmlDeviceGetTotalEccErrors",
         "nvmlDeviceGetFieldValues",
+        "nvmlDeviceGetTemperatureThreshold",
+        "nvmlDeviceGetPowerUsage",
+        "nvmlDeviceGetEnforcedPowerLimit",
+        "nvmlDeviceGetCurrentClocksEventReasons",
+        "nvmlDeviceGetRemappedRows",
+        "nvmlDeviceGetRetiredPagesPendingStatus",
+        "nvmlDeviceGetPcieReplayCounter",
+        "nvmlDeviceGetCurrPcieLinkWidth",
+        "nvmlDeviceGetComputeRunningProcesses_v3",
+        "nvmlDeviceGetPciInfo_v3",
+        "nvmlEventSetCreate",
+        "nvmlDeviceGetSupportedEventTypes",
+        "nvmlDeviceRegisterEvents",
+        "nvmlEventSetWait_v2",
     ],
 )
 async def test_what_is_not_supported_is_unknown_and_not_unhealthy(probe: Probe, control: Control, symbol: str) -> None:
@@ -121,9 +129,7 @@ async def test_library_without_a_function_is_well(
     tmp_path: Path, control: Control, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A library that lacks a symbol lacks one reading, and no more."""
-    monkeypatch.setenv(
-        "LD_LIBRARY_PATH", str(await asyncio.to_thread(build_stub, tmp_path / "old", "WITHOUT_TEMPERATURE"))
-    )
+    monkeypatch.setenv("LD_LIBRARY_PATH", str(await asyncio.to_thread(build_stub, tmp_path / "old", "OLD_LIBRARY")))
     async with probing("gpu", {"max_temperature": 1}, timeout=10.0) as probe:
         finding = await probe.look()
     assert finding.outcome is Outcome.OK
