@@ -37,6 +37,7 @@ class LateKind:
 PROBES: Mapping[str, ProbeKind] = MappingProxyType(
     {
         "command": LateKind("nemo_watchdog.probes.command", "CommandOptions", "CommandProbe"),
+        "dns": LateKind("nemo_watchdog.probes.dns", "DnsOptions", "DnsProbe"),
         "docker": LateKind("nemo_watchdog.probes.docker", "DockerOptions", "DockerProbe"),
         "gpu": LateKind("nemo_watchdog.probes.gpu", "GpuOptions", "GpuProbe"),
         "host": LateKind("nemo_watchdog.probes.host", "HostOptions", "HostProbe"),

@@ -5,121 +5,188 @@ What can be made before the first look is made then: the request's parts, the ex
 
 from __future__ import annotations
 
-import json
+import asyncio
+import ssl
 from collections.abc import Mapping
 from time import monotonic
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import aiohttp
 from pydantic import AfterValidator, Field, model_validator
+from yarl import URL
 
-from nemo_watchdog.model import Finding, Reason, degraded, failed, ok
-from nemo_watchdog.policy.units import Duration, Whole, number_within, wrong
+from nemo_watchdog.model import Finding, Outcome, Reason, degraded, failed, ok
+from nemo_watchdog.policy.policy import Secret
+from nemo_watchdog.policy.units import Duration, SecretText, Whole, number_within, wrong
 from nemo_watchdog.ports import ProbeContext
 from nemo_watchdog.probes.http_client import (
-    BODY_LIMIT,
     Headers,
     HttpClient,
     HttpUrl,
     http_failure,
     read_body,
     split_credentials,
-    wrong_status,
 )
-from nemo_watchdog.probes.options import ProbeOptions
+from nemo_watchdog.probes.http_expect import Expectation, HttpExpect
+from nemo_watchdog.probes.options import ProbeOptions, wrong_secret
+from nemo_watchdog.probes.tls import CertificateWatch, TlsOptions, bad_ca_file, make_context, shake_hands
 
-Status = Annotated[Whole, AfterValidator(number_within(100, 599))]
-_MISSING = object()
-
-
-class HttpExpect(ProbeOptions):
-    status: Status | list[Status] | None = None
-    """Any 2xx when it is not given."""
-    json_values: Mapping[str, Any] = Field(default_factory=dict, alias="json")
-    """Dotted key (`checks.0.state`: a number counts list items from 0) to the value that must be there."""
-    contains: str | None = None
-    """Text that must be in the body (UTF-8)."""
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 
-class HttpOptions(ProbeOptions):
+def _one_line(secret: Secret) -> Secret:
+    if not secret.reveal().isprintable() or not secret.reveal():
+        raise wrong_secret("expected one line of text")
+    return secret
+
+
+def _absolute(text: str) -> str:
+    if not text.startswith("/") or "\0" in text:
+        raise wrong("expected the path of a unix socket such as `/run/app.sock`")
+    return text
+
+
+Token = Annotated[SecretText, AfterValidator(_one_line)]
+
+
+class Basic(ProbeOptions):
+    user: str
+    password: Token
+
+
+class HttpOptions(TlsOptions):
     url: HttpUrl
+    socket: Annotated[str, AfterValidator(_absolute)] | None = None
+    """Path of a unix socket to connect to; the host of `url` is only its Host header then."""
     method: Literal["GET", "HEAD"] = "GET"
     expect: HttpExpect = HttpExpect()
     headers: Headers = Field(default_factory=dict)
+    """Headers to send."""
+    basic: Basic | None = None
+    """User and password to send."""
+    bearer: Token | None = None
+    """A token to send."""
+    redirects: Annotated[Whole, AfterValidator(number_within(0, 10))] = 0
+    """Redirects to follow, on the same server (or from http to https on its host); the last answer is judged."""
     slow_after: Duration | None = None
     """A good answer that takes longer than these seconds is degraded."""
+    phases: bool = False
+    """Also measures name resolution, connect and TLS, by a connection of their own at each look."""
 
     @model_validator(mode="after")
-    def _head_has_no_body(self) -> HttpOptions:
-        if self.method == "HEAD" and (self.expect.json_values or self.expect.contains is not None):
-            raise wrong("an answer to HEAD has no body: expect only a status, or use GET")
+    def _fits_together(self) -> HttpOptions:
+        if self.method == "HEAD" and self.expect.of_body:
+            raise wrong("an answer to HEAD has no body: expect only a status and headers, or use GET")
+        given = (
+            self.basic,
+            self.bearer,
+            next((name for name in self.headers if name.lower() == "authorization"), None),
+        )
+        if sum(each is not None for each in given) > 1:
+            raise wrong("give one of `basic`, `bearer` and an Authorization header")
+        if self.socket is not None and (self.phases or URL(self.url.reveal()).scheme == "https"):
+            raise wrong("a unix socket has no TLS and no phases here: use an http:// address without `phases`")
         return self
+
+    @property
+    def sent(self) -> Mapping[str, Secret]:
+        """The headers, with the credentials among them."""
+        if self.bearer is not None:
+            return {**self.headers, "Authorization": Secret(f"Bearer {self.bearer.reveal()}")}
+        if self.basic is not None:
+            encoded = aiohttp.encode_basic_auth(self.basic.user, self.basic.password.reveal(), "utf-8")
+            return {**self.headers, "Authorization": Secret(encoded)}
+        return self.headers
 
 
 class HttpProbe:
     def __init__(self, options: HttpOptions, context: ProbeContext) -> None:  # noqa: ARG002 - a ProbeKind's signature
-        expect = options.expect
+        self._options = options
         self._method = options.method
-        self._url, self._headers = split_credentials(options.url, options.headers)
-        wanted = expect.status
-        self._statuses = None if wanted is None else frozenset([wanted] if isinstance(wanted, int) else wanted)
-        self._expected = "2xx" if self._statuses is None else " or ".join(map(str, sorted(self._statuses)))
-        self._json = tuple((key, tuple(key.split(".")), value) for key, value in expect.json_values.items())
-        self._contains = None if expect.contains is None else expect.contains.encode()
-        self._wants_body = bool(self._json) or self._contains is not None
+        self._url, self._headers = split_credentials(options.url, options.sent)
+        self._expectation = Expectation(options.expect)
+        self._redirects = options.redirects
         self._slow_after = options.slow_after
-        self._client = HttpClient()
+        self._client = HttpClient(options.socket)
+        self._tls = self._url.scheme == "https"
+        self._own_trust = self._tls and not (options.verify and options.ca_file is None)
+        self._certificate = CertificateWatch(options.certificate_warning)
+        self._shakes_hands = self._tls or options.phases
+        self._context: ssl.SSLContext | None = None
         self._ok = ok("answered as expected")
 
     async def look(self) -> Finding:
         began = monotonic()
+        if self._own_trust and self._context is None:
+            try:
+                self._context = await asyncio.to_thread(make_context, self._options)
+            except OSError as error:
+                return bad_ca_file(error)
+        trust = self._context if self._own_trust and self._context is not None else True
+        url = self._url
         try:
-            async with self._client.session().request(
-                self._method, self._url, headers=self._headers, allow_redirects=False
-            ) as response:
-                body = await read_body(response)
+            for left in range(self._redirects, -1, -1):
+                asked = monotonic()
+                async with self._client.session().request(
+                    self._method, url, headers=self._headers, allow_redirects=False, ssl=trust
+                ) as response:
+                    first_byte = monotonic() - asked
+                    body = await read_body(response)
+                if not left or response.status not in _REDIRECTS:
+                    break
+                elsewhere = _target(url, response.headers.get("Location"))
+                if elsewhere is None:
+                    return failed(Reason.WRONG_STATUS, f"answered {response.status}, a redirect to another server")
+                url = elsewhere
         except (aiohttp.ClientError, OSError) as error:
             return http_failure(error)
-        status = response.status
-        if not (200 <= status < 300 if self._statuses is None else status in self._statuses):
-            return wrong_status(status, self._expected, response.headers)
-        if self._wants_body and (finding := self._wrong_body(body)) is not None:
-            return finding
-        if self._slow_after is not None and (took := monotonic() - began) > self._slow_after:
-            return degraded(Reason.SLOW, f"answered in {took:.3f}s, more than {self._slow_after:g}s")
-        return self._ok
+        took = monotonic() - began
+        finding = self._judge(response, body, took)
+        return await self._with_handshake(finding, first_byte) if self._shakes_hands else finding
 
     async def close(self) -> None:
         await self._client.close()
 
-    def _wrong_body(self, body: bytes | None) -> Finding | None:
-        """What is wrong with the body, without its words: an answer may hold a secret."""
-        if body is None:
-            return failed(Reason.WRONG_ANSWER, f"the body is longer than {BODY_LIMIT} bytes")
-        if self._contains is not None and self._contains not in body:
-            return failed(Reason.WRONG_ANSWER, "the body does not contain the expected text")
-        if not self._json:
-            return None
-        try:
-            document = json.loads(body)
-        except (ValueError, RecursionError):
-            return failed(Reason.WRONG_ANSWER, "the body is not JSON")
-        for key, path, expected in self._json:
-            actual = _value_at(document, path)
-            if actual is _MISSING:
-                return failed(Reason.WRONG_ANSWER, f"the JSON has no key {key}")
-            # In Python True equals 1; in JSON it does not.
-            if actual != expected or isinstance(actual, bool) != isinstance(expected, bool):
-                return failed(Reason.WRONG_ANSWER, f"the JSON key {key} has another value than expected")
+    def _judge(self, response: aiohttp.ClientResponse, body: bytes | None, took: float) -> Finding:
+        problem = self._expectation.problem(response.status, response.headers, body)
+        if problem is not None:
+            return problem
+        if self._slow_after is not None and took > self._slow_after:
+            return degraded(Reason.SLOW, f"answered in {took:.3f}s, more than {self._slow_after:g}s")
+        return self._ok
+
+    async def _with_handshake(self, finding: Finding, first_byte: float) -> Finding:
+        """The finding with phases and the certificate; a handshake of ours that fails takes nothing from it."""
+        measured = dict(finding.measurements)
+        if self._options.phases or self._certificate.due:
+            assert self._url.host is not None  # noqa: S101 - the options want one
+            assert self._url.port is not None  # noqa: S101 - http and https have one
+            try:
+                if self._tls and self._context is None:
+                    self._context = await asyncio.to_thread(make_context, self._options)
+                handshake = await shake_hands(self._url.host, self._url.port, self._context)
+            except OSError:
+                return finding
+            self._certificate.saw(handshake.not_after)
+            if self._options.phases:
+                measured["http_resolve_seconds"] = handshake.resolve
+                measured["http_connect_seconds"] = handshake.connect
+                measured["http_first_byte_seconds"] = first_byte
+                if self._tls:
+                    measured["http_tls_seconds"] = handshake.tls
+        if self._certificate.lasts is not None:
+            measured["http_certificate_expires_in_seconds"] = self._certificate.lasts
+        if finding.outcome is Outcome.OK and (expiring := self._certificate.finding()) is not None:
+            finding = expiring
+        return Finding(finding.outcome, finding.reason, finding.detail, measured)
+
+
+def _target(url: URL, location: str | None) -> URL | None:
+    """Where a redirect leads; None when what is sent with the request would go to another server, or in clear text."""
+    try:
+        elsewhere = url.join(URL(location or ""))
+    except ValueError:
         return None
-
-
-def _value_at(document: Any, path: tuple[str, ...]) -> Any:
-    for step in path:
-        if isinstance(document, dict):
-            document = document.get(step, _MISSING)
-        elif isinstance(document, list) and step.isascii() and step.isdigit() and int(step) < len(document):
-            document = document[int(step)]
-        else:
-            return _MISSING
-    return document
+    same = (elsewhere.scheme, elsewhere.host, elsewhere.port) == (url.scheme, url.host, url.port)
+    to_tls = (url.scheme, elsewhere.scheme) == ("http", "https") and elsewhere.host == url.host
+    return elsewhere.with_user(None).with_fragment(None) if location and (same or to_tls) else None

@@ -60,10 +60,12 @@ class _Shared:
 
     __slots__ = ("session", "users")
 
-    def __init__(self) -> None:
+    def __init__(self, socket: str | None) -> None:
         self.users = 0
         self.session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=_KEEPALIVE),
+            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=_KEEPALIVE)
+            if socket is None
+            else aiohttp.UnixConnector(socket, limit=0, keepalive_timeout=_KEEPALIVE),
             cookie_jar=aiohttp.DummyCookieJar(),
             headers=_HEADERS,
             timeout=_NO_DEADLINE,
@@ -71,35 +73,41 @@ class _Shared:
         )
 
 
-_shared: dict[asyncio.AbstractEventLoop, _Shared] = {}
+_Way = tuple[asyncio.AbstractEventLoop, str | None]
+
+_shared: dict[_Way, _Shared] = {}
 
 
 class HttpClient:
-    """One probe's place at the session of the running event loop. `close` gives it back; the last one closes it."""
+    """One probe's place at the session of the running event loop. `close` gives it back; the last one closes it.
 
-    def __init__(self) -> None:
+    `socket` is the path of a unix socket that every request goes to, whatever its address says.
+    """
+
+    def __init__(self, socket: str | None = None) -> None:
         self._session: aiohttp.ClientSession | None = None
-        self._loop: asyncio.AbstractEventLoop | None = None
+        self._socket = socket
+        self._way: _Way | None = None
 
     def session(self) -> aiohttp.ClientSession:
         """The session; it is opened when this is its first user."""
         if self._session is None:
-            self._loop = asyncio.get_running_loop()
-            shared = _shared.get(self._loop)
+            self._way = (asyncio.get_running_loop(), self._socket)
+            shared = _shared.get(self._way)
             if shared is None:
-                shared = _shared[self._loop] = _Shared()
+                shared = _shared[self._way] = _Shared(self._socket)
             shared.users += 1
             self._session = shared.session
         return self._session
 
     async def close(self) -> None:
-        loop, self._loop, self._session = self._loop, None, None
-        if loop is None:
+        way, self._way, self._session = self._way, None, None
+        if way is None:
             return
-        shared = _shared[loop]
+        shared = _shared[way]
         shared.users -= 1
         if not shared.users:
-            del _shared[loop]
+            del _shared[way]
             await shared.session.close()
 
 

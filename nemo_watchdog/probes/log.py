@@ -9,37 +9,25 @@ import asyncio
 import re
 from collections import deque
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, ClassVar, Literal
-
-from pydantic import AfterValidator
+from typing import ClassVar, Literal
 
 from nemo_watchdog.errors import ContainersUnreachable
 from nemo_watchdog.model import Finding, LogLine, Reason, failed, ok
 from nemo_watchdog.policy.policy import Budget
-from nemo_watchdog.policy.units import BudgetText, wrong
+from nemo_watchdog.policy.units import BudgetText
 from nemo_watchdog.ports import Containers, ProbeContext
 from nemo_watchdog.probes.options import ProbeOptions
+from nemo_watchdog.probes.pattern import LONGEST_TEXT, Pattern
 from nemo_watchdog.probes.reasons import REPORTED
 
 PATIENCE = 0.9
 """The part of the look's timeout that Docker gets: an Engine that hangs must not look like a container that does."""
 
-LONGEST_TEXT = 2000
-"""Characters of a line that are searched: a pattern may take time that grows with the text."""
-
-
-def _compiles(text: str) -> str:
-    try:
-        re.compile(text)
-    except (re.error, OverflowError, RecursionError) as error:
-        raise wrong(f"not a regular expression: {error}") from None
-    return text
-
 
 class LogOptions(ProbeOptions):
     needs_container: ClassVar[bool] = True
 
-    pattern: Annotated[str, AfterValidator(_compiles)]
+    pattern: Pattern
     """A regular expression (Python's), searched for in each line."""
     alarm_at: BudgetText = Budget(1, 60.0)
     """So many lines in the window are too many."""

@@ -33,12 +33,17 @@ _REASON_OF = {
     errno.ENOBUFS: (Reason.WATCHDOG_OVERLOADED, "the kernel has no memory for a socket"),
 }
 
+_HAS_EXPIRED = 10
+"""OpenSSL, x509_vfy.h: X509_V_ERR_CERT_HAS_EXPIRED."""
+
 _ERRNO = re.compile(r"\[Errno (\d+)\]")
 
 
 def os_failure(error: OSError) -> Finding:
     """The finding for an error of a socket. TLS, name resolution and plain errors alike."""
     if isinstance(error, ssl.SSLCertVerificationError):
+        if error.verify_code == _HAS_EXPIRED:
+            return failed(Reason.CERTIFICATE_EXPIRED, "its TLS certificate, or one that signed it, has expired")
         # verify_message is OpenSSL's own wording, such as "certificate has expired".
         return failed(Reason.WRONG_TARGET, f"its TLS certificate is not accepted: {error.verify_message}")
     if isinstance(error, ssl.SSLError):

@@ -64,6 +64,20 @@ def plausible(kind: str) -> bytes:
     return PLAUSIBLE.get(kind, HTTP)
 
 
+ATTACKED: Mapping[str, Callable[[int], Mapping[str, object]]] = MappingProxyType(
+    {
+        **OPTIONS,
+        "http": lambda port: {
+            **OPTIONS["http"](port),
+            "redirects": 3,
+            "expect": {"json": {"a.0": {"min": 1}}, "matches": "a", "headers": {"Content-Type": "json"}},
+        },
+        "llm": lambda port: {**OPTIONS["llm"](port), "canary": {"every": "5s", "within": "1s"}},
+        "tcp": lambda port: {**OPTIONS["tcp"](port), "send": SECRET, "expect": "no such text"},
+    }
+)
+"""Each probe with all that it can read of an answer."""
+
 Shape = Callable[[random.Random, str], bytes]
 
 
@@ -182,7 +196,7 @@ async def attack(kind: str, seed: str, looks: int, tally: Tally) -> None:
     """One server and its probes, one look after the other."""
     async with Server(Liar(kind, random.Random(seed))).running() as server:
         while looks > 0:
-            async with conformance.probing(PROBES[kind], OPTIONS[kind](server.port), DEADLINE) as probe:
+            async with conformance.probing(PROBES[kind], ATTACKED[kind](server.port), DEADLINE) as probe:
                 for _ in range(min(LOOKS_OF_ONE, looks)):
                     looks -= 1
                     began, waited = monotonic(), seconds_without_a_core()
@@ -210,12 +224,12 @@ def resident() -> int:
 
 async def run(seed: str, answers: int) -> Tally:
     tally = Tally()
-    each = answers // (len(OPTIONS) * AT_ONCE) + 1
+    each = answers // (len(ATTACKED) * AT_ONCE) + 1
     before = 0
     for part in (WARM_UP, 1.0 - WARM_UP):
         before = resident()
         looks = round(each * part) + 1
-        for kind in OPTIONS:
+        for kind in ATTACKED:
             await asyncio.gather(*(attack(kind, f"{seed} {kind} {part} {n}", looks, tally) for n in range(AT_ONCE)))
     tally.settled_at = resident() - before
     return tally

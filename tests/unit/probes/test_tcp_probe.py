@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import os
 import socket
 import ssl
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from nemo_watchdog.model import CATEGORY_OF, Category, Outcome, Reason
 from nemo_watchdog.probes.network import os_failure
 from nemo_watchdog.probes.tcp import parse_address
+from tests.unit.probes.certificates import make_authority
 from tests.unit.probes.making import make, probing
-from tests.unit.probes.servers import Server, drop, free_port, stall
+from tests.unit.probes.servers import Handler, Server, drop, flood, free_port, say, stall
 
 
 async def test_open_port_is_well_and_the_connection_is_closed() -> None:
@@ -81,3 +86,74 @@ def test_unknown_errors_of_the_system_are_never_a_fault_of_the_target() -> None:
     faults = {number for number, reason in reasons.items() if reason and CATEGORY_OF[reason] is Category.FAULT}
     own = {"ECONNREFUSED", "ENOENT", "ECONNRESET", "ECONNABORTED", "EPIPE", "ENOTCONN", "ETIMEDOUT", "ESHUTDOWN"}
     assert faults == {getattr(errno, name) for name in own}
+
+
+async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Greets, then answers each line with itself."""
+    writer.write(b"220 hello\r\n")
+    while line := await reader.readline():
+        writer.write(b"you said " + line)
+        await writer.drain()
+
+
+@pytest.mark.parametrize(
+    ("handler", "options", "reason"),
+    [
+        (echo, {"expect": "220"}, None),
+        (echo, {"send": "PING\n", "expect": "you said PING"}, None),
+        (say(b"nothing of that kind"), {"send": "x", "expect": "PONG"}, Reason.TIMEOUT),
+        (flood, {"send": "x", "expect": "no such text"}, Reason.WRONG_ANSWER),
+        (drop, {"expect": "220"}, Reason.CONNECTION_LOST),
+        (stall, {"expect": "220"}, Reason.TIMEOUT),
+        (echo, {"expect": "no such greeting"}, Reason.TIMEOUT),
+    ],
+)
+async def test_what_it_says(handler: Handler, options: dict[str, str], reason: Reason | None) -> None:
+    """A greeting, or an answer to what is sent; findings do not repeat either."""
+    async with (
+        Server(handler).running() as server,
+        probing("tcp", {"address": f"127.0.0.1:{server.port}", **options}, timeout=0.8) as probe,
+    ):
+        finding = await probe.look()
+        await server.wait_open(0)
+    assert finding.reason is reason
+    assert "hello" not in finding.detail
+
+
+@pytest.mark.parametrize(
+    ("days", "options", "reason"),
+    [
+        (30, {}, None),
+        (3, {}, Reason.CERTIFICATE_EXPIRING),
+        (-1, {}, Reason.CERTIFICATE_EXPIRED),
+        (-1, {"verify": False}, None),
+        (30, {"ca_file": None}, Reason.WRONG_TARGET),
+    ],
+)
+async def test_tls(tmp_path: Path, days: int, options: dict[str, Any], reason: Reason | None) -> None:
+    """The certificate is looked at with each connection."""
+    authority = await asyncio.to_thread(make_authority, tmp_path)
+    context = await asyncio.to_thread(authority.server, timedelta(days=days))
+    server = await asyncio.start_server(echo, "127.0.0.1", 0, ssl=context)
+    port = server.sockets[0].getsockname()[1]
+    given = {"address": f"127.0.0.1:{port}", "tls": True, "expect": "220", "ca_file": str(authority.file), **options}
+    async with server, probing("tcp", {key: value for key, value in given.items() if value is not None}) as probe:
+        finding = await probe.look()
+    assert finding.reason is reason
+    lasts = finding.measurements.get("tcp_certificate_expires_in_seconds")
+    assert lasts is None if options or days < 0 else lasts is not None and lasts == pytest.approx(days * 86400, abs=300)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"send": "x"}, "without `expect`"),
+        ({"expect": ""}, "some text"),
+        ({"verify": False}, "set `tls: true`"),
+        ({"ca_file": "/ca.pem"}, "set `tls: true`"),
+    ],
+)
+def test_options_that_prove_nothing_are_refused(options: dict[str, Any], message: str) -> None:
+    """When the policy is read."""
+    with pytest.raises(ValueError, match=message):
+        make("tcp", {"address": "127.0.0.1:1", **options})
