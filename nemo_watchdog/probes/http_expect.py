@@ -88,14 +88,32 @@ def _condition(value: object) -> object:
     return value if isinstance(value, Mapping | JsonCondition) else {"equals": value}
 
 
+_CONDITION_SCHEMA = {
+    "anyOf": [
+        {"type": ["string", "number", "boolean", "null", "array"]},
+        {
+            "type": "object",
+            "additionalProperties": False,
+            "properties": {
+                "equals": {},
+                "not": {},
+                "one_of": {"type": "array"},
+                "min": {"type": "number"},
+                "max": {"type": "number"},
+                "exists": {"type": "boolean"},
+            },
+        },
+    ]
+}
+Condition = Annotated[JsonCondition, BeforeValidator(_condition), WithJsonSchema(_CONDITION_SCHEMA)]
+
+
 class HttpExpect(ProbeOptions):
     status: Statuses = Field(default=_SUCCESS)
     """`204`, `2xx`, `200-204`, or a list of those; any 2xx when it is not given."""
     headers: Mapping[str, Pattern] = Field(default_factory=dict)
     """Header to a regular expression that must be found in its value."""
-    json_values: Mapping[str, Annotated[JsonCondition, BeforeValidator(_condition)]] = Field(
-        default_factory=dict, alias="json"
-    )
+    json_values: Mapping[str, Condition] = Field(default_factory=dict, alias="json")
     """Dotted key (`checks.0.state`: a number counts list items from 0) to its value, or to a condition."""
     contains: str | None = None
     """Text that must be in the body (UTF-8)."""

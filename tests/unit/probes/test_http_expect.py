@@ -10,7 +10,7 @@ import pytest
 from multidict import CIMultiDict
 
 from nemo_watchdog.model import Finding, Reason
-from nemo_watchdog.probes.http_expect import Expectation, HttpExpect
+from nemo_watchdog.probes.http_expect import Expectation, HttpExpect, JsonCondition
 
 
 def problem(
@@ -145,3 +145,9 @@ def test_mistakes_are_refused(expect: Mapping[str, Any]) -> None:
     """A condition that does not exist must not become a comparison that never holds."""
     with pytest.raises(ValueError, match="validation error"):
         HttpExpect.model_validate(expect)
+
+
+def test_the_schema_knows_every_condition() -> None:
+    """Editors complete what the code accepts."""
+    (_, condition) = HttpExpect.model_json_schema()["properties"]["json"]["additionalProperties"]["anyOf"]
+    assert set(condition["properties"]) == {field.alias or name for name, field in JsonCondition.model_fields.items()}
