@@ -1,4 +1,4 @@
-"""One session with Postgres, kept between looks, and one cheap query. The SQLSTATE decides, never a message's words.
+"""One session with Postgres, kept between looks, and one query. The SQLSTATE decides, never a message's words.
 
 A kept session that turns out dead is made anew once before anything is judged: a server that was restarted, or that
 dropped its sessions after one backend was killed, is not down for that. Before each new session a handshake of our
@@ -17,22 +17,15 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import asyncpg
 from pydantic import AfterValidator
 
-from nemo_watchdog.model import Finding, Reason, degraded, failed, ok
+from nemo_watchdog.model import Finding, Reason, failed
 from nemo_watchdog.policy.policy import Secret
-from nemo_watchdog.policy.units import Ratio, SecretText
+from nemo_watchdog.policy.units import BudgetText, Duration, Ratio, SecretText, Whole, number_within
 from nemo_watchdog.ports import ProbeContext
 from nemo_watchdog.probes.network import os_failure
 from nemo_watchdog.probes.options import ProbeOptions, wrong_secret
-
-# A user without pg_read_all_stats sees other users' backend_type as NULL, but still their datid
-# (PostgreSQL manual, "The Cumulative Statistics System").
-_QUERY = """
-select pg_is_in_recovery() as standby,
-       current_setting('transaction_read_only')::bool as read_only,
-       (select count(*) from pg_stat_activity
-         where datid is not null and coalesce(backend_type, 'client backend') = 'client backend')::int as used,
-       current_setting('max_connections')::int as most
-"""
+from nemo_watchdog.probes.postgres_canary import write
+from nemo_watchdog.probes.postgres_readings import QUERY, Deadlocks, Limits, judge
+from nemo_watchdog.probes.postgres_recovery import RecoveryWatch
 
 # PostgreSQL manual, appendix A, "PostgreSQL Error Codes".
 _REASON_OF = {
@@ -45,6 +38,7 @@ _REASON_OF = {
     "53100": (Reason.DISK_FULL, "its disk is full"),
     "53200": (Reason.OVERLOADED, "it is out of memory"),
     "53300": (Reason.TOO_MANY_CONNECTIONS, "all of its connections are in use"),
+    "55P03": (Reason.OVERLOADED, "the row of the canary is locked"),
     "57014": (Reason.OVERLOADED, "it cancelled the query for taking too long"),
     "57P01": (Reason.SHUTTING_DOWN, "an administrator ended the session"),
     "57P02": (Reason.RECOVERING, "it ended the session after a crash"),
@@ -103,6 +97,16 @@ class PostgresOptions(ProbeOptions):
     """`primary`: read-only or in recovery is a failure. `standby`: not in recovery is one."""
     max_connections_used: Ratio | None = None
     """Degraded when client sessions are more than this part of max_connections."""
+    max_transaction_age: Duration | None = None
+    """Degraded when a transaction is open for longer than these seconds."""
+    max_xid_age: Annotated[Whole, AfterValidator(number_within(100_000, 2_000_000_000))] = 1_000_000_000
+    """Degraded when the oldest transaction id of a database is older than this; failed above 2,000,000,000."""
+    max_replication_lag: Duration | None = None
+    """Degraded when it, as a standby, or a standby of it is further behind than these seconds."""
+    deadlocks_alarm_at: BudgetText | None = None
+    """Degraded with so many deadlocks in the window."""
+    write: Literal["schema", "temporary"] | None = None
+    """Also writes a row: into `nemo_watchdog.canary`, which it makes, or into a temporary table."""
 
 
 class PostgresProbe:
@@ -110,12 +114,24 @@ class PostgresProbe:
         self._dsn = options.dsn
         self._address = _tcp_address(options.dsn.reveal())
         self._role = options.role
-        self._most_used = options.max_connections_used
+        self._limits = Limits(
+            options.max_connections_used,
+            options.max_transaction_age,
+            options.max_xid_age,
+            options.max_replication_lag,
+            options.deadlocks_alarm_at,
+        )
+        self._deadlocks = None if options.deadlocks_alarm_at is None else Deadlocks(options.deadlocks_alarm_at)
+        self._write = options.write
+        self._recovery = RecoveryWatch(context.containers, context.container)
         self._timeout = context.timeout
         self._session: asyncpg.Connection[asyncpg.Record] | None = None
         self._began = 0.0
 
     async def look(self) -> Finding:
+        return await self._recovery.measured(await self._look())
+
+    async def _look(self) -> Finding:
         try:
             async with asyncio.timeout(self._timeout):
                 row = await self._read()
@@ -168,7 +184,9 @@ class PostgresProbe:
 
     async def _query(self, session: asyncpg.Connection[asyncpg.Record]) -> asyncpg.Record:
         try:
-            row = await session.fetchrow(_QUERY)
+            row = await session.fetchrow(QUERY)
+            if self._write is not None and row is not None and not (row["standby"] and self._role != "primary"):
+                await self._write_row(session, self._write)
         except BaseException:
             # Cancelled or failed: its protocol state is unknown, and terminate() needs no answer from the server.
             self._session = None
@@ -178,20 +196,22 @@ class PostgresProbe:
             raise asyncpg.InterfaceError("no row")
         return row
 
+    async def _write_row(self, session: asyncpg.Connection[asyncpg.Record], where: str) -> None:
+        """A write that hangs where a query was answered is load or a slow disk: busy, whatever the look's timeout."""
+        patience = self._timeout / 2
+        try:
+            async with asyncio.timeout(patience):
+                await write(session, where)
+        except TimeoutError:
+            detail = f"it answers queries, and a write has not ended within {patience:.3g}s"
+            raise _NotServing(failed(Reason.OVERLOADED, detail)) from None
+
     def _judge(self, row: asyncpg.Record) -> Finding:
-        used, most = row["used"], row["most"]
-        ratio = used / most
-        measured = {"postgres_connections_used_ratio": ratio}
-        if self._role == "primary" and row["standby"]:
-            return failed(Reason.READ_ONLY, "it is a standby, and a primary is expected", measured)
-        if self._role == "primary" and row["read_only"]:
-            return failed(Reason.READ_ONLY, "its transactions are read-only", measured)
-        if self._role == "standby" and not row["standby"]:
-            return failed(Reason.WRONG_TARGET, "it is a primary, and a standby is expected", measured)
-        detail = f"{used} of {most} connections in use"
-        if self._most_used is not None and ratio > self._most_used:
-            return degraded(Reason.TOO_MANY_CONNECTIONS, f"{detail}, more than {self._most_used:.0%}", measured)
-        return ok(detail, measured)
+        total = row["deadlocks"]
+        too_many = (
+            self._deadlocks.saw(total, monotonic()) if self._deadlocks is not None and total is not None else None
+        )
+        return judge(dict(row), self._role, self._limits, too_many)
 
 
 async def _shake_hands(host: str, port: int) -> None:

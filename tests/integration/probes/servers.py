@@ -29,13 +29,18 @@ class Postgres:
     def dsn(self, password: str = PASSWORD, database: str = "postgres") -> str:
         return f"postgresql://postgres:{password}@127.0.0.1:{self.port}/{database}"
 
-    def create(self) -> None:
+    def create(self, *options: str) -> None:
         password = self._folder / "password"
         password.write_text(PASSWORD)
         for path in (self._folder, password):
             shutil.chown(path, "postgres", "postgres")
         auth = ["--auth=scram-sha-256", "--username=postgres", f"--pwfile={password}"]
-        self._run("initdb", "-D", str(self.data), "--no-sync", "--no-instructions", *auth)
+        self._run("initdb", "-D", str(self.data), "--no-sync", "--no-instructions", *auth, *options)
+
+    def copy(self, primary: Postgres) -> None:
+        """Becomes a standby of a running server."""
+        shutil.chown(self._folder, "postgres", "postgres")
+        self._run("pg_basebackup", "-D", str(self.data), "-d", primary.dsn(), "-R", "--no-sync", "-c", "fast")
 
     def start(self, **settings: object) -> None:
         """Starts the server and returns at once: it may not accept connections yet."""

@@ -53,7 +53,10 @@ async def test_healthy_server_is_well_and_keeps_one_session(postgres: Postgres) 
         findings = [await probe.look() for _ in range(5)]
         backends = postgres.backend_pids("postgres: postgres postgres")
     assert all(map(is_ok, findings))
-    assert findings[-1].measurements == {"postgres_connections_used_ratio": 0.1}
+    measured = findings[-1].measurements
+    assert measured["postgres_connections_used_ratio"] == 0.1
+    assert measured["postgres_transaction_id_age"] > 0
+    assert set(measured) == {"postgres_connections_used_ratio", "postgres_transaction_id_age", "postgres_deadlocks"}
     assert len(backends) == 1
 
 
@@ -103,7 +106,7 @@ async def test_user_without_rights_is_well(postgres: Postgres) -> None:
     try:
         finding = await look(postgres.dsn().replace("//postgres:", "//watcher:"))
         assert is_ok(finding)
-        assert finding.measurements == {"postgres_connections_used_ratio": 0.2}
+        assert finding.measurements["postgres_connections_used_ratio"] == 0.2
     finally:
         await admin.execute("drop role watcher")
         await admin.close()
