@@ -8,23 +8,25 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import secrets
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 import redis.asyncio.connection as client
-from pydantic import AfterValidator
+from pydantic import AfterValidator, Field, model_validator
 from redis import exceptions
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
 
 from nemo_watchdog.model import Finding, Reason, degraded, failed, ok
 from nemo_watchdog.policy.policy import Secret
-from nemo_watchdog.policy.units import Ratio, SecretText
+from nemo_watchdog.policy.units import Duration, Ratio, SecretText, wrong
 from nemo_watchdog.ports import ProbeContext
 from nemo_watchdog.probes.network import os_failure
 from nemo_watchdog.probes.options import ProbeOptions, wrong_secret
+from nemo_watchdog.probes.redis_info import measure, number, parse_info
+from nemo_watchdog.probes.redis_sentinel import SETTINGS, NoMaster, find_master
+from nemo_watchdog.probes.tcp import parse_address
 
-_CANARY_KEY = "nemo-watchdog:canary"
+_CANARY_PREFIX = "nemo-watchdog:canary:"
 _CANARY_MS = 60_000
 _EVICTS_NOTHING = "noeviction"
 _OWN_SETTINGS = frozenset({"host", "port", "db", "username", "password", "path", "connection_class"})
@@ -63,26 +65,57 @@ def _url(secret: Secret) -> Secret:
     return secret
 
 
+def _addresses(addresses: list[str]) -> list[str]:
+    try:
+        for address in addresses:
+            parse_address(address)
+    except ValueError:
+        raise wrong("expected addresses of Sentinels such as `[10.0.0.1:26379, 10.0.0.2:26379]`") from None
+    return addresses
+
+
 class RedisOptions(ProbeOptions):
     url: Annotated[SecretText, AfterValidator(_url)]
     """`redis://`, `rediss://` or `unix://`; of query parameters only `db` and `ssl_…`."""
     role: Literal["primary", "replica", "any"] = "any"
     write: bool = False
-    """Also sets the key `nemo-watchdog:canary`, which expires after a minute: only a write sees that writes fail."""
+    """Also sets, gets and deletes a key `nemo-watchdog:canary:…`: only a write sees that writes fail."""
     max_memory: Ratio | None = None
     """Degraded when used memory is more than this part of maxmemory."""
+    max_clients: Ratio | None = None
+    """Degraded when clients are more than this part of maxclients."""
+    max_replication_lag: Duration | None = None
+    """Degraded when it, as a replica, or a replica of it has heard nothing for longer than these seconds."""
+    sentinels: Annotated[list[str], AfterValidator(_addresses)] = Field(default_factory=list)
+    """`host:port` of Sentinels; the first that answers says where the master is, in place of the host of `url`."""
+    master: str | None = None
+    """The name of the master that the Sentinels watch."""
+    sentinel_password: SecretText | None = None
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> RedisOptions:
+        if bool(self.sentinels) != (self.master is not None):
+            raise wrong("`sentinels` and `master` belong together: give both or none")
+        if self.sentinel_password is not None and not self.sentinels:
+            raise wrong("`sentinel_password` is for `sentinels`: give those too")
+        if self.sentinels and _settings(self.url.reveal()).get("path") is not None:
+            raise wrong("Sentinels name a host: `url` cannot be a unix socket then")
+        return self
 
 
 class RedisProbe:
     def __init__(self, options: RedisOptions, context: ProbeContext) -> None:
         self._options = options
         self._timeout = context.timeout
+        self._key = f"{_CANARY_PREFIX}{secrets.token_hex(4)}"
         self._connection: client.AbstractConnection | None = None
 
     async def look(self) -> Finding:
         try:
             async with asyncio.timeout(self._timeout):
                 replies = await self._ask()
+        except NoMaster as error:
+            return error.finding
         except exceptions.RedisError as error:
             return redis_failure(error)
         except OSError as error:
@@ -95,27 +128,27 @@ class RedisProbe:
         await self._drop()
 
     async def _ask(self) -> list[Any]:
-        """The replies, over the kept connection or, when that one is dead or dies, over a new one."""
+        """The replies, over the kept connection or, when that one is dead, dies or is no master now, over a new one."""
         if self._connection is not None:
             with contextlib.suppress(exceptions.ConnectionError, OSError):
-                return await self._exchange(self._connection)
+                replies = await self._exchange(self._connection)
+                if not (self._options.sentinels and "role:slave" in str(replies[1])):
+                    return replies
         return await self._exchange(await self._connect())
 
     async def _connect(self) -> client.AbstractConnection:
+        await self._drop()
         settings = _settings(self._options.url.reveal())
         make = settings.pop("connection_class", client.Connection)
-        self._connection = make(
-            **settings,
-            protocol=2,
-            driver_info=None,
-            retry=Retry(NoBackoff(), 0),
-            # The deadline is around the whole look. redis-py's own run through asyncio.wait_for, which on Python 3.11
-            # swallows a cancellation that arrives together with the result (CPython gh-86296).
-            socket_timeout=None,
-            socket_connect_timeout=None,
-            decode_responses=True,
-            encoding_errors="replace",
-        )
+        if self._options.sentinels and self._options.master is not None:
+            password = self._options.sentinel_password
+            settings["host"], settings["port"] = await find_master(
+                self._options.sentinels,
+                self._options.master,
+                None if password is None else password.reveal(),
+                self._timeout / 2 / len(self._options.sentinels),
+            )
+        self._connection = make(**settings, **SETTINGS)
         try:
             await self._connection.connect()
         except BaseException:
@@ -124,10 +157,10 @@ class RedisProbe:
         return self._connection
 
     async def _exchange(self, connection: client.AbstractConnection) -> list[Any]:
-        """The replies to PING, INFO and perhaps SET, in this order. An error reply is a reply."""
+        """The replies to PING, INFO and perhaps SET, GET and DEL, in this order. An error reply is a reply."""
         commands: list[tuple[str | int, ...]] = [("PING",), ("INFO",)]
         if self._options.write:
-            commands.append(("SET", _CANARY_KEY, 1, "PX", _CANARY_MS))
+            commands += [("SET", self._key, self._key, "PX", _CANARY_MS), ("GET", self._key), ("DEL", self._key)]
         replies: list[Any] = []
         try:
             await connection.send_packed_command(connection.pack_commands(commands), check_health=False)
@@ -152,12 +185,14 @@ class RedisProbe:
 
     def _judge(self, replies: list[Any]) -> Finding:
         info = parse_info(replies[1]) if isinstance(replies[1], str) else {}
-        measured = _measured(info)
+        measured = measure(info)
         for reply in replies:
             if isinstance(reply, exceptions.RedisError):
                 return _with(redis_failure(reply), info, measured)
         if replies[0] != "PONG" or "redis_version" not in info:
             return failed(Reason.WRONG_ANSWER, "it answers PING or INFO with something else")
+        if self._options.write and replies[3] != self._key:
+            return failed(Reason.WRONG_ANSWER, "it did not give back what was written", measured)
         return (
             self._refuses(info, measured)
             or self._worse_than_wanted(info, measured)
@@ -186,37 +221,27 @@ class RedisProbe:
             return degraded(Reason.PERSISTENCE_FAILED, "its last snapshot failed", measured)
         if info.get("role") == "slave" and info.get("master_link_status") == "down":
             return degraded(Reason.UPSTREAM_UNAVAILABLE, "its link to the master is down", measured)
+        if info.get("aof_last_bgrewrite_status") == "err":
+            return degraded(Reason.PERSISTENCE_FAILED, "its last rewrite of the append-only file failed", measured)
+        lag, most_lag = measured.get("redis_replication_lag_seconds", 0.0), self._options.max_replication_lag
+        if most_lag is not None and lag > most_lag:
+            whose = "it has" if info.get("role") == "slave" else "a replica of it has"
+            return degraded(Reason.REPLICATION_LAG, f"{whose} heard nothing for {lag:.0f}s", measured)
+        share, most_clients = measured.get("redis_clients_used_ratio", 0.0), self._options.max_clients
+        if most_clients is not None and share > most_clients:
+            detail = f"{share:.0%} of maxclients in use, more than {most_clients:.0%}"
+            return degraded(Reason.TOO_MANY_CONNECTIONS, detail, measured)
         most, used = self._options.max_memory, measured.get("redis_memory_used_ratio", 0.0)
         if most is not None and used > most:
             return degraded(Reason.MEMORY_HIGH, f"{used:.0%} of maxmemory in use, more than {most:.0%}", measured)
         return None
 
 
-def parse_info(text: str) -> Mapping[str, str]:
-    """INFO's `key:value` lines."""
-    return dict(line.split(":", 1) for line in text.splitlines() if ":" in line and not line.startswith("#"))
-
-
-def _number(info: Mapping[str, str], key: str) -> int:
-    text = info.get(key, "")
-    return int(text) if text.isascii() and text.isdigit() else 0
-
-
-def _measured(info: Mapping[str, str]) -> Mapping[str, float]:
-    """Memory as Redis itself compares it with maxmemory: without the buffers it does not count (src/evict.c)."""
-    most = _number(info, "maxmemory")
-    if not most:
-        return {}
-    return {
-        "redis_memory_used_ratio": (_number(info, "used_memory") - _number(info, "mem_not_counted_for_evict")) / most
-    }
-
-
 def _with(finding: Finding, info: Mapping[str, str], measured: Mapping[str, float]) -> Finding:
     detail = finding.detail
     if finding.reason is Reason.LOADING and "loading_eta_seconds" in info:
         detail += (
-            f": {info.get('loading_loaded_perc', '?')}% loaded, about {_number(info, 'loading_eta_seconds')}s left"
+            f": {info.get('loading_loaded_perc', '?')}% loaded, about {number(info, 'loading_eta_seconds'):.0f}s left"
         )
     return Finding(finding.outcome, finding.reason, detail, measured)
 

@@ -103,8 +103,23 @@ class Redis:
         self.port = free_port()
         self._process: subprocess.Popen[bytes] | None = None
 
+    @property
+    def address(self) -> str:
+        return f"127.0.0.1:{self.port}"
+
     def url(self, password: str = "") -> str:
-        return f"redis://{f':{password}@' if password else ''}127.0.0.1:{self.port}/0"
+        return f"redis://{f':{password}@' if password else ''}{self.address}/0"
+
+    def start_sentinel(self, master: Redis, password: str) -> None:
+        """One Sentinel that decides alone, and fast."""
+        config = self.folder / "sentinel.conf"
+        config.write_text(
+            f"port {self.port}\nbind 127.0.0.1\ndir {self.folder}\nrequirepass {password}\n"
+            f"sentinel monitor main 127.0.0.1 {master.port} 1\n"
+            "sentinel down-after-milliseconds main 500\nsentinel failover-timeout main 3000\n"
+        )
+        with (self.folder / "log").open("ab") as log:
+            self._process = subprocess.Popen([need("redis-server"), str(config), "--sentinel"], stdout=log, stderr=log)
 
     def start(self, *options: str) -> None:
         """Starts the server and returns at once: it may not accept connections yet."""

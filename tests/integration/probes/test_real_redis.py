@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections.abc import AsyncIterator
+from datetime import timedelta
 
 import pytest
 
 from nemo_watchdog.model import CATEGORY_OF, Category, Finding, Outcome, Reason
 from tests.integration.probes.looking import is_ok, look_until
 from tests.integration.probes.servers import Redis, short_folder
+from tests.unit.probes.certificates import make_authority
 from tests.unit.probes.making import probing
+from tests.unit.probes.servers import free_port
 
 pytestmark = pytest.mark.integration
 
@@ -37,11 +40,11 @@ async def look(redis: Redis, password: str = "", **options: object) -> Finding:
 
 
 async def test_healthy_server_is_well_and_may_be_written(redis: Redis) -> None:
-    """A healthy server is well, with and without a write; the written key expires by itself."""
+    """A healthy server is well, with and without a write; what was written is gone."""
     await start(redis)
     assert is_ok(await look(redis))
     assert is_ok(await look(redis, write=True))
-    assert 0 < int(await asyncio.to_thread(redis.command, "PTTL", "nemo-watchdog:canary")) <= 60_000
+    assert await asyncio.to_thread(redis.command, "KEYS", "*") == "\n"
 
 
 @pytest.mark.parametrize("password", ["", "wrong-battery"])
@@ -149,3 +152,93 @@ async def test_restarted_server_is_well_in_the_first_look(redis: Redis) -> None:
         assert (await probe.look()).reason is Reason.REFUSED
         await start(redis)
         assert is_ok(await probe.look())
+
+
+async def test_clients_against_their_limit(redis: Redis) -> None:
+    """Above the operator's part of maxclients it is degraded, before anybody is rejected."""
+    await start(redis, "--maxclients", "4")
+    async with probing("redis", {"url": redis.url()}) as one, probing("redis", {"url": redis.url()}) as two:
+        assert is_ok(await one.look())
+        assert is_ok(await two.look())
+        finding = await look(redis, max_clients="70%")
+    assert (finding.outcome, finding.reason) == (Outcome.DEGRADED, Reason.TOO_MANY_CONNECTIONS)
+    assert finding.measurements["redis_clients_used_ratio"] == 0.75
+
+
+async def test_a_replica_that_hears_nothing(redis: Redis) -> None:
+    """Its master hangs: the replica is behind, and so is what the master's own look would say of it."""
+    await start(redis, "--repl-ping-replica-period", "1")
+    with short_folder() as folder:
+        replica = Redis(folder)
+        try:
+            await start(replica, "--replicaof", "127.0.0.1", str(redis.port))
+            async with probing("redis", {"url": replica.url(), "max_replication_lag": "2s"}) as probe:
+                await look_until(probe, lambda finding: is_ok(finding) and "lag" in str(finding.measurements))
+                redis.send(signal.SIGSTOP)
+                try:
+                    await look_until(probe, lambda finding: finding.reason is Reason.REPLICATION_LAG)
+                finally:
+                    redis.send(signal.SIGCONT)
+            async with probing("redis", {"url": redis.url(), "max_replication_lag": "2s"}) as probe:
+                await look_until(probe, lambda finding: "redis_replication_lag_seconds" in finding.measurements)
+                replica.send(signal.SIGSTOP)
+                try:
+                    await look_until(probe, lambda finding: finding.reason is Reason.REPLICATION_LAG)
+                finally:
+                    replica.send(signal.SIGCONT)
+        finally:
+            await asyncio.to_thread(replica.stop)
+
+
+async def test_sentinels_say_where_the_master_is(redis: Redis) -> None:
+    """After a failover the probe looks at the new master, and the old one is no reason for anything."""
+    with short_folder() as one, short_folder() as two:
+        replica, sentinel = Redis(one), Redis(two)
+        try:
+            await start(redis)
+            await start(replica, "--replicaof", "127.0.0.1", str(redis.port))
+            sentinel.start_sentinel(redis, "s3ntinel")
+            dead = f"127.0.0.1:{free_port()}"
+            options = {
+                "url": "redis://ignored.invalid/0",
+                "role": "primary",
+                "master": "main",
+                "sentinels": [dead, sentinel.address],
+                "sentinel_password": "s3ntinel",
+            }
+            async with probing("redis", options) as probe:
+                await look_until(probe, lambda finding: is_ok(finding) and "connected_replicas" in str(finding))
+                await asyncio.to_thread(redis.stop)
+                findings = await look_until(probe, is_ok)
+                assert any(finding.reason is Reason.REFUSED for finding in findings)
+            for changes, reason in (
+                ({"master": "other"}, Reason.WRONG_TARGET),
+                ({"sentinel_password": "wrong"}, Reason.AUTH_FAILED),
+                ({"sentinels": [dead]}, Reason.NAME_UNRESOLVED),
+            ):
+                async with probing("redis", {**options, **changes}) as probe:
+                    finding = await probe.look()
+                assert finding.reason is reason
+                assert CATEGORY_OF[reason] is Category.BLIND
+        finally:
+            await asyncio.to_thread(sentinel.stop)
+            await asyncio.to_thread(replica.stop)
+
+
+async def test_tls(redis: Redis) -> None:
+    """By a `rediss://` address with the authority to trust; a certificate that has ended is no fault."""
+    authority = await asyncio.to_thread(make_authority, redis.folder / "authority")
+    for days, reason in ((30, None), (-1, Reason.CERTIFICATE_EXPIRED)):
+        await asyncio.to_thread(authority.server, timedelta(days=days))
+        files = ("--tls-cert-file", authority.folder / "cert.pem", "--tls-key-file", authority.folder / "key.pem")
+        port = free_port()
+        more = ("--tls-port", port, "--tls-ca-cert-file", authority.file, "--tls-auth-clients", "no")
+        await start(redis, *map(str, (*files, *more)))
+        url = f"rediss://127.0.0.1:{port}/0?ssl_ca_certs={authority.file}"
+        async with probing("redis", {"url": url}) as probe:
+            assert (await probe.look()).reason is reason
+        async with probing("redis", {"url": f"rediss://127.0.0.1:{port}/0"}) as probe:
+            finding = await probe.look()
+        assert finding.reason is not None
+        assert CATEGORY_OF[finding.reason] is not Category.FAULT
+        await asyncio.to_thread(redis.stop)

@@ -10,7 +10,8 @@ import pytest
 from redis import exceptions
 
 from nemo_watchdog.model import CATEGORY_OF, Category, Finding, Outcome, Reason
-from nemo_watchdog.probes.redis import parse_info, redis_failure
+from nemo_watchdog.probes.redis import redis_failure
+from nemo_watchdog.probes.redis_info import measure, parse_info
 from tests.unit.probes.making import make, probing
 from tests.unit.probes.servers import Handler, Server
 
@@ -145,9 +146,80 @@ async def test_only_a_write_sees_that_writes_fail(*, write: bool, reason: Reason
 async def test_memory_is_measured_against_maxmemory() -> None:
     """Memory is measured only where there is a limit."""
     assert (await look(redis_server(info=info({"maxmemory": "4000"})))).measurements == {
-        "redis_memory_used_ratio": 0.25
+        "redis_memory_used_bytes": 1000.0,
+        "redis_memory_used_ratio": 0.25,
     }
-    assert (await look(redis_server())).measurements == {}
+    assert (await look(redis_server())).measurements == {"redis_memory_used_bytes": 1000.0}
+
+
+@pytest.mark.parametrize(
+    ("lines", "name", "value"),
+    [
+        ("connected_clients:30\nmaxclients:40", "redis_clients_used_ratio", 0.75),
+        ("rejected_connections:3", "redis_rejected_connections", 3),
+        ("loading:1\nloading_loaded_perc:42.50", "redis_loading_ratio", 0.425),
+        ("role:slave\nmaster_link_status:up\nmaster_last_io_seconds_ago:7", "redis_replication_lag_seconds", 7),
+        (
+            "role:slave\nmaster_link_status:down\nmaster_last_io_seconds_ago:-1\nmaster_link_down_since_seconds:90",
+            "redis_replication_lag_seconds",
+            90,
+        ),
+        (
+            "role:master\nslave0:ip=a,port=1,state=online,offset=1,lag=0\nslave1:ip=b,port=1,offset=1,lag=12",
+            "redis_replication_lag_seconds",
+            12,
+        ),
+        ("role:master", "redis_replication_lag_seconds", None),
+        ("maxmemory:many\nused_memory:nan", "redis_memory_used_ratio", None),
+    ],
+)
+def test_measurements(lines: str, name: str, value: float | None) -> None:
+    """In base units; what is not there is left out."""
+    assert measure(parse_info(lines)).get(name) == value
+
+
+@pytest.mark.parametrize(
+    ("changes", "options", "reason"),
+    [
+        ({"connected_clients": "31", "maxclients": "40"}, {"max_clients": "75%"}, Reason.TOO_MANY_CONNECTIONS),
+        ({"connected_clients": "30", "maxclients": "40"}, {"max_clients": "75%"}, None),
+        (
+            {"role": "slave", "master_link_status": "up", "master_last_io_seconds_ago": "11"},
+            {"max_replication_lag": "10s"},
+            Reason.REPLICATION_LAG,
+        ),
+        ({"slave0": "ip=a,lag=11"}, {"max_replication_lag": "10s"}, Reason.REPLICATION_LAG),
+        ({"slave0": "ip=a,lag=1"}, {"max_replication_lag": "10s"}, None),
+        ({"aof_last_bgrewrite_status": "err"}, {}, Reason.PERSISTENCE_FAILED),
+    ],
+)
+async def test_limits(changes: Mapping[str, str], options: Mapping[str, Any], reason: Reason | None) -> None:
+    """Degraded, each above its own limit."""
+    finding = await look(redis_server(info=info(changes)), **options)
+    assert finding.reason is reason
+    assert finding.outcome is (Outcome.OK if reason is None else Outcome.DEGRADED)
+
+
+async def test_a_write_must_come_back() -> None:
+    """A server that forgets what it just took does not store."""
+    finding = await look(redis_server(), write=True)  # GET gives +OK here
+    assert finding.reason is Reason.WRONG_ANSWER
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"sentinels": ["a:1"]}, "belong together"),
+        ({"master": "m"}, "belong together"),
+        ({"sentinels": ["a"], "master": "m"}, "addresses of Sentinels"),
+        ({"sentinel_password": "x"}, "is for"),
+        ({"sentinels": ["a:1"], "master": "m", "url": "unix:///run/redis.sock"}, "cannot be a unix socket"),
+    ],
+)
+def test_sentinel_options_that_do_not_fit_are_refused(options: dict[str, Any], message: str) -> None:
+    """When the policy is read."""
+    with pytest.raises(ValueError, match=message):
+        make("redis", {"url": "redis://127.0.0.1/0", **options})
 
 
 async def test_dead_kept_connection_is_made_anew_before_judging() -> None:
