@@ -37,7 +37,7 @@ lint: $(INSTALLED) ## ruff, import-linter, mypy
 unit: $(INSTALLED) ## the tests that need nothing but Python (ARGS go to pytest)
 	@$(BIN)/pytest tests/unit tests/simulation $(ARGS)
 
-suites: $(INSTALLED) ## 40 situations in which a restart is wrong, 20 faults that one cures, 10,000 malformed answers
+suites: $(INSTALLED) ## 50 situations in which a restart is wrong, 20 faults that one cures, 10,000 malformed answers
 	@scripts/ensure-docker test
 	@$(BIN)/python -m tests.suites.restraint
 	@$(BIN)/python -m tests.suites.heal

@@ -29,6 +29,7 @@ from nemo_watchdog.probes.http_client import (
 )
 from nemo_watchdog.probes.http_expect import Expectation, HttpExpect
 from nemo_watchdog.probes.options import ProbeOptions, wrong_secret
+from nemo_watchdog.probes.runner import patience_of
 from nemo_watchdog.probes.tls import CertificateWatch, TlsOptions, bad_ca_file, make_context, shake_hands
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
@@ -100,8 +101,9 @@ class HttpOptions(TlsOptions):
 
 
 class HttpProbe:
-    def __init__(self, options: HttpOptions, context: ProbeContext) -> None:  # noqa: ARG002 - a ProbeKind's signature
+    def __init__(self, options: HttpOptions, context: ProbeContext) -> None:
         self._options = options
+        self._patience = patience_of(context.timeout)
         self._method = options.method
         self._url, self._headers = split_credentials(options.url, options.sent)
         self._expectation = Expectation(options.expect)
@@ -142,7 +144,9 @@ class HttpProbe:
             return http_failure(error)
         took = monotonic() - began
         finding = self._judge(response, body, took)
-        return await self._with_handshake(finding, first_byte) if self._shakes_hands else finding
+        if not self._shakes_hands:
+            return finding
+        return await self._with_handshake(finding, first_byte, self._patience - took)
 
     async def close(self) -> None:
         await self._client.close()
@@ -155,8 +159,8 @@ class HttpProbe:
             return degraded(Reason.SLOW, f"answered in {took:.3f}s, more than {self._slow_after:g}s")
         return self._ok
 
-    async def _with_handshake(self, finding: Finding, first_byte: float) -> Finding:
-        """The finding with phases and the certificate; a handshake of ours that fails takes nothing from it."""
+    async def _with_handshake(self, finding: Finding, first_byte: float, patience: float) -> Finding:
+        """The finding with phases and the certificate; a handshake that fails or hangs takes nothing from it."""
         measured = dict(finding.measurements)
         if self._options.phases or self._certificate.due:
             assert self._url.host is not None  # noqa: S101 - the options want one
@@ -164,7 +168,8 @@ class HttpProbe:
             try:
                 if self._tls and self._context is None:
                     self._context = await asyncio.to_thread(make_context, self._options)
-                handshake = await shake_hands(self._url.host, self._url.port, self._context)
+                async with asyncio.timeout(patience):
+                    handshake = await shake_hands(self._url.host, self._url.port, self._context)
             except OSError:
                 return finding
             self._certificate.saw(handshake.not_after)

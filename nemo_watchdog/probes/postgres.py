@@ -24,7 +24,7 @@ from nemo_watchdog.ports import ProbeContext
 from nemo_watchdog.probes.network import os_failure
 from nemo_watchdog.probes.options import ProbeOptions, wrong_secret
 from nemo_watchdog.probes.postgres_canary import write
-from nemo_watchdog.probes.postgres_readings import QUERY, Deadlocks, Limits, judge
+from nemo_watchdog.probes.postgres_readings import BASIC_QUERY, QUERY, Deadlocks, Limits, judge
 from nemo_watchdog.probes.postgres_recovery import RecoveryWatch
 
 # PostgreSQL manual, appendix A, "PostgreSQL Error Codes".
@@ -123,6 +123,7 @@ class PostgresProbe:
         )
         self._deadlocks = None if options.deadlocks_alarm_at is None else Deadlocks(options.deadlocks_alarm_at)
         self._write = options.write
+        self._reads_statistics = True
         self._recovery = RecoveryWatch(context.containers, context.container)
         self._timeout = context.timeout
         self._session: asyncpg.Connection[asyncpg.Record] | None = None
@@ -184,7 +185,7 @@ class PostgresProbe:
 
     async def _query(self, session: asyncpg.Connection[asyncpg.Record]) -> asyncpg.Record:
         try:
-            row = await session.fetchrow(QUERY)
+            row = await self._fetch(session)
             if self._write is not None and row is not None and not (row["standby"] and self._role != "primary"):
                 await self._write_row(session, self._write)
         except BaseException:
@@ -195,6 +196,15 @@ class PostgresProbe:
         if row is None:
             raise asyncpg.InterfaceError("no row")
         return row
+
+    async def _fetch(self, session: asyncpg.Connection[asyncpg.Record]) -> asyncpg.Record | None:
+        """The row; without what this server does not have or does not show, once that is known."""
+        if self._reads_statistics:
+            try:
+                return await session.fetchrow(QUERY)
+            except asyncpg.SyntaxOrAccessError:  # class 42
+                self._reads_statistics = False
+        return await session.fetchrow(BASIC_QUERY)
 
     async def _write_row(self, session: asyncpg.Connection[asyncpg.Record], where: str) -> None:
         """A write that hangs where a query was answered is load or a slow disk: busy, whatever the look's timeout."""

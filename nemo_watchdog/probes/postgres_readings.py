@@ -16,7 +16,8 @@ from nemo_watchdog.policy.policy import Budget
 
 # A user without pg_read_all_stats sees other users' backend_type and xact_start as NULL, but still their datid.
 # A standby that has replayed all that it received is not behind, however long nothing has come; without a receiver
-# (it replays an archive, or has lost its primary) only the age of the last replayed transaction is known.
+# (it replays an archive, or has lost its primary) only the age of the last replayed transaction is known, or, when
+# there was none yet, how long the server runs.
 QUERY = """
 select pg_is_in_recovery() as standby,
        current_setting('transaction_read_only')::bool as read_only,
@@ -29,17 +30,31 @@ select pg_is_in_recovery() as standby,
        (select sum(deadlocks) from pg_stat_database)::float8 as deadlocks,
        (select sum(checksum_failures) from pg_stat_database)::float8 as checksum_failures,
        case when not pg_is_in_recovery()
-              then (select extract(epoch from max(replay_lag)) from pg_stat_replication)::float8
+              then (select extract(epoch from max(greatest(
+                             replay_lag, case when replay_lsn < pg_current_wal_lsn() then now() - reply_time end)))
+                      from pg_stat_replication)::float8
             when pg_last_wal_receive_lsn() = pg_last_wal_replay_lsn()
                  and exists (select from pg_stat_wal_receiver)
               then 0::float8
-            else extract(epoch from now() - pg_last_xact_replay_timestamp())::float8
+            else extract(
+              epoch from now() - coalesce(pg_last_xact_replay_timestamp(), pg_postmaster_start_time()))::float8
        end as replication_lag
   from (select count(*)::int as used,
                min(xact_start) filter (where pid <> pg_backend_pid()) as oldest
           from pg_stat_activity
          where datid is not null and coalesce(backend_type, 'client backend') = 'client backend') as clients
 """
+
+BASIC_QUERY = """
+select pg_is_in_recovery() as standby,
+       current_setting('transaction_read_only')::bool as read_only,
+       current_setting('max_connections')::int as most,
+       (select count(*) from pg_stat_activity
+         where datid is not null and coalesce(backend_type, 'client backend') = 'client backend')::int as used,
+       false as sees_all, null as oldest_transaction, null as xid_age, null as deadlocks, null as checksum_failures,
+       null as replication_lag
+"""
+"""For a server that lacks one of those functions, or lets this user call them not."""
 
 REFUSES_WRITES_NEAR = 2_000_000_000
 """Age in transactions that leaves days at most: Postgres stops giving out transaction ids at about 2.1 billion."""
@@ -139,6 +154,8 @@ def _worse_than_wanted(row: Mapping[str, Any], limits: Limits) -> Finding | None
 
 
 def _unseen(row: Mapping[str, Any], limits: Limits) -> str:
+    if row["xid_age"] is None:
+        return "; its statistics cannot be read, and are left out"
     if row["sees_all"] or (limits.transaction is None and limits.lag is None):
         return ""
     return "; other users' transactions and standbys are not seen (grant pg_monitor)"

@@ -9,14 +9,11 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Mapping
-from pathlib import Path
 
 from nemo_watchdog.demo import faults
-from nemo_watchdog.demo.parts import Gemma, Part, Redis
+from nemo_watchdog.demo.parts import Redis
 from nemo_watchdog.demo.platform import Platform
-from tests.nvml_stub.build import build_stub
-from tests.suites.situations import Happens, Rewrites, Situation, Stage, play_all
+from tests.suites.situations import GemmaWithGpu, Happens, Situation, Stage, instead, nvml, play_all
 
 FEWEST = 20
 
@@ -60,31 +57,6 @@ async def out_of_memory(stage: Stage) -> None:
     name = stage.platform.name("gateway")
     await stage.platform.docker("update", "--memory", "32m", "--memory-swap", "32m", name)
     await faults.switch(stage.platform, "gateway", "hoard")
-
-
-def instead(part: str, probe: str) -> Rewrites:
-    """Another probe for a part: what stands between its `probe:` and its `container:` is replaced."""
-
-    def rewrite(text: str, platform: Platform) -> str:
-        before, _, rest = text.partition(f"  {part}:\n")
-        _, _, after = rest.partition("    container:")
-        return f"{before}  {part}:\n    {probe.format(port=platform.port(part))}\n    container:{after}"
-
-    return rewrite
-
-
-class GemmaWithGpu(Gemma):
-    """Its "GPU" is a device that every machine has; what matters is that Docker gave it and can give it again."""
-
-    def options(self, others: Mapping[str, Part]) -> list[str]:
-        return [*super().options(others), "--device", "/dev/null:/dev/nvidiactl"]
-
-
-def with_nvml(folder: Path) -> Mapping[str, str]:
-    """A host whose NVML sees a healthy GPU."""
-    control = folder / "nvml"
-    control.touch()
-    return {"LD_LIBRARY_PATH": str(build_stub(folder / "stub")), "NVML_STUB_CONTROL": str(control)}
 
 
 def with_canary(text: str, platform: Platform) -> str:
@@ -142,7 +114,7 @@ SITUATIONS = (
         "gpu_unavailable",
         inside("gemma", "rm /dev/nvidiactl"),
         rewrites=instead("gemma", "probe: gpu\n    container_view: true"),
-        environ=with_nvml,
+        environ=nvml(),
     ),
     Situation(
         "a port that nobody serves",

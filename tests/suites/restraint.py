@@ -19,7 +19,17 @@ from redis import asyncio as redis_client
 from nemo_watchdog.demo import faults
 from nemo_watchdog.demo.parts import Gemma, Postgres, Redis
 from nemo_watchdog.demo.platform import Platform
-from tests.suites.situations import Happens, Prepares, Rewrites, Situation, Stage, play_all
+from tests.suites.situations import (
+    GemmaWithGpu,
+    Happens,
+    Prepares,
+    Rewrites,
+    Situation,
+    Stage,
+    instead,
+    nvml,
+    play_all,
+)
 
 FEWEST = 30
 
@@ -312,6 +322,28 @@ SITUATIONS = (
             "gemma", "metrics_path: null\n    stall_after: 10s\n    canary: {model: gemma, every: 5s, within: 1s}"
         ),
         happens=crowded,
+    ),
+    *(
+        Situation(
+            name,
+            [GemmaWithGpu(load_seconds=0.0)],
+            "gemma",
+            sees,
+            rewrites=instead("gemma", "probe: gpu\n    container_view: true"),
+            environ=nvml(**answers),
+            starts_up=False,
+        )
+        for name, sees, answers in (
+            ("the GPU fell off the bus", "gpu_lost", {"nvmlDeviceGetMemoryInfo": 15}),
+            ("the GPU wants a reset", "gpu_reset_required", {"action": 1}),
+            ("an Xid error that only a reset cures", "gpu_reset_required", {"xid": 119, "xid_number": 1}),
+            ("an Xid error of a process that nobody knows", "gpu_application_error", {"xid": 31, "xid_number": 1}),
+            ("an Xid error that nobody knows", "gpu_error", {"xid": 4711, "xid_number": 1}),
+            ("the GPU's memory had errors", "ecc_error", {"ecc": 3}),
+            ("the GPU is throttled", "gpu_throttled", {"clocks": 0x40}),
+            ("the driver was upgraded", "driver_mismatch", {"nvmlInitWithFlags": 18}),
+            ("the driver hangs", "driver_stuck", {"nvmlDeviceGetMemoryInfo": "0:60000"}),
+        )
     ),
     Situation(
         "gateway in its start-up grace",

@@ -20,10 +20,11 @@ from rich.console import Console
 from rich.table import Table
 
 from nemo_watchdog.demo.docker_cli import DockerError
-from nemo_watchdog.demo.parts import Part
+from nemo_watchdog.demo.parts import Gemma, Part
 from nemo_watchdog.demo.platform import Platform, PlatformError
 from tests.integration.daemon import Daemon, DaemonError
 from tests.integration.scenarios.docker_socket import DockerSocket
+from tests.nvml_stub.build import build_stub
 
 AT_ONCE = 3
 """Situations that run side by side."""
@@ -73,6 +74,42 @@ class Outcome:
     restarts: int
     seconds: float
     problem: str = ""
+
+
+class GemmaWithGpu(Gemma):
+    """Its "GPU" is a device that every machine has; what matters is that Docker gave it and can give it again."""
+
+    def options(self, others: Mapping[str, Part]) -> list[str]:
+        return [*super().options(others), "--device", "/dev/null:/dev/nvidiactl"]
+
+
+def nvml(**answers: object) -> Callable[[Path], Mapping[str, str]]:
+    """A host whose NVML sees a GPU that is well but for these answers of the stand-in (tests/nvml_stub)."""
+
+    def environ(folder: Path) -> Mapping[str, str]:
+        control = folder / "nvml"
+        control.write_text("".join(f"{name}={answer}\n" for name, answer in answers.items()))
+        return {"LD_LIBRARY_PATH": str(build_stub(folder / "stub")), "NVML_STUB_CONTROL": str(control)}
+
+    return environ
+
+
+def instead(part: str, probe: str) -> Rewrites:
+    """Another probe for a part: what stands between its `probe:` and its `container:` is replaced."""
+
+    def rewrite(text: str, platform: Platform) -> str:
+        before, _, rest = text.partition(f"  {part}:\n")
+        _, _, after = rest.partition("    container:")
+        return f"{before}  {part}:\n    {probe.format(port=platform.port(part))}\n    container:{after}"
+
+    return rewrite
+
+
+def with_canary(text: str, platform: Platform) -> str:
+    """A completion now and then is the work of an idle model server."""
+    return text.replace(
+        "    probe: llm\n", "    probe: llm\n    stall_after: 10s\n    canary: {model: gemma, every: 5s}\n"
+    )
 
 
 def matches(sees: str, dependency: dict[str, Any]) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -100,7 +101,7 @@ async def test_a_standby_that_is_behind() -> None:
         with short_folder() as folder:
             standby = Postgres(folder)
             await asyncio.to_thread(standby.copy, primary)
-            standby.start(max_wal_senders=3, recovery_min_apply_delay="1500ms", wal_receiver_status_interval="1s")
+            standby.start(max_wal_senders=3, wal_receiver_status_interval="1s")
             try:
                 options = {"max_replication_lag": "500ms"}
                 async with (
@@ -111,11 +112,22 @@ async def test_a_standby_that_is_behind() -> None:
                     await look_until(behind, is_ok)
                     await there.execute("create table t ()")
                     await look_until(behind, lambda finding: "postgres_replication_lag_seconds" in finding.measurements)
-                    await there.execute("create table u ()")
-                    told = (await look_until(behind, has(Reason.REPLICATION_LAG)))[-1]
-                    assert told.measurements["postgres_replication_lag_seconds"] > 0.5
-                    told = (await look_until(ahead, has(Reason.REPLICATION_LAG)))[-1]
-                    assert "a standby of it" in told.detail
+                    async with session(standby) as here:
+                        await here.execute("select pg_wal_replay_pause()")
+                        await there.execute("create table u ()")
+                        told = (await look_until(behind, has(Reason.REPLICATION_LAG)))[-1]
+                        assert told.measurements["postgres_replication_lag_seconds"] > 0.5
+                        await here.execute("select pg_wal_replay_resume()")
+                        await look_until(behind, is_ok)
+                    await look_until(ahead, is_ok)
+                    (receiver,) = standby.backend_pids("walreceiver")
+                    os.kill(receiver, signal.SIGSTOP)
+                    try:
+                        await there.execute("create table v ()")
+                        told = (await look_until(ahead, has(Reason.REPLICATION_LAG)))[-1]
+                        assert "a standby of it" in told.detail
+                    finally:
+                        os.kill(receiver, signal.SIGCONT)
                 assert CATEGORY_OF[Reason.REPLICATION_LAG] is Category.BUSY
             finally:
                 await asyncio.to_thread(standby.stop)
@@ -183,3 +195,19 @@ async def test_a_write_that_hangs_is_busy_and_one_without_the_right_is_blind() -
         finding = await look(postgres, dsn=poor, max_transaction_age="1s")
     assert is_ok(finding)
     assert "grant pg_monitor" in finding.detail
+
+
+async def test_statistics_that_may_not_be_read_are_left_out() -> None:
+    """A server that forbids one of the functions, or does not have it, is well all the same, and is asked once."""
+    async with running(log_min_error_statement="error") as postgres:
+        async with session(postgres) as one:
+            await one.execute("revoke execute on function pg_last_wal_receive_lsn() from public")
+            await one.execute("create role poor login password 'correct-horse'")
+        poor = postgres.dsn().replace("//postgres:", "//poor:")
+        async with probing("postgres", {"dsn": poor, "role": "primary", "max_connections_used": "90%"}) as probe:
+            findings = [await probe.look() for _ in range(3)]
+        log = (postgres.data.parent / "log").read_text()
+    assert all(map(is_ok, findings))
+    assert "cannot be read" in findings[-1].detail
+    assert set(findings[-1].measurements) == {"postgres_connections_used_ratio"}
+    assert log.count("permission denied for function") == 1

@@ -17,6 +17,7 @@ from aiohttp import web
 
 from nemo_watchdog.model import CATEGORY_OF, Category, Outcome, Reason
 from nemo_watchdog.policy.policy import Secret
+from nemo_watchdog.ports import ProbeContext
 from nemo_watchdog.probes import http_client
 from nemo_watchdog.probes.http import HttpOptions, HttpProbe
 from nemo_watchdog.probes.http_client import BODY_LIMIT, http_failure
@@ -179,7 +180,7 @@ async def test_looks_share_one_connection_and_probes_one_session() -> None:
     """Looks reuse their connection; all probes share a session that the last close closes."""
     async with Server(say(b"HTTP/1.1 204 No Content\r\n\r\n")).running() as server:
         url = f"http://127.0.0.1:{server.port}/"
-        first = HttpProbe(HttpOptions.model_validate({"url": url}), None)  # type: ignore[arg-type]
+        first = HttpProbe(HttpOptions.model_validate({"url": url}), ProbeContext("it", timeout=2.0, interval=10.0))
         second = make("llm", {"url": url, "metrics_path": None})
         for _ in range(3):
             await first.look()

@@ -112,6 +112,21 @@ async def test_phases_are_measured() -> None:
     assert all(0 < seconds < 2 for seconds in measured.values())
 
 
+async def test_a_handshake_of_ours_that_hangs_takes_nothing_from_the_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The request was answered; that a second connection hangs must not make it a timeout, and with it a fault."""
+
+    async def hangs(*_: Any) -> tls.Handshake:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    monkeypatch.setattr("nemo_watchdog.probes.http.shake_hands", hangs)
+    async with serving(answering()) as url, probing("http", {"url": url, "phases": True}, timeout=0.5) as probe:
+        async with asyncio.timeout(0.5):
+            finding = await probe.look()
+    assert finding.outcome is Outcome.OK
+    assert not finding.measurements
+
+
 async def test_a_certificate_is_looked_at_once_an_hour(authority: Authority, monkeypatch: pytest.MonkeyPatch) -> None:
     """Not at every look: each costs a connection."""
     handshakes = 0
