@@ -14,6 +14,7 @@ from nemo_watchdog import records as r
 from nemo_watchdog.engine.engine import Engine
 from nemo_watchdog.engine.state import EVERYTHING
 from nemo_watchdog.engine.view import budgets
+from nemo_watchdog.measurements import MeasuredGauges
 from nemo_watchdog.model import Health, Moment, Observation, Severity
 
 LATENCY_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -28,6 +29,7 @@ class DependencyMetrics:
         self._duration = metrics.probe_duration.labels(name)
         self._lateness = metrics.probe_lateness.labels(name)
         self._totals: dict[tuple[str, str], Counter] = {}
+        self._measured = False
 
     def looked(self, observation: Observation, lateness: float) -> None:
         """One look; `lateness` in seconds behind its planned start."""
@@ -40,8 +42,9 @@ class DependencyMetrics:
         self._duration.observe(observation.latency)
         if lateness > 0.0:
             self._lateness.set(lateness)
-        if finding.measurements:
-            self._metrics.measured(self._name, finding.measurements)
+        if finding.measurements or self._measured:
+            self._measured = bool(finding.measurements)
+            self._metrics.measurements.show(self._name, finding.measurements)
 
 
 class Metrics:
@@ -72,7 +75,7 @@ class Metrics:
         self.journal_writable = self._gauge("journal_writable", "1 when the journal took the last write")
         self.build_info = self._gauge("build_info", "Always 1; the version is a label", "version")
         self.build_info.labels(__version__).set(1)
-        self._measurements: dict[str, Gauge] = {}
+        self.measurements = MeasuredGauges(self.registry, PREFIX)
         self._dependencies: dict[str, DependencyMetrics] = {}
         self._shown: dict[str, Health] = {}
         for severity in Severity:
@@ -84,14 +87,6 @@ class Metrics:
             found = self._dependencies[name] = DependencyMetrics(self, name)
         return found
 
-    def measured(self, name: str, measurements: Mapping[str, float]) -> None:
-        """The probe's own numbers, one gauge a name."""
-        for key, value in measurements.items():
-            gauge = self._measurements.get(key)
-            if gauge is None:
-                gauge = self._measurements[key] = self._gauge(key, "Measured by a probe", "dependency")
-            gauge.labels(name).set(value)
-
     def set_health(self, name: str, health: Health) -> None:
         if self._shown.get(name) is health:
             return
@@ -101,8 +96,9 @@ class Metrics:
 
     def forget(self, name: str) -> None:
         """The policy no longer watches it: nothing that says how it is now may stay."""
-        for gauge in (self.probe_lateness, self.budget_remaining, *self._measurements.values()):
+        for gauge in (self.probe_lateness, self.budget_remaining):
             gauge.remove(name)
+        self.measurements.forget(name)
         if self._shown.pop(name, None) is not None:
             for health in Health:
                 self.health.remove(name, health)

@@ -221,7 +221,8 @@ class Finding:
     """What a probe returns: an observation that nobody has stamped with a time yet.
 
     `reason` is None exactly when `outcome` is OK. `detail` is one line for people and never holds a secret.
-    `measurements` maps a name such as `postgres_connections_used_ratio` (base units) to a number.
+    `measurements` maps a name such as `postgres_connections_used_ratio` (base units) to a number; a name may carry one
+    label, as `gpu_temperature_celsius{gpu="0"}`.
     """
 
     outcome: Outcome

@@ -89,11 +89,8 @@ class GpuProbe:
             for xid in answer["xids"]
             if (wanted is None or xid["gpu"] == wanted) and now - xid["at"] <= self._options.xid_within
         ]
-        held = [device["containers"] for device in devices if device.get("containers")]
-        status = await self._status() if held or xids else None
+        status = await self._status() if xids else None
         measurements = measured(devices)
-        if status is not None and held:
-            measurements["gpu_container_memory_bytes"] = float(sum(each.get(status.container_id, 0) for each in held))
         found = [finding for device in devices for finding in troubles(device, self._limits)]
         found += self._xid_troubles(xids, now, status)
         if self._view is not None and (lost := await self._view.look()) is not None:

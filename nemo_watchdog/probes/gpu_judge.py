@@ -137,8 +137,15 @@ def _gravity(finding: Finding) -> tuple[bool, int]:
 
 
 def measured(devices: Sequence[Mapping[str, Any]]) -> dict[str, float]:
-    """The highest value among the devices, of each reading that at least one of them has."""
+    """Each device's own readings, of those that it has; what each container holds, over all of the devices."""
     values = {
-        name: [device[key] for device in devices if device.get(key) is not None] for key, name in _MEASURED.items()
+        f'{name}{{gpu="{device["index"]}"}}': float(device[key])
+        for device in devices
+        for key, name in _MEASURED.items()
+        if device.get(key) is not None
     }
-    return {name: float(max(found)) for name, found in values.items() if found}
+    for device in devices:
+        for container, held in (device.get("containers") or {}).items():
+            key = f'gpu_container_memory_bytes{{container="{container[:12]}"}}'
+            values[key] = values.get(key, 0.0) + held
+    return values

@@ -108,6 +108,40 @@ def test_what_moves_with_time_is_computed_at_the_scrape(metrics: Metrics) -> Non
     assert value(metrics, "backoff_seconds", dependency="gateway") is None
 
 
+def test_what_a_look_no_longer_measures_is_no_longer_shown(metrics: Metrics) -> None:
+    """A transaction that is over, a look that failed: the number from before is nobody's any more."""
+    look(metrics, ok("", {"postgres_oldest_transaction_seconds": 900.0, "postgres_deadlocks": 1.0}))
+    look(metrics, ok("", {"postgres_deadlocks": 2.0}))
+    assert value(metrics, "postgres_oldest_transaction_seconds", dependency="gateway") is None
+    assert value(metrics, "postgres_deadlocks", dependency="gateway") == 2.0
+    look(metrics, failed(Reason.REFUSED, ""))
+    assert value(metrics, "postgres_deadlocks", dependency="gateway") is None
+    look(metrics, ok("", {"postgres_deadlocks": 3.0}))
+    assert value(metrics, "postgres_deadlocks", dependency="gateway") == 3.0
+
+
+def test_a_measurement_may_have_a_label(metrics: Metrics) -> None:
+    """One series for each value, gone with the value."""
+    temperature = "gpu_temperature_celsius"
+    look(metrics, ok("", {f'{temperature}{{gpu="0"}}': 50.0, f'{temperature}{{gpu="1"}}': 60.0}))
+    assert value(metrics, temperature, dependency="gateway", gpu="1") == 60.0
+    look(metrics, ok("", {f'{temperature}{{gpu="0"}}': 51.0}))
+    assert value(metrics, temperature, dependency="gateway", gpu="0") == 51.0
+    assert value(metrics, temperature, dependency="gateway", gpu="1") is None
+    metrics.forget("gateway")
+    assert value(metrics, temperature, dependency="gateway", gpu="0") is None
+
+
+@pytest.mark.parametrize(
+    "key", ["a b", 'x{y="1"', 'gpu_temperature_celsius{other="1"}', "gpu_temperature_celsius", "{}"]
+)
+def test_a_name_that_no_metric_can_have_is_an_error(metrics: Metrics, key: str) -> None:
+    """Of the probe's author, who reads of it; a name has one label for ever."""
+    look(metrics, ok("", {'gpu_temperature_celsius{gpu="0"}': 50.0}))
+    with pytest.raises(ValueError, match="measurement"):
+        look(metrics, ok("", {key: 1.0}))
+
+
 def test_a_forgotten_dependency_leaves_no_gauge_behind(metrics: Metrics) -> None:
     """A number that nobody measures any more must not stand in a graph or fire an alert."""
     look(metrics, failed(Reason.REFUSED, "", {"tcp_backlog": 3.0}), lateness=1.0)

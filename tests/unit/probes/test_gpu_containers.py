@@ -70,7 +70,8 @@ async def test_an_xid_of_the_own_container_is_its_fault(sample: Any, containers:
     finding: Finding = await probe._judge(sample(GEMMA))
     assert (finding.outcome, finding.reason) == (Outcome.FAILED, Reason.GPU_APPLICATION_ERROR)
     assert CATEGORY_OF[Reason.GPU_APPLICATION_ERROR] is Category.FAULT
-    assert finding.measurements["gpu_container_memory_bytes"] == 700
+    assert finding.measurements['gpu_container_memory_bytes{container="aaaaaaaaaaaa"}'] == 700
+    assert finding.measurements['gpu_container_memory_bytes{container="bbbbbbbbbbbb"}'] == 300
     started = containers.statuses["gemma"].started_at
     assert started is not None
     containers.statuses["gemma"] = replace(containers.statuses["gemma"], started_at=started + timedelta(hours=2))

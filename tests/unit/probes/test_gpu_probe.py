@@ -33,16 +33,16 @@ async def test_healthy_gpu_is_well_and_measured(probe: Probe) -> None:
     finding = await probe.look()
     assert finding.outcome is Outcome.OK
     assert finding.measurements == {
-        "gpu_memory_used_bytes": 40.0,
-        "gpu_memory_used_ratio": 0.4,
-        "gpu_temperature_celsius": 55.0,
-        "gpu_utilization_ratio": 0.25,
-        "gpu_power_watts": 150.0,
-        "gpu_power_limit_ratio": 0.5,
-        "gpu_ecc_uncorrected_errors": 0.0,
-        "gpu_ecc_uncorrected_errors_lifetime": 0.0,
-        "gpu_remapped_rows": 3.0,
-        "gpu_pcie_replays": 3.0,
+        'gpu_memory_used_bytes{gpu="0"}': 40.0,
+        'gpu_memory_used_ratio{gpu="0"}': 0.4,
+        'gpu_temperature_celsius{gpu="0"}': 55.0,
+        'gpu_utilization_ratio{gpu="0"}': 0.25,
+        'gpu_power_watts{gpu="0"}': 150.0,
+        'gpu_power_limit_ratio{gpu="0"}': 0.5,
+        'gpu_ecc_uncorrected_errors{gpu="0"}': 0.0,
+        'gpu_ecc_uncorrected_errors_lifetime{gpu="0"}': 0.0,
+        'gpu_remapped_rows{gpu="0"}': 3.0,
+        'gpu_pcie_replays{gpu="0"}': 3.0,
     }
 
 
@@ -133,7 +133,7 @@ async def test_library_without_a_function_is_well(
     async with probing("gpu", {"max_temperature": 1}, timeout=10.0) as probe:
         finding = await probe.look()
     assert finding.outcome is Outcome.OK
-    assert "gpu_temperature_celsius" not in finding.measurements
+    assert "gpu_temperature_celsius" not in str(finding.measurements)
 
 
 async def test_missing_library_is_blind(control: Control, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
