@@ -23,6 +23,7 @@ _PACKAGE_OF = {
     "redis-cli": "redis-tools",
     "redis-server": "redis-server",
     "setpriv": "util-linux",
+    "prlimit": "util-linux",
     "unshare": "util-linux",
     "systemctl": "systemd",
 }

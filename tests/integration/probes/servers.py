@@ -23,6 +23,8 @@ class Postgres:
     def __init__(self, folder: Path) -> None:
         self.data = folder / "data"
         self.port = free_port()
+        self.address_space: int | None = None
+        """Bytes that each of its processes may map, from the next start on."""
         self._folder = folder
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -55,10 +57,10 @@ class Postgres:
             **settings,
         }
         options = [word for name, value in every.items() for word in ("-c", f"{name}={value}")]
+        limit = [] if self.address_space is None else [need("prlimit"), f"--as={self.address_space}"]
+        command = [*limit, *_as_postgres(), need("postgres"), "-D", str(self.data), *options]
         with (self._folder / "log").open("ab") as log:
-            self._process = subprocess.Popen(
-                [*_as_postgres(), need("postgres"), "-D", str(self.data), *options], stdout=log, stderr=log, cwd="/"
-            )
+            self._process = subprocess.Popen(command, stdout=log, stderr=log, cwd="/")
 
     def backend_pids(self, title: str) -> list[int]:
         """Processes of this server whose title contains the words."""
