@@ -59,6 +59,9 @@ async def test_postgres_killed_under_load_is_started_once_and_not_again_while_it
         await daemon.wait_until(lambda s: all(d["health"] == "up" for d in s["dependencies"].values()), within=20.0)
         async with PostgresLoad(platform.postgres_dsn):
             await faults.postgres_long_recovery(platform, 6.0)
+            async with asyncio.timeout(30.0):  # its log says how far it is
+                while "nemo_watchdog_postgres_recovery_lsn_bytes{" not in await daemon.metrics():
+                    await asyncio.sleep(0.1)
             joined = await daemon.event("member_joined", within=30.0)
             assert joined["dependency"] == "gateway"
             status = await daemon.status()
