@@ -85,6 +85,10 @@ class HttpOptions(TlsOptions):
         )
         if sum(each is not None for each in given) > 1:
             raise wrong("give one of `basic`, `bearer` and an Authorization header")
+        if URL(self.url.reveal()).scheme == "http" and (
+            given_tls := self.model_fields_set & TlsOptions.model_fields.keys()
+        ):
+            raise wrong(f"`{min(given_tls)}` says something about TLS: use an https:// address")
         if self.socket is not None and (self.phases or URL(self.url.reveal()).scheme == "https"):
             raise wrong("a unix socket has no TLS and no phases here: use an http:// address without `phases`")
         return self

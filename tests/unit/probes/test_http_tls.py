@@ -252,6 +252,8 @@ async def test_endless_redirects_end() -> None:
         ({"socket": "/app.sock", "url": "https://a/"}, "no TLS"),
         ({"socket": "/app.sock", "phases": True}, "no phases"),
         ({"ca_file": "ca.pem"}, "absolute path"),
+        ({"verify": False}, "use an https:// address"),
+        ({"certificate_warning": "3d"}, "use an https:// address"),
         ({"redirects": 11}, "redirects"),
     ],
 )
