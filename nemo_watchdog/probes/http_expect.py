@@ -16,7 +16,7 @@ from nemo_watchdog.model import Finding, Reason, failed
 from nemo_watchdog.policy.units import wrong
 from nemo_watchdog.probes.http_client import BODY_LIMIT, wrong_status
 from nemo_watchdog.probes.options import ProbeOptions
-from nemo_watchdog.probes.pattern import LONGEST_TEXT, Pattern
+from nemo_watchdog.probes.pattern import Pattern, find
 
 _MISSING = object()
 _CLASS = re.compile(r"([1-5])xx")
@@ -133,22 +133,22 @@ class Expectation:
     def __init__(self, expect: HttpExpect) -> None:
         self._statuses = expect.status
         self._expected = _in_words(expect.status)
-        self._headers = tuple((name, re.compile(text).search) for name, text in expect.headers.items())
+        self._headers = tuple((name, find(text)) for name, text in expect.headers.items())
         self._json = tuple((key, tuple(key.split(".")), wanted) for key, wanted in expect.json_values.items())
         self._contains = None if expect.contains is None else expect.contains.encode()
         self._not_contains = None if expect.not_contains is None else expect.not_contains.encode()
-        self._matches = None if expect.matches is None else re.compile(expect.matches).search
+        self._matches = None if expect.matches is None else find(expect.matches)
         self._of_body = expect.of_body
 
     def problem(self, status: int, headers: Mapping[str, str], body: bytes | None) -> Finding | None:
         """What is wrong with an answer; `body` is None when it was too long to be read."""
         if status not in self._statuses:
             return wrong_status(status, self._expected, headers)
-        for name, search in self._headers:
+        for name, matches in self._headers:
             value = headers.get(name)
             if value is None:
                 return failed(Reason.WRONG_ANSWER, f"the header {name} is missing")
-            if search(value[:LONGEST_TEXT]) is None:
+            if not matches(value):
                 return failed(Reason.WRONG_ANSWER, f"the header {name} does not match what is expected")
         return self._wrong_body(body) if self._of_body else None
 
@@ -174,8 +174,8 @@ class Expectation:
         return None
 
 
-def _any_line(body: bytes, search: Callable[[str], object]) -> bool:
-    return any(search(line[:LONGEST_TEXT]) is not None for line in body.decode(errors="replace").splitlines())
+def _any_line(body: bytes, matches: Callable[[str], bool]) -> bool:
+    return any(map(matches, body.decode(errors="replace").splitlines()))
 
 
 def _value_at(document: Any, path: tuple[str, ...]) -> Any:

@@ -6,18 +6,17 @@ Nothing of a line is shown: a log may hold what nobody may read.
 from __future__ import annotations
 
 import asyncio
-import re
 from collections import deque
 from datetime import UTC, datetime, timedelta
 from typing import ClassVar, Literal
 
 from nemo_watchdog.errors import ContainersUnreachable
-from nemo_watchdog.model import Finding, LogLine, Reason, failed, ok
+from nemo_watchdog.model import Finding, Reason, failed, ok
 from nemo_watchdog.policy.policy import Budget
 from nemo_watchdog.policy.units import BudgetText
 from nemo_watchdog.ports import Containers, ProbeContext
 from nemo_watchdog.probes.options import ProbeOptions
-from nemo_watchdog.probes.pattern import LONGEST_TEXT, Pattern
+from nemo_watchdog.probes.pattern import Pattern, find
 from nemo_watchdog.probes.reasons import REPORTED
 
 PATIENCE = 0.9
@@ -28,7 +27,7 @@ class LogOptions(ProbeOptions):
     needs_container: ClassVar[bool] = True
 
     pattern: Pattern
-    """A regular expression (Python's), searched for in each line."""
+    """A regular expression, searched for in each line."""
     alarm_at: BudgetText = Budget(1, 60.0)
     """So many lines in the window are too many."""
     category: Literal["fault", "busy", "integrity"] = "busy"
@@ -40,7 +39,7 @@ class LogProbe:
         if context.containers is None or context.container is None:
             raise ValueError("the log probe needs a dependency with a container")
         self._options = options
-        self._pattern = re.compile(options.pattern)
+        self._is_match = find(options.pattern)
         self._containers: Containers = context.containers
         self._container = context.container
         self._patience = context.timeout * PATIENCE
@@ -58,14 +57,11 @@ class LogProbe:
         except ContainersUnreachable as error:
             return failed(Reason.DOCKER_UNREACHABLE, str(error))
         self._since = lines[-1].at + timedelta(microseconds=1) if lines else since
-        self._matches.extend(line.at for line in lines if self._is_match(line))
+        self._matches.extend(line.at for line in lines if self._is_match(line.text))
         return self._judge(now)
 
     async def close(self) -> None:
         """The way to Docker is not ours to close."""
-
-    def _is_match(self, line: LogLine) -> bool:
-        return self._pattern.search(line.text[:LONGEST_TEXT]) is not None
 
     def _judge(self, now: datetime) -> Finding:
         limit = self._options.alarm_at

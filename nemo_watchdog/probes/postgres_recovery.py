@@ -14,9 +14,9 @@ from time import monotonic
 from nemo_watchdog.errors import ContainersUnreachable
 from nemo_watchdog.model import Finding, Reason
 from nemo_watchdog.ports import Containers
-from nemo_watchdog.probes.pattern import LONGEST_TEXT
 
 _LOOK_BACK = timedelta(seconds=60)
+_LONGEST_LINE = 1000
 _REDO = re.compile(r"redo in progress, elapsed time: ([0-9.]+) s, current LSN: ([0-9A-F]+)/([0-9A-F]+)")
 
 
@@ -49,6 +49,6 @@ class RecoveryWatch:
         except ContainersUnreachable:
             return {}
         for line in reversed(lines):
-            if (told := _REDO.search(line.text[:LONGEST_TEXT])) is not None:
+            if (told := _REDO.search(line.text[:_LONGEST_LINE])) is not None:
                 return {"postgres_recovery_lsn_bytes": float((int(told[2], 16) << 32) + int(told[3], 16))}
         return {}
