@@ -92,8 +92,8 @@ async def test_canary_proves_that_tokens_flow() -> None:
         finding = await probe.look()
     assert finding.outcome is Outcome.OK
     assert finding.measurements["llm_canary_first_token_seconds"] > 0
-    assert 1 < finding.measurements["llm_canary_tokens_per_second"] < 110
-    assert finding.measurements["llm_canary_longest_gap_seconds"] >= 0.009
+    assert finding.measurements["llm_canary_tokens_per_second"] > 1
+    assert 0 < finding.measurements["llm_canary_longest_gap_seconds"] < 1
     (asked,) = model.asked
     assert asked["key"] == "Bearer k"
     assert (asked["model"], asked["max_tokens"], asked["temperature"], asked["stream"]) == ("m", 4, 0, True)
