@@ -107,6 +107,7 @@ async def test_ctrl_c_removes_everything(real_parts: str, when: str) -> None:
     program = textwrap.dedent(
         f"""
         import asyncio
+        import signal
         from nemo_watchdog.demo.platform import Platform
         async def main():
             print("starting", flush=True)
@@ -114,6 +115,8 @@ async def test_ctrl_c_removes_everything(real_parts: str, when: str) -> None:
                 await platform.ready()
                 print("ready", flush=True)
                 await asyncio.Event().wait()
+        # What a shell starts in the background inherits an ignored SIGINT, and these tests may have been.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         asyncio.run(main())
         """
     )
