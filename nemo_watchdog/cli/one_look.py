@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from time import monotonic
 from typing import Any
 
-from rich.table import Table
+from rich import box
+from rich.table import Column, Table
 from rich.text import Text
 
 from nemo_watchdog import app
@@ -99,14 +100,28 @@ async def _container_state(spec: Dependency, containers: Containers) -> str | No
 
 
 def table_of(looks: Mapping[str, Look]) -> Table:
-    """A row for each dependency, its measurements under its detail."""
-    table = Table("dependency", "probe", "outcome", "why", "took", "container", "seen")
+    """A row for each dependency; on a terminal of 80 columns too nothing in it is cut off."""
+    table = Table(
+        Column("dependency", overflow="fold"),
+        Column("probe", no_wrap=True),
+        Column("outcome", no_wrap=True),
+        Column("took", no_wrap=True),
+        Column("seen", overflow="fold"),
+        box=box.SIMPLE_HEAD,
+    )
     for name, look in looks.items():
-        finding = look.finding
-        # As Text: what a probe says may hold brackets, which rich would take for markup.
-        seen = Text(finding.detail)
-        for measurement, value in sorted(finding.measurements.items()):
-            seen.append(f"\n{measurement} {value:.6g}", style="dim")
-        outcome = Text(finding.outcome, style=COLOURS[finding.outcome])
-        table.add_row(name, look.probe, outcome, look.why, f"{look.took:.3f}s", look.container or "-", seen)
+        outcome = Text(look.finding.outcome, style=COLOURS[look.finding.outcome])
+        table.add_row(name, look.probe, outcome, f"{look.took:.3f}s", _seen(look))
     return table
+
+
+def _seen(look: Look) -> Text:
+    """Why, in whose words, on which container, with which measurements: a line each.
+
+    As Text, because what a probe says may hold brackets, which rich would take for markup.
+    """
+    lines = [Text(look.why, style="bold"), Text(look.finding.detail)]
+    if look.container is not None:
+        lines.append(Text(f"container {look.container}"))
+    lines += [Text(f"{name} {value:.6g}", style="dim") for name, value in sorted(look.finding.measurements.items())]
+    return Text("\n").join(line for line in lines if line)

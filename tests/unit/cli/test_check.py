@@ -97,9 +97,9 @@ def test_probe_is_1_when_something_is_not_up(call: Call, tmp_path: Path, nobody:
     assert result.json()["probes"]["port"]["reason"] == "refused"
 
 
-def shown(**looks: Look) -> str:
+def shown(width: int = 200, /, **looks: Look) -> str:
     paper = io.StringIO()
-    Console(width=200, file=paper).print(table_of(looks))
+    Console(width=width, file=paper).print(table_of(looks))
     return paper.getvalue()
 
 
@@ -115,12 +115,23 @@ def test_the_table_says_all_that_one_look_saw() -> None:
         cache=Look("redis", failed(Reason.LOADING, "loading 40%", {"redis_loaded_ratio": 0.4}), 0.0123, "running"),
         web=Look("http", ok("answered as expected"), 1.5),
     )
-    cache, measured, web = (
-        [cell.strip() for cell in line.split("│")[1:-1]] for line in table.splitlines() if line.startswith("│")
-    )
-    assert cache == ["cache", "redis", "failed", "busy: loading", "0.012s", "running", "loading 40%"]
-    assert measured == ["", "", "", "", "", "", "redis_loaded_ratio 0.4"]
-    assert web == ["web", "http", "ok", "", "1.500s", "-", "answered as expected"]
+    rows = [line.strip() for line in table.splitlines() if line.strip()]
+    assert [row.split(maxsplit=4) for row in rows[2:]] == [
+        ["cache", "redis", "failed", "0.012s", "busy: loading"],
+        ["loading", "40%"],
+        ["container", "running"],
+        ["redis_loaded_ratio", "0.4"],
+        ["web", "http", "ok", "1.500s", "answered as expected"],
+    ]
+
+
+def test_a_narrow_terminal_cuts_nothing_off() -> None:
+    """At 80 columns what does not fit goes on in the next line."""
+    look = Look("prometheus", failed(Reason.GPU_RESET_REQUIRED, "x" * 100, {"gpu_pcie_replays": 1.0}), 10.0, "running")
+    table = shown(80, **{"d" * 16: look})
+    assert max(len(line) for line in table.splitlines()) <= 80
+    assert (table.count("x"), table.count("…")) == (100, 0)
+    assert {"prometheus", "10.000s", "integrity:", "gpu_reset_required", "gpu_pcie_replays"} <= set(table.split())
 
 
 @pytest.mark.parametrize(
