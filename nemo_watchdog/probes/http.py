@@ -26,6 +26,7 @@ from nemo_watchdog.probes.http_client import (
     http_failure,
     read_body,
     split_credentials,
+    unless_tls_explains,
 )
 from nemo_watchdog.probes.http_expect import Expectation, HttpExpect
 from nemo_watchdog.probes.options import ProbeOptions, wrong_secret
@@ -145,9 +146,11 @@ class HttpProbe:
                     return failed(Reason.WRONG_STATUS, f"answered {response.status}, a redirect to another server")
                 url = elsewhere
         except (aiohttp.ClientError, OSError) as error:
-            return http_failure(error)
+            return await self._unless_tls_explains(http_failure(error), url, monotonic() - began)
         took = monotonic() - began
         finding = self._judge(response, body, took)
+        if finding.outcome is Outcome.FAILED:
+            finding = await self._unless_tls_explains(finding, url, took, response.status)
         if not self._shakes_hands:
             return finding
         return await self._with_handshake(finding, first_byte, self._patience - took)
@@ -162,6 +165,11 @@ class HttpProbe:
         if self._slow_after is not None and took > self._slow_after:
             return degraded(Reason.SLOW, f"answered in {took:.3f}s, more than {self._slow_after:g}s")
         return self._ok
+
+    async def _unless_tls_explains(self, finding: Finding, url: URL, took: float, status: int | None = None) -> Finding:
+        if self._options.socket is not None:
+            return finding
+        return await unless_tls_explains(finding, url, self._patience - took, status)
 
     async def _with_handshake(self, finding: Finding, first_byte: float, patience: float) -> Finding:
         """The finding with phases and the certificate; a handshake that fails or hangs takes nothing from it."""

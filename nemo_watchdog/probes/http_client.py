@@ -7,6 +7,7 @@ look and closes it with its last user. There is no deadline in here but what the
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import Mapping
 from typing import Annotated
 
@@ -20,10 +21,12 @@ from nemo_watchdog.policy.policy import Secret
 from nemo_watchdog.policy.units import SecretText
 from nemo_watchdog.probes.network import os_failure
 from nemo_watchdog.probes.options import wrong_secret
+from nemo_watchdog.probes.tls_mistakes import may_be_tls, unless_it_speaks_tls, unless_it_wants_a_certificate
 
 BODY_LIMIT = 64 * 1024
 """Bytes of a body that are read at most."""
 
+_BAD_REQUEST = 400
 _NO_DEADLINE = aiohttp.ClientTimeout()
 _HEADERS = {"User-Agent": "nemo-watchdog", "Accept": "*/*", "Accept-Encoding": "identity"}
 _KEEPALIVE = 75.0
@@ -151,10 +154,25 @@ def http_failure(error: aiohttp.ClientError | OSError) -> Finding:
     if isinstance(error, aiohttp.ServerDisconnectedError):
         return failed(Reason.CONNECTION_LOST, "it closed the connection without an answer")
     if isinstance(error, OSError):
-        return os_failure(error)
+        # aiohttp gives an error of TLS the number that stands for "not permitted" elsewhere.
+        return os_failure(error.__cause__ if isinstance(error.__cause__, ssl.SSLError) else error)
     if isinstance(error, aiohttp.ClientConnectionError):
         return failed(Reason.CONNECTION_LOST, "the connection was lost")
     return failed(Reason.PROTOCOL_ERROR, f"the request failed ({type(error).__name__})")
+
+
+async def unless_tls_explains(finding: Finding, url: URL, patience: float, status: int | None = None) -> Finding:
+    """The finding of a request, or a blind one when TLS, where the address has none, or a certificate explains it.
+
+    `status` is that of the answer, if there was one. Takes `patience` seconds at most.
+    """
+    if not (may_be_tls(finding) or status == _BAD_REQUEST):
+        return finding
+    assert url.host is not None  # noqa: S101 - HttpUrl wants one
+    assert url.port is not None  # noqa: S101 - http and https have one
+    if url.scheme == "https":
+        return await unless_it_wants_a_certificate(finding, url.host, url.port, patience)
+    return await unless_it_speaks_tls(finding, url.host, url.port, patience, "an https:// address")
 
 
 _BAD_CERTIFICATE = failed(Reason.WRONG_TARGET, "its TLS certificate does not fit its name")

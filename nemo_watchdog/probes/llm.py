@@ -27,6 +27,7 @@ from nemo_watchdog.probes.http_client import (
     http_failure,
     read_body,
     split_credentials,
+    unless_tls_explains,
     wrong_status,
 )
 from nemo_watchdog.probes.llm_canary import Canary, CanaryRounds, LlmCanary
@@ -139,12 +140,16 @@ class LlmProbe:
             detail = f"it took the connection and gave no answer within {self._deadline:.3g}s"
             return _Health(failed(Reason.OVERLOADED, detail), answered=False)
         except (aiohttp.ClientError, OSError) as error:
-            return _Health(http_failure(error))
+            return _Health(await self._unless_tls_explains(http_failure(error), monotonic() - began))
         if not 200 <= response.status < 300:
-            return _Health(_not_well(response.status, body or b"", response.headers))
+            finding = _not_well(response.status, body or b"", response.headers)
+            return _Health(await self._unless_tls_explains(finding, monotonic() - began, response.status))
         if self._slow_after is not None and (took := monotonic() - began) > self._slow_after:
             return _Health(degraded(Reason.SLOW, f"answered in {took:.3f}s, more than {self._slow_after:g}s"))
         return _Health(ok("answered as expected"))
+
+    async def _unless_tls_explains(self, finding: Finding, took: float, status: int | None = None) -> Finding:
+        return await unless_tls_explains(finding, self._health_url, self._deadline - took, status)
 
     async def _load(self) -> Load | None:
         """None when the server does not tell; its health page says whether it is well."""

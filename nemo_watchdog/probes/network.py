@@ -47,6 +47,8 @@ def os_failure(error: OSError) -> Finding:
         # verify_message is OpenSSL's own wording, such as "certificate has expired".
         return failed(Reason.WRONG_TARGET, f"its TLS certificate is not accepted: {error.verify_message}")
     if isinstance(error, ssl.SSLError):
+        if is_alert(error):
+            return failed(Reason.WRONG_TARGET, f"it does not go on with us over TLS ({error.reason})")
         return failed(Reason.WRONG_TARGET, "the TLS handshake failed: the port may not speak TLS")
     if isinstance(error, socket.gaierror):
         return failed(Reason.NAME_UNRESOLVED, "the host's name cannot be resolved")
@@ -61,6 +63,11 @@ def os_failure(error: OSError) -> Finding:
     # An error that the kernel has and we do not know tells about this side, not about the target.
     name = errno.errorcode.get(number, str(number)) if number is not None else "no errno"
     return failed(Reason.NETWORK_UNREACHABLE, f"the socket failed with an unexpected error ({name})")
+
+
+def is_alert(error: ssl.SSLError) -> bool:
+    """Whether the peer spoke TLS and ended it with an alert; OpenSSL names those so, in ssl3.h and tls1.h."""
+    return "ALERT" in (getattr(error, "reason", None) or "")
 
 
 def _errno_of(error: OSError) -> int | None:

@@ -1,9 +1,7 @@
 """One session with Postgres, kept between looks, and one query. The SQLSTATE decides, never a message's words.
 
 A kept session that turns out dead is made anew once before anything is judged: a server that was restarted, or that
-dropped its sessions after one backend was killed, is not down for that. Before each new session a handshake of our
-own asks whether Postgres listens there at all: asyncpg 0.32 trusts every length that it reads, and the greeting of
-another protocol can make its parser spin for ever, and the event loop with it.
+dropped its sessions after one backend was killed, is not down for that.
 """
 
 from __future__ import annotations
@@ -12,17 +10,16 @@ import asyncio
 import contextlib
 from time import monotonic
 from typing import Annotated, Literal
-from urllib.parse import parse_qs, unquote, urlsplit
 
 import asyncpg
 from pydantic import AfterValidator
 
 from nemo_watchdog.model import Finding, Reason, failed
-from nemo_watchdog.policy.policy import Secret
 from nemo_watchdog.policy.units import BudgetText, Duration, Ratio, SecretText, Whole, number_within
 from nemo_watchdog.ports import ProbeContext
 from nemo_watchdog.probes.network import os_failure
-from nemo_watchdog.probes.options import ProbeOptions, wrong_secret
+from nemo_watchdog.probes.options import ProbeOptions
+from nemo_watchdog.probes.postgres_address import NotServing, checked, parse, shake_hands
 from nemo_watchdog.probes.postgres_canary import write
 from nemo_watchdog.probes.postgres_readings import BASIC_QUERY, QUERY, Deadlocks, Limits, judge
 from nemo_watchdog.probes.postgres_recovery import RecoveryWatch
@@ -53,37 +50,6 @@ _REASON_OF_CLASS = {
 }
 _CANNOT_CONNECT_NOW = "57P03"
 _CLOSE_WITHIN = 1.0
-_SSL_REQUEST = bytes.fromhex("0000000804d2162f")
-"""PostgreSQL manual, "Message Formats": the answer is one byte, S or N, or an error that begins with E."""
-
-
-class _NotServing(Exception):
-    """The handshake came to another end than "Postgres listens here"."""
-
-    def __init__(self, finding: Finding) -> None:
-        self.finding = finding
-        super().__init__(finding.detail)
-
-
-def _tcp_address(dsn: str) -> tuple[str, int] | None:
-    """Host and port of a libpq URI, or None for a unix socket; raises ValueError when it names neither."""
-    address = urlsplit(dsn)
-    if address.scheme not in ("postgresql", "postgres"):
-        raise ValueError("not a libpq URI")
-    host = unquote(address.hostname or "")
-    if not host:
-        (host,) = parse_qs(address.query).get("host", [""])
-        if not host.startswith("/"):
-            raise ValueError("no host")
-    return None if host.startswith("/") else (host, address.port or 5432)
-
-
-def _dsn(secret: Secret) -> Secret:
-    try:
-        _tcp_address(secret.reveal())
-    except ValueError:
-        raise wrong_secret("expected an address such as `postgresql://user@127.0.0.1:5432/database`") from None
-    return secret
 
 
 SESSION_LASTS = 30.0
@@ -91,7 +57,7 @@ SESSION_LASTS = 30.0
 
 
 class PostgresOptions(ProbeOptions):
-    dsn: Annotated[SecretText, AfterValidator(_dsn)]
+    dsn: Annotated[SecretText, AfterValidator(checked)]
     """A libpq URI with one host."""
     role: Literal["primary", "standby", "any"] = "any"
     """`primary`: read-only or in recovery is a failure. `standby`: not in recovery is one."""
@@ -112,7 +78,7 @@ class PostgresOptions(ProbeOptions):
 class PostgresProbe:
     def __init__(self, options: PostgresOptions, context: ProbeContext) -> None:
         self._dsn = options.dsn
-        self._address = _tcp_address(options.dsn.reveal())
+        self._address = parse(options.dsn.reveal())
         self._role = options.role
         self._limits = Limits(
             options.max_connections_used,
@@ -136,7 +102,7 @@ class PostgresProbe:
         try:
             async with asyncio.timeout(self._timeout):
                 row = await self._read()
-        except _NotServing as error:
+        except NotServing as error:
             return error.finding
         except asyncpg.PostgresError as error:
             return postgres_failure(error)
@@ -172,14 +138,20 @@ class PostgresProbe:
         return await self._query(await self._connect())
 
     async def _connect(self) -> asyncpg.Connection[asyncpg.Record]:
-        if self._address is not None:
-            await _shake_hands(*self._address)
-        self._session = await asyncpg.connect(
-            self._dsn.reveal(),
-            timeout=self._timeout,
-            statement_cache_size=0,  # a pooler between us may give every statement another server session
-            server_settings={"application_name": "nemo-watchdog"},
-        )
+        await shake_hands(self._address)
+        try:
+            self._session = await asyncpg.connect(
+                self._dsn.reveal(),
+                timeout=self._timeout,
+                statement_cache_size=0,  # a pooler between us may give every statement another server session
+                server_settings={"application_name": "nemo-watchdog"},
+            )
+        except asyncpg.ClientConfigurationError:
+            raise NotServing(Reason.WRONG_TARGET, "asyncpg cannot use the address, or a file that it names") from None
+        except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+            if self._address.tcp is None:
+                raise  # it is the socket that is missing
+            raise NotServing(Reason.PERMISSION_DENIED, "a certificate file of the address cannot be read") from None
         self._began = monotonic()
         return self._session
 
@@ -214,7 +186,7 @@ class PostgresProbe:
                 await write(session, where)
         except TimeoutError:
             detail = f"it answers queries, and a write has not ended within {patience:.3g}s"
-            raise _NotServing(failed(Reason.OVERLOADED, detail)) from None
+            raise NotServing(Reason.OVERLOADED, detail) from None
 
     def _judge(self, row: asyncpg.Record) -> Finding:
         total = row["deadlocks"]
@@ -222,24 +194,6 @@ class PostgresProbe:
             self._deadlocks.saw(total, monotonic()) if self._deadlocks is not None and total is not None else None
         )
         return judge(dict(row), self._role, self._limits, too_many)
-
-
-async def _shake_hands(host: str, port: int) -> None:
-    """Returns when what listens there answers like Postgres; raises _NotServing or OSError."""
-    reader, writer = await asyncio.open_connection(host, port)
-    try:
-        writer.write(_SSL_REQUEST)
-        answer = await reader.read(64)
-    finally:
-        writer.transport.abort()
-        await asyncio.sleep(0)  # the transport closes its socket in the next turn of the loop
-    if answer in (b"S", b"N"):
-        return
-    if not answer:
-        raise _NotServing(failed(Reason.CONNECTION_LOST, "it closed the connection without an answer"))
-    if answer.startswith(b"E"):
-        raise _NotServing(failed(Reason.OVERLOADED, "it cannot start another session"))
-    raise _NotServing(failed(Reason.WRONG_TARGET, "what listens there is not Postgres"))
 
 
 def postgres_failure(error: asyncpg.PostgresError) -> Finding:

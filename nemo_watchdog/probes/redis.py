@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import secrets
 from collections.abc import Mapping
+from time import monotonic
 from typing import Annotated, Any, Literal
 
 import redis.asyncio.connection as client
@@ -17,19 +18,27 @@ from pydantic import AfterValidator, Field, model_validator
 from redis import exceptions
 
 from nemo_watchdog.model import Finding, Reason, degraded, failed, ok
-from nemo_watchdog.policy.policy import Secret
 from nemo_watchdog.policy.units import Duration, Ratio, SecretText, wrong
 from nemo_watchdog.ports import ProbeContext
 from nemo_watchdog.probes.network import os_failure
-from nemo_watchdog.probes.options import ProbeOptions, wrong_secret
+from nemo_watchdog.probes.options import ProbeOptions
+from nemo_watchdog.probes.redis_address import (
+    WrongAddress,
+    checked,
+    connect_over_tls,
+    settings_of,
+)
 from nemo_watchdog.probes.redis_info import measure, number, parse_info
 from nemo_watchdog.probes.redis_sentinel import SETTINGS, NoMaster, find_master
+from nemo_watchdog.probes.runner import patience_of
 from nemo_watchdog.probes.tcp import parse_address
+from nemo_watchdog.probes.tls_mistakes import may_be_tls, unless_it_speaks_tls, unless_it_wants_a_certificate
 
 _CANARY_PREFIX = "nemo-watchdog:canary:"
 _CANARY_MS = 60_000
 _EVICTS_NOTHING = "noeviction"
-_OWN_SETTINGS = frozenset({"host", "port", "db", "username", "password", "path", "connection_class"})
+_FOR_TLS = 0.75
+"""The part of the timeout that a connection over TLS may take; the rest is for finding out why it did not come."""
 
 _REASON_OF = {
     "LOADING": (Reason.LOADING, "it loads its data from disk"),
@@ -48,23 +57,6 @@ _REASON_OF = {
 }
 
 
-def _settings(url: str) -> dict[str, Any]:
-    """redis-py's connection settings from the address; raises ValueError."""
-    settings = dict(client.parse_url(url))
-    unknown = [name for name in settings if name not in _OWN_SETTINGS and not name.startswith("ssl_")]
-    if unknown or (settings.get("connection_class") is client.UnixDomainSocketConnection and "path" not in settings):
-        raise ValueError("unknown setting")
-    return settings
-
-
-def _url(secret: Secret) -> Secret:
-    try:
-        _settings(secret.reveal())
-    except ValueError:
-        raise wrong_secret("expected an address such as `redis://:password@127.0.0.1:6379/0`") from None
-    return secret
-
-
 def _addresses(addresses: list[str]) -> list[str]:
     try:
         for address in addresses:
@@ -75,8 +67,8 @@ def _addresses(addresses: list[str]) -> list[str]:
 
 
 class RedisOptions(ProbeOptions):
-    url: Annotated[SecretText, AfterValidator(_url)]
-    """`redis://`, `rediss://` or `unix://`; of query parameters only `db` and `ssl_…`."""
+    url: Annotated[SecretText, AfterValidator(checked)]
+    """`redis://`, `rediss://` or `unix://`; of parameters only `db` and, with `rediss://`, some `ssl_…`."""
     role: Literal["primary", "replica", "any"] = "any"
     write: bool = False
     """Also sets, gets and deletes a key `nemo-watchdog:canary:…`: only a write sees that writes fail."""
@@ -98,7 +90,7 @@ class RedisOptions(ProbeOptions):
             raise wrong("`sentinels` and `master` belong together: give both or none")
         if self.sentinel_password is not None and not self.sentinels:
             raise wrong("`sentinel_password` is for `sentinels`: give those too")
-        if self.sentinels and _settings(self.url.reveal()).get("path") is not None:
+        if self.sentinels and settings_of(self.url.reveal()).get("path") is not None:
             raise wrong("Sentinels name a host: `url` cannot be a unix socket then")
         return self
 
@@ -109,20 +101,31 @@ class RedisProbe:
         self._timeout = context.timeout
         self._key = f"{_CANARY_PREFIX}{secrets.token_hex(4)}"
         self._connection: client.AbstractConnection | None = None
+        self._peer: tuple[str, int, bool] | None = None
+        """Host, port and whether over TLS, of the last connection; None where no mistake about TLS can explain it."""
 
     async def look(self) -> Finding:
+        began = monotonic()
         try:
             async with asyncio.timeout(self._timeout):
                 replies = await self._ask()
-        except NoMaster as error:
+        except (NoMaster, WrongAddress) as error:
             return error.finding
         except exceptions.RedisError as error:
-            return redis_failure(error)
+            finding = redis_failure(error)
         except OSError as error:
-            return os_failure(error)
+            finding = os_failure(error)
         except (ValueError, RecursionError):  # redis-py's parser, about bytes that are no RESP
-            return failed(Reason.PROTOCOL_ERROR, "its answer is not the Redis protocol")
-        return self._judge(replies)
+            finding = failed(Reason.PROTOCOL_ERROR, "its answer is not the Redis protocol")
+        else:
+            return self._judge(replies)
+        if self._peer is None or not may_be_tls(finding):
+            return finding
+        host, port, over_tls = self._peer
+        patience = patience_of(self._timeout) - (monotonic() - began)
+        if over_tls:
+            return await unless_it_wants_a_certificate(finding, host, port, patience)
+        return await unless_it_speaks_tls(finding, host, port, patience, "a rediss:// address")
 
     async def close(self) -> None:
         await self._drop()
@@ -138,7 +141,7 @@ class RedisProbe:
 
     async def _connect(self) -> client.AbstractConnection:
         await self._drop()
-        settings = _settings(self._options.url.reveal())
+        settings = settings_of(self._options.url.reveal())
         make = settings.pop("connection_class", client.Connection)
         if self._options.sentinels and self._options.master is not None:
             password = self._options.sentinel_password
@@ -148,9 +151,16 @@ class RedisProbe:
                 None if password is None else password.reveal(),
                 self._timeout / 2 / len(self._options.sentinels),
             )
+        over_tls = make is client.SSLConnection
+        address = (settings.get("host", "localhost"), settings.get("port", 6379))
+        can_be_a_mistake = make is not client.UnixDomainSocketConnection and "ssl_certfile" not in settings
+        self._peer = (*address, over_tls) if can_be_a_mistake else None
         self._connection = make(**settings, **SETTINGS)
         try:
-            await self._connection.connect()
+            if over_tls:
+                await connect_over_tls(self._connection, *address, self._timeout * _FOR_TLS)
+            else:
+                await self._connection.connect()
         except BaseException:
             await self._drop()
             raise

@@ -14,6 +14,7 @@ from nemo_watchdog.ports import ProbeContext
 from nemo_watchdog.probes.network import os_failure
 from nemo_watchdog.probes.runner import patience_of
 from nemo_watchdog.probes.tls import CertificateWatch, TlsOptions, bad_ca_file, make_context, not_after_of
+from nemo_watchdog.probes.tls_mistakes import unless_it_speaks_tls
 
 _LINGER = 0.05
 """Seconds that a connection must live. Docker's userland proxy accepts for a container in which nothing listens and
@@ -116,6 +117,7 @@ class TcpProbe:
             except OSError as error:
                 return bad_ca_file(error)
         loop = asyncio.get_running_loop()
+        began = loop.time()
         try:
             transport, watch = await loop.create_connection(
                 lambda: _Watch(self._expect), self._host, self._port, ssl=self._tls
@@ -129,6 +131,9 @@ class TcpProbe:
             transport.abort()
         if not watch.ended.done():
             await watch.ended
+        if problem is not None and not self._options.tls:
+            patience = self._patience - (loop.time() - began)
+            return await unless_it_speaks_tls(problem, self._host, self._port, patience, "`tls: true`")
         if problem is not None:
             return problem
         return self._certified(not_after) if self._tls is not None else self._ok

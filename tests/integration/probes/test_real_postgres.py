@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import signal
 from collections.abc import AsyncIterator, Iterator
+from datetime import timedelta
 
 import asyncpg
 import pytest
@@ -14,6 +16,7 @@ from nemo_watchdog.model import CATEGORY_OF, Category, Finding, Outcome, Reason
 from nemo_watchdog.probes import postgres as module
 from tests.integration.probes.looking import is_ok, look_until
 from tests.integration.probes.servers import PASSWORD, Postgres, short_folder
+from tests.unit.probes.certificates import make_authority
 from tests.unit.probes.making import probing
 
 pytestmark = pytest.mark.integration
@@ -195,3 +198,30 @@ async def test_stuck_postmaster_is_noticed_although_old_sessions_live(
         finally:
             postgres.send(signal.SIGCONT)
         await look_until(probe, is_ok)
+
+
+async def test_an_address_that_does_not_fit_the_servers_tls_is_blind(cluster: Postgres) -> None:
+    """TLS where there is none, a file that is missing, an authority that it does not have: no restart changes those."""
+    authority = await asyncio.to_thread(make_authority, cluster.data / "authority")
+    await asyncio.to_thread(authority.server, timedelta(days=30))
+    for path in (authority.folder, *authority.folder.iterdir()):
+        shutil.chown(path, "postgres", "postgres")
+        path.chmod(0o700 if path.is_dir() else 0o600)
+    files = {"ssl_cert_file": authority.folder / "cert.pem", "ssl_key_file": authority.folder / "key.pem"}
+    trusting = f"sslmode=verify-full&sslrootcert={authority.file}"
+    for settings, query, reason in (
+        ({}, "sslmode=require", Reason.WRONG_TARGET),
+        ({}, trusting, Reason.WRONG_TARGET),
+        ({"ssl": "on", **files}, "sslmode=require", None),
+        ({"ssl": "on", **files}, trusting, None),
+        ({"ssl": "on", **files}, "sslmode=verify-full&sslrootcert=/nowhere", Reason.PERMISSION_DENIED),
+        ({"ssl": "on", **files}, f"sslmode=verify-full&sslrootcert={files['ssl_key_file']}", Reason.WRONG_TARGET),
+        ({"ssl": "on", **files}, "sslmode=verify-full", Reason.WRONG_TARGET),
+    ):
+        cluster.start(**settings)
+        async with probing("postgres", {"dsn": cluster.dsn()}) as probe:
+            await look_until(probe, is_ok)
+        finding = await look(f"{cluster.dsn()}?{query}")
+        assert (query, finding.reason) == (query, reason)
+        assert reason is None or CATEGORY_OF[reason] is Category.BLIND
+        await asyncio.to_thread(cluster.stop)

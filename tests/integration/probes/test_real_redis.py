@@ -242,3 +242,22 @@ async def test_tls(redis: Redis) -> None:
         assert finding.reason is not None
         assert CATEGORY_OF[finding.reason] is not Category.FAULT
         await asyncio.to_thread(redis.stop)
+
+
+async def test_an_address_that_does_not_fit_the_servers_tls_is_blind(redis: Redis) -> None:
+    """Plain text to a port of TLS, TLS to a plain port, a file that is missing: no restart changes an address."""
+    authority = await asyncio.to_thread(make_authority, redis.folder / "authority")
+    await asyncio.to_thread(authority.server, timedelta(days=30))
+    files = ("--tls-cert-file", authority.folder / "cert.pem", "--tls-key-file", authority.folder / "key.pem")
+    port = free_port()
+    await start(redis, *map(str, (*files, "--tls-port", port, "--tls-ca-cert-file", authority.file)))
+    for url, reason in (
+        (f"redis://127.0.0.1:{port}/0", Reason.WRONG_TARGET),
+        (redis.url().replace("redis://", "rediss://"), Reason.WRONG_TARGET),
+        (f"rediss://127.0.0.1:{port}/0?ssl_ca_certs=/nowhere", Reason.PERMISSION_DENIED),
+        (f"rediss://127.0.0.1:{port}/0?ssl_ca_certs={authority.file}", Reason.AUTH_FAILED),  # it wants our certificate
+    ):
+        async with probing("redis", {"url": url}) as probe:
+            finding = await probe.look()
+        assert (url, finding.reason) == (url, reason)
+        assert CATEGORY_OF[reason] is Category.BLIND

@@ -94,7 +94,18 @@ async def test_server_of_another_protocol_is_a_wrong_target_and_does_not_spin(gr
 
 @pytest.mark.parametrize(
     "dsn",
-    ["mysql://h/d", "postgresql:///d", "postgresql:///d?host=name", "postgresql://h:x/d", "host=h dbname=d", ""],
+    [
+        "mysql://h/d",
+        "postgresql:///d",
+        "postgresql:///d?host=name",
+        "postgresql://h:x/d",
+        "postgresql://one,two/d",
+        "postgresql://h/d?sslmode=what",
+        "postgresql://h/d?connect_timeout=3",
+        "postgresql://h/d?sslmode",
+        "host=h dbname=d",
+        "",
+    ],
 )
 def test_wrong_addresses_are_refused_without_repeating_them(dsn: str) -> None:
     """What is no libpq URI with one host is refused when the policy is read."""

@@ -250,7 +250,19 @@ async def test_connection_is_kept_between_looks() -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["http://127.0.0.1", "127.0.0.1:6379", "redis://h:x/", "redis://h/?socket_timeout=9", "unix://", ""]
+    "url",
+    [
+        "http://127.0.0.1",
+        "127.0.0.1:6379",
+        "redis://h:x/",
+        "redis://h/?socket_timeout=9",
+        "redis://h/?ssl_cert_reqs=none",
+        "rediss://h/?ssl_cert_reqs=what",
+        "rediss://h/?ssl_unheard_of=1",
+        "redis://h/99999999999999999999",
+        "unix://",
+        "",
+    ],
 )
 def test_wrong_addresses_are_refused_without_repeating_them(url: str) -> None:
     """What redis-py would not take, or would take as a setting that is ours, is refused when the policy is read."""
