@@ -18,13 +18,16 @@ _QUIET.log_errors = False
 
 
 def find(pattern: str) -> Callable[[str], bool]:
-    """Tells whether the pattern is in a text. Raises ValueError, with what is wrong with the pattern."""
+    """Tells whether the pattern is in a text. Raises ValueError, with what is wrong with the pattern.
+
+    A byte that is no UTF-8, which aiohttp keeps as a lone surrogate, is a `?` to the pattern.
+    """
     try:
-        search = re2.compile(pattern, _QUIET).search
+        search = re2.compile(pattern.encode(), _QUIET).search
     except re2.error as error:
         told = error.args[0]
         raise ValueError(told.decode(errors="replace") if isinstance(told, bytes) else str(told)) from None
-    return lambda text: search(text) is not None
+    return lambda text: search(text.encode(errors="replace")) is not None
 
 
 def _compiles(text: str) -> str:

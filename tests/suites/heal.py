@@ -13,7 +13,7 @@ import sys
 from nemo_watchdog.demo import faults
 from nemo_watchdog.demo.parts import Redis
 from nemo_watchdog.demo.platform import Platform
-from tests.suites.situations import GemmaWithGpu, Happens, Situation, Stage, instead, nvml, play_all
+from tests.suites.situations import GemmaWithGpu, Happens, Situation, Stage, choose, instead, nvml, play_all
 
 FEWEST = 20
 
@@ -146,7 +146,7 @@ async def is_healed(stage: Stage, situation: Situation) -> None:
 def main() -> int:
     if len(SITUATIONS) < FEWEST:
         raise SystemExit(f"{len(SITUATIONS)} faults: fewer than {FEWEST} prove too little")
-    chosen = [each for each in SITUATIONS if not sys.argv[1:] or each.name in sys.argv[1:]]
+    chosen = choose(SITUATIONS, sys.argv[1:])
     well = asyncio.run(play_all(chosen, is_healed, lambda _: 1, "Faults that a restart cures"))
     return 0 if well else 1
 

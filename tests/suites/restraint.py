@@ -26,6 +26,7 @@ from tests.suites.situations import (
     Rewrites,
     Situation,
     Stage,
+    choose,
     instead,
     nvml,
     play_all,
@@ -539,7 +540,7 @@ def main() -> int:
     if len(SITUATIONS) < FEWEST:
         raise SystemExit(f"{len(SITUATIONS)} situations: fewer than {FEWEST} prove too little")
     title = "Situations in which a restart would be wrong"
-    chosen = [each for each in SITUATIONS if not sys.argv[1:] or each.name in sys.argv[1:]]
+    chosen = choose(SITUATIONS, sys.argv[1:])
     well = asyncio.run(play_all(chosen, goes_on, lambda situation: situation.by_people, title))
     return 0 if well else 1
 

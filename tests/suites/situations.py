@@ -165,6 +165,14 @@ async def play(situation: Situation, after: Callable[[Stage, Situation], Awaitab
     return Outcome(situation, count, time.monotonic() - began, problem)
 
 
+def choose(situations: Sequence[Situation], names: Sequence[str]) -> Sequence[Situation]:
+    """Those of these names, all when there is no name; ends the process when one is unknown."""
+    known = {situation.name: situation for situation in situations}
+    if unknown := [name for name in names if name not in known]:
+        raise SystemExit(f"no situation named {unknown[0]!r}; there are:\n" + "\n".join(known))
+    return [known[name] for name in names] or situations
+
+
 async def play_all(
     situations: Sequence[Situation],
     after: Callable[[Stage, Situation], Awaitable[None]],
