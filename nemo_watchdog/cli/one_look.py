@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from time import monotonic
 from typing import Any
 
-from rich import box
-from rich.table import Column, Table
+from rich.table import Table
 from rich.text import Text
 
 from nemo_watchdog import app
+from nemo_watchdog.cli.output import whole_table
 from nemo_watchdog.errors import ContainersUnreachable
 from nemo_watchdog.model import CATEGORY_OF, Finding, Outcome, Reason, RunState, failed
 from nemo_watchdog.policy.policy import Dependency, Policy
@@ -100,15 +100,9 @@ async def _container_state(spec: Dependency, containers: Containers) -> str | No
 
 
 def table_of(looks: Mapping[str, Look]) -> Table:
-    """A row for each dependency; on a terminal of 80 columns too nothing in it is cut off."""
-    table = Table(
-        Column("dependency", overflow="fold"),
-        Column("probe", no_wrap=True),
-        Column("outcome", no_wrap=True),
-        Column("took", no_wrap=True),
-        Column("seen", overflow="fold"),
-        box=box.SIMPLE_HEAD,
-    )
+    """A row for each dependency."""
+    short = ("probe", "outcome", "took")
+    table = whole_table("dependency", *short, "seen", unbroken=short)
     for name, look in looks.items():
         outcome = Text(look.finding.outcome, style=COLOURS[look.finding.outcome])
         table.add_row(name, look.probe, outcome, f"{look.took:.3f}s", _seen(look))

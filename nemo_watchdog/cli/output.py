@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterable
 from typing import Any
+
+from rich import box
+from rich.table import Column, Table
 
 GOOD, WRONG, USAGE, UNREACHABLE = 0, 1, 2, 3
 
@@ -15,3 +19,12 @@ def fail(message: str) -> None:
 
 def as_json(value: Any) -> None:
     print(json.dumps(value, indent=2, default=str))
+
+
+def whole_table(*headers: str, unbroken: Iterable[str] = ()) -> Table:
+    """A table of which a narrow terminal cuts nothing off: what does not fit goes on in the next line.
+
+    The columns `unbroken` keep their cells on one line.
+    """
+    columns = [Column(header, overflow="fold", no_wrap=header in unbroken) for header in headers]
+    return Table(*columns, box=box.SIMPLE_HEAD)

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from nemo_watchdog.cli import client, options
-from nemo_watchdog.cli.output import GOOD, WRONG, as_json
+from nemo_watchdog.cli.output import GOOD, WRONG, as_json, whole_table
 from nemo_watchdog.engine.messages import seconds
 
 COLOURS = {"up": "green", "degraded": "yellow", "starting": "cyan", "down": "red", "unknown": "magenta"}
@@ -62,7 +62,7 @@ def render(answer: dict[str, Any]) -> Group:
 
 
 def _dependencies(answer: dict[str, Any]) -> Table:
-    table = Table("dependency", "health", "why", "container", "decision")
+    table = whole_table("dependency", "health", "why", "container", "decision", unbroken=["health"])
     for name, each in answer["dependencies"].items():
         why = ": ".join(part for part in (each["reason"], each["detail"]) if part)
         decision = each["decision"]

@@ -59,6 +59,20 @@ def test_what_a_probe_says_is_no_markup(call: Call, daemon: StandIn, world: Worl
     assert "it said [/end] and [bold]x" in call("status", "--listen", daemon.listen).out
 
 
+def test_a_narrow_terminal_cuts_nothing_off(call: Call, daemon: StandIn, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Names that only differ at their ends are told apart at 80 columns."""
+    names = [f"postgres-of-the-reporting-service-{number}" for number in (1, 2)]
+    world = World(policy(*map(dependency, names)))
+    world.look(names[0], failed(Reason.GPU_APPLICATION_ERROR, "GRAPHICS_ENGINE_EXCEPTION"), times=3)
+    daemon.body = status_of(world)
+    monkeypatch.setenv("COLUMNS", "80")
+    out = call("status", "--listen", daemon.listen).out
+    assert max(map(len, out.splitlines())) <= 80
+    assert "…" not in out
+    assert "service-1" in out
+    assert "service-2" in out
+
+
 def test_json_is_the_daemon_s_own_answer(call: Call, daemon: StandIn, world: World) -> None:
     """With the same exit code."""
     world.crash("postgres")
