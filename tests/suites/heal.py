@@ -13,6 +13,7 @@ import sys
 from nemo_watchdog.demo import faults
 from nemo_watchdog.demo.parts import Redis
 from nemo_watchdog.demo.platform import Platform
+from tests.integration.daemon import DaemonError
 from tests.suites.situations import GemmaWithGpu, Happens, Situation, Stage, choose, instead, nvml, play_all
 
 FEWEST = 20
@@ -136,7 +137,12 @@ SITUATIONS = (
 
 
 async def is_healed(stage: Stage, situation: Situation) -> None:
-    """It serves again, the incident is over, and nothing more is done."""
+    """It acted for the right reason, it serves again, the incident is over, and nothing more is done."""
+    started = await stage.daemon.event("action_started", within=60.0)
+    lines = stage.daemon.events
+    reasons = [line.get("reason") for line in lines[: lines.index(started)] if line["event"] == "health_changed"]
+    if reasons[-1] != situation.sees:
+        raise DaemonError(f"it was restarted for {reasons[-1]}, not for {situation.sees}")
     await stage.daemon.event("incident_resolved", within=90.0)
     await stage.daemon.more_looks(3)
     if trouble := await stage.platform.check(situation.of):
