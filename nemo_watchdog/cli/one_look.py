@@ -117,5 +117,10 @@ def _seen(look: Look) -> Text:
     lines = [Text(look.why, style="bold"), Text(look.finding.detail)]
     if look.container is not None:
         lines.append(Text(f"container {look.container}"))
-    lines += [Text(f"{name} {value:.6g}", style="dim") for name, value in sorted(look.finding.measurements.items())]
+    lines += [Text(f"{name} {_plain(value)}", style="dim") for name, value in sorted(look.finding.measurements.items())]
     return Text("\n").join(line for line in lines if line)
+
+
+def _plain(value: float) -> str:
+    """Six digits, and as many more as a large number has: nobody reads 1.82809e+06 at night."""
+    return f"{value:.0f}" if abs(value) >= 1e6 else f"{value:.6g}"

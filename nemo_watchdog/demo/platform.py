@@ -11,7 +11,7 @@ import http.client
 import json
 import secrets
 import socket
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Coroutine, Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self
 
@@ -81,6 +81,11 @@ class Platform:
         part = self.parts["redis"]
         secret = f":{part.password}@" if isinstance(part, Redis) and part.password is not None else ""
         return f"redis://{secret}127.0.0.1:{self.port('redis')}/0"
+
+    @property
+    def removal(self) -> str:
+        """The commands with which a person removes what was kept."""
+        return self._removal_of([self.name(part) for part in self.parts])
 
     def policy_text(self) -> str:
         """A policy for this platform, with thresholds for people who watch: failures are confirmed in a second."""
@@ -197,10 +202,14 @@ class Platform:
         if foreign := sorted(taken - ours):
             raise PlatformError(f"there are containers named {', '.join(foreign)} already: choose another prefix")
         if ours:
-            remove = f"docker rm -fv {' '.join(sorted(ours))} && docker network rm {self._network}"
-            raise PlatformError(f"an earlier {self.prefix} platform is still here; remove it with: {remove}")
+            raise PlatformError(
+                f"an earlier {self.prefix} platform is still here; remove it with: {self._removal_of(sorted(ours))}"
+            )
         if self._network in (await docker("network", "ls", "--format", "{{.Name}}")).split():
             raise PlatformError(f"there is a network named {self._network} already: docker network rm {self._network}")
+
+    def _removal_of(self, containers: Iterable[str]) -> str:
+        return f"docker rm -fv {' '.join(containers)} && docker network rm {self._network}"
 
     async def _start(self, kind: str) -> None:
         """Tries again where another process took the port, or another platform the image, in between."""

@@ -112,7 +112,12 @@ def test_what_a_probe_says_is_no_markup() -> None:
 def test_the_table_says_all_that_one_look_saw() -> None:
     """Category before the reason, as it decides; the time; the container; what was measured."""
     table = shown(
-        cache=Look("redis", failed(Reason.LOADING, "loading 40%", {"redis_loaded_ratio": 0.4}), 0.0123, "running"),
+        cache=Look(
+            "redis",
+            failed(Reason.LOADING, "loading 40%", {"redis_loaded_ratio": 0.4, "redis_x_bytes": 1828090.0}),
+            0.0123,
+            "running",
+        ),
         web=Look("http", ok("answered as expected"), 1.5),
     )
     rows = [line.strip() for line in table.splitlines() if line.strip()]
@@ -121,6 +126,7 @@ def test_the_table_says_all_that_one_look_saw() -> None:
         ["loading", "40%"],
         ["container", "running"],
         ["redis_loaded_ratio", "0.4"],
+        ["redis_x_bytes", "1828090"],
         ["web", "http", "ok", "1.500s", "answered as expected"],
     ]
 
