@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 
 import structlog
@@ -11,9 +12,13 @@ LEVELS = ("debug", "info", "warning", "error")
 
 
 def configure(level: str, style: str) -> None:
-    """Sets up structlog for the process. `style` is `json` or `console`; lines go to stderr."""
+    """Sets up structlog for the process. `style` is `json` or `console`; lines go to stderr.
+
+    Colours are for a terminal: not for a file, and not where NO_COLOR is set (https://no-color.org).
+    """
+    colors = sys.stderr.isatty() and not os.environ.get("NO_COLOR")
     renderer: structlog.typing.Processor = (
-        structlog.processors.JSONRenderer() if style == "json" else structlog.dev.ConsoleRenderer()
+        structlog.processors.JSONRenderer() if style == "json" else structlog.dev.ConsoleRenderer(colors=colors)
     )
     structlog.configure(
         processors=[

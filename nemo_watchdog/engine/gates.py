@@ -150,12 +150,10 @@ def recovering_until(policy: Policy, trackers: Mapping[str, Tracker], name: str,
 
 def category(s: Situation) -> Decision | None:
     state, spec = s.tracker.state, s.tracker.spec
-    if state.category is not Category.FAULT:
-        value = (
-            f"{state.category or state.health}: a restart does not help ({state.detail or state.reason or 'it is up'})"
-        )
+    if state.category not in (Category.FAULT, None):
+        value = f"{state.category}: a restart does not help ({state.detail or state.reason})"
         return Decision(Verdict.WAIT, Gate.CATEGORY, value)
-    if state.health is not Health.DOWN:
+    if state.category is None or state.health is not Health.DOWN:
         return Decision(Verdict.WAIT, Gate.CATEGORY, f"it is {state.health}, not down")
     if not s.tracker.evident:
         return Decision(Verdict.WAIT, Gate.BLIND, "waiting for fresh looks at it")

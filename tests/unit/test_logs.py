@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Iterator
 
@@ -50,6 +51,25 @@ def test_an_exception_is_part_of_its_line(capsys: pytest.CaptureFixture[str]) ->
         structlog.get_logger().exception("a bug")
     (line,) = capsys.readouterr().err.splitlines()
     assert "JSONDecodeError" in json.loads(line)["exception"]
+
+
+@pytest.mark.parametrize(
+    ("terminal", "no_color", "coloured"), [(True, "", True), (True, "1", False), (False, "", False)]
+)
+def test_colours_are_for_a_terminal(
+    terminal: bool, no_color: str, coloured: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A console log in a file is read with a pager, and NO_COLOR is obeyed."""
+
+    class Stream(io.StringIO):
+        def isatty(self) -> bool:
+            return terminal
+
+    monkeypatch.setattr("sys.stderr", stream := Stream())
+    monkeypatch.setenv("NO_COLOR", no_color)
+    logs.configure("info", "console")
+    structlog.get_logger().info("watching", dependencies=3)
+    assert ("\x1b[" in stream.getvalue()) is coloured
 
 
 def test_console_is_for_people(capsys: pytest.CaptureFixture[str]) -> None:

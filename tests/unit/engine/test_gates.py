@@ -207,6 +207,17 @@ def test_every_gate_has_a_case() -> None:
     assert {gate.__name__ for gate in gates.GATES} == {case.gate for case in CASES}
 
 
+def test_a_member_that_is_up_again_is_said_to_be_up() -> None:
+    """While another member still fails, the status shows a decision about each."""
+    world = World(policy(dependency("postgres"), dependency("gateway", needs=["postgres"])))
+    world.fail("postgres", Reason.RECOVERING, times=4)
+    world.fail("gateway", times=4)
+    world.succeed("postgres", times=3)
+    decision = world.engine.decision("postgres", world.now)
+    assert decision is not None
+    assert (decision.verdict, decision.gate, decision.value) == (Verdict.WAIT, Gate.CATEGORY, "it is up, not down")
+
+
 def test_a_second_restart_waits_for_the_verification_of_the_first() -> None:
     """Backoff alone would have let it through; the symptom must outlive the window first."""
     world = just_restarted()
