@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from types import MappingProxyType
+from typing import Any
 
 NO_MEASUREMENTS: Mapping[str, float] = MappingProxyType({})
 
@@ -381,6 +382,22 @@ class ActionOutcome(StrEnum):
     """The daemon stopped before it learned the result: it counts as spent, and we look before trying again."""
 
 
+CONTAINER = "container"
+"""The kind of target that Docker's events, holds and the guard of the container actions are about."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Target:
+    """What an action acts on. Budgets, concurrency, what is in flight and what people hold are counted by it."""
+
+    kind: str
+    """A word for people and metrics: `container`, `unit`, `file`."""
+    name: str
+
+    def __str__(self) -> str:
+        return self.name if self.kind == CONTAINER else f"{self.kind} {self.name}"
+
+
 @dataclass(frozen=True, slots=True)
 class ActionRequest:
     """One act on the world, as the engine orders it. `timeout` in seconds bounds the whole call."""
@@ -389,10 +406,11 @@ class ActionRequest:
     incident: str
     dependency: str
     action: str
-    container: str
-    judged: ContainerStatus | None = None
-    """What the engine judged. An action on another container, another run or another state of it is refused."""
-    stop_timeout: float = 10.0
+    target: Target
+    options: Any = None
+    """The checked options of the step, of the model that the action's kind names."""
+    expected_run: ContainerStatus | None = None
+    """The container that the engine judged. Another one of that name, or another run or state of it, is left alone."""
     timeout: float = 60.0
 
 

@@ -14,7 +14,7 @@ class DockerRestart:
         self._containers = containers
 
     async def run(self, request: ActionRequest) -> ActionResult:
-        if not request.container:
+        if not request.target.name:
             return ActionResult(
                 ActionOutcome.REFUSED, f"{request.dependency} names no container: nothing was restarted"
             )

@@ -129,12 +129,12 @@ class DockerContainers:
         """See `ports.Containers.restart`. UNKNOWN when the connection broke after Docker may have heard the order."""
         try:
             async with asyncio.timeout(request.timeout):
-                status = await self.inspect(request.container)
+                status = await self.inspect(request.target.name)
                 if (otherwise := _not_as_judged(request, status)) is not None:
                     return ActionResult(ActionOutcome.REFUSED, otherwise)
                 # No HTTP timeout of its own: aiodocker has none here, and the deadline above bounds the call.
-                container = self._connection.client().containers.container(request.container)
-                await container.restart(t=math.ceil(request.stop_timeout))
+                container = self._connection.client().containers.container(request.target.name)
+                await container.restart(t=math.ceil(request.options.stop_timeout))
         except TimeoutError:
             return ActionResult(
                 ActionOutcome.TIMED_OUT, f"Docker did not finish within {request.timeout:g}s; it may still do so"
@@ -167,7 +167,7 @@ def _not_as_judged(request: ActionRequest, found: ContainerStatus) -> str | None
     """Why the order no longer holds; None when what was judged is what is there."""
     if found.state is RunState.MISSING:
         return found.detail
-    judged = request.judged
+    judged = request.expected_run
     if judged is None:
         return None
     if found.container_id != judged.container_id:

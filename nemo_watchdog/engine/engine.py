@@ -127,7 +127,7 @@ class Engine:
         if incident is None or incident.ladder(name).action_id != event.request.action_id:
             return
         self._end_action(incident, name, event.result, now)
-        for each in self._watching(event.request.container):
+        for each in self._watching(event.request.target.name):
             if end := self._unjudged.pop(each, None):
                 self._hold_if_touched(each, end.status, end.past, now)
         ladder = incident.ladder(name)
@@ -431,9 +431,9 @@ class Engine:
             incident=incident.incident,
             dependency=name,
             action=step.action,
-            container=spec.container,
-            judged=container,
-            stop_timeout=step.stop_timeout,
+            target=spec.targets[step.key],
+            options=step.options,
+            expected_run=container,
             timeout=step.timeout,
         )
         self._record(

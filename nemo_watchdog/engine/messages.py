@@ -57,7 +57,7 @@ class Messenger:
     def action_started(self, request: ActionRequest, state: State, attempt: int, verify_within: float) -> Notification:
         body = (
             f"{request.dependency} is {what(state)}.\n"
-            f"Doing {request.action} on {request.container}, attempt {attempt}.\n"
+            f"Doing {request.action} on {request.target}, attempt {attempt}.\n"
             f"Next: it counts as healed only when it looks healthy within {seconds(verify_within)}."
         )
         title = f"{request.dependency}: {request.action}"
@@ -65,7 +65,7 @@ class Messenger:
 
     def action_finished(self, request: ActionRequest, result: ActionResult, plan: str) -> Notification:
         detail = f" ({result.detail})" if result.detail else ""
-        body = f"{request.action} on {request.container} {result.outcome}{detail}.\nNext: {plan}."
+        body = f"{request.action} on {request.target} {result.outcome}{detail}.\nNext: {plan}."
         title = f"{request.dependency}: {request.action} {result.outcome}"
         return self._make(NotificationKind.ACTION_FINISHED, f"{request.action_id}:finished", title, body)
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Any
 
-from nemo_watchdog.model import Autonomy, Category, Health, Severity
+from nemo_watchdog.model import CONTAINER, Autonomy, Category, Health, Severity, Target
 from nemo_watchdog.policy.policy import (
     ActionStep,
     Backoff,
@@ -84,7 +85,14 @@ def compile_policy(
     return Policy(
         dependencies=MappingProxyType(
             {
-                name: _dependency(name, section, options[name], autonomy, pace or Pace())
+                name: _dependency(
+                    name,
+                    section,
+                    options[name],
+                    autonomy,
+                    pace or Pace(),
+                    _targets(section, parts.remedies.get(section.remedy or "")),
+                )
                 for name, section in parts.dependencies.items()
                 if section
             }
@@ -101,7 +109,14 @@ def compile_policy(
     )
 
 
-def _dependency(name: str, section: DependencySection, options: Any, ceiling: Autonomy, pace: Pace) -> Dependency:
+def _dependency(
+    name: str,
+    section: DependencySection,
+    options: Any,
+    ceiling: Autonomy,
+    pace: Pace,
+    targets: Mapping[str, Target],
+) -> Dependency:
     return Dependency(
         name=name,
         probe=section.probe,
@@ -117,21 +132,46 @@ def _dependency(name: str, section: DependencySection, options: Any, ceiling: Au
         down_after=section.down_after or pace.down_after,
         up_after=section.up_after or pace.up_after,
         startup_grace=pace.startup_grace if section.startup_grace is None else section.startup_grace,
+        targets=MappingProxyType(targets),
     )
 
 
 def _remedy(name: str, section: RemedySection) -> Remedy:
     when = section.when if section.when.category else section.when.model_copy(update={"category": [Category.FAULT]})
-    return Remedy(name, tuple(_step(step) for step in section.steps), section.budget, _condition(when))
+    keys = step_keys(section.steps)
+    steps = tuple(_step(step, key) for step, key in zip(section.steps, keys, strict=True))
+    return Remedy(name, steps, section.budget, _condition(when))
 
 
-def _step(section: RestartSection | EscalateSection) -> Step:
+def step_keys(steps: Iterable[RestartSection | EscalateSection]) -> list[str]:
+    """What each step is known by over reloads: what it does, and which of those it is (`docker.restart#2`)."""
+    seen: Counter[str] = Counter()
+    keys = []
+    for step in steps:
+        name = f"escalate {step.to}" if isinstance(step, EscalateSection) else step.do
+        seen[name] += 1
+        keys.append(name if seen[name] == 1 else f"{name}#{seen[name]}")
+    return keys
+
+
+def _targets(section: DependencySection, remedy: RemedySection | None) -> dict[str, Target]:
+    if remedy is None or section.container is None:
+        return {}
+    return {
+        key: Target(CONTAINER, section.container)
+        for step, key in zip(remedy.steps, step_keys(remedy.steps), strict=True)
+        if not isinstance(step, EscalateSection)
+    }
+
+
+def _step(section: RestartSection | EscalateSection, key: str) -> Step:
     if isinstance(section, EscalateSection):
-        return EscalateStep(section.to)
+        return EscalateStep(section.to, key)
     backoff = section.backoff
     return ActionStep(
         action=section.do,
-        stop_timeout=section.stop_timeout,
+        key=key,
+        options=section,
         attempts=section.attempts,
         backoff=Backoff(backoff.initial, backoff.factor, backoff.max, backoff.jitter),
         verify_within=section.verify_within,

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from nemo_watchdog.model import Autonomy, Category, Health, Severity
+from nemo_watchdog.model import CONTAINER, Autonomy, Category, Health, Severity, Target
 
 
 class Secret:
@@ -76,12 +76,18 @@ class ActionStep:
     """One rung that acts. `action` is the name in the catalog, such as `docker.restart`."""
 
     action: str
-    stop_timeout: float = 10.0
+    key: str
+    """What a reloaded policy knows this step by: unique in its remedy, and independent of where it stands."""
+    target_kind: str = CONTAINER
+    helps: frozenset[Category] = frozenset({Category.FAULT})
+    """The only kinds of failure that the action can mend."""
+    options: Any = None
+    """The action's own checked options."""
     attempts: int = 1
     backoff: Backoff = field(default_factory=Backoff)
     verify_within: float = 60.0
     timeout: float = 70.0
-    """Of the whole call; always longer than `stop_timeout`."""
+    """Of the whole call."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +95,7 @@ class EscalateStep:
     """One rung that tells a person: the contact `to`."""
 
     to: str
+    key: str = "escalate"
 
 
 Step = ActionStep | EscalateStep
@@ -163,6 +170,8 @@ class Dependency:
     down_after: Threshold = field(default_factory=lambda: Threshold(3, 3))
     up_after: int = 2
     startup_grace: float = 30.0
+    targets: Mapping[str, Target] = field(default_factory=dict)
+    """What each acting step of its remedy acts on here, by the step's key."""
 
 
 @dataclass(frozen=True, slots=True)

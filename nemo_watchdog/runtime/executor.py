@@ -34,14 +34,14 @@ class Executor:
             "action_started",
             action_id=request.action_id,
             action=request.action,
-            container=request.container,
+            container=request.target.name,
             incident=request.incident,
             dependency=request.dependency,
         )
         try:
             result = await self._carry_out(request)
             # What Docker says about it now comes first: the engine judges the attempt by it.
-            await self._containers.look(request.container)
+            await self._containers.look(request.target.name)
         except asyncio.CancelledError:
             self._answer(request, ActionResult(ActionOutcome.UNKNOWN, "the watchdog was stopped meanwhile"))
             raise

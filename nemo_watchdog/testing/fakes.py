@@ -176,7 +176,7 @@ class FakeContainers:
         await self._answer()
         result = await _perform(self.restart_result)
         if result.outcome is ActionOutcome.SUCCEEDED:
-            self.start(request.container)
+            self.start(request.target.name)
         return result
 
     async def close(self) -> None:

@@ -8,7 +8,18 @@ from datetime import timedelta
 import pytest
 
 from nemo_watchdog.errors import ContainersUnreachable, JournalError
-from nemo_watchdog.model import ActionOutcome, ActionRequest, ActionResult, Moment, Reason, RunState, failed, ok
+from nemo_watchdog.model import (
+    CONTAINER,
+    ActionOutcome,
+    ActionRequest,
+    ActionResult,
+    Moment,
+    Reason,
+    RunState,
+    Target,
+    failed,
+    ok,
+)
 from nemo_watchdog.ports import Action, Clock, Containers, Delivery, Journal, Notifier, Probe
 from nemo_watchdog.testing import (
     HANG,
@@ -21,7 +32,7 @@ from nemo_watchdog.testing import (
 )
 from tests.unit.journal.parts import notification
 
-REQUEST = ActionRequest("i/redis/1", "i", "redis", "docker.restart", "c-redis")
+REQUEST = ActionRequest("i/redis/1", "i", "redis", "docker.restart", Target(CONTAINER, "c-redis"))
 
 
 def test_the_fakes_fit_the_ports() -> None:

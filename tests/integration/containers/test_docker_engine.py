@@ -12,6 +12,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import cast
 
 import pytest
@@ -23,7 +24,16 @@ from nemo_watchdog.demo.docker_cli import docker
 from nemo_watchdog.demo.images import USR_MOUNTS, ensure_image
 from nemo_watchdog.engine import endings
 from nemo_watchdog.errors import ContainersUnreachable
-from nemo_watchdog.model import ActionOutcome, ActionRequest, ContainerEvent, ContainerStatus, Reason, RunState
+from nemo_watchdog.model import (
+    CONTAINER,
+    ActionOutcome,
+    ActionRequest,
+    ContainerEvent,
+    ContainerStatus,
+    Reason,
+    RunState,
+    Target,
+)
 from nemo_watchdog.probes.gpu_container import ContainerView
 from nemo_watchdog.probes.gpu_xids import container_of
 
@@ -52,9 +62,8 @@ async def containers() -> AsyncIterator[DockerContainers]:
 def order(
     container: str, judged: ContainerStatus | None = None, stop_timeout: float = 5.0, timeout: float = 60.0
 ) -> ActionRequest:
-    return ActionRequest(
-        "a-1", "i-1", "it", "docker.restart", container, judged, stop_timeout=stop_timeout, timeout=timeout
-    )
+    options = SimpleNamespace(stop_timeout=stop_timeout)
+    return ActionRequest("a-1", "i-1", "it", "docker.restart", Target(CONTAINER, container), options, judged, timeout)
 
 
 class Ear:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from nemo_watchdog.actions import ACTIONS
-from nemo_watchdog.model import ActionOutcome, ActionRequest, ActionResult
+from nemo_watchdog.model import CONTAINER, ActionOutcome, ActionRequest, ActionResult, Target
 from nemo_watchdog.testing import FakeContainers, ManualClock
 
 
@@ -15,7 +15,7 @@ def containers() -> FakeContainers:
 
 
 def order(container: str) -> ActionRequest:
-    return ActionRequest("a-1", "i-1", "redis", "docker.restart", container)
+    return ActionRequest("a-1", "i-1", "redis", "docker.restart", Target(CONTAINER, container))
 
 
 @pytest.mark.parametrize("outcome", list(ActionOutcome))
@@ -23,7 +23,7 @@ async def test_the_engines_result_is_the_result(containers: FakeContainers, outc
     """`docker.restart` passes on what the engine said."""
     containers.restart_result = ActionResult(outcome, "said so")
     assert await ACTIONS["docker.restart"](containers).run(order("redis")) == ActionResult(outcome, "said so")
-    assert [request.container for request in containers.restarts] == ["redis"]
+    assert [request.target.name for request in containers.restarts] == ["redis"]
 
 
 async def test_an_engine_that_does_not_answer_is_a_refusal(containers: FakeContainers) -> None:

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import pytest_asyncio
@@ -15,7 +16,16 @@ from aiohttp import web
 
 from nemo_watchdog.containers import DockerContainers
 from nemo_watchdog.errors import ContainersUnreachable
-from nemo_watchdog.model import ActionOutcome, ActionRequest, ContainerEvent, ContainerStatus, ContainerUsage, RunState
+from nemo_watchdog.model import (
+    CONTAINER,
+    ActionOutcome,
+    ActionRequest,
+    ContainerEvent,
+    ContainerStatus,
+    ContainerUsage,
+    RunState,
+    Target,
+)
 from tests.unit.containers.fake_docker import CONTAINER_ID, FakeDocker, container_event, fake_docker
 
 
@@ -38,7 +48,10 @@ JUDGED = ContainerStatus(
 
 
 def order(container: str = "redis", judged: ContainerStatus = JUDGED, timeout: float = 5.0) -> ActionRequest:
-    return ActionRequest("a-1", "i-1", "redis", "docker.restart", container, judged, stop_timeout=2.5, timeout=timeout)
+    options = SimpleNamespace(stop_timeout=2.5)
+    return ActionRequest(
+        "a-1", "i-1", "redis", "docker.restart", Target(CONTAINER, container), options, judged, timeout
+    )
 
 
 async def cut(request: web.Request) -> web.StreamResponse:

@@ -41,7 +41,7 @@ def test_three_failures_in_a_row_restart_it_once_and_two_good_looks_resolve(one:
     assert one.health("gateway") is Health.UP
     assert not one.started
     one.fail("gateway", times=1)
-    assert [request.container for _, request in one.started] == ["c-gateway"]
+    assert [request.target.name for _, request in one.started] == ["c-gateway"]
     one.finish()
     one.succeed("gateway", times=2)
     assert one.of(r.IncidentResolved)

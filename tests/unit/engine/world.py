@@ -11,6 +11,7 @@ from nemo_watchdog.engine.engine import Engine
 from nemo_watchdog.engine.events import Effects
 from nemo_watchdog.engine.state import rebuild
 from nemo_watchdog.model import (
+    CONTAINER,
     ActionOutcome,
     ActionRequest,
     ActionResult,
@@ -26,6 +27,7 @@ from nemo_watchdog.model import (
     Reason,
     RunState,
     Severity,
+    Target,
     degraded,
     failed,
     ok,
@@ -49,7 +51,12 @@ from nemo_watchdog.records import Record
 NOON = datetime(2026, 1, 5, 12, 0, tzinfo=UTC)
 
 RESTART = ActionStep(
-    "docker.restart", attempts=3, backoff=Backoff(5.0, 2.0, 300.0, 0.2), verify_within=20.0, timeout=70.0
+    "docker.restart",
+    "docker.restart",
+    attempts=3,
+    backoff=Backoff(5.0, 2.0, 300.0, 0.2),
+    verify_within=20.0,
+    timeout=70.0,
 )
 
 
@@ -72,6 +79,12 @@ def dependency(name: str, *, needs: Sequence[str] = (), grace: float = 10.0, **m
 
 
 def policy(*dependencies: Dependency, fix: Remedy | None = None, limits: Limits | None = None) -> Policy:
+    fix = fix or remedy()
+    keys = [step.key for step in fix.steps if isinstance(step, ActionStep)]
+    dependencies = tuple(
+        replace(d, targets={key: Target(CONTAINER, d.container) for key in keys}) if d.container and d.remedy else d
+        for d in dependencies
+    )
     return Policy(
         dependencies={d.name: d for d in dependencies},
         severities={
@@ -85,7 +98,7 @@ def policy(*dependencies: Dependency, fix: Remedy | None = None, limits: Limits 
             Rule("down", Severity.SEV2, Condition(health=frozenset({Health.DOWN}))),
             Rule("slow", Severity.SEV3, Condition(health=frozenset({Health.DEGRADED}))),
         ),
-        remedies={"restart": fix or remedy()},
+        remedies={"restart": fix},
         limits=limits or Limits(),
         autonomy=Autonomy.ACT,
         contacts={"on-call": (), "lead": ()},

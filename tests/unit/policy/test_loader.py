@@ -65,9 +65,23 @@ def test_everything_arrives() -> None:
     assert policy.classification[3].when == Condition(reason=frozenset({"oom_killed", "exited"}))
     assert policy.classification[4] == Rule("rest", Severity.SEV4)
     reasons = frozenset({"timeout", "exited", "oom_killed"})
+    restart = policy.remedies["restart"].steps[0]
+    assert isinstance(restart, ActionStep)
+    assert restart.options.stop_timeout == 20
     assert policy.remedies["restart"] == Remedy(
         "restart",
-        (ActionStep("docker.restart", 20, 2, Backoff(10, 3, 600, 0.5), 180, 120), EscalateStep("night")),
+        (
+            ActionStep(
+                "docker.restart",
+                "docker.restart",
+                options=restart.options,
+                attempts=2,
+                backoff=Backoff(10, 3, 600, 0.5),
+                verify_within=180,
+                timeout=120,
+            ),
+            EscalateStep("night", "escalate night"),
+        ),
         Budget(3, 7200),
         Condition(category=frozenset({Category.FAULT}), reason=reasons),
     )
@@ -183,7 +197,7 @@ def test_a_remedy_that_only_tells_needs_no_container() -> None:
         "version: 1\ndependencies: {host: {probe: host, remedy: r}}\ncontacts: {team: []}\n"
         "remedies: {r: {steps: [{do: escalate, to: team}], budget: 1 per 1h}}\n"
     )
-    assert policy.remedies["r"].steps == (EscalateStep("team"),)
+    assert policy.remedies["r"].steps == (EscalateStep("team", "escalate team"),)
 
 
 def test_a_byte_order_mark_is_no_mistake(tmp_path: Path) -> None:

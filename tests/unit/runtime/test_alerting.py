@@ -8,7 +8,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from nemo_watchdog.engine import events as ev
-from nemo_watchdog.model import ActionOutcome, ActionRequest, ActionResult, Alert
+from nemo_watchdog.model import CONTAINER, ActionOutcome, ActionRequest, ActionResult, Alert, Target
 from nemo_watchdog.ports import Delivery
 from nemo_watchdog.runtime import alerting as module
 from nemo_watchdog.runtime.alerting import Alerting, alerts_of
@@ -47,7 +47,9 @@ def heal(shell: Shell) -> None:
     """The ordered restart succeeds and the gateway is up again."""
     (incident,) = shell.core.engine.durable.open()
     ladder = incident.ladder("gateway")
-    request = ActionRequest(ladder.action_id, incident.incident, "gateway", ladder.action, "c-gateway")
+    request = ActionRequest(
+        ladder.action_id, incident.incident, "gateway", ladder.action, Target(CONTAINER, "c-gateway")
+    )
     shell.core.tell(ev.ActionFinished(request, ActionResult(ActionOutcome.SUCCEEDED)))
     shell.observe(times=2)
 

@@ -44,7 +44,7 @@ async def test_a_restart_is_carried_out_and_answered(shell: Shell) -> None:
     """Docker is asked once, and verification begins."""
     await executor(shell, DockerRestart(shell.containers)).run(shell.started[0])
     await shell.core.written()
-    assert [request.container for request in shell.containers.restarts] == ["c-gateway"]
+    assert [request.target.name for request in shell.containers.restarts] == ["c-gateway"]
     assert [body["outcome"] for body in ended(shell)] == ["succeeded"]
     (incident,) = shell.core.engine.durable.open()
     assert incident.ladder("gateway").phase is Phase.VERIFYING
