@@ -43,3 +43,7 @@ class JournalError(NemoWatchdogError):
 
 class ContainersUnreachable(NemoWatchdogError):
     """The container engine does not answer: nothing is known about any container."""
+
+
+class EngineBug(NemoWatchdogError):
+    """The engine came to where its own rules do not let it be: it changes nothing, and from then on only observes."""

@@ -421,8 +421,9 @@ class ActionResult:
 
 
 class Verdict(StrEnum):
-    """What the engine decided about acting on a dependency."""
+    """What the engine decided about acting on a dependency; of one gate alone, OPEN where it holds nothing back."""
 
+    OPEN = "open"
     ACT = "act"
     WAIT = "wait"
     REFUSE = "refuse"
@@ -434,20 +435,28 @@ class Gate(StrEnum):
     """A reason that can hold an action back."""
 
     NONE = "none"
+    BUG = "bug"
+    """The engine found itself in a state that cannot be: it only observes until it is started again."""
     JOURNAL = "journal"
+    IN_FLIGHT = "in_flight"
     PAUSE = "pause"
     AUTONOMY = "autonomy"
     CATEGORY = "category"
     BLIND = "blind"
-    HUMAN_TOUCH = "human_touch"
+    HUMAN_HOLD = "human_hold"
     UPSTREAM = "upstream"
     GRACE = "grace"
     VERIFICATION = "verification"
     BACKOFF = "backoff"
     BUDGET = "budget"
     CONCURRENCY = "concurrency"
+    EVIDENCE = "evidence"
+    """What was seen is older than the last action or the last start."""
+    CONDITION = "condition"
+    """The remedy's own `when`."""
+    LADDER_END = "ladder_end"
     REMEDY = "remedy"
-    """The policy has no remedy here, or its condition does not hold, or its ladder is at its end."""
+    """The policy has no remedy here, or a person was told to look and nothing more is tried."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -469,6 +478,16 @@ class NotificationKind(StrEnum):
     HELD = "held"
     ESCALATED = "escalated"
     RESOLVED = "resolved"
+
+
+class Told(StrEnum):
+    """Why something was told, or was not."""
+
+    QUEUED = "queued"
+    NO_CONTACT = "no_contact"
+    """The policy names nobody for it."""
+    MERGED = "merged"
+    """Its incident is part of another one, which is told."""
 
 
 @dataclass(frozen=True, slots=True)

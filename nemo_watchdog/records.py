@@ -92,6 +92,8 @@ class SeverityRaised(Record):
     severity: str
     rule: str
     previous: str
+    dependency: str = ""
+    """The member that it rose for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +109,14 @@ class ActionIntended(Record):
     attempt: int
     action: str
     container: str
+    """Empty when the target is none."""
     verify_within: float
+    target_kind: str = ""
+    target: str = ""
+    step_key: str = ""
+    """What a reloaded policy knows the step by; `step` only says where it stood."""
+    moved: str = ""
+    """Why the ladder does not go on where it stood; empty while the policy has the same steps."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +150,7 @@ class StepExhausted(Record):
     incident: str
     dependency: str
     step: int
+    step_key: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,20 +192,24 @@ class IncidentResolved(Record):
 
 
 @dataclass(frozen=True, slots=True)
-class Touched(Record):
-    """Somebody stopped or paused the container through Docker: no action until it runs again."""
+class HoldPlaced(Record):
+    """Somebody stopped or paused the target through Docker: no action until it runs again."""
 
     TYPE: ClassVar[str] = "touched"
     dependency: str
     what: str
     incident: str = ""
+    target_kind: str = ""
+    target: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class Released(Record):
+class HoldReleased(Record):
     TYPE: ClassVar[str] = "released"
     dependency: str
     incident: str = ""
+    target_kind: str = ""
+    target: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,8 +261,8 @@ TYPES: Mapping[str, type[Record]] = {
         Suggested,
         DecisionMade,
         IncidentResolved,
-        Touched,
-        Released,
+        HoldPlaced,
+        HoldReleased,
         Paused,
         Resumed,
         HeartbeatHeard,

@@ -13,7 +13,7 @@ from rich.text import Text
 
 from nemo_watchdog.cli import client, options
 from nemo_watchdog.cli.output import GOOD, WRONG, as_json, whole_table
-from nemo_watchdog.engine.messages import seconds
+from nemo_watchdog.engine.notices import seconds
 
 COLOURS = {"up": "green", "degraded": "yellow", "starting": "cyan", "down": "red", "unknown": "magenta"}
 

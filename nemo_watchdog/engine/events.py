@@ -5,7 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from nemo_watchdog.model import ActionRequest, ActionResult, ContainerEvent, ContainerStatus, Notification, Observation
+from nemo_watchdog.model import (
+    ActionRequest,
+    ActionResult,
+    ContainerEvent,
+    ContainerStatus,
+    Notification,
+    NotificationKind,
+    Observation,
+    Told,
+)
 from nemo_watchdog.policy.policy import Policy
 from nemo_watchdog.records import Record
 
@@ -118,8 +127,12 @@ class Effects:
 
     records: list[Record] = field(default_factory=list)
     notifications: list[Notification] = field(default_factory=list)
+    told: list[tuple[NotificationKind, Told]] = field(default_factory=list)
+    """Of each fact that is news: why it was told or was not."""
     actions: list[ActionRequest] = field(default_factory=list)
     probe_soon: set[str] = field(default_factory=set)
+    bug: str = ""
+    """What the engine was about to do against its own rules, and did not; from now on it only observes."""
     wake_at: float | None = None
     """Monotonic seconds; None when no clock will change anything."""
 

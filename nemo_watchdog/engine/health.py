@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass
 
-from nemo_watchdog.engine import endings
+from nemo_watchdog.engine import signals
 from nemo_watchdog.model import (
     CATEGORY_OF,
     Category,
@@ -72,7 +72,7 @@ class Tracker:
         self._up_in_this_run = False
         self._killed_at: float | None = None
 
-    def respec(self, spec: Dependency) -> None:
+    def update_spec(self, spec: Dependency) -> None:
         """Takes a reloaded policy without forgetting what was seen."""
         self.spec = spec
         self._looks = deque(self._looks, maxlen=_history(spec))
@@ -123,7 +123,7 @@ class Tracker:
 
     def hear(self, event: ContainerEvent, now: Moment) -> None:
         """A line of Docker's event stream that is not our own doing."""
-        if self.container is not None and endings.deadly(event, self.container):
+        if self.container is not None and signals.deadly(event, self.container):
             self._killed_at = now.monotonic
 
     def forget_looks(self) -> None:
@@ -134,7 +134,7 @@ class Tracker:
 
     # -- what comes out --------------------------------------------------------------------------------------
 
-    def conclude(self, now: Moment) -> tuple[State, State] | None:
+    def evaluate(self, now: Moment) -> tuple[State, State] | None:
         """Recomputes the state; (before, after) when health, category or reason changed."""
         before, after = self.state, self._judge(now.monotonic)
         if after.health is Health.UP:
@@ -152,7 +152,7 @@ class Tracker:
         return before, after
 
     @property
-    def settled(self) -> bool:
+    def stable(self) -> bool:
         """No change of health is being confirmed: the next look can wait for the whole interval."""
         if self.state.health is Health.UP:
             return not self._looks and not self._blind_row
@@ -163,19 +163,27 @@ class Tracker:
         return self._failures() >= self.spec.down_after.count or self.state.health is Health.DEGRADED
 
     @property
+    def unhealthy(self) -> bool:
+        """Whether its health is a matter for an incident."""
+        state = self.state
+        if state.health is Health.UNKNOWN:
+            return state.reason is not Reason.NOT_LOOKED
+        return state.health in (Health.DOWN, Health.DEGRADED)
+
+    @property
     def suspect(self) -> bool:
         """The last look that saw anything failed, or the last look saw nothing: it may be going down."""
         return self.failing_since is not None or self._blind_row > 0
 
     @property
-    def failing_looks_met(self) -> bool:
+    def failure_threshold_met(self) -> bool:
         """Enough failed looks since the last action or the last start."""
         return self._failures() >= self.spec.down_after.count
 
     @property
-    def evident(self) -> bool:
+    def fresh_evidence(self) -> bool:
         """The state rests on fresh evidence: failed looks, or Docker's word."""
-        return self.exited or self.failing_looks_met
+        return self.exited or self.failure_threshold_met
 
     def grace_until(self, now: float) -> float | None:
         """Monotonic end of this run's start-up grace; None when it is over or was never known."""

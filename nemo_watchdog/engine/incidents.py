@@ -1,57 +1,45 @@
-"""Which failures are one incident: those that share a root. Pure, and decides only; the engine records."""
+"""The life of incidents: which failures are one, opening, joining, reopening, a severity that rises, the end.
+
+`correlate` decides and changes nothing; the others record.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
 
-from nemo_watchdog.engine.classify import Outlook, classify
-from nemo_watchdog.engine.gates import recovering_until, upstreams
+from nemo_watchdog import records as r
+from nemo_watchdog.engine.gates.evidence import recovering_until
 from nemo_watchdog.engine.health import Tracker
+from nemo_watchdog.engine.phases import Phase
+from nemo_watchdog.engine.severity import highest_severity
 from nemo_watchdog.engine.state import Durable, Incident
+from nemo_watchdog.engine.topology import upstreams
+from nemo_watchdog.engine.turn import Turn
+from nemo_watchdog.engine.volatile import Volatile
 from nemo_watchdog.model import Health, Moment, Reason
-from nemo_watchdog.policy.policy import Policy, Rule
 
-RECURRENCE = 300.0
+REOPEN_WINDOW = 300.0
 """Seconds after a resolution within which trouble reopens the same incident: it came back is not it is fixed."""
 
 
-def troubled(tracker: Tracker, *, touched: bool = False) -> bool:
-    """Whether its health is a matter for an incident.
-
-    What a person stopped must also fail its probes first, so that `docker restart` by hand opens nothing.
-    """
-    state = tracker.state
-    if touched and not tracker.failing_looks_met:
-        return False
-    if state.health is Health.UNKNOWN:
-        return state.reason is not Reason.NOT_LOOKED
-    return state.health in (Health.DOWN, Health.DEGRADED)
-
-
 @dataclass(frozen=True, slots=True)
-class Placement:
-    """Where a newly troubled dependency belongs. With nothing set, a new incident is opened for it."""
+class Correlation:
+    """Where a newly unhealthy dependency belongs. With nothing set, a new incident is opened for it."""
 
     deferred: bool = False
     """Not decided yet: something that it needs may be the root."""
     wait_for: frozenset[str] = frozenset()
     until: float | None = None
     join: Incident | None = None
-    take_over: tuple[Incident, ...] = field(default=())
+    adopt: tuple[Incident, ...] = field(default=())
     """Open incidents that this dependency turns out to be the root of, oldest first."""
     recurrence: Incident | None = None
 
 
-def place(
-    policy: Policy,
-    durable: Durable,
-    trackers: Mapping[str, Tracker],
-    name: str,
-    dependents: Sequence[str],
-    now: float,
-) -> Placement:
-    """Decides for a troubled dependency that is in no open incident. `dependents` are all that need it."""
+def correlate(volatile: Volatile, durable: Durable, name: str, now: float) -> Correlation:
+    """Decides for an unhealthy dependency that is in no open incident. `now` is monotonic seconds."""
+    policy, trackers = volatile.policy, volatile.trackers
     tracker = trackers[name]
     health = tracker.state.health
     # What cannot be seen may explain that more cannot be seen; what is down explains either.
@@ -60,22 +48,19 @@ def place(
     for upstream in above:
         ill = trackers[upstream].state.health in explained_by
         if ill and (incident := durable.incident_of(upstream)):
-            return Placement(join=incident)
+            return Correlation(join=incident)
     if health in (Health.DOWN, Health.UNKNOWN):
-        waiting = frozenset(upstream for upstream in above if _unsettled(tracker, trackers[upstream]))
+        waiting = frozenset(upstream for upstream in above if _undecided(tracker, trackers[upstream]))
         if waiting:
-            return Placement(deferred=True, wait_for=waiting)
+            return Correlation(deferred=True, wait_for=waiting)
         if (until := recovering_until(policy, trackers, name, now)) is not None:
-            return Placement(deferred=True, until=until)
-        explained = [each for each in dependents if health is Health.DOWN or trackers[each].state.health is health]
-        homes = ((dependent, durable.incident_of(dependent)) for dependent in explained)
-        below = [home for dependent, home in homes if home is not None and home.root == dependent]
-        if below:
-            return Placement(take_over=tuple(sorted(below, key=lambda home: home.opened.monotonic)))
-    return Placement(recurrence=_recurrence(durable, name, now))
+            return Correlation(deferred=True, until=until)
+        if below := _rooted_below(volatile, durable, name, health):
+            return Correlation(adopt=tuple(sorted(below, key=lambda home: home.opened.monotonic)))
+    return Correlation(recurrence=_recurrence(durable, name, now))
 
 
-def _unsettled(tracker: Tracker, above: Tracker) -> bool:
+def _undecided(tracker: Tracker, above: Tracker) -> bool:
     """Nobody has seen it serve since this failure began."""
     if above.state.health is Health.UNKNOWN:
         return above.state.reason is Reason.NOT_LOOKED
@@ -89,18 +74,70 @@ def _unsettled(tracker: Tracker, above: Tracker) -> bool:
     return above.last_served_began is None or above.last_served_began < began
 
 
+def _rooted_below(volatile: Volatile, durable: Durable, name: str, health: Health) -> list[Incident]:
+    """The open incidents whose root needs this one and is explained by it."""
+    dependents = volatile.topology.dependents[name]
+    explained = [each for each in dependents if health is Health.DOWN or volatile.trackers[each].state.health is health]
+    homes = ((dependent, durable.incident_of(dependent)) for dependent in explained)
+    return [home for dependent, home in homes if home is not None and home.root == dependent]
+
+
 def _recurrence(durable: Durable, name: str, now: float) -> Incident | None:
     for incident in durable.incidents.values():
         over = incident.resolved
-        if over is not None and not incident.merged and name in incident.members and now - over.monotonic < RECURRENCE:
+        if over is None or incident.merged or name not in incident.members:
+            continue
+        if now - over.monotonic < REOPEN_WINDOW:
             return incident
     return None
 
 
-def gravest(policy: Policy, trackers: Mapping[str, Tracker], names: Iterable[str], down: Outlook) -> Rule:
-    """The gravest of the rules that the members fall under; names must not be empty."""
-    rules = [classify(policy, trackers[name].spec, trackers[name].state, down) for name in names]
-    return min(rules, key=lambda rule: rule.severity)
+def place(turn: Turn, name: str) -> None:
+    """Puts an unhealthy dependency into the incident it belongs to, opening one if need be.
+
+    What a person stopped must also fail its probes first, so that `docker restart` by hand opens nothing.
+    """
+    tracker = turn.volatile.trackers[name]
+    if not tracker.unhealthy or turn.durable.incident_of(name) is not None:
+        return
+    if turn.held(name) and not tracker.failure_threshold_met:
+        return
+    where = correlate(turn.volatile, turn.durable, name, turn.now.monotonic)
+    turn.await_looks(where.wait_for)
+    turn.wake(where.until)
+    reason, detail = tracker.state.reason and str(tracker.state.reason), tracker.state.detail
+    if where.deferred:
+        return
+    if where.join is not None:
+        turn.record(r.MemberJoined(where.join.incident, name, reason, detail))
+    elif where.adopt:
+        first, *others = where.adopt
+        turn.record(r.MemberJoined(first.incident, name, reason, detail))
+        turn.record(r.RootChanged(first.incident, name, first.root))
+        for other in others:
+            turn.record(r.IncidentMerged(other.incident, first.incident))
+        raise_severity(turn, first, list(first.members))
+    elif where.recurrence is not None:
+        turn.record(r.IncidentReopened(where.recurrence.incident, name, reason, detail))
+    else:
+        _open(turn, name)
+
+
+def _open(turn: Turn, name: str) -> None:
+    volatile, state = turn.volatile, turn.volatile.trackers[name].state
+    rule = highest_severity(volatile.policy, volatile.trackers, [name], volatile.tags)
+    turn.record(
+        r.IncidentOpened(
+            incident=name_of(name, turn.now, turn.durable.incidents),
+            root=name,
+            severity=rule.severity,
+            rule=rule.name,
+            health=state.health,
+            category=state.category and str(state.category),
+            reason=state.reason and str(state.reason),
+            detail=state.detail,
+        )
+    )
 
 
 def name_of(root: str, now: Moment, taken: Container[str]) -> str:
@@ -112,15 +149,32 @@ def name_of(root: str, now: Moment, taken: Container[str]) -> str:
     return identity
 
 
-def upstream_first(policy: Policy) -> list[str]:
-    """Every dependency after all that it needs."""
-    return sorted(policy.dependencies, key=lambda name: sum(1 for _ in upstreams(policy, name)))
+def raise_severity(turn: Turn, incident: Incident, members: list[str]) -> None:
+    """As far as these members are concerned. Severity may rise, and never silently falls."""
+    volatile = turn.volatile
+    unhealthy = [name for name in members if _is_unhealthy(volatile.trackers, name)]
+    if not unhealthy:
+        return
+    rule = highest_severity(volatile.policy, volatile.trackers, unhealthy, volatile.tags)
+    if rule.severity < incident.severity:
+        turn.record(r.SeverityRaised(incident.incident, rule.severity, rule.name, str(incident.severity), unhealthy[0]))
 
 
-def dependents(policy: Policy) -> dict[str, tuple[str, ...]]:
-    """All that need each dependency, directly or not, every one after what it needs itself."""
-    found: dict[str, list[str]] = {name: [] for name in policy.dependencies}
-    for name in upstream_first(policy):
-        for upstream in upstreams(policy, name):
-            found[upstream].append(name)
-    return {name: tuple(names) for name, names in found.items()}
+def _is_unhealthy(trackers: Mapping[str, Tracker], name: str) -> bool:
+    return name in trackers and trackers[name].unhealthy
+
+
+def resolve(turn: Turn, incident: Incident) -> bool:
+    """Ends it when every member is up and nothing is under way; whether it did."""
+    watched = False
+    for name in incident.members:
+        if tracker := turn.volatile.trackers.get(name):
+            watched = True
+            if tracker.state.health is not Health.UP:
+                return False
+    if any(ladder.phase is Phase.ACTING for ladder in incident.ladders.values()):
+        return False
+    took = turn.now.monotonic - (incident.ill_since or incident.opened).monotonic
+    why = "every member is up" if watched else "the policy no longer watches its members"
+    turn.record(r.IncidentResolved(incident.incident, incident.root, round(took, 3), why))
+    return True

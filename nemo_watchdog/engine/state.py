@@ -6,7 +6,8 @@ comparable with now because the journal translates them when it replays.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -14,8 +15,12 @@ from functools import singledispatch
 from typing import Any
 
 from nemo_watchdog import records as r
-from nemo_watchdog.errors import JournalError
-from nemo_watchdog.model import ActionOutcome, ContainerEvent, ContainerStatus, Moment, Severity
+from nemo_watchdog.engine.phases import Move, Phase, after
+from nemo_watchdog.errors import EngineBug, JournalError
+from nemo_watchdog.model import CONTAINER, ActionOutcome, ContainerEvent, ContainerStatus, Moment, Severity, Target
+
+UNNAMED = ""
+"""The kind of target of a hold that an older version wrote down for a dependency, without its container."""
 
 EVERYTHING = "*"
 """The pause scope that holds all dependencies."""
@@ -24,23 +29,23 @@ LONGEST_BUDGET_WINDOW = 31 * 86400.0
 """Seconds that a spent action is remembered; the policy refuses longer windows."""
 
 
-class Phase(StrEnum):
-    IDLE = "idle"
-    ACTING = "acting"
-    VERIFYING = "verifying"
-
-
 @dataclass(slots=True)
 class Ladder:
-    """Where one dependency stands on its remedy in one incident."""
+    """Where one dependency stands on its remedy in one incident: (remedy, step key, attempts)."""
 
-    step: int = 0
+    remedy: str = ""
+    step_key: str = ""
+    """Of the step that acted last; empty before the first, and where an older version did not write it down."""
     attempts: int = 0
     """In this step."""
+    tried: Counter[str] = field(default_factory=Counter)
+    """How often each action was ordered, whatever its step was called."""
     total: int = 0
     phase: Phase = Phase.IDLE
     action_id: str = ""
     action: str = ""
+    target: Target | None = None
+    """Of the last action."""
     not_before: float | None = None
     backoff: float = 0.0
     verify_until: float = 0.0
@@ -78,10 +83,10 @@ class Incident:
 class Spend:
     at: float
     dependency: str
-    container: str
+    target: Target
 
 
-class Whose(StrEnum):
+class Initiator(StrEnum):
     """Who sent a signal through Docker. The words begin a sentence that people read."""
 
     OURS = "the watchdog"
@@ -91,7 +96,7 @@ class Whose(StrEnum):
 
 @dataclass(slots=True)
 class Act:
-    """The last thing that we did to a container. One whose result nobody knows has no end."""
+    """The last thing that we did to a target. One whose result nobody knows has no end."""
 
     action_id: str
     began: datetime
@@ -121,12 +126,12 @@ class Durable:
     """Open ones, and resolved ones for as long as a recurrence would reopen them."""
     spends: list[Spend] = field(default_factory=list)
     pauses: dict[str, Pause] = field(default_factory=dict)
-    touched: dict[str, str] = field(default_factory=dict)
+    holds: dict[Target, str] = field(default_factory=dict)
+    """What people did to a target that is left alone for it."""
     heartbeats: dict[str, Heard] = field(default_factory=dict)
     _homes: dict[str, Incident] = field(init=False, repr=False, default_factory=dict)
     """The open incident of each member of one."""
-    acts: dict[str, Act] = field(default_factory=dict)
-    """Of each container."""
+    acts: dict[Target, Act] = field(default_factory=dict)
 
     def open(self) -> list[Incident]:
         return [incident for incident in self.incidents.values() if incident.resolved is None]
@@ -164,43 +169,48 @@ class Durable:
                 ladder.total = max(ladder.total, target.ladder(name).total)
                 target.ladders[name] = ladder
 
-    def spends_on(self, dependency: str, container: str | None) -> list[float]:
-        """Monotonic times of what was spent on it. A new name for the same container does not make that unspent."""
-        return [spend.at for spend in self.spends if spend.dependency == dependency or spend.container == container]
+    def spends_on(self, dependency: str, targets: Collection[Target]) -> list[float]:
+        """Monotonic times of what was spent on it. A new name for the same target does not make that unspent."""
+        return [spend.at for spend in self.spends if spend.dependency == dependency or spend.target in targets]
+
+    def hold_on(self, dependency: str, container: str | None) -> str | None:
+        """What a person did to it, for which it is left alone; None when nobody did anything."""
+        held = self.holds.get(Target(CONTAINER, container)) if container else None
+        return held or self.holds.get(Target(UNNAMED, dependency))
 
     def acting(self) -> int:
         """How many actions are under way."""
         return sum(act.under_way for act in self.acts.values())
 
-    def is_acting_on(self, container: str) -> bool:
-        act = self.acts.get(container)
+    def is_acting_on(self, target: Target) -> bool:
+        act = self.acts.get(target)
         return act is not None and act.under_way
 
-    def whose(self, status: ContainerStatus, sent: ContainerEvent) -> Whose:
+    def initiator_of(self, status: ContainerStatus, sent: ContainerEvent) -> Initiator:
         """A restart of ours ends a run that is older than itself, by signals that it sends while it goes on."""
-        act = self.acts.get(sent.container)
+        act = self.acts.get(Target(CONTAINER, sent.container))
         if act is None or sent.at is None or status.started_at is None:
-            return Whose.THEIRS
+            return Initiator.THEIRS
         if status.started_at >= act.began or sent.at < act.began:
-            return Whose.THEIRS
+            return Initiator.THEIRS
         if act.ended is None:
-            return Whose.UNCLEAR
-        return Whose.OURS if sent.at <= act.ended else Whose.THEIRS
+            return Initiator.UNCLEAR
+        return Initiator.OURS if sent.at <= act.ended else Initiator.THEIRS
 
-    def intend(self, action_id: str, dependency: str, container: str, at: Moment) -> None:
+    def intend(self, action_id: str, dependency: str, target: Target, at: Moment) -> None:
         """Spent from now on, whatever comes of it."""
-        self.spends.append(Spend(at.monotonic, dependency, container))
-        self.acts[container] = Act(action_id, at.utc)
+        self.spends.append(Spend(at.monotonic, dependency, target))
+        self.acts[target] = Act(action_id, at.utc)
 
     def end(self, action_id: str, outcome: str, at: Moment) -> None:
-        for container, act in list(self.acts.items()):
+        for target, act in list(self.acts.items()):
             if act.action_id != action_id:
                 continue
             act.under_way = False
             if outcome in (ActionOutcome.SUCCEEDED, ActionOutcome.FAILED):
                 act.ended = at.utc
             elif outcome == ActionOutcome.REFUSED:
-                del self.acts[container]
+                del self.acts[target]
 
     def forget_old(self, now: float, keep_resolved: float) -> None:
         """Drops what no rule can ask for any more. `keep_resolved` in seconds."""
@@ -219,7 +229,7 @@ def rebuild(history: Sequence[tuple[Moment, Mapping[str, Any]]]) -> Durable:
         record = r.from_body(body)
         try:
             apply(record, state, at)
-        except (ValueError, TypeError) as error:
+        except (EngineBug, ValueError, TypeError) as error:
             raise JournalError(f"a {record.TYPE} record in the journal cannot be read: {error}") from error
     return state
 
@@ -282,37 +292,34 @@ def _(record: r.SeverityRaised, state: Durable, at: Moment) -> None:
 
 @apply.register
 def _(record: r.ActionIntended, state: Durable, at: Moment) -> None:
-    state.intend(record.action_id, record.dependency, record.container, at)
+    target = Target(record.target_kind or CONTAINER, record.target or record.container)
     if incident := state.incidents.get(record.incident):
         ladder = incident.ladder(record.dependency)
-        ladder.phase, ladder.action_id, ladder.action = Phase.ACTING, record.action_id, record.action
-        ladder.step, ladder.attempts = record.step, record.attempt
+        ladder.phase = after(ladder.phase, Move.INTENDED)
+        ladder.action_id, ladder.action, ladder.target = record.action_id, record.action, target
+        ladder.remedy, ladder.step_key, ladder.attempts = record.remedy, record.step_key, record.attempt
+        ladder.tried[record.action] += 1
         ladder.total += 1
         ladder.verify_until = at.monotonic + record.verify_within
+    state.intend(record.action_id, record.dependency, target, at)
 
 
 @apply.register
 def _(record: r.ActionEnded, state: Durable, at: Moment) -> None:
-    state.end(record.action_id, record.outcome, at)
     if incident := state.incidents.get(record.incident):
         ladder = incident.ladder(record.dependency)
-        ladder.phase = Phase.VERIFYING if record.to_verify else Phase.IDLE
+        ladder.phase = after(ladder.phase, Move.ENDED if record.to_verify else Move.ENDED_FOR_NOTHING)
         ladder.backoff = record.backoff
         ladder.not_before = at.monotonic + record.backoff
         ladder.verify_until = at.monotonic + record.verify_within
+    state.end(record.action_id, record.outcome, at)
 
 
 @apply.register
 def _(record: r.AttemptFailed, state: Durable, at: Moment) -> None:
     if incident := state.incidents.get(record.incident):
-        incident.ladder(record.dependency).phase = Phase.IDLE
-
-
-@apply.register
-def _(record: r.StepExhausted, state: Durable, at: Moment) -> None:
-    if incident := state.incidents.get(record.incident):
         ladder = incident.ladder(record.dependency)
-        ladder.step, ladder.attempts = record.step + 1, 0
+        ladder.phase = after(ladder.phase, Move.ATTEMPT_FAILED)
 
 
 @apply.register
@@ -337,19 +344,25 @@ def _(record: r.DecisionMade, state: Durable, at: Moment) -> None:
 @apply.register
 def _(record: r.IncidentResolved, state: Durable, at: Moment) -> None:
     if incident := state.incidents.get(record.incident):
+        phases = {name: after(ladder.phase, Move.RESOLVED) for name, ladder in incident.ladders.items()}
         state.close(incident, at)
-        for ladder in incident.ladders.values():
-            ladder.phase, ladder.decision = Phase.IDLE, None
+        for name, ladder in incident.ladders.items():
+            ladder.phase, ladder.decision = phases[name], None
 
 
 @apply.register
-def _(record: r.Touched, state: Durable, at: Moment) -> None:
-    state.touched[record.dependency] = record.what
+def _(record: r.HoldPlaced, state: Durable, at: Moment) -> None:
+    state.holds[_held(record)] = record.what
 
 
 @apply.register
-def _(record: r.Released, state: Durable, at: Moment) -> None:
-    state.touched.pop(record.dependency, None)
+def _(record: r.HoldReleased, state: Durable, at: Moment) -> None:
+    for target in (_held(record), Target(UNNAMED, record.dependency)):
+        state.holds.pop(target, None)
+
+
+def _held(record: r.HoldPlaced | r.HoldReleased) -> Target:
+    return Target(record.target_kind, record.target) if record.target else Target(UNNAMED, record.dependency)
 
 
 @apply.register

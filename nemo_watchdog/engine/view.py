@@ -36,7 +36,7 @@ def budgets(engine: Engine, now: float) -> dict[str, dict[str, Any]]:
     found = {"total": _budget(total, [spend.at for spend in spends], now)}
     for name, spec in engine.policy.dependencies.items():
         if spec.remedy is not None:
-            own = engine.durable.spends_on(name, spec.container)
+            own = engine.durable.spends_on(name, set(spec.targets.values()))
             found[name] = _budget(engine.policy.remedies[spec.remedy].budget, own, now)
     return found
 
@@ -59,7 +59,7 @@ def _dependency(engine: Engine, name: str, now: Moment) -> dict[str, Any]:
         "container": tracker.spec.container,
         "container_state": tracker.container.state if tracker.container else None,
         "needs": list(tracker.spec.needs),
-        "held": engine.durable.touched.get(name),
+        "held": engine.durable.hold_on(name, tracker.spec.container),
         "latency": tracker.last.latency if tracker.last else None,
         "incident": incident.incident if incident else None,
         "decision": _decision(decision, now) if decision else None,

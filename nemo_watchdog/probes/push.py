@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator
 
-from nemo_watchdog.engine.messages import seconds
+from nemo_watchdog.engine.notices import seconds
 from nemo_watchdog.model import Finding, Reason, failed, ok
 from nemo_watchdog.policy.policy import Secret
 from nemo_watchdog.policy.units import Duration, SecretText, duration_within

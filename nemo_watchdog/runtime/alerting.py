@@ -9,6 +9,7 @@ from typing import Protocol
 import structlog
 
 from nemo_watchdog.engine.state import Incident
+from nemo_watchdog.engine.telling import alert_of
 from nemo_watchdog.metrics import Metrics
 from nemo_watchdog.model import Alert
 from nemo_watchdog.policy.policy import Policy
@@ -20,7 +21,7 @@ log = structlog.get_logger("nemo_watchdog")
 RESEND_EVERY = 60.0
 """Seconds; well inside Alertmanager's resolve_timeout of five minutes."""
 
-GATHER = 0.5
+GROUP_WAIT = 0.5
 """Seconds; what changes together is pushed together."""
 
 
@@ -29,37 +30,8 @@ class AlertSink(Protocol):
 
 
 def alerts_of(policy: Policy, incidents: Iterable[Incident]) -> list[Alert]:
-    """One alert an incident. A severity that rises makes a new alert; the old one runs out at Alertmanager."""
-    alerts = []
-    for incident in incidents:
-        if incident.merged:
-            continue
-        spec = policy.severities.get(incident.severity)
-        alerts.append(
-            Alert(
-                incident=incident.incident,
-                labels={
-                    "alertname": "NemoWatchdogIncident",
-                    "incident": incident.incident,
-                    "dependency": incident.root,
-                    "severity": incident.severity,
-                },
-                annotations={
-                    "summary": f"{incident.root} is {incident.health} ({incident.reason or incident.rule})",
-                    "description": _description(incident),
-                    "title": spec.title if spec else "",
-                },
-                starts_at=incident.opened.utc,
-                ends_at=incident.resolved.utc if incident.resolved else None,
-            )
-        )
-    return alerts
-
-
-def _description(incident: Incident) -> str:
-    actions = sum(ladder.total for ladder in incident.ladders.values())
-    affected = ", ".join(incident.members)
-    return f"{incident.detail}. Affected: {affected}. Rule: {incident.rule}. Actions so far: {actions}."
+    """One alert an incident that Alertmanager may hear of."""
+    return [alert for incident in incidents if isinstance(alert := alert_of(policy, incident), Alert)]
 
 
 class Alerting:
@@ -86,7 +58,7 @@ class Alerting:
                     await self._changed.wait()
             except TimeoutError:
                 continue
-            await asyncio.sleep(GATHER)
+            await asyncio.sleep(GROUP_WAIT)
 
     def _account(self, deliveries: Mapping[str, Delivery]) -> None:
         for url, delivery in deliveries.items():

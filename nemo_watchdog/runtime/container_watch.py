@@ -7,7 +7,7 @@ from collections import defaultdict, deque
 
 import structlog
 
-from nemo_watchdog.engine import endings
+from nemo_watchdog.engine import signals
 from nemo_watchdog.engine.events import ContainerActed, ContainerSeen
 from nemo_watchdog.engine.health import NOT_RUNNING
 from nemo_watchdog.errors import ContainersUnreachable
@@ -104,7 +104,7 @@ class ContainerWatch:
         while True:
             remembered = await self._containers.history(container, status.started_at)
             past = tuple(dict.fromkeys((*self._heard[container], *remembered)))
-            if endings.is_told(status, past) or waited >= EVENT_LAG:
+            if signals.is_told(status, past) or waited >= EVENT_LAG:
                 return past
             await asyncio.sleep(ASK_AGAIN_AFTER)
             waited += ASK_AGAIN_AFTER

@@ -40,7 +40,7 @@ SLOW_AFTER = 5.0
 STALE_AFTER = 10.0
 """Seconds after which a decision to act is too old to be carried out."""
 
-TOGETHER = 0.05
+BATCH_WINDOW = 0.05
 """Seconds. Facts that wait for the disk anyway, and are no further apart, are written in one transaction."""
 
 KEEP_HISTORY = timedelta(days=90)
@@ -89,6 +89,8 @@ class Core:
         effects = self.engine.step(event, now)
         if effects is NOTHING:
             return
+        if effects.bug:
+            log.critical("a bug in the watchdog: it only observes until it is started again", error=effects.bug)
         if effects.records or effects.notifications or effects.actions:
             self._queue_up(effects, now)
         for name in effects.probe_soon:
@@ -122,7 +124,7 @@ class Core:
         """Returns once everything told so far is on disk."""
         await self._queue.join()
 
-    def order_nothing_more(self) -> None:
+    def quiesce(self) -> None:
         """From now on no action begins: neither a new one nor one whose intent is still being written."""
         self._stopping = True
         self.tell(ev.JournalChanged("the watchdog is stopping"))
@@ -141,7 +143,7 @@ class Core:
         self._thread.shutdown(wait=False)
 
     def _queue_up(self, effects: ev.Effects, now: Moment) -> None:
-        if self._queue.empty() or now.monotonic - self._newest.began > TOGETHER:
+        if self._queue.empty() or now.monotonic - self._newest.began > BATCH_WINDOW:
             self._newest = _Batch(now.monotonic, now)
             self._queue.put_nowait(self._newest)
             self._unpublished.append(self._newest)

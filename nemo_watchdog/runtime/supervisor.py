@@ -157,7 +157,7 @@ class Supervisor:
         log.info("stopping")
         self._service.stopping()
         writer, *others = roots
-        self.core.order_nothing_more()
+        self.core.quiesce()
         for task in [*others, *self._tasks.values()]:
             task.cancel()
         await asyncio.gather(*others, *self._tasks.values(), return_exceptions=True)

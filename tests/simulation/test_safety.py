@@ -11,8 +11,18 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from nemo_watchdog import records as r
 from nemo_watchdog.engine import events as ev
-from nemo_watchdog.engine.state import Phase
-from nemo_watchdog.model import CATEGORY_OF, ActionOutcome, Category, Health, Reason, RunState, failed
+from nemo_watchdog.engine.phases import Phase
+from nemo_watchdog.model import (
+    CATEGORY_OF,
+    CONTAINER,
+    ActionOutcome,
+    Category,
+    Health,
+    Reason,
+    RunState,
+    Target,
+    failed,
+)
 from nemo_watchdog.policy.policy import Backoff, Budget, EscalateStep, Limits
 from tests.unit.engine.world import RESTART, World, dependency, policy, remedy
 
@@ -78,7 +88,7 @@ class Safety(RuleBasedStateMachine):
         world.pass_time(0.1)  # what happens at the very end of an action may be its own doing
         world.stopped_by_hand(name)
         self._check_new_actions()
-        assert name in world.engine.durable.touched or not ran or acting
+        assert Target(CONTAINER, f"c-{name}") in world.engine.durable.holds or not ran or acting
 
     @rule(
         name=names,
@@ -152,7 +162,7 @@ class Safety(RuleBasedStateMachine):
             tracker = world.engine.trackers[request.dependency]
             assert tracker.state.health is Health.DOWN
             assert tracker.state.category is Category.FAULT
-            assert request.dependency not in world.engine.durable.touched
+            assert request.target not in world.engine.durable.holds
             if not tracker.exited:
                 seen = [reason for reason in self.last_reasons[request.dependency] if reason is not None]
                 assert any(CATEGORY_OF[reason] is Category.FAULT for reason in seen)

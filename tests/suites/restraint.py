@@ -460,25 +460,25 @@ SITUATIONS = (
         starts_up=False,
     ),
     # people
-    Situation("a person stops it", GATEWAY, "gateway", "gate:human_touch", person("stop", "-t", "1", "gateway")),
-    Situation("a person kills it", ["redis"], "redis", "gate:human_touch", person("kill", "redis")),
-    Situation("a person pauses it", GATEWAY, "gateway", "gate:human_touch", person("pause", "gateway")),
+    Situation("a person stops it", GATEWAY, "gateway", "gate:human_hold", person("stop", "-t", "1", "gateway")),
+    Situation("a person kills it", ["redis"], "redis", "gate:human_hold", person("kill", "redis")),
+    Situation("a person pauses it", GATEWAY, "gateway", "gate:human_hold", person("pause", "gateway")),
     Situation(
         "a person restarts it", GATEWAY, "gateway", "health:up", person("restart", "-t", "1", "gateway"), by_people=1
     ),
-    Situation("a person is stopping it", GATEWAY, "gateway", "gate:human_touch", stopping),
+    Situation("a person is stopping it", GATEWAY, "gateway", "gate:human_hold", stopping),
     Situation(
         "a person stops it while Docker is cut off",
         GATEWAY,
         "gateway",
-        "gate:human_touch",
+        "gate:human_hold",
         in_turn(docker_cut, person("stop", "-t", "1", "gateway"), heal),
     ),
     Situation(
         "a person stops it while the watchdog is dead",
         GATEWAY,
         "gateway",
-        "gate:human_touch",
+        "gate:human_hold",
         daemon_dies_and_a_person_stops,
     ),
     # the operator's word

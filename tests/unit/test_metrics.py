@@ -72,7 +72,7 @@ def test_records_are_counted(metrics: Metrics) -> None:
         r.ActionEnded("i", "i/gateway/1", "gateway", "docker.restart", "succeeded", "", 5.0, 20.0, to_verify=True),
         r.DecisionMade("i", "gateway", "wait", "backoff", "4.2s after attempt 1"),
         r.Escalated("i", "gateway", "lead", "3 attempts did not help"),
-        r.Released("gateway"),
+        r.HoldReleased("gateway"),
     ]
     metrics.count(facts, {"i": "SEV2"})
     assert value(metrics, "incidents_total", dependency="gateway", severity="SEV2") == 1.0

@@ -67,7 +67,7 @@ def test_an_unknown_record_fails_closed(body: dict[str, Any]) -> None:
 
 def test_an_unknown_field_is_ignored() -> None:
     """A newer patch release may add one."""
-    record = r.Released("gateway")
+    record = r.HoldReleased("gateway")
     assert r.from_body({**record.body(), "since": 5}) == record
 
 

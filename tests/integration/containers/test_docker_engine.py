@@ -22,7 +22,7 @@ from nemo_watchdog.containers import DockerContainers
 from nemo_watchdog.containers.parse import parse_time
 from nemo_watchdog.demo.docker_cli import docker
 from nemo_watchdog.demo.images import USR_MOUNTS, ensure_image
-from nemo_watchdog.engine import endings
+from nemo_watchdog.engine import attribution, signals
 from nemo_watchdog.errors import ContainersUnreachable
 from nemo_watchdog.model import (
     CONTAINER,
@@ -207,8 +207,8 @@ async def test_docker_remembers_who_ended_a_container(containers: DockerContaine
     await docker("stop", container)
     stopped = await containers.inspect(container)
     past = await containers.history(container, run.started_at)
-    assert [event.signal for event in endings.signals(stopped, past)] == [15]
-    assert endings.is_told(stopped, past)
+    assert [event.signal for event in signals.sent(stopped, past)] == [15]
+    assert signals.is_told(stopped, past)
     await docker("start", container)
     again = await containers.inspect(container)
     assert again.started_at is not None
@@ -216,9 +216,9 @@ async def test_docker_remembers_who_ended_a_container(containers: DockerContaine
     await docker("wait", container)
     crashed = await containers.inspect(container)
     past = await containers.history(container, run.started_at)
-    assert endings.signals(crashed, past) == []
-    assert endings.is_told(crashed, past)
-    assert endings.is_quiet(crashed)
+    assert signals.sent(crashed, past) == []
+    assert signals.is_told(crashed, past)
+    assert attribution.is_quiet(crashed)
 
 
 async def test_a_death_is_heard_at_once(containers: DockerContainers, docker_engine: str) -> None:

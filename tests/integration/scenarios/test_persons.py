@@ -87,7 +87,7 @@ async def test_a_person_who_is_stopping_it_goes_first(start_platform: StartPlatf
         os.kill(int((await platform.state("gateway"))["Pid"]), signal.SIGSTOP)
         stopping = asyncio.create_task(faults.person_stops(platform, "gateway"))
         held = await daemon.wait_until(lambda s: bool(s["dependencies"]["gateway"]["decision"]), within=20.0)
-        assert held["dependencies"]["gateway"]["decision"]["gate"] == "human_touch"
+        assert held["dependencies"]["gateway"]["decision"]["gate"] == "human_hold"
         await stopping
         await daemon.event("touched", within=10.0)
         await daemon.more_looks(4)

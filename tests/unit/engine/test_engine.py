@@ -10,6 +10,7 @@ import pytest
 from nemo_watchdog import records as r
 from nemo_watchdog.engine import events as ev
 from nemo_watchdog.model import (
+    CONTAINER,
     ActionOutcome,
     Autonomy,
     Gate,
@@ -18,6 +19,7 @@ from nemo_watchdog.model import (
     Reason,
     RunState,
     Severity,
+    Target,
     Verdict,
     failed,
 )
@@ -135,7 +137,7 @@ def test_what_a_person_stopped_is_left_alone(one: World) -> None:
     assert [n.kind for n in one.notifications] == [NotificationKind.OPENED, NotificationKind.HELD]
     one.run("gateway")
     one.succeed("gateway")
-    assert one.of(r.Released)
+    assert one.of(r.HoldReleased)
     one.crash("gateway")
     assert len(one.started) == 1
 
@@ -179,7 +181,7 @@ def test_a_crash_that_waits_for_its_backoff_survives_a_kill_of_the_daemon() -> N
     died = world.event("gateway", "die")
     world.kill_daemon()
     world.see("gateway", RunState.EXITED, past=[died], exit_code=137)
-    assert not world.engine.durable.touched
+    assert not world.engine.durable.holds
     world.wait(30.0)
     assert len(world.started) == 2
 
@@ -196,7 +198,7 @@ def test_a_person_who_stops_what_we_could_not_heal_is_respected() -> None:
     ordered = len(world.started)
     world.see("gateway", RunState.EXITED, past=past, exit_code=143)
     world.wait(600.0)
-    assert "signal 15" in world.engine.durable.touched["gateway"]
+    assert "signal 15" in world.engine.durable.holds[Target(CONTAINER, "c-gateway")]
     assert len(world.started) == ordered
 
 
@@ -210,7 +212,7 @@ def test_a_stop_while_our_restart_was_lost_with_the_daemon_is_a_persons() -> Non
     world.see("gateway", RunState.EXITED, past=past, exit_code=143)
     world.wait(600.0)
     assert len(world.started) == 1
-    assert world.engine.durable.touched
+    assert world.engine.durable.holds
 
 
 def test_our_own_restart_that_broke_off_halfway_is_not_a_person() -> None:
@@ -223,7 +225,7 @@ def test_our_own_restart_that_broke_off_halfway_is_not_a_person() -> None:
     world.finish(ActionOutcome.FAILED)
     world.kill_daemon()
     world.see("gateway", RunState.EXITED, past=past, exit_code=143)
-    assert not world.engine.durable.touched
+    assert not world.engine.durable.holds
     world.wait(30.0)
     assert len(world.started) == 2
 
@@ -235,11 +237,11 @@ def test_a_stop_during_an_order_that_may_not_have_reached_docker_is_a_persons(ou
     world.fail("gateway")
     world.pass_time(2.0)
     world.stopped_by_hand("gateway")
-    assert not world.engine.durable.touched
+    assert not world.engine.durable.holds
     world.finish(outcome)
     world.wait(600.0)
     assert len(world.started) == 1
-    assert "stopped the container" in world.engine.durable.touched["gateway"]
+    assert "stopped the container" in world.engine.durable.holds[Target(CONTAINER, "c-gateway")]
 
 
 def test_what_a_person_stops_right_after_our_restart_is_theirs() -> None:
@@ -253,7 +255,7 @@ def test_what_a_person_stops_right_after_our_restart_is_theirs() -> None:
     world.finish(restarted=False)
     world.wait(600.0)
     assert len(world.started) == 1
-    assert world.engine.durable.touched
+    assert world.engine.durable.holds
 
 
 def test_a_person_who_is_about_to_stop_it_goes_first(one: World) -> None:
@@ -273,7 +275,7 @@ def test_the_images_own_stop_signal_is_a_stop() -> None:
     for name, more in (("httpd", {"stop_signal": 28}), ("gateway", {})):
         past = [world.event(name, "kill", 28), world.event(name, "die")]
         world.see(name, RunState.EXITED, past=past, exit_code=0, **more)
-    assert set(world.engine.durable.touched) == {"httpd"}
+    assert set(world.engine.durable.holds) == {Target(CONTAINER, "c-httpd")}
     assert [request.dependency for _, request in world.started] == ["gateway"]
 
 
@@ -294,7 +296,7 @@ def test_a_container_that_was_only_created_is_somebodys_work(one: World) -> None
     assert not one.started
     one.run("gateway")
     one.succeed("gateway")
-    assert not one.engine.durable.touched
+    assert not one.engine.durable.holds
 
 
 def test_two_names_for_one_container_are_restarted_once() -> None:

@@ -9,9 +9,10 @@ import pytest
 
 from nemo_watchdog import records as r
 from nemo_watchdog.engine import events as ev
-from nemo_watchdog.engine import gates
-from nemo_watchdog.model import ActionOutcome, Autonomy, Gate, Reason, RunState, Verdict
-from nemo_watchdog.policy.policy import Backoff, Budget, EscalateStep, Limits
+from nemo_watchdog.engine.gates import order
+from nemo_watchdog.engine.topology import upstreams
+from nemo_watchdog.model import ActionOutcome, Autonomy, Decision, Gate, Reason, RunState, Verdict
+from nemo_watchdog.policy.policy import Backoff, Budget, Condition, EscalateStep, Limits
 from tests.unit.engine.world import RESTART, World, dependency, policy, remedy
 
 NO_BACKOFF = replace(RESTART, attempts=10, backoff=Backoff(0.01, 1.0, 0.01, 0.0))
@@ -140,39 +141,56 @@ def two_at_once() -> World:
     return world
 
 
+def without_fresh_looks() -> World:
+    world = World(policy(dependency("gateway"), fix=remedy(NO_BACKOFF)))
+    world.fail("gateway", times=3)
+    world.finish(ActionOutcome.FAILED)
+    return world
+
+
+def outside_its_condition() -> World:
+    fix = replace(remedy(), when=Condition(reason=frozenset({"exited"})))
+    world = World(policy(dependency("gateway"), fix=fix))
+    world.fail("gateway", times=3)
+    return world
+
+
+def in_a_state_that_cannot_be() -> World:
+    world = World(policy(dependency("gateway")))
+    world.engine.volatile.bug = "test"
+    world.crash("gateway")
+    return world
+
+
 @dataclass(frozen=True)
 class Case:
-    gate: str
     scenario: Callable[[], World]
     verdict: Verdict
-    by: Gate
+    gate: Gate
     value: str
 
 
 CASES = [
-    Case("in_flight", under_way, Verdict.WAIT, Gate.CONCURRENCY, "docker.restart is under way"),
-    Case("remedy", without_remedy, Verdict.REFUSE, Gate.REMEDY, "the policy names no remedy for it"),
-    Case("journal", without_journal, Verdict.REFUSE, Gate.JOURNAL, "the journal cannot be written: disk full"),
-    Case("pause", paused, Verdict.WAIT, Gate.PAUSE, "ops paused everything: deploying"),
-    Case("human_touch", stopped_by_hand, Verdict.WAIT, Gate.HUMAN_TOUCH, "somebody stopped the container"),
-    Case("blind", without_docker, Verdict.WAIT, Gate.BLIND, "cannot see the container: no answer"),
-    Case("verification", just_restarted, Verdict.WAIT, Gate.VERIFICATION, "verifying docker.restart"),
-    Case("upstream", below_something_unseen, Verdict.WAIT, Gate.UPSTREAM, "it needs postgres, which is unknown"),
-    Case("grace", starting, Verdict.WAIT, Gate.GRACE, "it is in its start-up grace"),
-    Case("category", recovering, Verdict.WAIT, Gate.CATEGORY, "busy: a restart does not help"),
-    Case("ladder_end", at_the_end_of_the_ladder, Verdict.ESCALATE, Gate.REMEDY, "1 attempt did not help"),
-    Case("backoff", failed_just_now, Verdict.WAIT, Gate.BACKOFF, "5."),
-    Case("budgets", spent, Verdict.ESCALATE, Gate.BUDGET, f"the budget of gateway is spent ({Budget(1, 3600.0)})"),
-    Case(
-        "budgets",
-        spent_by_all,
-        Verdict.ESCALATE,
-        Gate.BUDGET,
-        f"the budget of all actions is spent ({Budget(1, 3600.0)})",
-    ),
-    Case("autonomy", only_observed, Verdict.REFUSE, Gate.AUTONOMY, "the policy lets the watchdog only observe"),
-    Case("autonomy", only_suggested, Verdict.ASK, Gate.AUTONOMY, "the policy wants a person to do it"),
-    Case("concurrency", two_at_once, Verdict.WAIT, Gate.CONCURRENCY, "1 of 1 actions under way elsewhere"),
+    Case(in_a_state_that_cannot_be, Verdict.REFUSE, Gate.BUG, "a bug in the watchdog: test"),
+    Case(under_way, Verdict.WAIT, Gate.IN_FLIGHT, "docker.restart is under way"),
+    Case(without_remedy, Verdict.REFUSE, Gate.REMEDY, "the policy names no remedy for it"),
+    Case(without_journal, Verdict.REFUSE, Gate.JOURNAL, "the journal cannot be written: disk full"),
+    Case(paused, Verdict.WAIT, Gate.PAUSE, "ops paused everything: deploying"),
+    Case(stopped_by_hand, Verdict.WAIT, Gate.HUMAN_HOLD, "somebody stopped the container"),
+    Case(without_docker, Verdict.WAIT, Gate.BLIND, "cannot see the container: no answer"),
+    Case(just_restarted, Verdict.WAIT, Gate.VERIFICATION, "verifying docker.restart"),
+    Case(below_something_unseen, Verdict.WAIT, Gate.UPSTREAM, "it needs postgres, which is unknown"),
+    Case(starting, Verdict.WAIT, Gate.GRACE, "it is in its start-up grace"),
+    Case(recovering, Verdict.WAIT, Gate.CATEGORY, "busy: acting does not help"),
+    Case(without_fresh_looks, Verdict.WAIT, Gate.EVIDENCE, "waiting for fresh looks"),
+    Case(outside_its_condition, Verdict.REFUSE, Gate.CONDITION, "the condition of restart does not hold"),
+    Case(at_the_end_of_the_ladder, Verdict.ESCALATE, Gate.LADDER_END, "1 attempt did not help"),
+    Case(failed_just_now, Verdict.WAIT, Gate.BACKOFF, "5."),
+    Case(spent, Verdict.ESCALATE, Gate.BUDGET, f"the budget of gateway is spent ({Budget(1, 3600.0)})"),
+    Case(spent_by_all, Verdict.ESCALATE, Gate.BUDGET, f"the budget of all actions is spent ({Budget(1, 3600.0)})"),
+    Case(only_observed, Verdict.REFUSE, Gate.AUTONOMY, "the policy lets the watchdog only observe"),
+    Case(only_suggested, Verdict.ASK, Gate.AUTONOMY, "the policy wants a person to do it"),
+    Case(two_at_once, Verdict.WAIT, Gate.CONCURRENCY, "1 of 1 actions under way elsewhere"),
 ]
 by_case = pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.gate}-{case.scenario.__name__}")
 
@@ -181,7 +199,8 @@ def answered(case: Case) -> bool:
     """Whether the gate of this case is on record with its answer."""
     decisions = [record for _, record in case.scenario().records if isinstance(record, r.DecisionMade)]
     return any(
-        (made.verdict, made.gate) == (case.verdict, case.by) and made.value.startswith(case.value) for made in decisions
+        (made.verdict, made.gate) == (case.verdict, case.gate) and made.value.startswith(case.value)
+        for made in decisions
     )
 
 
@@ -194,7 +213,7 @@ def test_a_gate_answers_with_its_name_and_value(case: Case) -> None:
 @by_case
 def test_no_gate_stands_for_another(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
     """Take the gate away, and its answer is gone: so each is really among those that are asked."""
-    monkeypatch.setattr(gates, "GATES", tuple(gate for gate in gates.GATES if gate.__name__ != case.gate))
+    monkeypatch.setattr(order, "GATES", tuple(gate for gate in order.GATES if gate.__name__ != case.gate))
     try:
         missed = not answered(case)
     except AssertionError:
@@ -204,7 +223,27 @@ def test_no_gate_stands_for_another(case: Case, monkeypatch: pytest.MonkeyPatch)
 
 def test_every_gate_has_a_case() -> None:
     """A new gate needs a scenario that only it holds back."""
-    assert {gate.__name__ for gate in gates.GATES} == {case.gate for case in CASES}
+    assert {gate.__name__ for gate in order.GATES} == {case.gate for case in CASES}
+
+
+@by_case
+def test_the_explanation_has_every_gate_in_order_and_the_decision_is_the_first_that_holds(case: Case) -> None:
+    """Also what stands behind the first: who lifts a pause sees what holds next."""
+    world = case.scenario()
+    for name in world.engine.trackers:
+        answers = world.engine.explanation(name, world.now)
+        assert [answer.gate for answer in answers] == [Gate(gate.__name__) for gate in order.GATES]
+        shut = [answer for answer in answers if answer.verdict is not Verdict.OPEN]
+        decision = world.engine.decision(name, world.now)
+        if decision is not None:
+            assert decision == (shut[0] if shut else Decision(Verdict.ACT, Gate.NONE, "every gate is open"))
+
+
+def test_what_is_in_no_incident_is_explained_too() -> None:
+    """Nothing happens to what is well, and it can say why."""
+    world = World(policy(dependency("gateway")))
+    shut = [answer for answer in world.engine.explanation("gateway", world.now) if answer.verdict is not Verdict.OPEN]
+    assert [(answer.gate, answer.value) for answer in shut] == [(Gate.CATEGORY, "it is up, not down")]
 
 
 def test_a_member_that_is_up_again_is_said_to_be_up() -> None:
@@ -303,5 +342,5 @@ def test_upstreams_are_all_that_it_needs_each_once() -> None:
         dependency("redis", needs=["disk"]),
         dependency("gateway", needs=["postgres", "redis"]),
     )
-    assert sorted(gates.upstreams(plan, "gateway")) == ["disk", "postgres", "redis"]
-    assert list(gates.upstreams(plan, "disk")) == []
+    assert sorted(upstreams(plan, "gateway")) == ["disk", "postgres", "redis"]
+    assert list(upstreams(plan, "disk")) == []

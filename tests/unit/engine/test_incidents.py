@@ -7,7 +7,8 @@ from dataclasses import replace
 from nemo_watchdog import records as r
 from nemo_watchdog.engine import events as ev
 from nemo_watchdog.engine import incidents
-from nemo_watchdog.engine.state import Phase
+from nemo_watchdog.engine.phases import Phase
+from nemo_watchdog.engine.topology import Topology
 from nemo_watchdog.model import Health, NotificationKind, Reason, Severity
 from nemo_watchdog.policy.policy import Limits
 from tests.unit.engine.world import World, dependency, policy
@@ -128,7 +129,7 @@ def test_a_recurrence_long_after_is_a_new_incident() -> None:
     world.crash("gateway")
     world.finish()
     world.succeed("gateway")
-    world.wait(incidents.RECURRENCE + 1.0)
+    world.wait(incidents.REOPEN_WINDOW + 1.0)
     world.succeed("gateway")
     world.crash("gateway")
     assert len(world.of(r.IncidentOpened)) == 2
@@ -150,7 +151,7 @@ def test_two_incidents_in_one_second_have_two_names() -> None:
 def test_what_is_needed_comes_before_what_needs_it() -> None:
     """Whatever the order of the file."""
     world = family()
-    assert incidents.upstream_first(world.engine.policy)[0] == "postgres"
+    assert Topology.of(world.engine.policy).upstream_first[0] == "postgres"
 
 
 def test_a_member_that_the_policy_forgets_keeps_no_incident_open() -> None:

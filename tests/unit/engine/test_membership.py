@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from nemo_watchdog import records as r
-from nemo_watchdog.engine.state import Durable, Phase, apply
+from nemo_watchdog.engine.phases import Phase
+from nemo_watchdog.engine.state import Durable, apply
 from nemo_watchdog.model import Moment, Reason, RunState
 from tests.unit.engine.world import NOON, World, dependency, policy
 
@@ -68,7 +69,11 @@ def test_a_merge_moves_the_ladder_that_is_in_use_and_goes_on_counting() -> None:
         *(
             record
             for attempt in (1, 2, 3)
-            for record in (intended("A", "gateway", attempt), ended("A", "gateway", attempt))
+            for record in (
+                intended("A", "gateway", attempt),
+                ended("A", "gateway", attempt),
+                r.AttemptFailed("A", "gateway", f"A/gateway/{attempt}", "still refused"),
+            )
         ),
         r.IncidentResolved("A", "postgres", 8.0, "every member is up"),
         opened("B", "redis"),

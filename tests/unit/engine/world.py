@@ -148,6 +148,7 @@ class World:
 
     def send(self, event: ev.Event) -> Effects:
         effects = self.engine.step(event, self.now)
+        assert not effects.bug
         self.records += [(self.now, record) for record in effects.records]
         self.notifications += effects.notifications
         self.pending += effects.actions

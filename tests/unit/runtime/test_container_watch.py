@@ -8,7 +8,7 @@ from datetime import datetime
 import pytest
 
 from nemo_watchdog.errors import ContainersUnreachable
-from nemo_watchdog.model import ContainerEvent, Gate, Health, RunState
+from nemo_watchdog.model import CONTAINER, ContainerEvent, Gate, Health, RunState, Target
 from nemo_watchdog.runtime import container_watch as module
 from tests.unit.runtime.shell import Shell, running, settled, until
 
@@ -34,7 +34,7 @@ async def test_an_event_leads_to_an_inspect_and_to_the_engine(shell: Shell) -> N
         await until(shell.core.engine.durable.open)
         assert state(shell) is RunState.EXITED
         assert shell.core.engine.trackers["gateway"].state.health is Health.DOWN
-        assert not shell.core.engine.durable.touched
+        assert not shell.core.engine.durable.holds
 
 
 async def test_events_of_other_containers_cost_no_inspect(shell: Shell) -> None:
@@ -53,7 +53,7 @@ async def test_a_kill_before_the_exit_is_a_person(shell: Shell) -> None:
         shell.containers.exit("c-gateway", 143)
         shell.containers.tell("c-gateway", "kill", 15)
         shell.containers.tell("c-gateway", "die")
-        await until(lambda: shell.core.engine.durable.touched)
+        await until(lambda: shell.core.engine.durable.holds)
         assert not shell.core.engine.durable.open()
 
 
@@ -81,8 +81,8 @@ async def test_an_exit_that_the_stream_has_not_told_waits_for_the_event(
         shell.containers.tell("c-gateway", "kill", 9)
         shell.containers.tell("c-gateway", "die")
         await until(reconcile.done)
-        await until(lambda: shell.core.engine.durable.touched)
-        assert "signal 9" in shell.core.engine.durable.touched["gateway"]
+        await until(lambda: shell.core.engine.durable.holds)
+        assert "signal 9" in shell.core.engine.durable.holds[Target(CONTAINER, "c-gateway")]
         assert not shell.core.engine.durable.open()
 
 
@@ -101,7 +101,7 @@ async def test_a_stop_while_the_stream_was_lost_is_found_in_dockers_memory(shell
     shell.containers.tell("c-gateway", "kill", 15)
     shell.containers.exit("c-gateway", 0)
     await shell.watch.reconcile()
-    assert "signal 15" in shell.core.engine.durable.touched["gateway"]
+    assert "signal 15" in shell.core.engine.durable.holds[Target(CONTAINER, "c-gateway")]
     assert not shell.core.engine.durable.open()
 
 
@@ -113,7 +113,7 @@ async def test_a_signal_that_docker_has_forgotten_was_heard_here(shell: Shell) -
         shell.containers.past.clear()
         shell.containers.exit("c-gateway", 0)
         shell.containers.tell("c-gateway", "die")
-        await until(lambda: shell.core.engine.durable.touched)
+        await until(lambda: shell.core.engine.durable.holds)
         assert not shell.core.engine.durable.open()
 
 
@@ -132,7 +132,7 @@ async def test_an_exit_whose_history_cannot_be_had_is_not_judged(shell: Shell) -
     assert not shell.started
     shell.containers.history = history  # type: ignore[method-assign]
     await shell.watch.reconcile()
-    assert "signal 9" in shell.core.engine.durable.touched["gateway"]
+    assert "signal 9" in shell.core.engine.durable.holds[Target(CONTAINER, "c-gateway")]
 
 
 async def test_a_newer_look_is_never_overwritten_by_an_older_one(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -278,7 +278,7 @@ async def test_an_order_that_is_being_written_at_the_stop_is_not_carried_out(slo
         asked = journal.asked
         shell.fail()
         await until(lambda: journal.asked > asked)
-        shell.core.order_nothing_more()
+        shell.core.quiesce()
         journal.may_write.set()
         await shell.core.stop(10.0)
         assert shell.started == []

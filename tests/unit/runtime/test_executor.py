@@ -11,7 +11,7 @@ import pytest
 
 from nemo_watchdog.actions import DockerRestart
 from nemo_watchdog.engine import events as ev
-from nemo_watchdog.engine.state import Phase
+from nemo_watchdog.engine.phases import Phase
 from nemo_watchdog.model import ActionOutcome, ActionRequest, ActionResult
 from nemo_watchdog.ports import Action
 from nemo_watchdog.runtime import executor as module

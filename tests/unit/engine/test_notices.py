@@ -8,7 +8,7 @@ import pytest
 
 from nemo_watchdog.engine import events as ev
 from nemo_watchdog.engine.health import State
-from nemo_watchdog.engine.messages import seconds, what
+from nemo_watchdog.engine.notices import seconds, what
 from nemo_watchdog.model import ActionOutcome, Autonomy, Category, Health, Notification, NotificationKind, Reason
 from nemo_watchdog.policy.policy import Backoff, EscalateStep, Rule
 from tests.unit.engine.world import RESTART, World, dependency, policy, remedy

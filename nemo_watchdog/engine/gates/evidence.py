@@ -1,0 +1,103 @@
+"""Gates about what is seen: can it be seen at all, is it broken rather than busy, and is it the one that is broken."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from nemo_watchdog.engine.gates.situation import Situation
+from nemo_watchdog.engine.health import Tracker
+from nemo_watchdog.engine.phases import Phase
+from nemo_watchdog.engine.severity import holds
+from nemo_watchdog.engine.topology import upstreams
+from nemo_watchdog.model import CONTAINER, Category, Decision, Gate, Health, RunState, Verdict
+from nemo_watchdog.policy.policy import Policy
+
+FAULTS = frozenset({Category.FAULT})
+
+
+def blind(s: Situation) -> Decision | None:
+    """The container is asked for only where the next step acts on it: to tell a person, nobody needs Docker."""
+    container, state = s.tracker.container, s.tracker.state
+    if s.action is not None and s.action.target_kind == CONTAINER:
+        if container is None or container.state is RunState.UNREACHABLE:
+            detail = container.detail if container is not None else "Docker has not answered yet"
+            return Decision(Verdict.WAIT, Gate.BLIND, f"cannot see the container: {detail}")
+        if container.state in (RunState.MISSING, RunState.REMOVING):
+            return Decision(Verdict.WAIT, Gate.BLIND, f"there is no container {s.spec.container} to act on")
+    if state.health is Health.UNKNOWN:
+        return Decision(Verdict.WAIT, Gate.BLIND, f"cannot judge it: {state.detail or state.reason}")
+    return None
+
+
+def verification(s: Situation) -> Decision | None:
+    ladder = s.ladder
+    if ladder.phase is Phase.VERIFYING and s.now < ladder.verify_until and not s.tracker.exited:
+        return Decision(Verdict.WAIT, Gate.VERIFICATION, f"verifying {ladder.action}", ladder.verify_until)
+    return None
+
+
+def upstream(s: Situation) -> Decision | None:
+    tracker = s.tracker
+    for name in upstreams(s.policy, s.name):
+        above = s.trackers[name]
+        if above.state.health not in (Health.UP, Health.DEGRADED):
+            seen = f" ({above.state.reason})" if above.state.reason else ""
+            return Decision(Verdict.WAIT, Gate.UPSTREAM, f"it needs {name}, which is {above.state.health}{seen}")
+        if above.suspect:
+            return Decision(Verdict.WAIT, Gate.UPSTREAM, f"it needs {name}, which may be failing too")
+        began = tracker.failing_since
+        if began is not None and (above.last_served_began is None or above.last_served_began < began):
+            return Decision(Verdict.WAIT, Gate.UPSTREAM, f"it needs {name}: looking at that first")
+    return None
+
+
+def grace(s: Situation) -> Decision | None:
+    tracker = s.tracker
+    if tracker.exited:
+        return None  # Docker says that nothing is starting there
+    if (until := tracker.grace_until(s.now)) is not None:
+        return Decision(Verdict.WAIT, Gate.GRACE, "it is in its start-up grace", until)
+    if (until := recovering_until(s.policy, s.trackers, s.name, s.now)) is not None:
+        return Decision(Verdict.WAIT, Gate.GRACE, "what it needs has just recovered", until)
+    return None
+
+
+def recovering_until(policy: Policy, trackers: Mapping[str, Tracker], name: str, now: float) -> float | None:
+    """The end of a child's grace after the parent whose failure it began under; None outside of one."""
+    tracker = trackers[name]
+    began = tracker.failing_since
+    recoveries = [trackers[upstream].recovered_at for upstream in upstreams(policy, name)]
+    recovered = max((at for at in recoveries if at is not None), default=None)
+    if recovered is None or began is None or began > recovered:
+        return None
+    until = recovered + tracker.spec.startup_grace
+    return until if now < until else None
+
+
+def category(s: Situation) -> Decision | None:
+    state = s.tracker.state
+    if state.category is not None and state.category not in _helped(s):
+        value = f"{state.category}: acting does not help ({state.detail or state.reason})"
+        return Decision(Verdict.WAIT, Gate.CATEGORY, value)
+    if state.category is None or state.health is not Health.DOWN:
+        return Decision(Verdict.WAIT, Gate.CATEGORY, f"it is {state.health}, not down")
+    return None
+
+
+def _helped(s: Situation) -> frozenset[Category]:
+    """What the next action can mend; a person is told of what the remedy is for."""
+    if s.action is not None:
+        return s.action.helps
+    return (s.remedy.when.category if s.remedy is not None else FAULTS) or FAULTS
+
+
+def evidence(s: Situation) -> Decision | None:
+    if s.tracker.unhealthy and not s.tracker.fresh_evidence:
+        return Decision(Verdict.WAIT, Gate.EVIDENCE, "waiting for fresh looks at it")
+    return None
+
+
+def condition(s: Situation) -> Decision | None:
+    if s.remedy is not None and not holds(s.remedy.when, s.spec, s.tracker.state, s.volatile.tags):
+        return Decision(Verdict.REFUSE, Gate.CONDITION, f"the condition of {s.remedy.name} does not hold")
+    return None

@@ -1,0 +1,44 @@
+"""The gates in their order. `decide` stops at the first that holds; `explain` asks every one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from nemo_watchdog.engine.gates import evidence, people, spacing
+from nemo_watchdog.engine.gates.situation import Situation
+from nemo_watchdog.model import Decision, Gate, Verdict
+
+GATES: tuple[Callable[[Situation], Decision | None], ...] = (
+    people.bug,
+    spacing.in_flight,
+    spacing.remedy,
+    people.journal,
+    people.pause,
+    people.human_hold,
+    evidence.blind,
+    evidence.verification,
+    evidence.upstream,
+    evidence.grace,
+    evidence.category,
+    evidence.evidence,
+    evidence.condition,
+    spacing.ladder_end,
+    spacing.backoff,
+    spacing.budget,
+    people.autonomy,
+    spacing.concurrency,
+)
+"""In the order in which they answer: what protects data and people before what spaces attempts."""
+
+
+def decide(situation: Situation) -> Decision:
+    """The first gate that holds, or ACT."""
+    for gate in GATES:
+        if decision := gate(situation):
+            return decision
+    return Decision(Verdict.ACT, Gate.NONE, "every gate is open")
+
+
+def explain(situation: Situation) -> tuple[Decision, ...]:
+    """What each gate says, in their order: what holds an action back there, or OPEN."""
+    return tuple(gate(situation) or Decision(Verdict.OPEN, Gate(gate.__name__), "") for gate in GATES)

@@ -1,0 +1,45 @@
+"""Gates about people and the program itself: who has hands on it, what was ordered, whether we can be trusted."""
+
+from __future__ import annotations
+
+from nemo_watchdog.engine.gates.situation import Situation
+from nemo_watchdog.engine.state import EVERYTHING
+from nemo_watchdog.model import Autonomy, Decision, Gate, Verdict
+
+
+def bug(s: Situation) -> Decision | None:
+    if s.volatile.bug:
+        return Decision(Verdict.REFUSE, Gate.BUG, f"a bug in the watchdog: {s.volatile.bug}")
+    return None
+
+
+def journal(s: Situation) -> Decision | None:
+    if s.volatile.journal_trouble:
+        return Decision(Verdict.REFUSE, Gate.JOURNAL, f"the journal cannot be written: {s.volatile.journal_trouble}")
+    return None
+
+
+def pause(s: Situation) -> Decision | None:
+    for scope in (EVERYTHING, s.name):
+        held = s.durable.pauses.get(scope)
+        if held is not None and (held.until is None or s.now < held.until):
+            what = "everything" if scope == EVERYTHING else scope
+            return Decision(Verdict.WAIT, Gate.PAUSE, f"{held.by} paused {what}: {held.reason}", held.until)
+    return None
+
+
+def human_hold(s: Situation) -> Decision | None:
+    if what := s.durable.hold_on(s.name, s.spec.container):
+        return Decision(Verdict.WAIT, Gate.HUMAN_HOLD, f"{what}; held until it runs again")
+    if (until := s.tracker.being_stopped_until(s.now)) is not None:
+        return Decision(Verdict.WAIT, Gate.HUMAN_HOLD, "somebody is stopping the container through Docker", until)
+    return None
+
+
+def autonomy(s: Situation) -> Decision | None:
+    allowed = s.spec.autonomy
+    if allowed is Autonomy.OBSERVE:
+        return Decision(Verdict.REFUSE, Gate.AUTONOMY, "the policy lets the watchdog only observe")
+    if allowed is Autonomy.SUGGEST:
+        return Decision(Verdict.ASK, Gate.AUTONOMY, "the policy wants a person to do it")
+    return None

@@ -1,0 +1,63 @@
+"""All that a gate may look at, for one dependency, in an open incident or in none."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from nemo_watchdog.engine.health import Tracker
+from nemo_watchdog.engine.ladder import Next, next_step
+from nemo_watchdog.engine.state import Durable, Incident, Ladder
+from nemo_watchdog.engine.volatile import Volatile
+from nemo_watchdog.model import Target
+from nemo_watchdog.policy.policy import ActionStep, Dependency, Policy, Remedy
+
+
+@dataclass(frozen=True)
+class Situation:
+    """`now` is monotonic seconds."""
+
+    volatile: Volatile
+    durable: Durable
+    incident: Incident | None
+    name: str
+    now: float
+
+    @property
+    def policy(self) -> Policy:
+        return self.volatile.policy
+
+    @property
+    def trackers(self) -> dict[str, Tracker]:
+        return self.volatile.trackers
+
+    @property
+    def tracker(self) -> Tracker:
+        return self.trackers[self.name]
+
+    @property
+    def spec(self) -> Dependency:
+        return self.tracker.spec
+
+    @property
+    def ladder(self) -> Ladder:
+        return (self.incident and self.incident.ladders.get(self.name)) or Ladder()
+
+    @property
+    def remedy(self) -> Remedy | None:
+        return self.policy.remedies[self.spec.remedy] if self.spec.remedy else None
+
+    @cached_property
+    def next(self) -> Next | None:
+        """What comes next on its remedy; None without one."""
+        return None if self.remedy is None else next_step(self.remedy, self.ladder)
+
+    @property
+    def action(self) -> ActionStep | None:
+        """The step that would act next; None when the next step tells a person, or there is none."""
+        return self.next.step if self.next is not None and isinstance(self.next.step, ActionStep) else None
+
+    @property
+    def targets(self) -> set[Target]:
+        """All that its remedy may act on."""
+        return set(self.spec.targets.values())

@@ -1,0 +1,58 @@
+"""Gates about how often and how much at once: what is in flight, what was spent, and how long to wait."""
+
+from __future__ import annotations
+
+from nemo_watchdog.engine.budget import remaining
+from nemo_watchdog.engine.gates.situation import Situation
+from nemo_watchdog.engine.phases import Phase
+from nemo_watchdog.model import Decision, Gate, Verdict
+
+
+def in_flight(s: Situation) -> Decision | None:
+    if s.ladder.phase is Phase.ACTING:
+        return Decision(Verdict.WAIT, Gate.IN_FLIGHT, f"{s.ladder.action} is under way")
+    for target in sorted(s.targets):
+        if s.durable.is_acting_on(target):
+            return Decision(Verdict.WAIT, Gate.IN_FLIGHT, f"an action on {target} is under way")
+    return None
+
+
+def remedy(s: Situation) -> Decision | None:
+    if s.ladder.ended:
+        return Decision(Verdict.REFUSE, Gate.REMEDY, s.ladder.ended)
+    if s.remedy is None:
+        return Decision(Verdict.REFUSE, Gate.REMEDY, "the policy names no remedy for it")
+    return None
+
+
+def ladder_end(s: Situation) -> Decision | None:
+    if s.next is None or s.action is not None:
+        return None
+    tried = f"{s.ladder.total} attempt{'s' if s.ladder.total != 1 else ''} did not help"
+    why = tried if s.ladder.total else "the policy asks for a person"
+    return Decision(Verdict.ESCALATE, Gate.LADDER_END, f"{why}; {s.next.moved}" if s.next.moved else why)
+
+
+def backoff(s: Situation) -> Decision | None:
+    until = s.ladder.not_before
+    if until is not None and s.now < until and s.action is not None:
+        return Decision(Verdict.WAIT, Gate.BACKOFF, f"{s.ladder.backoff:.1f}s after attempt {s.ladder.total}", until)
+    return None
+
+
+def budget(s: Situation) -> Decision | None:
+    if s.remedy is None:
+        return None
+    own = s.durable.spends_on(s.name, s.targets)
+    everyone = [spend.at for spend in s.durable.spends]
+    for limit, spends, whose in ((s.remedy.budget, own, s.name), (s.policy.limits.budget, everyone, "all actions")):
+        if remaining(limit, spends, s.now) == 0:
+            return Decision(Verdict.ESCALATE, Gate.BUDGET, f"the budget of {whose} is spent ({limit})")
+    return None
+
+
+def concurrency(s: Situation) -> Decision | None:
+    acting, most = s.durable.acting(), s.policy.limits.concurrent_actions
+    if acting >= most:
+        return Decision(Verdict.WAIT, Gate.CONCURRENCY, f"{acting} of {most} actions under way elsewhere")
+    return None

@@ -1,0 +1,89 @@
+"""Where a remedy stands and what comes next on it: act, escalate, or nothing more. Pure.
+
+A position is (remedy, step key, attempts), so a policy that inserts, removes or renames steps under an open incident
+neither skips an `escalate` nor grants an attempt anew. What the new policy does not have any more is found again by
+what was done: the ladder goes on at the first step whose attempts are not spent.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from nemo_watchdog.engine.state import Ladder
+from nemo_watchdog.policy.policy import ActionStep, EscalateStep, Remedy, Step
+
+
+@dataclass(frozen=True, slots=True)
+class Next:
+    """What comes next: `step` is None when nothing is left and nobody is named."""
+
+    step: Step | None
+    index: int = 0
+    attempt: int = 1
+    """The number, in its step, of the attempt that would be made."""
+    passed: tuple[tuple[int, str], ...] = ()
+    """Index and key of each step whose attempts are spent since the one that acted last."""
+    moved: str = ""
+    """Why the ladder does not go on where it stood; empty while the policy has the same steps."""
+
+
+def next_step(remedy: Remedy, ladder: Ladder) -> Next:
+    """What comes next on `remedy` for a dependency that stands at `ladder`."""
+    index, attempts, moved = _position(remedy, ladder)
+    passed: list[tuple[int, str]] = []
+    while index < len(remedy.steps):
+        step = remedy.steps[index]
+        if isinstance(step, EscalateStep):
+            return Next(step, index, passed=tuple(passed), moved=moved)
+        if attempts < step.attempts:
+            return Next(step, index, attempts + 1, tuple(passed), moved)
+        passed.append((index, step.key))
+        index, attempts = index + 1, 0
+    return Next(None, index, passed=tuple(passed), moved=moved)
+
+
+def next_contact(remedy: Remedy, ladder: Ladder) -> str:
+    """Who is told when the ladder ends here: the next `escalate`, or nobody but those of the severity."""
+    ahead = remedy.steps[next_step(remedy, ladder).index :]
+    return next((step.to for step in ahead if isinstance(step, EscalateStep)), "")
+
+
+def current_step(remedy: Remedy, ladder: Ladder) -> ActionStep | None:
+    """The step that acted last; None where the policy does not have it any more."""
+    if ladder.remedy != remedy.name:
+        return None
+    found = next((step for step in remedy.steps if step.key == ladder.step_key), None)
+    return found if isinstance(found, ActionStep) else None
+
+
+def _position(remedy: Remedy, ladder: Ladder) -> tuple[int, int, str]:
+    """Index, attempts made there, and why that is not where the ladder stood.
+
+    An escalation ends a ladder, so one that stands before a step that has acted was put there since and is due.
+    """
+    if not ladder.total:
+        return 0, 0, ""
+    keys = [step.key for step in remedy.steps]
+    if ladder.remedy == remedy.name and ladder.step_key in keys:
+        index, attempts, moved = keys.index(ladder.step_key), ladder.attempts, ""
+    else:
+        index, attempts = _first_unspent(remedy, ladder)
+        stood = ladder.step_key or "a step that an older version did not name"
+        moved = f"the policy has no step {stood} of {ladder.remedy} any more: going on by what was tried"
+    told = next((at for at, step in enumerate(remedy.steps[:index]) if isinstance(step, EscalateStep)), None)
+    if told is None:
+        return index, attempts, moved
+    return told, 0, moved or f"the policy now escalates before {ladder.step_key}"
+
+
+def _first_unspent(remedy: Remedy, ladder: Ladder) -> tuple[int, int]:
+    """The first step whose attempts are not spent, and how many of them are; an escalation has none to spend."""
+    tried = ladder.tried.copy()
+    for index, step in enumerate(remedy.steps):
+        if isinstance(step, EscalateStep):
+            return index, 0
+        spent = min(tried[step.action], step.attempts)
+        if spent < step.attempts:
+            return index, spent
+        tried[step.action] -= spent
+    return len(remedy.steps), 0

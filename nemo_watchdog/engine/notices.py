@@ -1,0 +1,171 @@
+"""What people read: what happened, what was done, what happens next, in that order. A record in, words out; pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import singledispatch
+
+from nemo_watchdog import records as r
+from nemo_watchdog.engine.gates.order import decide
+from nemo_watchdog.engine.gates.situation import Situation
+from nemo_watchdog.engine.health import State
+from nemo_watchdog.engine.phases import Phase
+from nemo_watchdog.engine.state import Incident
+from nemo_watchdog.engine.turn import Turn
+from nemo_watchdog.model import Alert, Verdict
+from nemo_watchdog.policy.policy import Policy
+
+
+def seconds(value: float) -> str:
+    """A duration as people say it: 4.2s, 3m20s, 2h05m."""
+    if value < 60:
+        return f"{value:.1f}s" if value < 10 else f"{value:.0f}s"
+    minutes, rest = divmod(round(value), 60)
+    if minutes < 60:
+        return f"{minutes}m{rest:02d}s" if rest else f"{minutes}m"
+    return f"{minutes // 60}h{minutes % 60:02d}m"
+
+
+def what(state: State) -> str:
+    """One phrase: `down: refused (connection refused)`."""
+    reason = f": {state.reason}" if state.reason else ""
+    detail = f" ({state.detail})" if state.detail else ""
+    return f"{state.health}{reason}{detail}"
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """`key` is unique in its incident for the fact that is told: the same fact is told once."""
+
+    key: str
+    title: str
+    body: str
+
+
+@singledispatch
+def words(record: r.Record, incident: Incident, turn: Turn) -> Words:
+    """The message about a record that is news, at the moment when it became true."""
+    raise TypeError(f"{type(record).__name__} is not told to people")
+
+
+@words.register
+def _(record: r.IncidentOpened, incident: Incident, turn: Turn) -> Words:
+    return _opened("opened", record.root, incident, turn)
+
+
+@words.register
+def _(record: r.IncidentReopened, incident: Incident, turn: Turn) -> Words:
+    return _opened(f"opened:{turn.now.utc.isoformat()}", record.dependency, incident, turn)
+
+
+def _opened(key: str, name: str, incident: Incident, turn: Turn) -> Words:
+    spec = turn.volatile.policy.severities.get(incident.severity)
+    title = spec.title if spec else ""
+    respond = f"Respond within {seconds(spec.respond_within)}." if spec else ""
+    decision = decide(Situation(turn.volatile, turn.durable, incident, name, turn.now.monotonic))
+    acting = decision.verdict is Verdict.ACT
+    plan = "acting now" if acting else f"{decision.verdict} ({decision.gate}): {decision.value}"
+    body = (
+        f"{name} is {_seen(name, turn)}.\n"
+        f"{incident.severity} {title} by the rule {incident.rule}. {respond}\n"
+        f"Next: {plan}."
+    )
+    return Words(key, f"{name} is {turn.volatile.trackers[name].state.health}", body)
+
+
+@words.register
+def _(record: r.SeverityRaised, incident: Incident, turn: Turn) -> Words:
+    body = (
+        f"{record.dependency} is {_seen(record.dependency, turn)}.\n"
+        f"Severity {record.previous} → {record.severity} by {record.rule}."
+    )
+    return Words(f"severity:{record.severity}", f"{incident.root}: now {record.severity}", body)
+
+
+@words.register
+def _(record: r.ActionIntended, incident: Incident, turn: Turn) -> Words:
+    body = (
+        f"{record.dependency} is {_seen(record.dependency, turn)}.\n"
+        f"Doing {record.action} on {incident.ladder(record.dependency).target}, attempt {record.attempt}.\n"
+        f"Next: it counts as healed only when it looks healthy within {seconds(record.verify_within)}."
+    )
+    return Words(f"{record.action_id}:started", f"{record.dependency}: {record.action}", body)
+
+
+@words.register
+def _(record: r.ActionEnded, incident: Incident, turn: Turn) -> Words:
+    detail = f" ({record.detail})" if record.detail else ""
+    ladder = incident.ladder(record.dependency)
+    plan = "looking again" if ladder.phase is Phase.VERIFYING else f"backing off {ladder.backoff:.0f}s"
+    return Words(
+        f"{record.action_id}:finished",
+        f"{record.dependency}: {record.action} {record.outcome}",
+        f"{record.action} on {ladder.target} {record.outcome}{detail}.\nNext: {plan}.",
+    )
+
+
+@words.register
+def _(record: r.Suggested, incident: Incident, turn: Turn) -> Words:
+    name = record.dependency
+    situation = Situation(turn.volatile, turn.durable, incident, name, turn.now.monotonic)
+    target = situation.spec.targets.get(situation.action.key) if situation.action is not None else None
+    body = (
+        f"{name} is {_seen(name, turn)}.\nNothing was done: the policy lets the watchdog only suggest.\n"
+        f"Suggested: {record.action} of {target or name}."
+    )
+    return Words(f"{name}:suggested", f"{name}: {record.action} suggested", body)
+
+
+@words.register
+def _(record: r.DecisionMade, incident: Incident, turn: Turn) -> Words:
+    name = record.dependency
+    body = f"{name}: {record.value}.\nNothing was done, on purpose.\nNext: nothing, until the container runs again."
+    return Words(f"{name}:held", f"{name} is left alone", body)
+
+
+@words.register
+def _(record: r.Escalated, incident: Incident, turn: Turn) -> Words:
+    name, why = record.dependency, record.why
+    body = (
+        f"{name} is {_seen(name, turn)}.\n{why[:1].upper()}{why[1:]}.\n"
+        "Next: the watchdog tries nothing more in this incident; a person must look."
+    )
+    return Words(f"{name}:escalated:{incident.ladder(name).total}", f"{name} needs a person", body)
+
+
+@words.register
+def _(record: r.IncidentResolved, incident: Incident, turn: Turn) -> Words:
+    attempts = sum(ladder.total for ladder in incident.ladders.values())
+    done = f"{attempts} action{'s' if attempts != 1 else ''} taken" if attempts else "no action taken"
+    body = f"{', '.join(incident.members)} up again after {seconds(record.seconds)}; {done}.\nNext: nothing to do."
+    return Words(f"resolved:{turn.now.utc.isoformat()}", f"{incident.root} is up again", body)
+
+
+def alert(policy: Policy, incident: Incident) -> Alert:
+    """An incident for Alertmanager. A severity that rises makes a new alert; the old one runs out there."""
+    spec = policy.severities.get(incident.severity)
+    actions = sum(ladder.total for ladder in incident.ladders.values())
+    affected = ", ".join(incident.members)
+    return Alert(
+        incident=incident.incident,
+        labels={
+            "alertname": "NemoWatchdogIncident",
+            "incident": incident.incident,
+            "dependency": incident.root,
+            "severity": incident.severity,
+        },
+        annotations={
+            "summary": f"{incident.root} is {incident.health} ({incident.reason or incident.rule})",
+            "description": (
+                f"{incident.detail}. Affected: {affected}. Rule: {incident.rule}. Actions so far: {actions}."
+            ),
+            "title": spec.title if spec else "",
+        },
+        starts_at=incident.opened.utc,
+        ends_at=incident.resolved.utc if incident.resolved else None,
+    )
+
+
+def _seen(name: str, turn: Turn) -> str:
+    tracker = turn.volatile.trackers.get(name)
+    return what(tracker.state) if tracker is not None else "not watched any more"

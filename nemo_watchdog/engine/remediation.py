@@ -1,0 +1,134 @@
+"""Walks each ladder through the gates: judge the last attempt, decide, and act, escalate or suggest."""
+
+from __future__ import annotations
+
+from nemo_watchdog import records as r
+from nemo_watchdog.engine.backoff import delay_after
+from nemo_watchdog.engine.gates.evidence import FAULTS
+from nemo_watchdog.engine.gates.order import decide
+from nemo_watchdog.engine.gates.situation import Situation
+from nemo_watchdog.engine.ladder import current_step, next_contact
+from nemo_watchdog.engine.phases import Phase
+from nemo_watchdog.engine.state import Incident
+from nemo_watchdog.engine.topology import upstreams
+from nemo_watchdog.engine.turn import Turn
+from nemo_watchdog.errors import EngineBug
+from nemo_watchdog.model import (
+    CONTAINER,
+    ActionOutcome,
+    ActionRequest,
+    ActionResult,
+    Decision,
+    Gate,
+    Health,
+    Verdict,
+)
+from nemo_watchdog.policy.policy import ActionStep, Backoff
+
+NOTHING_TO_VERIFY = frozenset({ActionOutcome.FAILED, ActionOutcome.REFUSED})
+
+
+def advance(turn: Turn, incident: Incident, name: str) -> None:
+    """Does what comes next for a member of an open incident, if anything may be done."""
+    tracker = turn.volatile.trackers.get(name)
+    if tracker is None or tracker.state.health is Health.UP:
+        return
+    situation = Situation(turn.volatile, turn.durable, incident, name, turn.now.monotonic)
+    _judge_attempt(turn, incident, situation)
+    decision = decide(situation)
+    _write_down(turn, incident, name, decision)
+    turn.wake(decision.until)
+    if decision.gate is Gate.UPSTREAM:
+        turn.await_looks(upstreams(turn.volatile.policy, name))
+    if decision.verdict is Verdict.ACT:
+        _act(turn, incident, situation)
+    elif decision.verdict is Verdict.ESCALATE:
+        to = next_contact(situation.remedy, situation.ladder) if situation.remedy is not None else ""
+        turn.record(r.Escalated(incident.incident, name, to, decision.value))
+    elif decision.verdict is Verdict.ASK and situation.action is not None and not situation.ladder.suggested:
+        turn.record(r.Suggested(incident.incident, name, situation.action.action))
+
+
+def _judge_attempt(turn: Turn, incident: Incident, situation: Situation) -> None:
+    """The symptom outlived the verification window, or the container died in it: that attempt failed."""
+    name, ladder, tracker = situation.name, situation.ladder, situation.tracker
+    state = tracker.state
+    mended = FAULTS | (situation.action.helps if situation.action is not None else FAULTS)
+    if ladder.phase is not Phase.VERIFYING or state.category not in mended or not tracker.fresh_evidence:
+        return
+    if state.health is not Health.DOWN or (turn.now.monotonic < ladder.verify_until and not tracker.exited):
+        return
+    why = f"still {state.reason} after {ladder.action}"
+    turn.record(r.AttemptFailed(incident.incident, name, ladder.action_id, why))
+
+
+def _write_down(turn: Turn, incident: Incident, name: str, decision: Decision) -> None:
+    """Every change of mind is a record; the same answer again is not."""
+    if incident.ladder(name).decision != (decision.verdict, decision.gate):
+        turn.record(r.DecisionMade(incident.incident, name, decision.verdict, decision.gate, decision.value))
+
+
+def _act(turn: Turn, incident: Incident, situation: Situation) -> None:
+    name, spec, ahead, step = situation.name, situation.spec, situation.next, situation.action
+    target = spec.targets.get(step.key) if step is not None else None
+    if ahead is None or step is None or target is None or spec.remedy is None:
+        raise EngineBug(f"the gates let an action on {name} through that has no target")
+    for index, key in ahead.passed:
+        turn.record(r.StepExhausted(incident.incident, name, index, key))
+    action_id = f"{incident.incident}/{name}/{situation.ladder.total + 1}"
+    turn.record(
+        r.ActionIntended(
+            incident=incident.incident,
+            action_id=action_id,
+            dependency=name,
+            remedy=spec.remedy,
+            step=ahead.index,
+            attempt=ahead.attempt,
+            action=step.action,
+            container=target.name if target.kind == CONTAINER else "",
+            verify_within=step.verify_within,
+            target_kind=target.kind,
+            target=target.name,
+            step_key=step.key,
+            moved=ahead.moved,
+        )
+    )
+    turn.order(
+        ActionRequest(
+            action_id=action_id,
+            incident=incident.incident,
+            dependency=name,
+            action=step.action,
+            target=target,
+            options=step.options,
+            expected_run=situation.tracker.container if target.kind == CONTAINER else None,
+            timeout=step.timeout,
+        )
+    )
+
+
+def end_action(turn: Turn, incident: Incident, name: str, result: ActionResult) -> None:
+    """Writes down how the action that is under way ended."""
+    ladder = incident.ladder(name)
+    step = _step_that_acted(turn, incident, name)
+    backoff = step.backoff if step else Backoff()
+    turn.record(
+        r.ActionEnded(
+            incident=incident.incident,
+            action_id=ladder.action_id,
+            dependency=name,
+            action=ladder.action,
+            outcome=result.outcome,
+            detail=result.detail,
+            backoff=round(delay_after(backoff, ladder.attempts, ladder.action_id), 3),
+            verify_within=step.verify_within if step else 60.0,
+            to_verify=result.outcome not in NOTHING_TO_VERIFY,
+        )
+    )
+
+
+def _step_that_acted(turn: Turn, incident: Incident, name: str) -> ActionStep | None:
+    spec = turn.volatile.policy.dependencies.get(name)
+    if spec is None or spec.remedy is None:
+        return None
+    return current_step(turn.volatile.policy.remedies[spec.remedy], incident.ladder(name))

@@ -1,0 +1,120 @@
+"""From a record to a message: is it news, who is told, what mutes it, in which words. Pure.
+
+Stages of one shape, each answering with the draft that goes on or with the closed word for its end. Alerts for
+Alertmanager, which are the state of an incident and no single fact, pass what mutes and get their words here too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+
+from nemo_watchdog import records as r
+from nemo_watchdog.engine import notices
+from nemo_watchdog.engine.state import Incident
+from nemo_watchdog.engine.turn import Turn
+from nemo_watchdog.errors import EngineBug
+from nemo_watchdog.model import Alert, Gate, Notification, NotificationKind, Told
+from nemo_watchdog.policy.policy import Policy
+
+NEWS: Mapping[type[r.Record], NotificationKind] = MappingProxyType(
+    {
+        r.IncidentOpened: NotificationKind.OPENED,
+        r.IncidentReopened: NotificationKind.OPENED,
+        r.SeverityRaised: NotificationKind.SEVERITY_CHANGED,
+        r.ActionIntended: NotificationKind.ACTION_STARTED,
+        r.ActionEnded: NotificationKind.ACTION_FINISHED,
+        r.Suggested: NotificationKind.SUGGESTED,
+        r.DecisionMade: NotificationKind.HELD,
+        r.Escalated: NotificationKind.ESCALATED,
+        r.IncidentResolved: NotificationKind.RESOLVED,
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    record: r.Record
+    kind: NotificationKind
+    incident: Incident
+    contacts: tuple[str, ...] = ()
+    words: notices.Words | None = None
+
+
+Stage = Callable[[Draft, Turn], Draft | Told]
+
+
+def tell(record: r.Record, turn: Turn) -> None:
+    """Queues what people must hear of a fact, and counts why it was told or was not."""
+    draft = _news(record, turn)
+    if draft is None:
+        return
+    for stage in STAGES:
+        answer = stage(draft, turn)
+        if isinstance(answer, Told):
+            turn.effects.told.append((draft.kind, answer))
+            return
+        draft = answer
+
+
+def alert_of(policy: Policy, incident: Incident) -> Alert | Told:
+    """The incident as Alertmanager sees it, or why it hears nothing of it."""
+    return muted_by(incident) or notices.alert(policy, incident)
+
+
+def muted_by(incident: Incident) -> Told | None:
+    """All that mutes, in one place."""
+    return Told.MERGED if incident.merged else None
+
+
+def _news(record: r.Record, turn: Turn) -> Draft | None:
+    kind = NEWS.get(type(record))
+    incident = turn.durable.incidents.get(getattr(record, "incident", ""))
+    if kind is None or incident is None:
+        return None
+    if isinstance(record, r.DecisionMade) and record.gate != Gate.HUMAN_HOLD:
+        return None
+    return Draft(record, kind, incident)
+
+
+def _who(draft: Draft, turn: Turn) -> Draft | Told:
+    """Whom the record names; otherwise those of the severity, then those of the rule, each once."""
+    if isinstance(draft.record, r.Escalated) and draft.record.to:
+        return replace(draft, contacts=(draft.record.to,))
+    policy, incident = turn.volatile.policy, draft.incident
+    spec = policy.severities.get(incident.severity)
+    rule = next((rule for rule in policy.classification if rule.name == incident.rule), None)
+    contacts = dict.fromkeys((*(spec.notify if spec else ()), *(rule.notify if rule else ())))
+    return replace(draft, contacts=tuple(contacts)) if contacts else Told.NO_CONTACT
+
+
+def _muted(draft: Draft, _turn: Turn) -> Draft | Told:
+    return muted_by(draft.incident) or draft
+
+
+def _worded(draft: Draft, turn: Turn) -> Draft | Told:
+    return replace(draft, words=notices.words(draft.record, draft.incident, turn))
+
+
+def _queued(draft: Draft, turn: Turn) -> Draft | Told:
+    incident, words = draft.incident, draft.words
+    if words is None:
+        raise EngineBug(f"a {draft.kind} message without words")
+    turn.effects.notifications.append(
+        Notification(
+            key=f"{incident.incident}:{words.key}",
+            kind=draft.kind,
+            incident=incident.incident,
+            severity=incident.severity,
+            root=incident.root,
+            title=f"[{incident.severity}] {words.title}",
+            body=words.body,
+            contacts=draft.contacts,
+            at=turn.now.utc,
+        )
+    )
+    return Told.QUEUED
+
+
+STAGES: tuple[Stage, ...] = (_who, _muted, _worded, _queued)

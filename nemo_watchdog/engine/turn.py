@@ -1,0 +1,70 @@
+"""One step's hands: all that a handler may read and change. Durable state changes by `record` alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from nemo_watchdog import records as r
+from nemo_watchdog.engine.events import Effects
+from nemo_watchdog.engine.state import Durable, Incident, apply
+from nemo_watchdog.engine.volatile import Volatile
+from nemo_watchdog.model import ActionRequest, Health, Moment
+
+
+@dataclass(slots=True)
+class Turn:
+    volatile: Volatile
+    durable: Durable
+    now: Moment
+    tell: Callable[[r.Record, Turn], None]
+    """What follows a record for people."""
+    effects: Effects = field(default_factory=Effects)
+
+    def record(self, record: r.Record) -> None:
+        """Makes a fact true, keeps it for the journal, and tells whom it concerns. Raises `EngineBug`."""
+        apply(record, self.durable, self.now)
+        self.effects.records.append(record)
+        self.tell(record, self)
+
+    def order(self, request: ActionRequest) -> None:
+        self.effects.actions.append(request)
+
+    def wake(self, at: float | None) -> None:
+        """At monotonic seconds; None asks for nothing."""
+        self.effects.wake(at)
+
+    def look_soon(self, name: str) -> None:
+        self.effects.probe_soon.add(name)
+
+    def await_looks(self, names: Iterable[str]) -> None:
+        """Looks at these decide what to do next."""
+        awaited = set(names)
+        self.volatile.awaited |= awaited
+        self.effects.probe_soon |= awaited
+
+    def held(self, name: str) -> str | None:
+        """What a person did to it, for which it is left alone."""
+        return self.durable.hold_on(name, self.volatile.trackers[name].spec.container)
+
+    def evaluate(self, name: str) -> bool:
+        """Lets the thresholds conclude what was seen of it; whether its health, category or reason changed."""
+        change = self.volatile.trackers[name].evaluate(self.now)
+        if change is None:
+            return False
+        before, after = change
+        if Health.DOWN in (before.health, after.health):
+            self.volatile.weigh_tags()
+        if (before.health, before.category) != (after.health, after.category):
+            incident: Incident | None = self.durable.incident_of(name)
+            self.record(
+                r.HealthChanged(
+                    dependency=name,
+                    health=after.health,
+                    category=after.category,
+                    reason=after.reason,
+                    detail=after.detail,
+                    incident=incident.incident if incident else "",
+                )
+            )
+        return True

@@ -1,0 +1,46 @@
+"""The volatile half of the engine's memory: what it sees and was told, rebuilt by looking after every start."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from nemo_watchdog.engine.events import ContainerSeen
+from nemo_watchdog.engine.health import Tracker
+from nemo_watchdog.engine.severity import TagConditions, tag_conditions
+from nemo_watchdog.engine.topology import Topology
+from nemo_watchdog.policy.policy import Policy
+
+
+@dataclass(slots=True)
+class Volatile:
+    policy: Policy
+    trackers: dict[str, Tracker]
+    topology: Topology = field(init=False)
+    tags: TagConditions = field(init=False)
+    tags_changed: bool = False
+    """Since the last time that everything was reconciled."""
+    journal_trouble: str = ""
+    """Why the journal cannot be written; empty while it can."""
+    bug: str = ""
+    """What the engine was about to do against its own rules; from then on it only observes."""
+    awaited: set[str] = field(default_factory=set)
+    """Looks at these decide what to do next."""
+    unattributed: dict[str, ContainerSeen] = field(default_factory=dict)
+    """Ends of containers that came while we acted on them: whose doing they were can be said when the action ended."""
+
+    def __post_init__(self) -> None:
+        self.adopt(self.policy, self.trackers)
+
+    def adopt(self, policy: Policy, trackers: dict[str, Tracker]) -> None:
+        self.policy, self.trackers = policy, trackers
+        self.topology = Topology.of(policy)
+        self.tags, self.tags_changed = tag_conditions(policy, trackers), False
+
+    def weigh_tags(self) -> None:
+        """Somebody went down or came back: what the policy says about tags may have changed."""
+        before, self.tags = self.tags, tag_conditions(self.policy, self.trackers)
+        self.tags_changed = self.tags_changed or before != self.tags
+
+    def watching(self, container: str) -> list[str]:
+        """The dependencies of that container."""
+        return [name for name, tracker in self.trackers.items() if tracker.spec.container == container]
