@@ -11,39 +11,18 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from nemo_watchdog.app import make_probe
 from nemo_watchdog.engine import events as ev
-from nemo_watchdog.engine.engine import Engine
-from nemo_watchdog.engine.state import rebuild
 from nemo_watchdog.journal import SqliteJournal
 from nemo_watchdog.metrics import Metrics
-from nemo_watchdog.model import (
-    ActionOutcome,
-    ActionRequest,
-    ActionResult,
-    ContainerEvent,
-    ContainerStatus,
-    Decision,
-    Moment,
-    Notification,
-    NotificationKind,
-    Observation,
-    Outcome,
-    Reason,
-    RunState,
-    Verdict,
-    failed,
-    ok,
-)
-from nemo_watchdog.plugins import installed
-from nemo_watchdog.policy.loader import load_policy
+from nemo_watchdog.model import Moment, NotificationKind, Outcome, Reason, Verdict
 from nemo_watchdog.runtime.core import Core
 from nemo_watchdog.runtime.heartbeats import Heartbeats
 from nemo_watchdog.testing import FakeContainers
+from tests.unit.journal.successor import Successor
 
 JOURNALS = Path(__file__).parents[2] / "journals"
 
@@ -102,114 +81,12 @@ UNTOLD = "20261124-085835-gateway:20261124-085835-gateway/gateway/1:started"
 DELIVERED, GIVEN_UP = 38, 1
 
 
-class Process:
-    """A daemon that found the journal: looks every 10 s at a platform that stays as ill as `ill` says.
-
-    Restarts are carried out at the next look and help nothing unless the test takes the name out of `ill`.
-    """
-
-    def __init__(self, journal: Path, *, boot: str = "boot-3", began: datetime = RESTARTED_AT) -> None:
-        self.monotonic, self.utc = 50.0, began
-        self.policy = load_policy(JOURNALS / "0.1.0.policy.yaml", installed(), environ={})
-        self.journal = SqliteJournal(journal, boot, clock=self)
-        self.ill = dict(ILL)
-        self.records: list[dict[str, Any]] = []
-        self.notifications: list[Notification] = []
-        self.orders: list[tuple[datetime, ActionRequest]] = []
-        self._under_way: list[ActionRequest] = []
-        self._wake_at: float | None = None
-        self._runs = dict.fromkeys(self.policy.dependencies, at("08:50:00"))
-        self.engine = Engine(self.policy, rebuild(self.journal.replay(self.now())))
-        self.send(ev.Started())
-
-    def now(self) -> Moment:
-        return Moment(self.monotonic, self.utc)
-
-    def close(self) -> None:
-        self.journal.close()
-
-    def send(self, event: ev.Event) -> None:
-        effects = self.engine.step(event, self.now())
-        bodies = [record.body() for record in effects.records]
-        self.journal.append(bodies, effects.notifications, self.now())
-        self.records += bodies
-        self.notifications += effects.notifications
-        self.orders += [(self.utc, request) for request in effects.actions]
-        self._under_way += effects.actions
-        if effects.wake_at is not None:
-            self._wake_at = effects.wake_at if self._wake_at is None else min(self._wake_at, effects.wake_at)
-
-    def see_containers(self) -> None:
-        """Of the cache's, Docker knows no more than that it ended: only the journal says that it was a person."""
-        for name in self.policy.dependencies:
-            if name == "cache" and name in self.ill:
-                ended = at("08:58:05")
-                died = ContainerEvent("shop-cache-1", "die", at=ended)
-                self._see(name, RunState.EXITED, died, finished_at=ended, exit_code=1)
-            elif self.policy.dependencies[name].container:
-                self._see(name, RunState.RUNNING)
-
-    def run_until(self, end: datetime) -> None:
-        while self.utc < end:
-            self._pass_time(min(10.0, (end - self.utc).total_seconds()))
-            for request in self._under_way[:]:
-                self._under_way.remove(request)
-                self.start_container(request.dependency)
-                self.send(ev.ActionFinished(request, ActionResult(ActionOutcome.SUCCEEDED)))
-            for name in self.policy.dependencies:
-                reason = self.ill.get(name)
-                finding = failed(reason, "as it was left") if reason else ok()
-                self.send(ev.Observed(name, Observation(finding, 0.01, self.now())))
-
-    def go_on(self, seconds: float = 60.0) -> None:
-        self.run_until(self.utc + timedelta(seconds=seconds))
-
-    def start_container(self, name: str) -> None:
-        self._runs[name] = self.utc
-        self._see(name, RunState.RUNNING)
-
-    def decision(self, name: str) -> Decision:
-        decision = self.engine.decision(name, self.now())
-        assert decision is not None, f"{name} is in no incident"
-        return decision
-
-    def held_by(self, name: str) -> tuple[str, datetime | None]:
-        """The gate, and the end of its hold to the millisecond."""
-        decision = self.decision(name)
-        if decision.until is None:
-            return str(decision.gate), None
-        until = self.utc + timedelta(seconds=round(decision.until - self.monotonic, 3))
-        return str(decision.gate), until
-
-    def ordered(self) -> list[str]:
-        return [request.action_id for _, request in self.orders]
-
-    def of(self, kind: str, **fields: Any) -> list[dict[str, Any]]:
-        wanted = {"type": kind, **fields}
-        return [record for record in self.records if wanted.items() <= record.items()]
-
-    def told(self, kind: NotificationKind) -> list[str]:
-        return [f"{each.incident} → {', '.join(each.contacts)}" for each in self.notifications if each.kind is kind]
-
-    def _see(self, name: str, state: RunState, *past: ContainerEvent, **more: Any) -> None:
-        container = self.policy.dependencies[name].container
-        assert container is not None
-        self.send(ev.ContainerSeen(container, ContainerStatus(state, f"id-{name}", self._runs[name], **more), past))
-
-    def _pass_time(self, seconds: float) -> None:
-        end, began = self.utc + timedelta(seconds=seconds), self.monotonic
-        while self._wake_at is not None and self._wake_at <= began + seconds:
-            wake, self._wake_at = max(self._wake_at, self.monotonic), None
-            self.monotonic, self.utc = wake, self.utc + timedelta(seconds=wake - self.monotonic)
-            self.send(ev.Tick())
-        self.monotonic, self.utc = began + seconds, end
-
-
 @contextmanager
-def started(journal: Path, **how: Any) -> Iterator[Process]:
+def started(journal: Path, *, boot: str = "boot-3", began: datetime = RESTARTED_AT) -> Iterator[Successor]:
     """A process that has seen the containers and has not looked yet."""
-    with closing(Process(journal, **how)) as process:
-        process.see_containers()
+    policy = JOURNALS / "0.1.0.policy.yaml"
+    with closing(Successor(journal, policy, ILL, boot=boot, began=began)) as process:
+        process.see_containers("cache")
         yield process
 
 
@@ -220,7 +97,7 @@ def journal(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def process(journal: Path) -> Iterator[Process]:
+def process(journal: Path) -> Iterator[Successor]:
     with started(journal) as process:
         yield process
 
@@ -231,7 +108,7 @@ def test_it_holds_every_type_of_record(journal: Path) -> None:
         assert Counter(body["type"] for _, body in opened.replay(Moment(50.0, RESTARTED_AT))) == RECORDS
 
 
-def test_the_platform_stays_ill(process: Process) -> None:
+def test_the_platform_stays_ill(process: Successor) -> None:
     """Each ladder goes on where it stood and not a minute early; what is held, paused or ended gets nothing at all."""
     process.run_until(at("11:30:00"))
     orders = {request.action_id: (when, request) for when, request in process.orders}
@@ -254,7 +131,7 @@ def test_the_platform_stays_ill(process: Process) -> None:
     assert not process.of("suggested")
 
 
-def test_the_pause_of_everything_ends_when_it_was_to_end(process: Process) -> None:
+def test_the_pause_of_everything_ends_when_it_was_to_end(process: Successor) -> None:
     """On the new boot's clock as well; then what was behind it holds."""
     process.go_on()
     for name in ("search", "mailer", "db", "web", "api", "admin", "reports", "cache"):
@@ -269,7 +146,7 @@ def test_the_pause_of_everything_ends_when_it_was_to_end(process: Process) -> No
     assert "ops paused reports: its data are being moved" in process.decision("reports").value
 
 
-def test_the_pause_without_end_ends_when_it_is_resumed(process: Process) -> None:
+def test_the_pause_without_end_ends_when_it_is_resumed(process: Successor) -> None:
     """Not after a day, and then at once."""
     process.send(ev.ResumeAsked("queue", "ops"))
     assert not process.of("resumed")  # that was done before
@@ -279,7 +156,7 @@ def test_the_pause_without_end_ends_when_it_is_resumed(process: Process) -> None
     assert process.ordered()[-1].endswith("-reports/reports/1")
 
 
-def test_what_a_person_stopped_stays_stopped(process: Process) -> None:
+def test_what_a_person_stopped_stays_stopped(process: Successor) -> None:
     """Though Docker no longer knows who it was; it is let go when it runs again."""
     process.run_until(PAUSE_OF_ALL_ENDS + timedelta(hours=1))
     assert process.decision("cache").verdict is Verdict.WAIT
@@ -292,7 +169,7 @@ def test_what_a_person_stopped_stays_stopped(process: Process) -> None:
     assert not process.of("released", dependency="worker")
 
 
-def test_an_action_without_outcome_is_spent_and_looked_at_first(process: Process) -> None:
+def test_an_action_without_outcome_is_spent_and_looked_at_first(process: Successor) -> None:
     """Its outcome is unknown: nothing is done until it has had its time to be verified and its backoff."""
     (ended,) = process.of("action_ended")
     assert (ended["action_id"], ended["outcome"]) == (f"{INCIDENT['gateway']}/gateway/1", "unknown")
@@ -307,7 +184,7 @@ def test_an_action_without_outcome_is_spent_and_looked_at_first(process: Process
     assert process.ordered()[0] == f"{INCIDENT['gateway']}/gateway/2"
 
 
-def test_an_action_without_outcome_that_helped(process: Process) -> None:
+def test_an_action_without_outcome_that_helped(process: Successor) -> None:
     """The looks say so: nothing more is done."""
     del process.ill["gateway"]
     process.send(ev.ResumeAsked("*", "ops"))
@@ -316,7 +193,7 @@ def test_an_action_without_outcome_that_helped(process: Process) -> None:
     assert not process.orders
 
 
-def test_a_spent_budget_is_still_spent(process: Process) -> None:
+def test_a_spent_budget_is_still_spent(process: Successor) -> None:
     """A new incident of it asks for a person at once."""
     process.send(ev.ResumeAsked("*", "ops"))
     process.ill["queue"] = Reason.REFUSED
@@ -336,7 +213,7 @@ def test_a_spent_budget_is_free_again_when_its_window_is_over(journal: Path, ear
         assert [request.dependency for _, request in process.orders] == expected
 
 
-def test_what_fails_again_soon_reopens_its_incident(process: Process) -> None:
+def test_what_fails_again_soon_reopens_its_incident(process: Successor) -> None:
     """Resolved less than five minutes before: its attempts count on, and so does its backoff."""
     process.ill["sessions"] = Reason.REFUSED
     process.go_on()
@@ -348,19 +225,21 @@ def test_what_fails_again_soon_reopens_its_incident(process: Process) -> None:
     assert f"{INCIDENT['sessions']}/sessions/3" in process.ordered()
 
 
-def test_a_merged_incident_is_one(process: Process) -> None:
-    """It is over when all its members are well, and not before; its severity is the one that it was raised to."""
+def test_a_merged_incident_is_one(process: Successor) -> None:
+    """It is over when all its members are well, and not before."""
     for name in ("web", "api", "admin", "db"):
         process.go_on()
         assert not process.of("incident_resolved")
         del process.ill[name]
+    assert not process.of("member_joined")  # they are members since then, and its severity is the raised one
+    assert not process.of("severity_raised")
     process.go_on()
     (resolved,) = process.of("incident_resolved")
     assert (resolved["incident"], resolved["root"]) == (INCIDENT["db"], "db")
     assert process.told(NotificationKind.RESOLVED) == [f"{INCIDENT['db']} → on-call, lead"]
 
 
-def test_a_suggestion_is_made_once(process: Process) -> None:
+def test_a_suggestion_is_made_once(process: Successor) -> None:
     """The database is well again and the site is not: people were told what would help before."""
     process.run_until(PAUSE_OF_ALL_ENDS)
     del process.ill["db"]
@@ -369,7 +248,7 @@ def test_a_suggestion_is_made_once(process: Process) -> None:
     assert not process.told(NotificationKind.SUGGESTED)
 
 
-def test_a_ladder_that_has_ended_stays_ended(process: Process) -> None:
+def test_a_ladder_that_has_ended_stays_ended(process: Successor) -> None:
     """Through hours and another restart, until its incident is over."""
     process.run_until(at("10:30:00"))
     decision = process.decision("ledger")
@@ -396,7 +275,7 @@ def test_what_was_not_told_is_told_once(journal: Path) -> None:
         assert counts == {"pending": 0, "delivered": DELIVERED + 1, "given_up": GIVEN_UP}
 
 
-async def test_heartbeats_are_remembered(process: Process) -> None:
+async def test_heartbeats_are_remembered(process: Successor) -> None:
     """With what the job said, and when."""
     core = Core(process.engine, process.journal, process, Metrics())
     with closing(core):
