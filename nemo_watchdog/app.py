@@ -35,7 +35,7 @@ from nemo_watchdog.runtime.core import Core
 from nemo_watchdog.runtime.executor import Executor
 from nemo_watchdog.runtime.outbox import Outbox
 from nemo_watchdog.runtime.supervisor import PolicySource, Supervisor
-from nemo_watchdog.systemd import SystemdNotify
+from nemo_watchdog.sd_notify import SystemdNotify
 from nemo_watchdog.web.server import Api
 
 log = structlog.get_logger("nemo_watchdog")

@@ -7,6 +7,7 @@ what was done: the ladder goes on at the first step whose attempts are not spent
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 
 from nemo_watchdog.engine.state import Ladder
@@ -49,11 +50,17 @@ def next_contact(remedy: Remedy, ladder: Ladder) -> str:
 
 
 def current_step(remedy: Remedy, ladder: Ladder) -> ActionStep | None:
-    """The step that acted last; None where the policy does not have it any more."""
-    if ladder.remedy != remedy.name:
-        return None
-    found = next((step for step in remedy.steps if step.key == ladder.step_key), None)
-    return found if isinstance(found, ActionStep) else None
+    """The step that acted last, found again by what was done where its key is gone; None when nothing acts like it."""
+    if ladder.remedy == remedy.name:
+        named = next((step for step in remedy.steps if step.key == ladder.step_key), None)
+        if isinstance(named, ActionStep):
+            return named
+    before = ladder.tried.copy()
+    before[ladder.action] -= 1
+    for step in remedy.steps[_first_unspent(remedy, before)[0] :]:
+        if isinstance(step, ActionStep) and step.action == ladder.action:
+            return step
+    return None
 
 
 def _position(remedy: Remedy, ladder: Ladder) -> tuple[int, int, str]:
@@ -67,7 +74,7 @@ def _position(remedy: Remedy, ladder: Ladder) -> tuple[int, int, str]:
     if ladder.remedy == remedy.name and ladder.step_key in keys:
         index, attempts, moved = keys.index(ladder.step_key), ladder.attempts, ""
     else:
-        index, attempts = _first_unspent(remedy, ladder)
+        index, attempts = _first_unspent(remedy, ladder.tried)
         stood = ladder.step_key or "a step that an older version did not name"
         moved = f"the policy has no step {stood} of {ladder.remedy} any more: going on by what was tried"
     told = next((at for at, step in enumerate(remedy.steps[:index]) if isinstance(step, EscalateStep)), None)
@@ -76,14 +83,14 @@ def _position(remedy: Remedy, ladder: Ladder) -> tuple[int, int, str]:
     return told, 0, moved or f"the policy now escalates before {ladder.step_key}"
 
 
-def _first_unspent(remedy: Remedy, ladder: Ladder) -> tuple[int, int]:
+def _first_unspent(remedy: Remedy, tried: Counter[str]) -> tuple[int, int]:
     """The first step whose attempts are not spent, and how many of them are; an escalation has none to spend."""
-    tried = ladder.tried.copy()
+    left = tried.copy()
     for index, step in enumerate(remedy.steps):
         if isinstance(step, EscalateStep):
             return index, 0
-        spent = min(tried[step.action], step.attempts)
+        spent = min(left[step.action], step.attempts)
         if spent < step.attempts:
             return index, spent
-        tried[step.action] -= spent
+        left[step.action] -= spent
     return len(remedy.steps), 0

@@ -114,6 +114,7 @@ class World:
         self.engine = Engine(plan)
         self.records: list[tuple[Moment, Record]] = []
         self.notifications: list[Notification] = []
+        self.effects: list[Effects] = []
         self.pending: list[ActionRequest] = []
         self.started: list[tuple[float, ActionRequest]] = []
         self.wake_at: float | None = None
@@ -149,6 +150,7 @@ class World:
     def send(self, event: ev.Event) -> Effects:
         effects = self.engine.step(event, self.now)
         assert not effects.bug
+        self.effects.append(effects)
         self.records += [(self.now, record) for record in effects.records]
         self.notifications += effects.notifications
         self.pending += effects.actions

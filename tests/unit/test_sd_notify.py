@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from nemo_watchdog.systemd import SystemdNotify
+from nemo_watchdog.sd_notify import SystemdNotify
 
 
 @pytest.fixture(params=["path", "abstract"])
