@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 
 import pytest
@@ -23,7 +24,7 @@ from nemo_watchdog.model import (
     Target,
     failed,
 )
-from nemo_watchdog.policy.policy import Backoff, Budget, EscalateStep, Limits
+from nemo_watchdog.policy.policy import Backoff, Budget, EscalateStep, Limits, Policy, Step
 from tests.unit.engine.world import RESTART, World, dependency, policy, remedy
 
 NAMES = ("postgres", "redis", "gateway")
@@ -35,17 +36,32 @@ by_category = {category: [reason for reason, its in CATEGORY_OF.items() if its i
 not_faults = st.sampled_from([reason for reason, its in CATEGORY_OF.items() if its is not Category.FAULT])
 
 
-def platform() -> World:
-    step = replace(RESTART, attempts=10, backoff=Backoff(1.0, 1.5, 20.0, 0.2), verify_within=15.0)
-    return World(
-        policy(
-            dependency("postgres", grace=20.0),
-            dependency("redis", grace=5.0),
-            dependency("gateway", needs=["postgres", "redis"], grace=5.0),
-            fix=remedy(step, EscalateStep("lead"), budget=REMEDY_BUDGET),
-            limits=Limits(budget=TOTAL_BUDGET, concurrent_actions=2),
-        )
+STEP = replace(RESTART, attempts=4, backoff=Backoff(1.0, 1.5, 20.0, 0.2), verify_within=15.0)
+GENTLER = replace(STEP, action="touch.file", key="touch.file", attempts=1)
+TO_LEAD, TO_DBA = EscalateStep("lead", "escalate lead"), EscalateStep("dba", "escalate dba")
+LADDERS: dict[str, tuple[Step, ...]] = {
+    "as it was": (STEP, TO_LEAD),
+    "a step inserted before": (GENTLER, STEP, TO_LEAD),
+    "a step inserted behind": (STEP, GENTLER, TO_LEAD),
+    "a step renamed": (replace(STEP, key="hard"), TO_LEAD),
+    "nobody named": (STEP,),
+    "a person first": (TO_DBA, STEP, TO_LEAD),
+    "only a person": (TO_DBA,),
+}
+
+
+def plan(ladder: str) -> Policy:
+    return policy(
+        dependency("postgres", grace=20.0),
+        dependency("redis", grace=5.0),
+        dependency("gateway", needs=["postgres", "redis"], grace=5.0),
+        fix=remedy(*LADDERS[ladder], budget=REMEDY_BUDGET),
+        limits=Limits(budget=TOTAL_BUDGET, concurrent_actions=2),
     )
+
+
+def platform() -> World:
+    return World(plan("as it was"))
 
 
 class Safety(RuleBasedStateMachine):
@@ -134,6 +150,13 @@ class Safety(RuleBasedStateMachine):
         self.world.send(ev.ResumeAsked(scope, "ops"))
         self._check_new_actions()
 
+    @rule(ladder=st.sampled_from(sorted(LADDERS)))
+    def policy_is_reloaded(self, ladder: str) -> None:
+        before = self.world.engine.durable.spends[:]
+        self.world.send(ev.PolicyChanged(plan(ladder)))
+        assert self.world.engine.durable.spends[: len(before)] == before
+        self._check_new_actions()
+
     @rule()
     def daemon_is_killed(self) -> None:
         before = self.world.engine.durable
@@ -199,6 +222,22 @@ class Safety(RuleBasedStateMachine):
     def no_action_is_ordered_twice(self) -> None:
         orders = [request.action_id for _, request in self.world.started]
         assert len(orders) == len(set(orders))
+
+    @invariant()
+    def no_reload_grants_an_attempt_anew(self) -> None:
+        """No policy here has more than so many attempts of one action, whatever its steps are called."""
+        done = Counter((q.incident, q.dependency, q.action) for _, q in self.world.started)
+        assert all(count <= STEP.attempts for count in done.values())
+        assert all(count <= GENTLER.attempts for (_, _, action), count in done.items() if action == GENTLER.action)
+
+    @invariant()
+    def an_escalation_ends_a_ladder(self) -> None:
+        ended: set[tuple[str, str]] = set()
+        for _, record in self.world.records:
+            if isinstance(record, r.Escalated):
+                ended.add((record.incident, record.dependency))
+            elif isinstance(record, r.ActionIntended):
+                assert (record.incident, record.dependency) not in ended
 
     @invariant()
     def a_dependency_is_in_one_open_incident_at_most(self) -> None:
