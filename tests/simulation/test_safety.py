@@ -36,7 +36,7 @@ by_category = {category: [reason for reason, its in CATEGORY_OF.items() if its i
 not_faults = st.sampled_from([reason for reason, its in CATEGORY_OF.items() if its is not Category.FAULT])
 
 
-STEP = replace(RESTART, attempts=4, backoff=Backoff(1.0, 1.5, 20.0, 0.2), verify_within=15.0)
+STEP = replace(RESTART, attempts=2, backoff=Backoff(1.0, 1.5, 20.0, 0.2), verify_within=15.0)
 GENTLER = replace(STEP, action="touch.file", key="touch.file", attempts=1)
 TO_LEAD, TO_DBA = EscalateStep("lead", "escalate lead"), EscalateStep("dba", "escalate dba")
 LADDERS: dict[str, tuple[Step, ...]] = {
