@@ -14,7 +14,6 @@ from pathlib import Path
 import structlog
 from aiohttp import web
 
-from nemo_watchdog.actions import ACTIONS
 from nemo_watchdog.containers.docker import DockerContainers
 from nemo_watchdog.engine.engine import Engine
 from nemo_watchdog.engine.state import rebuild
@@ -26,7 +25,7 @@ from nemo_watchdog.notifiers import AlertmanagerClient, AppriseNotifier
 from nemo_watchdog.plugins import installed
 from nemo_watchdog.policy.loader import load_policy
 from nemo_watchdog.policy.policy import Dependency, Policy
-from nemo_watchdog.ports import Containers, Delivery, Heartbeats, Probe, ProbeContext
+from nemo_watchdog.ports import Action, ActionContext, Containers, Delivery, Heartbeats, Probe, ProbeContext
 from nemo_watchdog.runtime import heartbeats as heard
 from nemo_watchdog.runtime.alerting import Alerting
 from nemo_watchdog.runtime.clock import SystemClock, boot_id
@@ -64,7 +63,13 @@ class Settings:
 def make_probe(spec: Dependency, containers: Containers, heartbeats: Heartbeats | None = None) -> Probe:
     """The probe that the policy names, with its checked options."""
     context = ProbeContext(spec.name, spec.timeout, spec.interval, spec.container, containers, heartbeats)
-    return installed()[spec.probe].make(spec.options, context)
+    return installed().probes[spec.probe].make(spec.options, context)
+
+
+def make_action(name: str, containers: Containers) -> Action | None:
+    """The action of that name; None where there is none."""
+    kind = installed().actions.get(name)
+    return None if kind is None else kind.make(ActionContext(containers))
 
 
 def read_policy(path: Path, environ: Mapping[str, str]) -> Policy:
@@ -87,7 +92,6 @@ async def run(settings: Settings) -> None:
         heartbeats = heard.Heartbeats(core)
         containers = docker(settings.docker)
         watch = ContainerWatch(containers, core, metrics)
-        actions = {name: make(containers) for name, make in ACTIONS.items()}
         notifier = AppriseNotifier(lambda: engine.policy.contacts)
         sink = PolicyAlertmanagers(engine)
         supervisor = Supervisor(
@@ -98,7 +102,7 @@ async def run(settings: Settings) -> None:
                 partial(make_probe, containers=containers, heartbeats=heartbeats),
             ),
             containers=watch,
-            executor=Executor(actions, core, watch),
+            executor=Executor(partial(make_action, containers=containers), core, watch),
             outbox=Outbox(journal, notifier, core, metrics),
             alerting=Alerting(sink, core, metrics),
             metrics=metrics,

@@ -42,7 +42,15 @@ class JournalError(NemoWatchdogError):
 
 
 class ContainersUnreachable(NemoWatchdogError):
-    """The container engine does not answer: nothing is known about any container."""
+    """The container engine does not answer: nothing is known about any container, and no order reached it."""
+
+
+class OrderFailed(NemoWatchdogError):
+    """The container engine answered that it did not do what was ordered; the message is its own."""
+
+
+class OrderUncertain(NemoWatchdogError):
+    """The container engine may have heard the order, and its answer was lost."""
 
 
 class EngineBug(NemoWatchdogError):

@@ -1,30 +1,31 @@
-"""The catalog: what a policy may write after `probe:`, our own probes and those of other people's packages.
+"""The catalog of this process: our own probes and actions, and those of other people's packages.
 
-A package offers a probe by the entry point group `nemo_watchdog.probes`. Finding it costs a look at the metadata of
-what is installed; its code is imported when a policy names the probe, and not before. What is wrong with a plugin is
-told with the name of its distribution, and is a mistake of the policy only where the policy uses it.
+A package offers them by the entry-point groups `nemo_watchdog.probes` and `nemo_watchdog.actions`. Its code never
+takes the daemon down: what it raises is a problem of a policy, a finding or a result.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from functools import cache, cached_property
-from importlib.metadata import Distribution, EntryPoint, distributions
-from typing import Any
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from functools import cache
+from importlib.metadata import Distribution, distributions
+from typing import Any, TypeGuard
 
 from pydantic import BaseModel
-from pydantic_core import PydanticCustomError
 
-from nemo_watchdog.errors import PluginError
-from nemo_watchdog.model import Finding, Reason, failed
-from nemo_watchdog.policy.sections import DependencySection, check_name
-from nemo_watchdog.ports import Probe, ProbeContext, ProbeKind
+from nemo_watchdog.actions.catalog import ACTIONS
+from nemo_watchdog.model import ActionOutcome, ActionRequest, ActionResult, Category, Finding, Reason, failed
+from nemo_watchdog.offers import Group, Kinds, Offer, Unfit, discover, offers_of
+from nemo_watchdog.policy.loader import DEPENDENCY_KEYS
+from nemo_watchdog.policy.sections import ESCALATE, check_name
+from nemo_watchdog.policy.steps import STEP_KEYS
+from nemo_watchdog.policy.units import wrong
+from nemo_watchdog.ports import Action, ActionContext, ActionKind, Catalog, Probe, ProbeContext, ProbeKind
 from nemo_watchdog.probes import PROBES
 
-GROUP = "nemo_watchdog.probes"
-
-_LONGEST_TEXT = 200
+_ACTION_NAME = re.compile(r"(?!.{64})[a-z0-9][a-z0-9_-]*(\.[a-z0-9][a-z0-9_-]*)*", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,116 +36,66 @@ class Kind:
     make: Callable[[Any, ProbeContext], Probe]
 
 
-class Catalog(Mapping[str, ProbeKind]):
-    """Probes by name. Asking for a name imports nothing; asking the entry for its options or its probe does.
+def adopt_probe(found: object, offer: Offer[ProbeKind]) -> ProbeKind:
+    """What its author's code raises becomes a probe that says so at every look."""
+    options, make = getattr(found, "options", None), getattr(found, "make", None)
+    if not _is_model(options) or not callable(make):
+        raise Unfit(
+            f"which is none: `{offer.where}` needs `options`, a pydantic model, and `make`, which makes the probe"
+        )
+    if taken := sorted(set(options.model_fields) & set(DEPENDENCY_KEYS)):
+        raise Unfit(f"whose option `{taken[0]}` has the name of a key that every dependency has")
 
-    `warnings` are offers that cannot be had, whatever the policy says.
-    """
-
-    def __init__(self, own: Mapping[str, ProbeKind], offers: Iterable[Offer], warnings: Iterable[str] = ()) -> None:
-        found: dict[str, ProbeKind] = dict(own)
-        told = list(warnings)
-        for offer in offers:
-            rival = found.get(offer.name)
-            if offer.name in own:
-                told.append(f"{offer}: a probe of this program has that name, and is the one that is used")
-            elif wrong := _wrong_name(offer.name):
-                told.append(f"{offer}: {wrong}")
-            elif isinstance(rival, Offer | Contested):
-                found[offer.name] = contested = Contested(rival, offer)
-                told.append(contested.trouble)
-            else:
-                found[offer.name] = offer
-        self.warnings = tuple(told)
-        self._found = found
-
-    def __getitem__(self, name: str) -> ProbeKind:
-        return self._found[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._found)
-
-    def __len__(self) -> int:
-        return len(self._found)
-
-    def usable(self) -> tuple[dict[str, ProbeKind], list[str]]:
-        """Every probe that can be had, and what is wrong with the others. Imports the plugins."""
-        good: dict[str, ProbeKind] = {}
-        wrong = []
-        for name, kind in self._found.items():
-            try:
-                _ = kind.options
-            except PluginError as error:
-                wrong.append(str(error))
-            else:
-                good[name] = kind
-        return good, wrong
-
-
-class Offer:
-    """A `ProbeKind` that imports a plugin when somebody asks for it; raises `PluginError` when it cannot be used."""
-
-    def __init__(self, entry: EntryPoint, distribution: str) -> None:
-        self.name = entry.name
-        self._entry = entry
-        self._distribution = distribution
-
-    def __str__(self) -> str:
-        return f"the plugin {self._distribution} offers the probe `{self.name}`"
-
-    @property
-    def options(self) -> type[BaseModel]:
-        return self._kind.options
-
-    @property
-    def make(self) -> Callable[[Any, ProbeContext], Probe]:
-        """Makes the probe; what its author's code raises becomes a probe that says so at every look."""
-        kind = self._kind
-
-        def make(options: Any, context: ProbeContext) -> Probe:
-            try:
-                return kind.make(options, context)
-            except Exception as error:  # noqa: BLE001 - other people's code must not end the watching
-                return _Unmade(f"the plugin {self._distribution} raised {type(error).__name__} when it made the probe")
-
-        return make
-
-    @cached_property
-    def _kind(self) -> ProbeKind:
+    def make_safely(options: Any, context: ProbeContext) -> Probe:
         try:
-            kind = self._entry.load()
+            made: Probe = make(options, context)
         except (Exception, SystemExit) as error:  # noqa: BLE001 - other people's code must not end the watching
-            text = " ".join(str(error).split())[:_LONGEST_TEXT]
-            raise PluginError(f"{self}, which cannot be loaded: {type(error).__name__}: {text}") from None
-        options, make = getattr(kind, "options", None), getattr(kind, "make", None)
-        if not (isinstance(options, type) and issubclass(options, BaseModel) and callable(make)):
-            message = f"`{self._entry.value}` needs `options`, a pydantic model, and `make`, which makes the probe"
-            raise PluginError(f"{self}, which is none: {message}")
-        if taken := sorted(set(options.model_fields) & set(DependencySection.model_fields)):
-            raise PluginError(f"{self}, whose option `{taken[0]}` has the name of a key that every dependency has")
-        return Kind(options, make)
+            return _UnmadeProbe(f"the plugin {offer.distribution} raised {type(error).__name__} when it made the probe")
+        return made
+
+    return Kind(options, make_safely)
 
 
-class Contested:
-    """A name that several plugins offer: nobody knows which of them a policy means."""
+def adopt_action(found: object, offer: Offer[ActionKind]) -> ActionKind:
+    """What its author's code raises becomes an action that is refused."""
+    if not isinstance(found, ActionKind):
+        raise Unfit(f"which is none: `{offer.where}` must be an `ActionKind`")
+    if mistake := mistake_of(found):
+        raise Unfit(mistake)
 
-    def __init__(self, *rivals: Offer | Contested) -> None:
-        self.trouble = "; ".join(str(rival) for rival in rivals) + ": only one of them may be installed"
-        self._first = " and ".join(str(rival) for rival in rivals)
+    def make_safely(context: ActionContext) -> Action:
+        try:
+            return found.make(context)
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - other people's code must not end the watching
+            return _UnmadeAction(
+                f"the plugin {offer.distribution} raised {type(error).__name__} when it made the action"
+            )
 
-    def __str__(self) -> str:
-        return self._first
-
-    @property
-    def options(self) -> type[BaseModel]:
-        raise PluginError(self.trouble)
-
-    @property
-    def make(self) -> Callable[[Any, ProbeContext], Probe]:
-        raise PluginError(self.trouble)
+    return replace(found, make=make_safely)
 
 
-class _Unmade:
+def mistake_of(kind: ActionKind) -> str:
+    """What no policy and no engine could work with; empty for a kind that is sound."""
+    if not _is_model(kind.options):
+        return "whose `options` are no pydantic model"
+    if taken := sorted(set(kind.options.model_fields) & set(STEP_KEYS)):
+        return f"whose option `{taken[0]}` has the name of a key that every step has"
+    if not all(map(callable, (kind.make, kind.target, kind.may_take))):
+        return "whose `make`, `target` and `may_take` must be functions"
+    if not (isinstance(kind.target_kind, str) and _ACTION_NAME.fullmatch(kind.target_kind)):
+        return "whose `target_kind` must be one word, such as `file`"
+    if unknown := [need for need in kind.needs if need not in DEPENDENCY_KEYS]:
+        return f"which needs `{unknown[0]}`, and no dependency has such a key"
+    if not kind.helps or not kind.helps <= set(Category) - {Category.BLIND}:
+        return "whose `helps` must be categories, without `blind`: what cannot be seen cannot be mended"
+    return ""
+
+
+def _is_model(options: object) -> TypeGuard[type[BaseModel]]:
+    return isinstance(options, type) and issubclass(options, BaseModel)
+
+
+class _UnmadeProbe:
     """Stands where a plugin could not make its probe."""
 
     def __init__(self, detail: str) -> None:
@@ -157,33 +108,53 @@ class _Unmade:
         """Nothing was opened."""
 
 
+class _UnmadeAction:
+    """Stands where a plugin could not make its action."""
+
+    def __init__(self, detail: str) -> None:
+        self._result = ActionResult(ActionOutcome.REFUSED, detail)
+
+    async def run(self, request: ActionRequest) -> ActionResult:  # noqa: ARG002 - as the port has it
+        return self._result
+
+
+def check_action_name(name: str) -> str:
+    """A name as a policy writes it after `do:`; the part before the dot says what it acts with."""
+    if name == ESCALATE or not _ACTION_NAME.fullmatch(name):
+        raise wrong(
+            "a name is 1 to 63 of a-z, 0-9, `-` and `_`, with dots between, such as `touch.file`, and not `escalate`"
+        )
+    return name
+
+
+PROBE_GROUP: Group[ProbeKind] = Group("nemo_watchdog.probes", "probe", PROBES, check_name, adopt_probe)
+ACTION_GROUP: Group[ActionKind] = Group("nemo_watchdog.actions", "action", ACTIONS, check_action_name, adopt_action)
+
+
+@dataclass(frozen=True)
+class Installed(Catalog):
+    """What is installed. `warnings` are offers that cannot be had, whatever the policy says."""
+
+    probes: Kinds[ProbeKind]
+    actions: Kinds[ActionKind]
+    warnings: tuple[str, ...]
+
+    def usable(self) -> tuple[Catalog, list[str]]:
+        """Everything that can be had, and what is wrong with the rest. Imports the plugins."""
+        probes, of_probes = self.probes.usable()
+        actions, of_actions = self.actions.usable()
+        return Catalog(probes, actions), of_probes + of_actions
+
+
+def catalog_of(found: Iterable[Distribution]) -> Installed:
+    """Our own, and what these distributions offer."""
+    entries, warnings = discover(found, (PROBE_GROUP.name, ACTION_GROUP.name))
+    probes = Kinds(PROBE_GROUP, offers_of(PROBE_GROUP, entries))
+    actions = Kinds(ACTION_GROUP, offers_of(ACTION_GROUP, entries))
+    return Installed(probes, actions, (*warnings, *probes.warnings, *actions.warnings))
+
+
 @cache
-def installed() -> Catalog:
+def installed() -> Installed:
     """The catalog of this process, read once: what is installed later is seen after a restart."""
-    return Catalog(PROBES, *discover(distributions()))
-
-
-def discover(found: Iterable[Distribution]) -> tuple[list[Offer], list[str]]:
-    """The offers of these distributions, and a warning for each whose metadata cannot be read."""
-    offers, warnings = [], []
-    seen: set[str] = set()
-    for distribution in found:
-        try:
-            entries = list(distribution.entry_points.select(group=GROUP))
-            name = distribution.name if entries else ""
-        except Exception as error:  # noqa: BLE001 - a broken file of a stranger must not end the watching
-            where = getattr(distribution, "_path", "somewhere")  # its name may be what cannot be read
-            warnings.append(f"the metadata of the distribution at {where} cannot be read: {type(error).__name__}")
-            continue
-        if entries and name not in seen:  # the first on the path hides the others, as for imports
-            seen.add(name)
-            offers += [Offer(entry, name) for entry in entries]
-    return offers, warnings
-
-
-def _wrong_name(name: str) -> str:
-    try:
-        check_name(name)
-    except PydanticCustomError as error:
-        return error.message()
-    return ""
+    return catalog_of(distributions())

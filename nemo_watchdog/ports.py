@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from nemo_watchdog.model import (
     ActionRequest,
     ActionResult,
+    Category,
     ContainerEvent,
     ContainerStatus,
     ContainerUsage,
@@ -69,8 +70,12 @@ class Containers(Protocol):
         """The exit code of a command inside a running container; None when it cannot be run there."""
         ...
 
-    async def restart(self, request: ActionRequest) -> ActionResult:
-        """`docker restart`, of the container that the request names and only if it is still as it was judged."""
+    async def restart(self, name: str, stop_timeout: float) -> None:
+        """Orders a restart and waits for its end; `stop_timeout` in seconds before it is killed.
+
+        Like every order it has no deadline of its own, and raises `OrderFailed` when the engine said no,
+        `OrderUncertain` when it may have heard the order, `ContainersUnreachable` when it surely has not.
+        """
         ...
 
     async def close(self) -> None: ...
@@ -123,9 +128,62 @@ class ProbeKind(Protocol):
 
 
 class Action(Protocol):
-    """Acts once on the world, within `request.timeout`; failures are results, never exceptions."""
+    """Acts once on the world, within `request.timeout`; failures are results, never exceptions.
+
+    `run` may be cancelled at any await and must then leave nothing open. It never blocks the event loop.
+    """
 
     async def run(self, request: ActionRequest) -> ActionResult: ...
+
+
+@dataclass(frozen=True, slots=True)
+class ActionContext:
+    """What an action may use."""
+
+    containers: Containers
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What an action may know of the dependency that it is for, to name what it acts on."""
+
+    dependency: str
+    container: str | None = None
+
+
+def _at_once(_options: Any) -> float:
+    return 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActionKind:
+    """One entry of the catalog: what a step that does it may say, what it acts on, and how to make it."""
+
+    options: type[BaseModel]
+    """The keys that such a step may have beside those of every step."""
+    make: Callable[[ActionContext], Action]
+    """Called for each order; nothing that it makes outlives the order."""
+    target_kind: str
+    """A word: `container`, `unit`, `file`. Of two actions on one target one waits for the other."""
+    target: Callable[[Any, Subject], str]
+    """The name of what a step with these options acts on for this dependency. It is shown: no secret."""
+    needs: tuple[str, ...] = ()
+    """Keys that a dependency must have whose remedy does this."""
+    helps: frozenset[Category] = frozenset({Category.FAULT})
+    """The only kinds of failure that it can mend; never `blind`, of which nothing is known."""
+    may_take: Callable[[Any], float] = _at_once
+    """Seconds that the options give it by themselves; a step's `timeout` must be longer."""
+
+
+@dataclass(frozen=True)
+class Catalog:
+    """What a policy may write after `probe:` and after `do:`.
+
+    Asking for a name may import a plugin: it raises `PluginError` when that cannot be used.
+    """
+
+    probes: Mapping[str, ProbeKind]
+    actions: Mapping[str, ActionKind]
 
 
 @dataclass(frozen=True, slots=True)

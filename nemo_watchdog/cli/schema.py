@@ -8,8 +8,8 @@ from nemo_watchdog.policy.schema import schema_text
 
 
 def schema() -> None:
-    """Print the JSON Schema (draft 2020-12) of a policy file, with the probes of the plugins that are installed."""
-    probes, unusable = installed().usable()
+    """Print the JSON Schema (draft 2020-12) of a policy file, with what the installed plugins bring."""
+    catalog, unusable = installed().usable()
     for warning in [*installed().warnings, *unusable]:
         fail(f"warning: {warning}")
-    print(schema_text(probes), end="")
+    print(schema_text(catalog), end="")

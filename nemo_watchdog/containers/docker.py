@@ -6,30 +6,22 @@ POST /containers/NAME/restart. For `execute` alone: POST /containers/NAME/exec, 
 
 from __future__ import annotations
 
-import asyncio
 import json
 import math
 import re
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 
 import aiohttp
+from aiodocker.containers import DockerContainer
 from aiodocker.exceptions import DockerError
 
 from nemo_watchdog.containers.connection import Connection
 from nemo_watchdog.containers.event_stream import EVENTS, EventStream, read_event
 from nemo_watchdog.containers.parse import parse_inspect, parse_log, parse_usage
-from nemo_watchdog.errors import ContainersUnreachable
-from nemo_watchdog.model import (
-    ActionOutcome,
-    ActionRequest,
-    ActionResult,
-    ContainerEvent,
-    ContainerStatus,
-    ContainerUsage,
-    LogLine,
-    RunState,
-)
+from nemo_watchdog.errors import ContainersUnreachable, OrderFailed, OrderUncertain
+from nemo_watchdog.model import ContainerEvent, ContainerStatus, ContainerUsage, LogLine, RunState
 
 PING_AFTER = 10.0
 """Seconds of a silent stream after which Docker is asked whether it lives."""
@@ -56,7 +48,7 @@ class DockerContainers:
             return missing
         try:
             async with self._connection.bounded("a container's state"):
-                inspected: object = await self._connection.client().containers.container(name).show()
+                inspected: object = await self._container(name).show()
         except DockerError as error:
             if error.status == 404:
                 return missing
@@ -125,29 +117,11 @@ class DockerContainers:
         except (ValueError, LookupError, TypeError) as error:
             raise ContainersUnreachable(f"Docker's answer does not say {what}") from error
 
-    async def restart(self, request: ActionRequest) -> ActionResult:
-        """See `ports.Containers.restart`. UNKNOWN when the connection broke after Docker may have heard the order."""
-        try:
-            async with asyncio.timeout(request.timeout):
-                status = await self.inspect(request.target.name)
-                if (otherwise := _not_as_judged(request, status)) is not None:
-                    return ActionResult(ActionOutcome.REFUSED, otherwise)
-                # No HTTP timeout of its own: aiodocker has none here, and the deadline above bounds the call.
-                container = self._connection.client().containers.container(request.target.name)
-                await container.restart(t=math.ceil(request.options.stop_timeout))
-        except TimeoutError:
-            return ActionResult(
-                ActionOutcome.TIMED_OUT, f"Docker did not finish within {request.timeout:g}s; it may still do so"
-            )
-        except DockerError as error:
-            if error.status == _UNREACHABLE:
-                if isinstance(error.__context__, aiohttp.ClientConnectorError):
-                    return ActionResult(ActionOutcome.REFUSED, error.message)
-                return ActionResult(ActionOutcome.UNKNOWN, f"the connection to Docker was lost: {error.message}")
-            return ActionResult(ActionOutcome.FAILED, error.message)
-        except (aiohttp.ClientError, OSError, ValueError, LookupError, TypeError) as error:
-            return ActionResult(ActionOutcome.UNKNOWN, f"Docker gave no usable answer: {type(error).__name__}")
-        return ActionResult(ActionOutcome.SUCCEEDED, "Docker restarted the container")
+    async def restart(self, name: str, stop_timeout: float) -> None:
+        """See `ports.Containers.restart`. Docker counts whole seconds: never fewer than asked for."""
+        # aiodocker has no HTTP timeout here: the deadline of the action bounds the call.
+        with _an_order():
+            await self._container(name).restart(t=math.ceil(stop_timeout))
 
     async def ping(self) -> None:
         """Raises `ContainersUnreachable` when Docker does not say within the timeout that it lives."""
@@ -156,27 +130,36 @@ class DockerContainers:
     async def close(self) -> None:
         await self._connection.close()
 
+    def _container(self, name: str) -> DockerContainer:
+        return self._connection.client().containers.container(_checked(name))
+
     @staticmethod
     def _path(name: str, part: str) -> str:
-        if _NAME.fullmatch(name) is None:
-            raise ContainersUnreachable(f"{name} is no name of a container")
-        return f"/containers/{name}/{part}"
+        return f"/containers/{_checked(name)}/{part}"
 
 
-def _not_as_judged(request: ActionRequest, found: ContainerStatus) -> str | None:
-    """Why the order no longer holds; None when what was judged is what is there."""
-    if found.state is RunState.MISSING:
-        return found.detail
-    judged = request.expected_run
-    if judged is None:
-        return None
-    if found.container_id != judged.container_id:
-        return "the container was replaced since it was judged"
-    if found.started_at != judged.started_at:
-        return "the container was started anew since it was judged"
-    if found.state is not judged.state:
-        return f"the container is {found.state} and was {judged.state} when it was judged"
-    return None
+def _checked(name: str) -> str:
+    """The name, fit for a path of the API."""
+    if _NAME.fullmatch(name) is None:
+        raise ContainersUnreachable(f"{name} is no name of a container")
+    return name
+
+
+@contextmanager
+def _an_order() -> Iterator[None]:
+    """What Docker and the connection say to an order, in the words of `ports.Containers.restart`."""
+    try:
+        yield
+    except TimeoutError:
+        raise  # too late is too late, whoever counted the seconds
+    except DockerError as error:
+        if error.status != _UNREACHABLE:
+            raise OrderFailed(error.message) from error
+        if isinstance(error.__context__, aiohttp.ClientConnectorError):
+            raise ContainersUnreachable(error.message) from error
+        raise OrderUncertain(f"the connection to Docker was lost: {error.message}") from error
+    except (aiohttp.ClientError, OSError, ValueError, LookupError, TypeError) as error:
+        raise OrderUncertain(f"Docker gave no usable answer: {type(error).__name__}") from error
 
 
 def _unreachable(error: DockerError) -> ContainersUnreachable:

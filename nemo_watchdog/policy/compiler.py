@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
-from nemo_watchdog.model import CONTAINER, Autonomy, Category, Health, Severity, Target
+from nemo_watchdog.model import CATEGORY_OF, Autonomy, Category, Health, Severity
 from nemo_watchdog.policy.policy import (
     ActionStep,
     Backoff,
@@ -32,14 +32,12 @@ from nemo_watchdog.policy.sections import (
     DownSection,
     EscalateSection,
     LimitsSection,
-    Pace,
+    ProbeDefaults,
     RemedySection,
-    RestartSection,
     WhenSection,
 )
-
-START_ALLOWANCE = 60.0
-"""Seconds that an action may take beyond its stop timeout, for the start, unless the policy says otherwise."""
+from nemo_watchdog.policy.steps import ReadStep, helped, step_keys
+from nemo_watchdog.policy.targets import Targets
 
 RUNBOOK_SEVERITIES: Mapping[Severity, SeveritySpec] = MappingProxyType(
     {
@@ -67,11 +65,12 @@ def compile_policy(
     options: Mapping[str, Any],
     *,
     autonomy: Autonomy,
-    pace: Pace | None,
+    defaults: ProbeDefaults | None,
     limits: LimitsSection | None,
     alertmanager: AlertmanagerSection | None,
 ) -> Policy:
     """The policy of parts in which no problem was found."""
+    defaults, limits = defaults or ProbeDefaults(), limits or LimitsSection()
     severities = {
         severity: SeveritySpec(section.title, section.respond_within, tuple(dict.fromkeys(section.notify)))
         for severity, section in sorted(parts.severities.items())
@@ -85,22 +84,17 @@ def compile_policy(
     return Policy(
         dependencies=MappingProxyType(
             {
-                name: _dependency(
-                    name,
-                    section,
-                    options[name],
-                    autonomy,
-                    pace or Pace(),
-                    _targets(section, parts.remedies.get(section.remedy or "")),
-                )
+                name: _dependency(name, section, options[name], autonomy, defaults, parts.targets.get(name, {}))
                 for name, section in parts.dependencies.items()
                 if section
             }
         ),
         severities=MappingProxyType(severities or dict(RUNBOOK_SEVERITIES)),
         classification=PLAIN_RULES if parts.classification is None else rules,
-        remedies=MappingProxyType({name: _remedy(name, item) for name, item in parts.remedies.items() if item}),
-        limits=Limits(limits.budget, limits.concurrent_actions) if limits else Limits(),
+        remedies=MappingProxyType(
+            {name: _remedy(name, item, parts.steps[name]) for name, item in parts.remedies.items() if item}
+        ),
+        limits=Limits(limits.budget, limits.concurrent_actions),
         autonomy=autonomy,
         contacts=MappingProxyType(
             {name: tuple(url for url in item.root if url) for name, item in parts.contacts.items() if item}
@@ -114,8 +108,8 @@ def _dependency(
     section: DependencySection,
     options: Any,
     ceiling: Autonomy,
-    pace: Pace,
-    targets: Mapping[str, Target],
+    defaults: ProbeDefaults,
+    targets: Targets,
 ) -> Dependency:
     return Dependency(
         name=name,
@@ -126,56 +120,42 @@ def _dependency(
         tags=frozenset(section.tags),
         remedy=section.remedy,
         autonomy=min(ceiling, section.autonomy, key=_LADDER.index),
-        interval=pace.interval if section.interval is None else section.interval,
-        confirm_interval=pace.confirm_interval if section.confirm_interval is None else section.confirm_interval,
-        timeout=pace.timeout if section.timeout is None else section.timeout,
-        down_after=section.down_after or pace.down_after,
-        up_after=section.up_after or pace.up_after,
-        startup_grace=pace.startup_grace if section.startup_grace is None else section.startup_grace,
+        interval=defaults.interval if section.interval is None else section.interval,
+        confirm_interval=defaults.confirm_interval if section.confirm_interval is None else section.confirm_interval,
+        timeout=defaults.timeout if section.timeout is None else section.timeout,
+        down_after=section.down_after or defaults.down_after,
+        up_after=section.up_after or defaults.up_after,
+        startup_grace=defaults.startup_grace if section.startup_grace is None else section.startup_grace,
         targets=MappingProxyType(targets),
     )
 
 
-def _remedy(name: str, section: RemedySection) -> Remedy:
-    when = section.when if section.when.category else section.when.model_copy(update={"category": [Category.FAULT]})
-    keys = step_keys(section.steps)
-    steps = tuple(_step(step, key) for step, key in zip(section.steps, keys, strict=True))
-    return Remedy(name, steps, section.budget, _condition(when))
+def _remedy(name: str, section: RemedySection, steps: Sequence[ReadStep | None]) -> Remedy:
+    made = tuple(_step(step, key) for step, key in zip(steps, step_keys(steps), strict=True) if step)
+    return Remedy(name, made, section.budget, replace(_condition(section.when), category=_categories(section, steps)))
 
 
-def step_keys(steps: Iterable[RestartSection | EscalateSection]) -> list[str]:
-    """What each step is known by over reloads: what it does, and which of those it is (`docker.restart#2`)."""
-    seen: Counter[str] = Counter()
-    keys = []
-    for step in steps:
-        name = f"escalate {step.to}" if isinstance(step, EscalateSection) else step.do
-        seen[name] += 1
-        keys.append(name if seen[name] == 1 else f"{name}#{seen[name]}")
-    return keys
+def _categories(section: RemedySection, steps: Sequence[ReadStep | None]) -> frozenset[Category]:
+    """What the remedy is for: what it says, what its reasons are, or a fault where its actions help with one."""
+    given = section.when.category or [CATEGORY_OF[reason] for reason in section.when.reason]
+    return frozenset(given) or helped(steps) & {Category.FAULT} or helped(steps)
 
 
-def _targets(section: DependencySection, remedy: RemedySection | None) -> dict[str, Target]:
-    if remedy is None or section.container is None:
-        return {}
-    return {
-        key: Target(CONTAINER, section.container)
-        for step, key in zip(remedy.steps, step_keys(remedy.steps), strict=True)
-        if not isinstance(step, EscalateSection)
-    }
-
-
-def _step(section: RestartSection | EscalateSection, key: str) -> Step:
-    if isinstance(section, EscalateSection):
-        return EscalateStep(section.to, key)
+def _step(step: ReadStep, key: str) -> Step:
+    if isinstance(step, EscalateSection):
+        return EscalateStep(step.to, key)
+    section, kind = step.section, step.kind
     backoff = section.backoff
     return ActionStep(
         action=section.do,
         key=key,
-        options=section,
+        target_kind=kind.target_kind,
+        helps=frozenset(kind.helps),
+        options=step.options,
         attempts=section.attempts,
         backoff=Backoff(backoff.initial, backoff.factor, backoff.max, backoff.jitter),
         verify_within=section.verify_within,
-        timeout=section.stop_timeout + START_ALLOWANCE if section.timeout is None else section.timeout,
+        timeout=step.timeout,
     )
 
 

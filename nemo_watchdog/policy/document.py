@@ -55,7 +55,7 @@ START = Place(1, 1)
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
+class Issue:
     """Something wrong at a place, before the file's name is known."""
 
     place: Place
@@ -65,7 +65,7 @@ class Fault:
 
 @dataclass(slots=True)
 class Document:
-    """`value` is None where the text could not be read at all; `faults` then says why.
+    """`value` is None where the text could not be read at all; `issues` then says why.
 
     `keys` has the place of the key (or of the list item) at each path, `values` the place of what stands there.
     `outside` has the paths whose text came from an expansion; `unknown` those whose value could not be had.
@@ -76,7 +76,7 @@ class Document:
     values: dict[Path, Place] = field(default_factory=dict)
     outside: set[Path] = field(default_factory=set)
     unknown: set[Path] = field(default_factory=set)
-    faults: list[Fault] = field(default_factory=list)
+    issues: list[Issue] = field(default_factory=list)
 
 
 class _Unreadable(Exception):
@@ -120,20 +120,20 @@ class _Loader(Reader, Scanner, Parser, Composer, BaseResolver):
 
 
 def read_document(text: str, environ: Mapping[str, str]) -> Document:
-    """Reads one YAML document and expands its values; every problem found is in `faults`, nothing is raised."""
+    """Reads one YAML document and expands its values; every problem found is in `issues`, nothing is raised."""
     document = Document()
     if len(text) > MAX_CHARACTERS:
-        document.faults.append(Fault(START, (), "larger than 1 MiB: a policy is a file that people read"))
+        document.issues.append(Issue(START, (), "larger than 1 MiB: a policy is a file that people read"))
         return document
     try:
         node = _compose(text)
     except _Unreadable as error:
-        document.faults.append(Fault(error.place, (), error.message))
+        document.issues.append(Issue(error.place, (), error.message))
         return document
     if node is not None:
         _Builder(document, environ).build(node)
     if document.value is None:
-        document.faults.append(Fault(START, (), "the file is empty: a policy begins with `version: 1`"))
+        document.issues.append(Issue(START, (), "the file is empty: a policy begins with `version: 1`"))
     return document
 
 
@@ -180,8 +180,8 @@ class _Builder:
         self._document.keys[()] = START
         self._document.value = self._value(node, ())
 
-    def _fault(self, node: Node, path: Path, message: str) -> None:
-        self._document.faults.append(Fault(_place(node.start_mark), path, message))
+    def _issue(self, node: Node, path: Path, message: str) -> None:
+        self._document.issues.append(Issue(_place(node.start_mark), path, message))
 
     def _value(self, node: Node, path: Path) -> Any:
         self._document.values[path] = _place(node.start_mark)
@@ -195,19 +195,19 @@ class _Builder:
         result: dict[str, Any] = {}
         for key_node, value_node in node.value:
             if not isinstance(key_node, ScalarNode):
-                self._fault(key_node, path, "a key must be plain text")
+                self._issue(key_node, path, "a key must be plain text")
                 continue
             key = key_node.value
             if not _is_text(key):
-                self._fault(key_node, path, "a key that is not text in UTF-8")
+                self._issue(key_node, path, "a key that is not text in UTF-8")
                 continue
             if key == "<<" and key_node.style is None:
-                self._fault(key_node, path, "merge keys (`<<`) are not supported: write the values out")
+                self._issue(key_node, path, "merge keys (`<<`) are not supported: write the values out")
                 continue
             below = (*path, key)
             if key in result:
                 first = self._document.keys[below]
-                self._fault(key_node, below, f"this key is already given on line {first.line}: keep one of the two")
+                self._issue(key_node, below, f"this key is already given on line {first.line}: keep one of the two")
                 continue
             self._document.keys[below] = _place(key_node.start_mark)
             result[key] = self._value(value_node, below)
@@ -224,11 +224,11 @@ class _Builder:
         try:
             expanded = expand(node.value, self._environ)
         except ExpansionError as error:
-            self._fault(node, path, str(error))
+            self._issue(node, path, str(error))
             self._document.unknown.add(path)
             return ""
         if not _is_text(expanded.text):
-            self._fault(node, path, "not text in UTF-8")
+            self._issue(node, path, "not text in UTF-8")
             self._document.unknown.add(path)
             return ""
         if expanded.outside:

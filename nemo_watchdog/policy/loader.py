@@ -1,7 +1,7 @@
 """Text becomes a `Policy`, or a `PolicyError` with every problem at once. Nothing in between gets out.
 
-Each entry is checked by itself, so that a mistake in one hides no mistake in another. A dependency is read in two
-phases: the keys that all dependencies share, then the rest by its probe's own options model.
+Each entry is checked by itself, so that a mistake in one hides no mistake in another. A dependency and a step are read
+in two phases: the keys that all of them share, then the rest by the options model of the probe or the action.
 """
 
 from __future__ import annotations
@@ -14,11 +14,12 @@ from typing import Any
 
 from pydantic_core import PydanticCustomError
 
-from nemo_watchdog.errors import PluginError, PolicyError, PolicyProblem
+from nemo_watchdog.errors import PolicyError, PolicyProblem
 from nemo_watchdog.model import Severity
 from nemo_watchdog.policy.compiler import compile_policy
 from nemo_watchdog.policy.document import MAX_CHARACTERS, Document, read_document
 from nemo_watchdog.policy.document import Path as Where
+from nemo_watchdog.policy.own_options import ask, find, own, shared
 from nemo_watchdog.policy.policy import Policy
 from nemo_watchdog.policy.problems import Problems, did_you_mean
 from nemo_watchdog.policy.references import Parts, check_references
@@ -28,30 +29,33 @@ from nemo_watchdog.policy.sections import (
     DependencySection,
     LimitsSection,
     Model,
-    Pace,
+    ProbeDefaults,
     RemedySection,
     RuleSection,
     SeveritySection,
     TopSection,
     check_name,
 )
-from nemo_watchdog.ports import ProbeKind
+from nemo_watchdog.policy.steps import read_steps
+from nemo_watchdog.policy.targets import find_targets
+from nemo_watchdog.ports import Catalog, ProbeKind
 
-_COMMON_KEYS = tuple(DependencySection.model_fields)
+DEPENDENCY_KEYS = tuple(DependencySection.model_fields)
+"""The keys that every dependency may have: no option of a probe has the name of one."""
 
 
-def load_policy(path: Path, probes: Mapping[str, ProbeKind], *, environ: Mapping[str, str]) -> Policy:
+def load_policy(path: Path, catalog: Catalog, *, environ: Mapping[str, str]) -> Policy:
     """The policy in a file; raises `PolicyError`, also when the file cannot be read. Reads the disk: it may block."""
     file = str(path)
-    return parse_policy(_read(path, file), file, probes, environ=environ)
+    return parse_policy(_read(path, file), file, catalog, environ=environ)
 
 
-def parse_policy(text: str, file: str, probes: Mapping[str, ProbeKind], *, environ: Mapping[str, str]) -> Policy:
+def parse_policy(text: str, file: str, catalog: Catalog, *, environ: Mapping[str, str]) -> Policy:
     """The policy in this text; `file` is the name that its problems carry. Raises `PolicyError`."""
     document = read_document(text, environ)
     problems = Problems(file, document)
-    policy = None if document.value is None else _Reader(document, problems, probes).read()
-    if policy is None or document.faults:
+    policy = None if document.value is None else _Reader(document, problems, catalog).read()
+    if policy is None or document.issues:
         raise PolicyError(problems.found())
     return policy
 
@@ -86,10 +90,10 @@ def _read(path: Path, file: str) -> str:
 
 
 class _Reader:
-    def __init__(self, document: Document, problems: Problems, probes: Mapping[str, ProbeKind]) -> None:
+    def __init__(self, document: Document, problems: Problems, catalog: Catalog) -> None:
         self._document = document
         self._problems = problems
-        self._probes = probes
+        self._catalog = catalog
         self._raw: dict[str, Any] = {}
 
     def read(self) -> Policy | None:
@@ -99,17 +103,24 @@ class _Reader:
             return None
         self._raw = self._document.value
         top = self._problems.check(TopSection, self._raw, ())
-        pace = self._optional(Pace, "defaults")
+        defaults = self._optional(ProbeDefaults, "defaults")
         limits = self._optional(LimitsSection, "limits")
         dependencies = {name: self._dependency(name, value) for name, value in self._entries("dependencies")}
         options = {name: self._options(name, value) for name, value in self._entries("dependencies")}
         if not dependencies and "dependencies" in self._raw:
             self._problems.at_key(("dependencies",), "nothing to watch: name at least one dependency")
+        remedies = self._entries("remedies")
+        steps = {
+            name: read_steps(value, ("remedies", name), self._catalog.actions, self._problems)
+            for name, value in remedies
+        }
         parts = Parts(
             dependencies=dependencies,
             severities=self._severities(),
             classification=self._rules(),
             remedies=self._models(RemedySection, "remedies"),
+            steps=steps,
+            targets=find_targets(dependencies, steps, self._problems),
             contacts=self._models(ContactSection, "contacts"),
         )
         check_references(parts, self._problems)
@@ -118,7 +129,7 @@ class _Reader:
         if top is None or self._problems.found():
             return None
         return compile_policy(
-            parts, options, autonomy=top.autonomy, pace=pace, limits=limits, alertmanager=alertmanager
+            parts, options, autonomy=top.autonomy, defaults=defaults, limits=limits, alertmanager=alertmanager
         )
 
     def _optional(self, model: type[Model], key: str) -> Model | None:
@@ -152,43 +163,34 @@ class _Reader:
         self._check_name(path, name)
         if not isinstance(value, dict):
             return self._problems.check(DependencySection, value, path)
-        common = _only(value, common=True)
-        for key in difflib.get_close_matches("probe", _only(value, common=False), n=1) if "probe" not in value else ():
+        common = shared(value, DEPENDENCY_KEYS)
+        rest = own(value, DEPENDENCY_KEYS)
+        for key in difflib.get_close_matches("probe", rest, n=1) if "probe" not in value else ():
             self._problems.at_key((*path, key), "unknown key: did you mean `probe`?")
             common["probe"] = ""  # what is missing has been told
-        section = self._problems.check(DependencySection, common, path)
-        probe = value.get("probe")
-        if isinstance(probe, str) and probe not in self._probes:
-            hint = did_you_mean(probe, self._probes)
-            where = (*path, "probe")
-            self._problems.at_value(where, f"there is no probe {self._problems.name(where, probe)}{hint}")
-        return section
+        return self._problems.check(DependencySection, common, path)
 
     def _options(self, name: str, value: Any) -> Any:
         """The probe's own options, checked by its model; None when there is none to check them."""
         if not isinstance(value, dict):
             return None
-        probe = value.get("probe")
-        kind = self._probes.get(probe) if isinstance(probe, str) else None
+        path = ("dependencies", name)
+        place = (*path, "probe")
+        kind = find(self._catalog.probes, "probe", value.get("probe"), place, self._problems)
         if kind is None:
             return None
-        rest = _only(value, common=False)
-        path = ("dependencies", name)
-        try:
-            if getattr(kind.options, "needs_container", False) and value.get("container") is None:
-                message = f"the probe {probe} looks at a container: give the dependency's `container`"
-                self._problems.at_value((*path, "probe"), message)
-            for option in getattr(kind.options, "need_container", ()):
-                if value.get(option) and value.get("container") is None:
-                    message = "it looks into a container: give the dependency's `container`"
-                    self._problems.at_value((*path, option), message)
-            return self._problems.check(kind.options, rest, path, also_known=_COMMON_KEYS)
-        except PluginError as error:
-            self._problems.at_value((*path, "probe"), str(error))
-        except Exception as error:  # noqa: BLE001 - a plugin's validators are code that we did not write
-            kind_of = type(error).__name__
-            self._problems.at_value((*path, "probe"), f"its options cannot be checked, a bug in the probe: {kind_of}")
-        return None
+        return ask(lambda: self._checked_by(kind, value, path), "probe", place, self._problems)
+
+    def _checked_by(self, kind: ProbeKind, value: Mapping[str, Any], path: Where) -> Any:
+        model = kind.options
+        if getattr(model, "needs_container", False) and value.get("container") is None:
+            message = f"the probe {value['probe']} looks at a container: give the dependency's `container`"
+            self._problems.at_value((*path, "probe"), message)
+        for option in getattr(model, "need_container", ()):
+            if value.get(option) and value.get("container") is None:
+                message = "it looks into a container: give the dependency's `container`"
+                self._problems.at_value((*path, option), message)
+        return self._problems.check(model, own(value, DEPENDENCY_KEYS), path, also_known=DEPENDENCY_KEYS)
 
     def _severities(self) -> dict[Severity, SeveritySection | None]:
         entries = self._entries("severities")
@@ -230,8 +232,3 @@ class _Reader:
             self._problems.at_key(("limits", "storm"), "not supported yet: leave it out")
         if self._raw.get("maintenance"):
             self._problems.at_key(("maintenance",), "not supported yet: leave it out")
-
-
-def _only(value: Mapping[str, Any], *, common: bool) -> dict[str, Any]:
-    """The keys that every dependency may have, or all the others."""
-    return {key: item for key, item in value.items() if (key in _COMMON_KEYS) is common}

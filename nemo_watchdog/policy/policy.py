@@ -1,5 +1,7 @@
 """The policy as the rest of the program sees it: checked, complete, in base units (seconds, ratios from 0 to 1).
 
+The defaults of the policy language are the defaults of these classes; nothing else repeats their numbers.
+
 `loader` makes a `Policy` from text or raises every problem at once; nothing here can be half valid.
 Secrets live in `Secret` values, and only the adapter that needs one calls `reveal()`.
 """
@@ -11,6 +13,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from nemo_watchdog.model import CONTAINER, Autonomy, Category, Health, Severity, Target
+
+ALLOWANCE = 60.0
+"""Seconds that an action may take beyond what its own options give it, unless the policy says otherwise."""
 
 
 class Secret:
@@ -86,8 +91,8 @@ class ActionStep:
     attempts: int = 1
     backoff: Backoff = field(default_factory=Backoff)
     verify_within: float = 60.0
-    timeout: float = 70.0
-    """Of the whole call."""
+    timeout: float = ALLOWANCE
+    """Of the whole call; longer than the action may take by its own options."""
 
 
 @dataclass(frozen=True, slots=True)

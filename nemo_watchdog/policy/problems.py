@@ -83,7 +83,7 @@ def did_you_mean(word: str, known: Iterable[str], *, otherwise: str = "") -> str
     if close:
         return f": did you mean `{close}`?"
     if names and len(names) <= _MOST_LISTED:
-        return f": expected {_either(names)}"
+        return f": expected {either(names)}"
     return otherwise
 
 
@@ -102,8 +102,8 @@ class Problems:
         self._document = document
         self._found: dict[tuple[Place, str, str], None] = {}
         self._suggestions = 0
-        for fault in document.faults:
-            self._add(fault.place, fault.path, fault.message)
+        for issue in document.issues:
+            self._add(issue.place, issue.path, issue.message)
 
     def found(self) -> list[PolicyProblem]:
         ordered = sorted(self._found, key=lambda item: (item[0].line, item[0].column))
@@ -159,7 +159,7 @@ class Problems:
                 known = [*_known_keys(model, detail["loc"][:-1]), *(also if len(detail["loc"]) == 1 else ())]
                 suggestion = self._suggest(where, known)
                 suggested.add((*where[:-1], suggestion or ""))
-                listed = f": expected {_either(known)}" if 0 < len(known) <= _MOST_LISTED else ""
+                listed = f": expected {either(known)}" if 0 < len(known) <= _MOST_LISTED else ""
                 self.at_key(where, "unknown key" + (f": did you mean `{suggestion}`?" if suggestion else listed))
             elif detail["type"] in ("missing", "union_tag_not_found"):
                 if where not in suggested:
@@ -196,7 +196,7 @@ class Problems:
             return detail["msg"]
         if kind in ("enum", "literal_error", "union_tag_invalid"):
             choices = _QUOTED.findall(str(context.get("expected_tags") or context.get("expected", "")))
-            listed = _either(choices) if 0 < len(choices) <= _MOST_LISTED else "one of the words that are known here"
+            listed = either(choices) if 0 < len(choices) <= _MOST_LISTED else "one of the words that are known here"
             message = f"expected {listed}"
             hint = self._close(path, choices)
         elif kind == ERROR:
@@ -280,7 +280,7 @@ def _quoted(key: str) -> str:
     return json.dumps(key)
 
 
-def _either(names: Sequence[str]) -> str:
+def either(names: Sequence[str]) -> str:
     quoted = [f"`{name}`" for name in names]
     return quoted[0] if len(quoted) == 1 else f"{', '.join(quoted[:-1])} or {quoted[-1]}"
 

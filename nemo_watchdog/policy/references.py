@@ -11,17 +11,18 @@ from graphlib import CycleError, TopologicalSorter
 
 from nemo_watchdog.model import CATEGORY_OF, Category, Severity
 from nemo_watchdog.policy.document import Path
-from nemo_watchdog.policy.problems import Problems, did_you_mean
+from nemo_watchdog.policy.problems import Problems, did_you_mean, either
 from nemo_watchdog.policy.sections import (
     ContactSection,
     DependencySection,
     EscalateSection,
     RemedySection,
-    RestartSection,
     RuleSection,
     SeveritySection,
     WhenSection,
 )
+from nemo_watchdog.policy.steps import ReadStep, actions_of, helped
+from nemo_watchdog.policy.targets import Targets
 
 _MOST_CIRCLES = 20
 
@@ -35,6 +36,10 @@ class Parts:
     classification: tuple[RuleSection | None, ...] | None
     """None when the policy has none; an empty one is a choice."""
     remedies: Mapping[str, RemedySection | None]
+    steps: Mapping[str, tuple[ReadStep | None, ...]]
+    """Of each remedy, also of one with another mistake."""
+    targets: Mapping[str, Targets]
+    """Of each dependency with a remedy."""
     contacts: Mapping[str, ContactSection | None]
 
 
@@ -60,7 +65,6 @@ class _References:
             if dependency is not None:
                 self._dependency(("dependencies", name), dependency)
         self._circles()
-        self._shared_containers()
         for severity, section in self._parts.severities.items():
             if section is not None:
                 self._names(("severities", severity.value, "notify"), section.notify, "contact", self._parts.contacts)
@@ -69,9 +73,12 @@ class _References:
                 path: Path = ("classification", index)
                 self._names((*path, "notify"), rule.notify, "contact", self._parts.contacts)
                 self._when((*path, "when"), rule.when)
-        for name, remedy in self._parts.remedies.items():
+        for name, steps in self._parts.steps.items():
+            self._steps(("remedies", name, "steps"), steps)
+            remedy = self._parts.remedies[name]
             if remedy is not None:
-                self._remedy(("remedies", name), remedy)
+                self._when(("remedies", name, "when"), remedy.when)
+                self._helps(("remedies", name, "when"), remedy.when, steps)
 
     def _name(self, path: Path, name: str, what: str, known: Iterable[str]) -> None:
         names = list(known)
@@ -85,25 +92,8 @@ class _References:
 
     def _dependency(self, path: Path, section: DependencySection) -> None:
         self._names((*path, "needs"), section.needs, "dependency", self._parts.dependencies)
-        if section.remedy is None:
-            return
-        self._name((*path, "remedy"), section.remedy, "remedy", self._parts.remedies)
-        remedy = self._parts.remedies.get(section.remedy)
-        if remedy and section.container is None and any(isinstance(step, RestartSection) for step in remedy.steps):
-            message = "this remedy restarts a container, and the dependency names none: give its `container`"
-            self._problems.at_value((*path, "remedy"), message)
-
-    def _shared_containers(self) -> None:
-        first: dict[str, tuple[str, str]] = {}
-        for name, section in self._parts.dependencies.items():
-            if section is None or section.container is None or section.remedy is None:
-                continue
-            other, remedy = first.setdefault(section.container, (name, section.remedy))
-            if remedy != section.remedy:
-                message = (
-                    f"`{other}` has the same container with another remedy: give both the same, or only one of them"
-                )
-                self._problems.at_value(("dependencies", name, "remedy"), message)
+        if section.remedy is not None:
+            self._name((*path, "remedy"), section.remedy, "remedy", self._parts.remedies)
 
     def _circles(self) -> None:
         """Circles of `needs`, each told once, at the need that closes it."""
@@ -141,22 +131,28 @@ class _References:
             hint = did_you_mean(tag, self._tags_to_show)
             self._problems.at_value(path, f"no dependency has the tag {self._problems.name(path, tag)}{hint}")
 
-    def _remedy(self, path: Path, section: RemedySection) -> None:
-        self._when((*path, "when"), section.when)
-        for index, category in enumerate(section.when.category):
-            if category is not Category.FAULT:
-                self._no_help((*path, "when", "category", index), "category", category.value)
-        for index, reason in enumerate(section.when.reason):
-            if CATEGORY_OF[reason] is not Category.FAULT:
-                self._no_help((*path, "when", "reason", index), "reason", reason.value)
-        for index, step in enumerate(section.steps):
+    def _steps(self, path: Path, steps: tuple[ReadStep | None, ...]) -> None:
+        for index, step in enumerate(steps):
             if isinstance(step, EscalateSection):
-                self._name((*path, "steps", index, "to"), step.to, "contact", self._parts.contacts)
+                self._name((*path, index, "to"), step.to, "contact", self._parts.contacts)
+        if not helped(steps):
+            message = "no failure is one that all of these actions help with: make a remedy of each"
+            self._problems.at_value(path, message)
 
-    def _no_help(self, path: Path, kind: str, value: str) -> None:
-        shown = self._problems.name(path, value)
-        message = f"a restart does not help when the {kind} is {shown}: only `fault` may be remedied"
-        self._problems.at_value(path, message)
+    def _helps(self, path: Path, when: WhenSection, steps: tuple[ReadStep | None, ...]) -> None:
+        """An action is done only where it can help, so a remedy that is for anything else would never act."""
+        for index, category in enumerate(when.category):
+            self._help((*path, "category", index), "category", category.value, category, steps)
+        for index, reason in enumerate(when.reason):
+            self._help((*path, "reason", index), "reason", reason.value, CATEGORY_OF[reason], steps)
+
+    def _help(self, path: Path, key: str, value: str, category: Category, steps: tuple[ReadStep | None, ...]) -> None:
+        if category in helped(steps):
+            return
+        useless = next((step.section.do for step in actions_of(steps) if category not in step.kind.helps), None)
+        what = f"{useless} does not help" if useless else "there is nothing to tell"
+        shown, can = self._problems.name(path, value), either(sorted(helped(steps)))
+        self._problems.at_value(path, f"{what} when the {key} is {shown}: only {can} may be remedied")
 
 
 def _circle(graph: Mapping[str, Iterable[str]]) -> list[str]:

@@ -13,9 +13,18 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaWarningKind, models_json_schema
 
-from nemo_watchdog.policy.sections import NAME_PATTERN, DependencySection, LimitsSection, PolicyFile
+from nemo_watchdog.policy.sections import (
+    ESCALATE,
+    NAME_PATTERN,
+    ActionSection,
+    DependencySection,
+    EscalateSection,
+    LimitsSection,
+    PolicyFile,
+    RemedySection,
+)
 from nemo_watchdog.policy.units import EXPANSION
-from nemo_watchdog.ports import ProbeKind
+from nemo_watchdog.ports import Catalog
 
 _EXPANSION: dict[str, Any] = {"type": "string", "pattern": EXPANSION}
 
@@ -32,45 +41,35 @@ def plain_schema(model: type[BaseModel]) -> dict[str, Any]:
     return model.model_json_schema(schema_generator=_Generator)
 
 
-def json_schema(probes: Mapping[str, ProbeKind]) -> dict[str, Any]:
-    """The JSON Schema (draft 2020-12) of a policy file for editors, with the options of these probes.
+def json_schema(catalog: Catalog) -> dict[str, Any]:
+    """The JSON Schema (draft 2020-12) of a policy file for editors, with the options of these probes and actions.
 
     It describes the file before `${...}` is expanded, and leaves out the parts that the program does not carry out yet.
     """
-    models: list[type[BaseModel]] = [
-        PolicyFile,
-        DependencySection,
-        LimitsSection,
-        *(kind.options for kind in probes.values()),
-    ]
+    own: list[type[BaseModel]] = [PolicyFile, DependencySection, RemedySection, LimitsSection]
+    own += [ActionSection, EscalateSection]
+    theirs = [*(kind.options for kind in catalog.probes.values()), *(kind.options for kind in catalog.actions.values())]
     references, definitions = models_json_schema(
-        [(model, "validation") for model in dict.fromkeys(models)], schema_generator=_Generator
+        [(model, "validation") for model in dict.fromkeys([*own, *theirs])], schema_generator=_Generator
     )
     defs: dict[str, Any] = definitions["$defs"]
 
-    def of(model: type[BaseModel]) -> dict[str, Any]:
-        found: dict[str, Any] = defs[references[model, "validation"]["$ref"].rpartition("/")[2]]
-        return found
+    def named(model: type[BaseModel]) -> str:
+        return str(references[model, "validation"]["$ref"].rpartition("/")[2])
 
-    common = of(DependencySection)
-    shared = references[DependencySection, "validation"]["$ref"]
-    dependencies = {}
-    for name, kind in probes.items():
-        options = of(kind.options)
-        dependencies[f"dependency-{name}"] = {
-            "type": "object",
-            "description": options.get("description", f"A dependency that the probe {name} looks at."),
-            "properties": {
-                "probe": {"const": name},
-                **options.get("properties", {}),
-                **{key: {"$ref": f"{shared}/properties/{key}"} for key in common["properties"] if key != "probe"},
-            },
-            "required": ["probe", *options.get("required", ())],
-            "additionalProperties": False,
-        }
-    root = of(PolicyFile)
+    common = named(DependencySection)
+    dependencies = {
+        name: _entry(defs, "probe", name, named(kind.options), common, f"A dependency that the probe {name} looks at.")
+        for name, kind in catalog.probes.items()
+    }
+    common = named(ActionSection)
+    steps = {
+        name: _entry(defs, "do", name, named(kind.options), common, f"Does {name}.")
+        for name, kind in catalog.actions.items()
+    } | {ESCALATE: defs[named(EscalateSection)]}
+    root = defs[named(PolicyFile)]
     del root["properties"]["maintenance"]
-    del of(LimitsSection)["properties"]["storm"]
+    del defs[named(LimitsSection)]["properties"]["storm"]
     root["properties"]["dependencies"] = {
         "type": "object",
         "description": "What to watch.",
@@ -78,21 +77,44 @@ def json_schema(probes: Mapping[str, ProbeKind]) -> dict[str, Any]:
         "propertyNames": {"pattern": NAME_PATTERN},
         "additionalProperties": {"$ref": "#/$defs/dependency"},
     }
-    defs["dependency"] = {
-        "type": "object",
-        "properties": {"probe": {"enum": list(probes), "description": "How to look at it."}},
-        "required": ["probe"],
-        "allOf": [
-            {
-                "if": {"properties": {"probe": {"const": name}}, "required": ["probe"]},
-                "then": {"$ref": f"#/$defs/dependency-{name}"},
-            }
-            for name in probes
-        ],
-    }
-    defs.update(dependencies)
+    defs[named(RemedySection)]["properties"]["steps"]["items"] = {"$ref": "#/$defs/step"}
+    defs.update(_choice("dependency", "probe", "How to look at it.", dependencies))
+    defs.update(_choice("step", "do", "What to do.", steps))
     schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", **root, "$defs": defs}
     return _for_editors(_only_used(schema))
+
+
+def _entry(defs: Mapping[str, Any], key: str, name: str, options: str, common: str, words: str) -> dict[str, Any]:
+    """An entry that names itself at `key`: the options of its kind beside the keys that all entries share."""
+    own, shared = defs[options], defs[common]
+    return {
+        "type": "object",
+        "description": own.get("description", words),
+        "properties": {
+            key: {"const": name},
+            **own.get("properties", {}),
+            **{each: {"$ref": f"#/$defs/{common}/properties/{each}"} for each in shared["properties"] if each != key},
+        },
+        "required": [key, *own.get("required", ())],
+        "additionalProperties": False,
+    }
+
+
+def _choice(what: str, key: str, description: str, entries: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
+    """Definitions of entries and of the choice among them by the name at `key`."""
+    choice = {
+        "type": "object",
+        "properties": {key: {"enum": list(entries), "description": description}},
+        "required": [key],
+        "allOf": [
+            {
+                "if": {"properties": {key: {"const": name}}, "required": [key]},
+                "then": {"$ref": f"#/$defs/{what}-{name}"},
+            }
+            for name in entries
+        ],
+    }
+    return {what: choice, **{f"{what}-{name}": entry for name, entry in entries.items()}}
 
 
 def _for_editors(node: dict[str, Any]) -> dict[str, Any]:
@@ -151,6 +173,6 @@ def _only_used(schema: dict[str, Any]) -> dict[str, Any]:
     return {**schema, "$defs": {name: item for name, item in schema["$defs"].items() if name in used}}
 
 
-def schema_text(probes: Mapping[str, ProbeKind]) -> str:
+def schema_text(catalog: Catalog) -> str:
     """The JSON Schema as it stands in `config/policy.schema.json`."""
-    return json.dumps(json_schema(probes), indent=2) + "\n"
+    return json.dumps(json_schema(catalog), indent=2) + "\n"

@@ -1,7 +1,7 @@
 """The language of the policy file, part by part: which keys there are, and what may stand at each.
 
-One model for each kind of entry; unknown keys are errors. What a model cannot see (names that must exist elsewhere,
-a probe's own options) is checked by `references` and `loader`. Field descriptions are what editors show.
+One model for each kind of entry; unknown keys are errors. What a model cannot see (names that must exist elsewhere, the
+own options of a probe or an action) is checked by `loader` and what it calls. Field descriptions are what editors show.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic_core import PydanticCustomError
 
 from nemo_watchdog.model import Autonomy, Category, Health, Reason, Severity
-from nemo_watchdog.policy.policy import Budget, Secret, Threshold
+from nemo_watchdog.policy.policy import ALLOWANCE, ActionStep, Backoff, Dependency, Limits, Secret
 from nemo_watchdog.policy.units import (
     SECRET_ERROR,
     BudgetText,
@@ -25,11 +25,21 @@ from nemo_watchdog.policy.units import (
     ThresholdText,
     Whole,
     duration_within,
+    format_duration,
     number_within,
     wrong,
 )
 
 Model = TypeVar("Model", bound=BaseModel)
+
+_DEPENDENCY = Dependency("", "", None)
+_STEP = ActionStep("", "")
+_BACKOFF = Backoff()
+_LIMITS = Limits()
+"""Where the defaults stand: each number is there and nowhere else."""
+
+ESCALATE = "escalate"
+"""What stands after `do:` in a step that tells a person; the name of no action."""
 
 MINUTE = 60.0
 HOUR = 3600.0
@@ -125,16 +135,18 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, allow_inf_nan=False)
 
 
-class Pace(Section):
+class ProbeDefaults(Section):
     """How often and how long to look, and how many looks make a change of health."""
 
-    interval: Interval = Field(10.0, description="Between looks while all is well, 100ms or more.")
-    confirm_interval: Interval = Field(1.0, description="Between looks while a change of health is being confirmed.")
-    timeout: Timeout = Field(3.0, description="Of one look, at most 5m.")
-    down_after: ThresholdText = Field(Threshold(3, 3), description='Failures in a row, such as 3, or "3 of 5".')
-    up_after: Attempts = Field(2, description="Successes in a row.")
+    interval: Interval = Field(_DEPENDENCY.interval, description="Between looks while all is well, 100ms or more.")
+    confirm_interval: Interval = Field(
+        _DEPENDENCY.confirm_interval, description="Between looks while a change of health is being confirmed."
+    )
+    timeout: Timeout = Field(_DEPENDENCY.timeout, description="Of one look, at most 5m.")
+    down_after: ThresholdText = Field(_DEPENDENCY.down_after, description='Failures in a row, such as 3, or "3 of 5".')
+    up_after: Attempts = Field(_DEPENDENCY.up_after, description="Successes in a row.")
     startup_grace: Grace = Field(
-        30.0, description="After its container starts: how long a failing look means starting."
+        _DEPENDENCY.startup_grace, description="After its container starts: how long a failing look means starting."
     )
 
 
@@ -146,7 +158,7 @@ class DependencySection(Section):
     needs: Names = Field(default_factory=list, description="Dependencies that must be up for this one to work.")
     tags: Names = Field(default_factory=list, description="Words that rules choose by.")
     remedy: str | None = Field(None, description="What to do about it, by the name in `remedies`.")
-    autonomy: Autonomy = Field(Autonomy.ACT, description="A lower ceiling than the policy's, for this one.")
+    autonomy: Autonomy = Field(_DEPENDENCY.autonomy, description="A lower ceiling than the policy's, for this one.")
     interval: Interval | None = Field(None, description="Between looks while all is well, 100ms or more.")
     confirm_interval: Interval | None = Field(None, description="Between looks while a change is being confirmed.")
     timeout: Timeout | None = Field(None, description="Of one look, at most 5m.")
@@ -199,10 +211,10 @@ class RuleSection(Section):
 class BackoffSection(Section):
     """The gap after attempt n is initial * factor^(n-1), at most max, varied by jitter."""
 
-    initial: Window = Field(5.0, description="After the first attempt.")
-    factor: Annotated[float, BeforeValidator(_limited(1, 100))] = Field(2.0, description="From 1 to 100.")
-    max: Window = Field(300.0, description="No gap is longer.")
-    jitter: Annotated[float, BeforeValidator(_limited(0, 1))] = Field(0.2, description="From 0 to 1.")
+    initial: Window = Field(_BACKOFF.initial, description="After the first attempt.")
+    factor: Annotated[float, BeforeValidator(_limited(1, 100))] = Field(_BACKOFF.factor, description="From 1 to 100.")
+    max: Window = Field(_BACKOFF.max, description="No gap is longer.")
+    jitter: Annotated[float, BeforeValidator(_limited(0, 1))] = Field(_BACKOFF.jitter, description="From 0 to 1.")
 
     @model_validator(mode="after")
     def _ordered(self) -> BackoffSection:
@@ -211,25 +223,17 @@ class BackoffSection(Section):
         return self
 
 
-class RestartSection(Section):
-    """Restart the dependency's container, then look whether that helped."""
+class ActionSection(Section):
+    """What every step that acts may have; its other keys belong to its action."""
 
-    do: Literal["docker.restart"]
-    stop_timeout: Annotated[Duration, AfterValidator(duration_within(0.0, HOUR))] = Field(
-        10.0, description="How long the container may take to stop before Docker kills it."
-    )
-    attempts: Attempts = Field(1, description="Then the next step comes.")
+    do: str = Field(description="What to do.")
+    attempts: Attempts = Field(_STEP.attempts, description="Then the next step comes.")
     backoff: BackoffSection = Field(default_factory=BackoffSection)
-    verify_within: Window = Field(60.0, description="Healthy by then, or the attempt has failed.")
-    timeout: Window | None = Field(None, description="Of the whole call; stop_timeout + 60s unless given.")
-
-    @model_validator(mode="after")
-    def _long_enough(self) -> RestartSection:
-        if self.timeout is not None and self.timeout <= self.stop_timeout:
-            raise wrong(
-                "`timeout` must be longer than `stop_timeout`, or the call is given up while the container still stops"
-            )
-        return self
+    verify_within: Window = Field(_STEP.verify_within, description="Healthy by then, or the attempt has failed.")
+    timeout: Window | None = Field(
+        None,
+        description=f"Of the whole call; unless given, {format_duration(ALLOWANCE)} more than its own options give it.",
+    )
 
 
 class EscalateSection(Section):
@@ -239,18 +243,16 @@ class EscalateSection(Section):
     to: str = Field(description="The contact.")
 
 
-StepSection = Annotated[RestartSection | EscalateSection, Field(discriminator="do")]
-
-
 class RemedySection(Section):
-    steps: Annotated[list[StepSection], Field(min_length=1, max_length=20)]
+    steps: Annotated[list[Any], Field(min_length=1, max_length=20)]
+    """Checked one by one by `steps`, with the two models above."""
     budget: BudgetText = Field(description="The most actions for each dependency that uses it, such as `5 per 1h`.")
     when: WhenSection = Field(default_factory=WhenSection, description="Left out: `{category: fault}`.")
 
 
 class LimitsSection(Section):
-    budget: BudgetText = Field(Budget(10, HOUR), description="All actions of all remedies together.")
-    concurrent_actions: Attempts = Field(1, description="Actions that may run at once.")
+    budget: BudgetText = Field(_LIMITS.budget, description="All actions of all remedies together.")
+    concurrent_actions: Attempts = Field(_LIMITS.concurrent_actions, description="Actions that may run at once.")
     storm: Any = None
     """Refused by the loader: the program does not carry it out yet."""
 
@@ -282,7 +284,7 @@ class TopSection(Section):
 class PolicyFile(TopSection):
     """A policy of Nemo Watchdog."""
 
-    defaults: Pace | None = Field(None, description="For every dependency that does not say otherwise.")
+    defaults: ProbeDefaults | None = Field(None, description="For every dependency that does not say otherwise.")
     severities: dict[Severity, SeveritySection] | None = Field(None, description="All four, SEV1 to SEV4.")
     classification: list[RuleSection] | None = Field(None, description="The first rule that matches decides.")
     remedies: dict[Name, RemedySection] | None = Field(None, description="What to do, step by step.")

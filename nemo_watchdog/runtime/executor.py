@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable
 
 import structlog
 
 from nemo_watchdog.engine.events import ActionFinished
-from nemo_watchdog.model import ActionOutcome, ActionRequest, ActionResult
+from nemo_watchdog.model import CONTAINER, ActionOutcome, ActionRequest, ActionResult
 from nemo_watchdog.ports import Action
 from nemo_watchdog.runtime.container_watch import ContainerWatch
 from nemo_watchdog.runtime.core import Core
@@ -20,46 +20,64 @@ ANSWER_MARGIN = 5.0
 
 
 class Executor:
-    """One task an action; what is under way at a stop is told to the engine as unknown."""
+    """One task an action; what is under way at a stop is told to the engine as unknown.
 
-    def __init__(self, actions: Mapping[str, Action], core: Core, containers: ContainerWatch) -> None:
-        self._actions = actions
+    `make` gives the action of a name when it is ordered, None where there is none.
+    """
+
+    def __init__(self, make: Callable[[str], Action | None], core: Core, containers: ContainerWatch) -> None:
+        self._make = make
         self._core = core
         self._containers = containers
         self._under_way: dict[str, ActionRequest] = {}
 
     async def run(self, request: ActionRequest) -> None:
         self._under_way[request.action_id] = request
+        of_container = request.target.kind == CONTAINER
         log.info(
             "action_started",
             action_id=request.action_id,
             action=request.action,
-            container=request.target.name,
             incident=request.incident,
             dependency=request.dependency,
+            **({"container": request.target.name} if of_container else {"target": str(request.target)}),
         )
         try:
             result = await self._carry_out(request)
-            # What Docker says about it now comes first: the engine judges the attempt by it.
-            await self._containers.look(request.target.name)
+            if of_container:
+                # What Docker says about it now comes first: the engine judges the attempt by it.
+                await self._containers.look(request.target.name)
         except asyncio.CancelledError:
             self._answer(request, ActionResult(ActionOutcome.UNKNOWN, "the watchdog was stopped meanwhile"))
             raise
         self._answer(request, result)
 
     async def _carry_out(self, request: ActionRequest) -> ActionResult:
-        action = self._actions.get(request.action)
-        if action is None:
-            return ActionResult(ActionOutcome.REFUSED, f"there is no action {request.action}")
         try:
+            action = self._make(request.action)
+            if action is None:
+                return ActionResult(ActionOutcome.REFUSED, f"there is no action {request.action}")
             async with asyncio.timeout(request.timeout + ANSWER_MARGIN):
-                return await action.run(request)
+                result = await action.run(request)
         except TimeoutError:
             return ActionResult(ActionOutcome.TIMED_OUT, f"no answer within {request.timeout:g}s")
+        except asyncio.CancelledError as error:
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise
+            return _bug(request, error)  # something that the action awaited was cancelled, and not the action
         except Exception as error:  # noqa: BLE001 - the edge: a bug in an action is a failed action, not a dead daemon
-            log.error("action raised an exception: a bug in the action", action=request.action, error=repr(error))
-            return ActionResult(ActionOutcome.UNKNOWN, f"the action raised {type(error).__name__}")
+            return _bug(request, error)
+        if isinstance(result, ActionResult):
+            return result
+        return _bug(request, TypeError())  # type: ignore[unreachable]  # a plugin may not have been checked
 
     def _answer(self, request: ActionRequest, result: ActionResult) -> None:
         if self._under_way.pop(request.action_id, None) is not None:
             self._core.tell(ActionFinished(request, result))
+
+
+def _bug(request: ActionRequest, error: BaseException) -> ActionResult:
+    kind = type(error).__name__
+    log.error("action raised an exception: a bug in the action", action=request.action, error=kind)
+    return ActionResult(ActionOutcome.UNKNOWN, f"the action raised {kind}")

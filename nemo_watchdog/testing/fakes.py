@@ -98,7 +98,7 @@ class RecordingAction:
 
 
 class FakeContainers:
-    """Satisfies `ports.Containers`: set `statuses`, push events with `tell`, decide what a restart answers.
+    """Satisfies `ports.Containers`: set `statuses`, push events with `tell`, decide how an order ends.
 
     `trouble` makes every question raise `ContainersUnreachable`, and `hangs` lets every question hang. A restart
     that succeeds starts a new run, as Docker's does.
@@ -114,8 +114,10 @@ class FakeContainers:
         self.executed: list[tuple[str, tuple[str, ...]]] = []
         self.exit_code: int | None = 0
         """What a command in any container gives."""
-        self.restarts: list[ActionRequest] = []
-        self.restart_result: ActionResult | _Hang = ActionResult(ActionOutcome.SUCCEEDED)
+        self.orders: list[tuple[object, ...]] = []
+        """Every order that was given, such as `("restart", name, stop_timeout)`."""
+        self.order_ends: BaseException | _Hang | None = None
+        """What an order raises; None lets it succeed."""
         self.closed = 0
         self.past: list[ContainerEvent] = []
         """What `history` remembers; `tell` and `exit` add to it."""
@@ -171,16 +173,17 @@ class FakeContainers:
         await self._answer()
         return self.exit_code if self.statuses[name].state is RunState.RUNNING else None
 
-    async def restart(self, request: ActionRequest) -> ActionResult:
-        self.restarts.append(request)
-        await self._answer()
-        result = await _perform(self.restart_result)
-        if result.outcome is ActionOutcome.SUCCEEDED:
-            self.start(request.target.name)
-        return result
+    async def restart(self, name: str, stop_timeout: float) -> None:
+        await self._order("restart", name, stop_timeout)
+        self.start(name)
 
     async def close(self) -> None:
         self.closed += 1
+
+    async def _order(self, *order: object) -> None:
+        await self._answer()
+        self.orders.append(order)
+        await _perform(self.order_ends)
 
     async def _answer(self) -> None:
         if self.trouble:

@@ -91,15 +91,15 @@ def test_the_engine_imports_words_records_and_the_policy_only(path: Path) -> Non
     assert strangers(path.read_text(encoding="utf-8")) == []
 
 
-def test_only_the_catalog_reads_the_registry_of_probes() -> None:
+@pytest.mark.parametrize("registry", ["probes.PROBES", "actions.catalog.ACTIONS"])
+def test_only_the_catalog_reads_the_registries(registry: str) -> None:
     """Whoever went past it would know no plugin."""
-    own = {PACKAGE / "plugins.py", *(PACKAGE / "probes").glob("*.py")}
-    readers = [
+    readers = {
         path.name
         for path in PACKAGE.rglob("*.py")
-        if path not in own and "nemo_watchdog.probes.PROBES" in imports(path.read_text(encoding="utf-8"))
-    ]
-    assert readers == []
+        if f"nemo_watchdog.{registry}" in imports(path.read_text(encoding="utf-8"))
+    }
+    assert readers == {"plugins.py"}
 
 
 @pytest.mark.parametrize(

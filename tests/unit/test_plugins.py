@@ -11,7 +11,7 @@ import pytest
 
 from nemo_watchdog.errors import PluginError, PolicyError
 from nemo_watchdog.model import Reason
-from nemo_watchdog.plugins import Catalog, discover
+from nemo_watchdog.plugins import Installed, catalog_of
 from nemo_watchdog.policy.loader import parse_policy
 from nemo_watchdog.policy.policy import Policy
 from nemo_watchdog.ports import ProbeContext
@@ -24,36 +24,35 @@ CONTEXT = ProbeContext("it", 1.0, 10.0)
 
 
 @pytest.fixture
-def catalog(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], Catalog]]:
+def catalog(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], Installed]]:
     """The catalog of what has been installed into `tmp_path`."""
     monkeypatch.syspath_prepend(tmp_path)
     before = set(sys.modules)
-    yield lambda: Catalog(PROBES, *discover(distributions(path=[str(tmp_path)])))
+    yield lambda: catalog_of(distributions(path=[str(tmp_path)]))
     for name in set(sys.modules) - before:
         del sys.modules[name]
 
 
-def parse(catalog: Catalog, probe: str, options: str = "") -> Policy:
+def parse(catalog: Installed, probe: str, options: str = "") -> Policy:
     text = f"version: 1\nautonomy: observe\ndependencies:\n  it:\n    probe: {probe}\n{options}"
     return parse_policy(text, "policy.yaml", catalog, environ={})
 
 
-def test_an_entry_point_is_a_probe(catalog: Callable[[], Catalog], tmp_path: Path) -> None:
+def test_an_entry_point_is_a_probe(catalog: Callable[[], Installed], tmp_path: Path) -> None:
     """It stands beside our own, and a policy gives it its options."""
     install_example(tmp_path)
     found = catalog()
-    assert set(found) == {*PROBES, "file-age"}
+    assert set(found.probes) == {*PROBES, "file-age"}
     assert found.warnings == ()
     dependency = parse(found, "file-age", "    path: /tmp/it\n    at_most: 2m\n").dependencies["it"]
     assert dependency.options.at_most == 120.0
 
 
-def test_nothing_is_imported_before_a_policy_names_it(catalog: Callable[[], Catalog], tmp_path: Path) -> None:
+def test_nothing_is_imported_before_a_policy_names_it(catalog: Callable[[], Installed], tmp_path: Path) -> None:
     """A plugin that nobody uses costs its metadata, however its code is."""
     install(tmp_path, "lazy", probe("lazy", "lazy_plugin:KIND"), {"lazy_plugin": "raise SystemExit('imported')"})
     found = catalog()
-    assert "lazy" in found
-    assert found["lazy"] is not None
+    assert "lazy" in found.probes
     parse(found, "tcp", "    address: 127.0.0.1:1\n")
     assert "lazy_plugin" not in sys.modules
 
@@ -75,7 +74,7 @@ def test_nothing_is_imported_before_a_policy_names_it(catalog: Callable[[], Cata
     ],
 )
 def test_a_plugin_that_cannot_be_used_is_a_mistake_of_the_policy_that_uses_it(
-    catalog: Callable[[], Catalog], tmp_path: Path, value: str, code: str, said: str
+    catalog: Callable[[], Installed], tmp_path: Path, value: str, code: str, said: str
 ) -> None:
     """At the place of its name, with the distribution and what is wrong; another policy is not touched."""
     install(tmp_path, "odd-plugin", probe("odd", value), {"odd": code})
@@ -89,28 +88,28 @@ def test_a_plugin_that_cannot_be_used_is_a_mistake_of_the_policy_that_uses_it(
     assert said in problem.message
 
 
-def test_a_failed_import_is_tried_again(catalog: Callable[[], Catalog], tmp_path: Path) -> None:
+def test_a_failed_import_is_tried_again(catalog: Callable[[], Installed], tmp_path: Path) -> None:
     """Whoever repairs the plugin can reload the policy."""
     install(tmp_path, "odd-plugin", probe("odd", "odd:KIND"), {"odd": "raise OSError"})
     found = catalog()
     with pytest.raises(PluginError):
-        _ = found["odd"].options
+        _ = found.probes["odd"].options
     (tmp_path / "odd.py").write_text(f"{ODD}KIND = Kind(Options, dict)  # repaired", encoding="utf-8")
-    assert set(found["odd"].options.model_fields) == {"x"}
+    assert set(found.probes["odd"].options.model_fields) == {"x"}
 
 
-def test_our_own_probe_keeps_its_name(catalog: Callable[[], Catalog], tmp_path: Path) -> None:
+def test_our_own_probe_keeps_its_name(catalog: Callable[[], Installed], tmp_path: Path) -> None:
     """A package that claims it is warned about and not imported."""
     install(tmp_path, "thief", probe("tcp", "thief_code:KIND"), {"thief_code": "raise SystemExit"})
     found = catalog()
-    assert found["tcp"] is PROBES["tcp"]
+    assert found.probes["tcp"] is PROBES["tcp"]
     assert len(found.warnings) == 1
     assert "the plugin thief offers the probe `tcp`" in found.warnings[0]
     assert parse(found, "tcp", "    address: 127.0.0.1:1\n")
     assert "thief_code" not in sys.modules
 
 
-def test_a_name_that_two_offer_is_nobodys(catalog: Callable[[], Catalog], tmp_path: Path) -> None:
+def test_a_name_that_two_offer_is_nobodys(catalog: Callable[[], Installed], tmp_path: Path) -> None:
     """A warning, and a mistake of the policy that uses it: both distributions are named."""
     for name in ("one", "two", "three"):
         install(tmp_path, name, probe("odd", f"{name}:KIND"), {name: "raise SystemExit"})
@@ -123,21 +122,21 @@ def test_a_name_that_two_offer_is_nobodys(catalog: Callable[[], Catalog], tmp_pa
     assert "only one of them may be installed" in problem.message
 
 
-def test_a_name_that_no_policy_can_write_is_told(catalog: Callable[[], Catalog], tmp_path: Path) -> None:
+def test_a_name_that_no_policy_can_write_is_told(catalog: Callable[[], Installed], tmp_path: Path) -> None:
     """It would also break the schema."""
     install(tmp_path, "odd-plugin", probe("Odd/Name", "odd:KIND"))
     found = catalog()
-    assert set(found) == set(PROBES)
+    assert set(found.probes) == set(PROBES)
     assert "odd-plugin" in found.warnings[0]
     assert "a name is 1 to 63" in found.warnings[0]
 
 
-def test_broken_metadata_hides_no_other_plugin(catalog: Callable[[], Catalog], tmp_path: Path) -> None:
+def test_broken_metadata_hides_no_other_plugin(catalog: Callable[[], Installed], tmp_path: Path) -> None:
     """One package whose files are damaged is a warning that says where it is."""
     install(tmp_path, "broken", "[nemo_watchdog.probes]\nthis is no entry\n")
     install_example(tmp_path)
     found = catalog()
-    assert "file-age" in found
+    assert "file-age" in found.probes
     assert "broken-1.0.0.dist-info" in found.warnings[0]
 
 
@@ -147,17 +146,17 @@ def test_the_first_on_the_path_hides_the_same_distribution(tmp_path: Path) -> No
     for folder in folders:
         folder.mkdir()
         install_example(folder)
-    found = Catalog(PROBES, *discover(distributions(path=[str(folder) for folder in folders])))
+    found = catalog_of(distributions(path=[str(folder) for folder in folders]))
     assert found.warnings == ()
 
 
 async def test_a_probe_that_cannot_be_made_says_so_at_every_look(
-    catalog: Callable[[], Catalog], tmp_path: Path
+    catalog: Callable[[], Installed], tmp_path: Path
 ) -> None:
     """The daemon goes on with everything else, and no word of the exception gets out."""
     code = f"{ODD}def make(options, context):\n    raise KeyError('hunter2')\nKIND = Kind(Options, make)"
     install(tmp_path, "odd-plugin", probe("odd", "odd:KIND"), {"odd": code})
-    kind = catalog()["odd"]
+    kind = catalog().probes["odd"]
     made = kind.make(kind.options(), CONTEXT)
     finding = await made.look()
     await made.close()
@@ -165,7 +164,7 @@ async def test_a_probe_that_cannot_be_made_says_so_at_every_look(
     assert finding.detail == "the plugin odd-plugin raised KeyError when it made the probe"
 
 
-def test_options_that_cannot_be_checked_are_a_problem(catalog: Callable[[], Catalog], tmp_path: Path) -> None:
+def test_options_that_cannot_be_checked_are_a_problem(catalog: Callable[[], Installed], tmp_path: Path) -> None:
     """A validator with a bug is told at the dependency that uses it."""
     code = (
         f"from pydantic import field_validator\n{ODD}    @field_validator('x')\n    @classmethod\n"
@@ -177,11 +176,11 @@ def test_options_that_cannot_be_checked_are_a_problem(catalog: Callable[[], Cata
     assert "hunter2" not in str(caught.value)
 
 
-def test_usable_leaves_out_what_cannot_be_had(catalog: Callable[[], Catalog], tmp_path: Path) -> None:
+def test_usable_leaves_out_what_cannot_be_had(catalog: Callable[[], Installed], tmp_path: Path) -> None:
     """For the schema: the others are there, with a word about what is not."""
     install(tmp_path, "odd-plugin", probe("odd", "odd:KIND"), {"odd": "raise OSError"})
     install_example(tmp_path)
     good, wrong = catalog().usable()
-    assert set(good) == {*PROBES, "file-age"}
+    assert set(good.probes) == {*PROBES, "file-age"}
     assert len(wrong) == 1
     assert "odd-plugin" in wrong[0]

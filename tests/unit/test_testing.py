@@ -7,12 +7,10 @@ from datetime import timedelta
 
 import pytest
 
-from nemo_watchdog.errors import ContainersUnreachable, JournalError
+from nemo_watchdog.errors import ContainersUnreachable, JournalError, OrderFailed
 from nemo_watchdog.model import (
     CONTAINER,
-    ActionOutcome,
     ActionRequest,
-    ActionResult,
     Moment,
     Reason,
     RunState,
@@ -87,11 +85,13 @@ async def test_a_restart_starts_a_new_run() -> None:
     exited = await containers.inspect("c-redis")
     assert (exited.state, exited.exit_code, exited.run) == (RunState.EXITED, 3, before.run)
     clock.advance(1.0)
-    containers.restart_result = ActionResult(ActionOutcome.FAILED)
-    await containers.restart(REQUEST)
+    containers.order_ends = OrderFailed("no such network")
+    with pytest.raises(OrderFailed):
+        await containers.restart("c-redis", 1.0)
     assert await containers.inspect("c-redis") == exited
-    containers.restart_result = ActionResult(ActionOutcome.SUCCEEDED)
-    await containers.restart(REQUEST)
+    containers.order_ends = None
+    await containers.restart("c-redis", 10.0)
+    assert containers.orders == [("restart", "c-redis", 1.0), ("restart", "c-redis", 10.0)]
     after = await containers.inspect("c-redis")
     assert after.state is RunState.RUNNING
     assert after.run != before.run

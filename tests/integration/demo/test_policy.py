@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from nemo_watchdog.demo.parts import Gemma
+from nemo_watchdog.plugins import installed
 from nemo_watchdog.policy.loader import parse_policy
-from nemo_watchdog.probes import PROBES
 from tests.integration.conftest import StartPlatform
 
 
@@ -14,7 +14,7 @@ from tests.integration.conftest import StartPlatform
 async def test_each_part_alone_has_a_valid_policy(start_platform: StartPlatform, part: str) -> None:
     """The policy of a platform with one part has that dependency and nothing that refers to another."""
     platform = await start_platform(Gemma(load_seconds=0) if part == "gemma" else part)
-    policy = parse_policy(platform.policy_text(), "demo.yaml", PROBES, environ={})
+    policy = parse_policy(platform.policy_text(), "demo.yaml", installed(), environ={})
     assert list(policy.dependencies) == [part]
     assert policy.dependencies[part].container == platform.name(part)
     assert policy.dependencies[part].needs == ()

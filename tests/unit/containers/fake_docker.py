@@ -44,6 +44,23 @@ def container_event(action: str, name: str = "redis", **attributes: str) -> byte
     return json.dumps(event).encode() + b"\n"
 
 
+async def cut(request: web.Request) -> web.StreamResponse:
+    """Closes the connection in the middle of the answer's headers."""
+    assert request.transport is not None
+    request.transport.close()
+    return web.Response()
+
+
+def says(status: int, message: str) -> Handler:
+    """Docker's own words for a failure."""
+
+    async def answer(_: web.Request) -> web.StreamResponse:
+        body = json.dumps({"message": message}).encode()
+        return web.Response(status=status, body=body, headers={"Content-Type": "application/json"})
+
+    return answer
+
+
 class FakeDocker:
     """Set the attributes to change what it answers; `events` holds what the stream sends, None to end it."""
 

@@ -5,28 +5,17 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 import pytest_asyncio
 from aiohttp import web
 
 from nemo_watchdog.containers import DockerContainers
-from nemo_watchdog.errors import ContainersUnreachable
-from nemo_watchdog.model import (
-    CONTAINER,
-    ActionOutcome,
-    ActionRequest,
-    ContainerEvent,
-    ContainerStatus,
-    ContainerUsage,
-    RunState,
-    Target,
-)
-from tests.unit.containers.fake_docker import CONTAINER_ID, FakeDocker, container_event, fake_docker
+from nemo_watchdog.errors import ContainersUnreachable, OrderFailed, OrderUncertain
+from nemo_watchdog.model import ContainerEvent, ContainerStatus, ContainerUsage, RunState
+from tests.unit.containers.fake_docker import CONTAINER_ID, FakeDocker, container_event, cut, fake_docker, says
 
 
 @pytest_asyncio.fixture
@@ -40,25 +29,6 @@ async def containers(docker: FakeDocker) -> AsyncIterator[DockerContainers]:
     containers = DockerContainers(docker.url, timeout=1.0)
     yield containers
     await containers.close()
-
-
-JUDGED = ContainerStatus(
-    RunState.RUNNING, container_id=CONTAINER_ID, started_at=datetime(2026, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)
-)
-
-
-def order(container: str = "redis", judged: ContainerStatus = JUDGED, timeout: float = 5.0) -> ActionRequest:
-    options = SimpleNamespace(stop_timeout=2.5)
-    return ActionRequest(
-        "a-1", "i-1", "redis", "docker.restart", Target(CONTAINER, container), options, judged, timeout
-    )
-
-
-async def cut(request: web.Request) -> web.StreamResponse:
-    """Closes the connection in the middle of the answer's headers."""
-    assert request.transport is not None
-    request.transport.close()
-    return web.Response()
 
 
 async def test_inspect_reads_the_state(containers: DockerContainers) -> None:
@@ -84,9 +54,6 @@ async def test_a_prefix_of_an_id_is_not_a_name(docker: FakeDocker, containers: D
     docker.containers[CONTAINER_ID] = docker.containers["redis"]
     assert (await containers.inspect("4f0c")).state is RunState.MISSING
     assert (await containers.inspect(CONTAINER_ID)).state is RunState.RUNNING
-    result = await containers.restart(order("4f0c"))
-    assert result.outcome is ActionOutcome.REFUSED
-    assert docker.restarts == []
 
 
 async def test_a_daemon_that_is_not_there_is_blindness(tmp_path: Path) -> None:
@@ -157,31 +124,6 @@ async def test_a_cut_answer_is_blindness(docker: FakeDocker, containers: DockerC
         await containers.inspect("redis")
 
 
-async def test_restart_gives_the_grace(docker: FakeDocker, containers: DockerContainers) -> None:
-    """The named container is restarted with the stop timeout in whole seconds, never fewer than asked for."""
-    result = await containers.restart(order())
-    assert result.outcome is ActionOutcome.SUCCEEDED
-    assert docker.restarts == [("redis", "3")]
-
-
-@pytest.mark.parametrize(
-    ("judged", "why"),
-    [
-        (replace(JUDGED, container_id="another id"), "the container was replaced since it was judged"),
-        (replace(JUDGED, started_at=datetime(2026, 3, 1, tzinfo=UTC)), "the container was started anew"),
-        (replace(JUDGED, state=RunState.EXITED), "the container is running and was exited when it was judged"),
-    ],
-)
-async def test_what_is_not_as_it_was_judged_is_not_restarted(
-    docker: FakeDocker, containers: DockerContainers, judged: ContainerStatus, why: str
-) -> None:
-    """Another container, another run or another state: somebody was there meanwhile."""
-    result = await containers.restart(order(judged=judged))
-    assert result.outcome is ActionOutcome.REFUSED
-    assert why in result.detail
-    assert docker.restarts == []
-
-
 async def test_what_docker_remembers_of_a_container(docker: FakeDocker, containers: DockerContainers) -> None:
     """The events of that container since then, oldest first, with Docker's own times."""
     docker.past = [container_event("kill", signal="15"), container_event("die"), container_event("die", "redis-2")]
@@ -214,73 +156,23 @@ async def test_a_memory_that_cannot_be_read_is_blindness(
         await containers.history("redis", datetime(2026, 3, 1, tzinfo=UTC))
 
 
-async def test_nothing_is_not_restarted(docker: FakeDocker, containers: DockerContainers) -> None:
-    """A container that is missing gives a failure that names it."""
-    result = await containers.restart(order("gone"))
-    assert result.outcome is ActionOutcome.REFUSED
-    assert "gone" in result.detail
-    assert docker.restarts == []
+async def test_a_restart_gives_the_grace(docker: FakeDocker, containers: DockerContainers) -> None:
+    """The named container is restarted with the stop timeout in whole seconds, never fewer than asked for."""
+    await containers.restart("redis", 2.5)
+    assert docker.restarts == [("redis", "3")]
 
 
-async def test_a_blind_restart_is_refused(docker: FakeDocker, containers: DockerContainers) -> None:
-    """When the container cannot be inspected first, nothing is ordered."""
-    docker.inspect = cut
-    with pytest.raises(ContainersUnreachable):
-        await containers.restart(order())
-    assert docker.restarts == []
-
-
-async def test_dockers_own_words_for_a_failure(docker: FakeDocker, containers: DockerContainers) -> None:
-    """An error of Docker fails the action with Docker's message."""
-
-    async def refuse(_: web.Request) -> web.StreamResponse:
-        body = b'{"message": "cannot restart: port is already allocated"}'
-        return web.Response(status=500, body=body, headers={"Content-Type": "application/json"})
-
-    docker.restart = refuse
-    result = await containers.restart(order())
-    assert result.outcome is ActionOutcome.FAILED
-    assert result.detail == "cannot restart: port is already allocated"
-
-
-async def test_a_restart_that_takes_too_long(docker: FakeDocker, containers: DockerContainers) -> None:
-    """The request's timeout bounds the call, and is longer than that of a question."""
-
-    async def stall(_: web.Request) -> web.StreamResponse:
-        await docker.stall()
-        return web.Response()
-
-    docker.restart = stall
-    result = await containers.restart(order(timeout=1.3))
-    assert result.outcome is ActionOutcome.TIMED_OUT
-    assert "within 1.3s" in result.detail
-
-
-async def test_a_connection_lost_during_the_restart_is_unknown(
-    docker: FakeDocker, containers: DockerContainers
-) -> None:
-    """When Docker heard the order and its answer was lost, the result is unknown, not failed."""
+async def test_an_order_that_fails_says_how(docker: FakeDocker, containers: DockerContainers) -> None:
+    """Docker said no, Docker may have heard it, Docker surely has not: three errors for three outcomes."""
+    docker.restart = says(500, "cannot restart: port is already allocated")
+    with pytest.raises(OrderFailed, match=r"^cannot restart: port is already allocated$"):
+        await containers.restart("redis", 1.0)
     docker.restart = cut
-    result = await containers.restart(order())
-    assert result.outcome is ActionOutcome.UNKNOWN
-    assert len(docker.restarts) == 1
-
-
-async def test_a_daemon_gone_before_the_order_is_a_failure(docker: FakeDocker, containers: DockerContainers) -> None:
-    """When the order surely never reached Docker, the action failed."""
-    found = web.json_response(docker.containers["redis"])
-    found.headers["Connection"] = "close"
-
-    async def last_answer(_: web.Request) -> web.StreamResponse:
-        docker.socket.unlink()
-        found.force_close()
-        return found
-
-    await containers.ping()
-    docker.inspect = last_answer
-    result = await containers.restart(order())
-    assert result.outcome is ActionOutcome.REFUSED
-    assert docker.restarts == []
+    with pytest.raises(OrderUncertain, match="the connection to Docker was lost"):
+        await containers.restart("redis", 1.0)
+    await docker.stop()
+    with pytest.raises(ContainersUnreachable):
+        await containers.restart("redis", 1.0)
 
 
 async def test_a_closed_adapter_says_so(docker: FakeDocker) -> None:
@@ -350,3 +242,5 @@ async def test_a_name_that_is_none_asks_nothing(containers: DockerContainers, na
         await containers.usage(name)
     with pytest.raises(ContainersUnreachable, match="no name"):
         await containers.log(name, datetime(2026, 3, 1, tzinfo=UTC))
+    with pytest.raises(ContainersUnreachable, match="no name"):
+        await containers.restart(name, 1.0)

@@ -9,11 +9,12 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+from nemo_watchdog.actions.catalog import ACTIONS
 from nemo_watchdog.model import Finding, ok
 from nemo_watchdog.policy.loader import parse_policy
 from nemo_watchdog.policy.policy import Policy, Secret
 from nemo_watchdog.policy.units import Duration, Ratio, SecretText, Size
-from nemo_watchdog.ports import Probe, ProbeContext, ProbeKind
+from nemo_watchdog.ports import ActionKind, Catalog, Probe, ProbeContext, ProbeKind
 
 POLICIES = Path(__file__).parents[2] / "policies"
 
@@ -94,8 +95,9 @@ PROBES: Mapping[str, ProbeKind] = {
     "host": Kind(HostOptions),
     "log": Kind(LogOptions),
 }
+CATALOG = Catalog(PROBES, ACTIONS)
 
 
-def parse(text: str, **environ: str) -> Policy:
-    """The policy in this text, with the fake probes and only this environment."""
-    return parse_policy(text, "policy.yaml", PROBES, environ=environ)
+def parse(text: str, /, actions: Mapping[str, ActionKind] = ACTIONS, **environ: str) -> Policy:
+    """The policy in this text, with the fake probes, these actions and only this environment."""
+    return parse_policy(text, "policy.yaml", Catalog(PROBES, actions), environ=environ)

@@ -14,7 +14,7 @@ from nemo_watchdog.errors import PolicyError
 from nemo_watchdog.policy.lint import lint
 from nemo_watchdog.policy.loader import load_policy, parse_policy
 from nemo_watchdog.policy.policy import Policy
-from tests.unit.policy.fakes import POLICIES, PROBES, parse
+from tests.unit.policy.fakes import CATALOG, POLICIES, parse
 
 EVERYTHING = (POLICIES / "valid" / "everything.yaml").read_text("utf-8")
 ENVIRON = {"A": "1", "B": "\udcff: {", "C": ""}
@@ -98,7 +98,7 @@ def test_any_bytes(tmp_path: Path, content: bytes) -> None:
     """No bytes make the loader raise anything else."""
     file = tmp_path / "policy.yaml"
     file.write_bytes(content)
-    holds_together(lambda: load_policy(file, PROBES, environ=ENVIRON))
+    holds_together(lambda: load_policy(file, CATALOG, environ=ENVIRON))
 
 
 @try_hard
@@ -114,7 +114,7 @@ def test_a_policy_that_was_edited_badly(edits: list[tuple[int, int, str]]) -> No
     text = EVERYTHING
     for at, cut, snippet in edits:
         text = text[:at] + snippet + text[at + cut :]
-    holds_together(lambda: parse_policy(text, "policy.yaml", PROBES, environ=ENVIRON))
+    holds_together(lambda: parse_policy(text, "policy.yaml", CATALOG, environ=ENVIRON))
 
 
 @try_hard
@@ -132,7 +132,7 @@ def test_any_value_in_any_place(data: st.DataObject) -> None:
     key = data.draw(st.sampled_from(list(place) if isinstance(place, dict) else range(len(place))))
     place[key] = data.draw(trees)
     text = yaml.safe_dump(document, allow_unicode=True, sort_keys=False)
-    holds_together(lambda: parse_policy(text, "policy.yaml", PROBES, environ=ENVIRON))
+    holds_together(lambda: parse_policy(text, "policy.yaml", CATALOG, environ=ENVIRON))
 
 
 @try_hard

@@ -9,7 +9,7 @@ import pytest
 from nemo_watchdog.errors import PolicyError
 from nemo_watchdog.policy.lint import lint
 from nemo_watchdog.policy.loader import load_policy
-from tests.unit.policy.fakes import POLICIES, PROBES
+from tests.unit.policy.fakes import CATALOG, POLICIES
 
 INVALID = sorted((POLICIES / "invalid").glob("*.yaml"))
 VALID = sorted((POLICIES / "valid").glob("*.yaml"))
@@ -23,14 +23,14 @@ def test_a_mistake_gives_exactly_its_message(path: Path) -> None:
     expected = [f"{path}:{line.removeprefix(EXPECT)}" for line in lines if line.startswith(EXPECT)]
     assert expected
     with pytest.raises(PolicyError) as caught:
-        load_policy(path, PROBES, environ={})
+        load_policy(path, CATALOG, environ={})
     assert str(caught.value).splitlines() == expected
 
 
 @pytest.mark.parametrize("path", VALID, ids=lambda path: path.stem)
 def test_a_valid_policy_loads_without_advice(path: Path) -> None:
     """What the language allows loads, and these files are wise as well."""
-    assert lint(load_policy(path, PROBES, environ={})) == []
+    assert lint(load_policy(path, CATALOG, environ={})) == []
 
 
 def test_there_are_enough_files() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from nemo_watchdog.errors import PolicyError
-from nemo_watchdog.model import Autonomy, Category, Health, Severity
+from nemo_watchdog.model import Autonomy, Category, Health, Severity, Target
 from nemo_watchdog.policy.document import MAX_CHARACTERS, MAX_VALUES
 from nemo_watchdog.policy.loader import load_policy
 from nemo_watchdog.policy.policy import (
@@ -25,7 +25,7 @@ from nemo_watchdog.policy.policy import (
     TagQuantifier,
     Threshold,
 )
-from tests.unit.policy.fakes import POLICIES, PROBES, HttpOptions, parse
+from tests.unit.policy.fakes import CATALOG, POLICIES, HttpOptions, parse
 
 HOST = "version: 1\ndependencies: {host: {probe: host}}\n"
 
@@ -38,7 +38,7 @@ def problems(text: str) -> list[str]:
 
 def test_everything_arrives() -> None:
     """Each key of the language reaches the policy, in base units."""
-    policy = load_policy(POLICIES / "valid" / "everything.yaml", PROBES, environ={})
+    policy = load_policy(POLICIES / "valid" / "everything.yaml", CATALOG, environ={})
     postgres, api = policy.dependencies.values()
     assert (postgres.name, postgres.probe, postgres.container) == ("postgres", "postgres", "app_postgres")
     assert (postgres.tags, postgres.needs, postgres.remedy) == (frozenset({"core", "data"}), (), "restart")
@@ -68,6 +68,8 @@ def test_everything_arrives() -> None:
     restart = policy.remedies["restart"].steps[0]
     assert isinstance(restart, ActionStep)
     assert restart.options.stop_timeout == 20
+    assert (restart.target_kind, restart.helps) == ("container", frozenset({Category.FAULT}))
+    assert postgres.targets == {"docker.restart": Target("container", "app_postgres")}
     assert policy.remedies["restart"] == Remedy(
         "restart",
         (
@@ -204,10 +206,10 @@ def test_a_byte_order_mark_is_no_mistake(tmp_path: Path) -> None:
     """Editors on Windows begin files with one; places still count from the first letter."""
     file = tmp_path / "policy.yaml"
     file.write_bytes(b"\xef\xbb\xbf" + HOST.encode().replace(b"\n", b"\r\n"))
-    assert "host" in load_policy(file, PROBES, environ={}).dependencies
+    assert "host" in load_policy(file, CATALOG, environ={}).dependencies
     file.write_bytes(b"\xef\xbb\xbfversoin: 1\n")
     with pytest.raises(PolicyError, match=r"policy\.yaml:1:1: versoin: unknown key: did you mean `version`"):
-        load_policy(file, PROBES, environ={})
+        load_policy(file, CATALOG, environ={})
 
 
 @pytest.mark.parametrize(
@@ -230,7 +232,7 @@ def test_a_file_that_is_no_policy(tmp_path: Path, content: bytes, message: str) 
     file = tmp_path / "policy.yaml"
     file.write_bytes(content)
     with pytest.raises(PolicyError) as caught:
-        load_policy(file, PROBES, environ={})
+        load_policy(file, CATALOG, environ={})
     assert str(caught.value) == f"{file}:{message}"
 
 
@@ -245,7 +247,7 @@ def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
         (tmp_path / "pipe" / "below", "cannot be read: Not a directory"),
     ):
         with pytest.raises(PolicyError, match=message):
-            load_policy(path, PROBES, environ={})
+            load_policy(path, CATALOG, environ={})
 
 
 def test_half_a_character_is_no_text() -> None:

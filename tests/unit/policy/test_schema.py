@@ -9,12 +9,12 @@ import yaml
 from jsonschema import Draft202012Validator
 
 from nemo_watchdog.policy.schema import json_schema
-from tests.unit.policy.fakes import POLICIES, PROBES
+from tests.unit.policy.fakes import CATALOG, POLICIES
 
 
 @pytest.fixture(scope="module")
 def validator() -> Draft202012Validator:
-    schema = json_schema(PROBES)
+    schema = json_schema(CATALOG)
     Draft202012Validator.check_schema(schema)
     return Draft202012Validator(schema)
 
@@ -96,7 +96,7 @@ def test_each_probe_has_its_own_options(validator: Draft202012Validator) -> None
 
 def test_nothing_in_the_schema_is_unused() -> None:
     """Every definition is referred to, and every reference leads somewhere."""
-    schema = json_schema(PROBES)
+    schema = json_schema(CATALOG)
     text = str(schema)
     assert all(f"#/$defs/{name}'" in text or f"#/$defs/{name}/" in text for name in schema["$defs"])
     assert "Secret" not in text

@@ -8,13 +8,16 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
+from nemo_watchdog.actions.catalog import ACTIONS
 from nemo_watchdog.model import Severity
 from nemo_watchdog.policy.lint import lint
 from nemo_watchdog.policy.loader import load_policy
 from nemo_watchdog.policy.policy import Policy
 from nemo_watchdog.policy.schema import json_schema, schema_text
+from nemo_watchdog.ports import Catalog
 from nemo_watchdog.probes import PROBES
 
+CATALOG = Catalog(PROBES, ACTIONS)
 CONFIG = Path(__file__).parents[3] / "config"
 POLICY = CONFIG / "policy.yaml"
 SCHEMA = CONFIG / "policy.schema.json"
@@ -22,7 +25,7 @@ SCHEMA = CONFIG / "policy.schema.json"
 
 @pytest.fixture(scope="module")
 def policy() -> Policy:
-    return load_policy(POLICY, PROBES, environ={})
+    return load_policy(POLICY, CATALOG, environ={})
 
 
 def test_it_describes_the_platform(policy: Policy) -> None:
@@ -42,17 +45,17 @@ def test_its_only_advice_is_to_fill_in_the_addresses(policy: Policy) -> None:
 def test_with_addresses_there_is_no_advice() -> None:
     """Once the three variables are set, the policy is complete."""
     environ = dict.fromkeys(("ONCALL_URL", "TEAM_LEAD_URL", "SECURITY_URL"), "json://127.0.0.1/hook")
-    assert lint(load_policy(POLICY, PROBES, environ=environ)) == []
+    assert lint(load_policy(POLICY, CATALOG, environ=environ)) == []
 
 
 def test_it_conforms_to_its_schema() -> None:
     """No editor marks anything in it, and it names the schema beside it."""
     text = POLICY.read_text("utf-8")
     assert text.startswith("# yaml-language-server: $schema=./policy.schema.json\n")
-    errors = Draft202012Validator(json_schema(PROBES)).iter_errors(yaml.safe_load(text))
+    errors = Draft202012Validator(json_schema(CATALOG)).iter_errors(yaml.safe_load(text))
     assert [error.message for error in errors] == []
 
 
 def test_the_schema_file_is_current() -> None:
     """`nemo-watchdog schema > config/policy.schema.json` was run after the last change."""
-    assert SCHEMA.read_text("utf-8") == schema_text(PROBES)
+    assert SCHEMA.read_text("utf-8") == schema_text(CATALOG)

@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 
-from nemo_watchdog.actions import DockerRestart
+from nemo_watchdog.actions.docker.restart import DockerRestart, RestartOptions
 from nemo_watchdog.engine import events as ev
 from nemo_watchdog.engine.phases import Phase
-from nemo_watchdog.model import ActionOutcome, ActionRequest, ActionResult
-from nemo_watchdog.ports import Action
+from nemo_watchdog.errors import OrderFailed
+from nemo_watchdog.model import ActionRequest, Target
+from nemo_watchdog.ports import Action, ActionContext
 from nemo_watchdog.runtime import executor as module
 from nemo_watchdog.runtime.executor import Executor
 from nemo_watchdog.testing import HANG, RecordingAction
@@ -33,7 +34,14 @@ async def shell() -> AsyncIterator[Shell]:
 
 
 def executor(shell: Shell, action: Action) -> Executor:
-    return Executor({"docker.restart": action}, shell.core, shell.watch)
+    return Executor({"docker.restart": action}.get, shell.core, shell.watch)
+
+
+async def restart(shell: Shell) -> None:
+    """What was ordered, by the real action on the fake containers."""
+    request = replace(shell.started[0], options=RestartOptions())
+    await executor(shell, DockerRestart(ActionContext(shell.containers))).run(request)
+    await shell.core.written()
 
 
 def ended(shell: Shell) -> list[dict[str, Any]]:
@@ -42,9 +50,8 @@ def ended(shell: Shell) -> list[dict[str, Any]]:
 
 async def test_a_restart_is_carried_out_and_answered(shell: Shell) -> None:
     """Docker is asked once, and verification begins."""
-    await executor(shell, DockerRestart(shell.containers)).run(shell.started[0])
-    await shell.core.written()
-    assert [request.target.name for request in shell.containers.restarts] == ["c-gateway"]
+    await restart(shell)
+    assert shell.containers.orders == [("restart", "c-gateway", 10.0)]
     assert [body["outcome"] for body in ended(shell)] == ["succeeded"]
     (incident,) = shell.core.engine.durable.open()
     assert incident.ladder("gateway").phase is Phase.VERIFYING
@@ -96,9 +103,8 @@ async def test_an_action_that_is_cut_off_is_recorded_as_unknown(shell: Shell) ->
 
 async def test_a_failure_that_docker_told_is_passed_on(shell: Shell) -> None:
     """Its detail is what people read."""
-    shell.containers.restart_result = ActionResult(ActionOutcome.FAILED, "no such network")
-    await executor(shell, DockerRestart(shell.containers)).run(shell.started[0])
-    await shell.core.written()
+    shell.containers.order_ends = OrderFailed("no such network")
+    await restart(shell)
     (body,) = ended(shell)
     assert (body["outcome"], body["detail"], body["to_verify"]) == ("failed", "no such network", False)
 
@@ -106,8 +112,7 @@ async def test_a_failure_that_docker_told_is_passed_on(shell: Shell) -> None:
 async def test_an_unreachable_docker_is_a_failed_action(shell: Shell) -> None:
     """And the look that follows it tells that Docker does not answer."""
     shell.containers.trouble = "no answer"
-    await executor(shell, DockerRestart(shell.containers)).run(shell.started[0])
-    await shell.core.written()
+    await restart(shell)
     (body,) = ended(shell)
     assert (body["outcome"], body["detail"]) == ("refused", "no answer")
     assert shell.metric("docker_reachable") == 0.0
@@ -120,3 +125,26 @@ async def test_an_action_that_nobody_knows_is_answered_too(shell: Shell) -> None
     await shell.core.written()
     (body,) = ended(shell)
     assert body["detail"] == "there is no action docker.explode"
+
+
+async def test_a_result_that_is_none_is_a_bug(shell: Shell) -> None:
+    """A plugin may not have been checked."""
+    await executor(shell, RecordingAction(None)).run(shell.started[0])  # type: ignore[arg-type]
+    await shell.core.written()
+    (body,) = ended(shell)
+    assert (body["outcome"], body["detail"]) == ("unknown", "the action raised TypeError")
+
+
+async def test_a_cancellation_inside_of_the_action_is_its_bug(shell: Shell) -> None:
+    """Nobody stopped the watchdog: something that the action awaited was cancelled."""
+    await executor(shell, RecordingAction(asyncio.CancelledError())).run(shell.started[0])
+    await shell.core.written()
+    (body,) = ended(shell)
+    assert (body["outcome"], body["detail"]) == ("unknown", "the action raised CancelledError")
+
+
+async def test_what_is_no_container_is_not_looked_for_at_docker(shell: Shell) -> None:
+    """An action on a file asks Docker nothing."""
+    asked = len(shell.containers.inspects)
+    await executor(shell, RecordingAction()).run(replace(shell.started[0], target=Target("file", "/srv/flag")))
+    assert len(shell.containers.inspects) == asked

@@ -80,7 +80,7 @@ class Daemon:
             core,
             source=PolicySource(self.file, self._load, self._probe),
             containers=self.shell.watch,
-            executor=Executor({"docker.restart": self.action}, core, self.shell.watch),
+            executor=Executor({"docker.restart": self.action}.get, core, self.shell.watch),
             outbox=Outbox(self.shell.memory, self.notifier, core, metrics),
             alerting=Alerting(Sink(), core, metrics),
             metrics=metrics,

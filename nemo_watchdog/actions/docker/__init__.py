@@ -1,0 +1,1 @@
+"""Actions on containers: each file is one, and each acts through `actions.guard`."""

@@ -1,0 +1,101 @@
+"""The steps of a remedy, read one by one: an action by its kind, an escalation by itself, and a key for each."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from nemo_watchdog.model import Category
+from nemo_watchdog.policy.document import Path
+from nemo_watchdog.policy.own_options import ask, find, own, shared
+from nemo_watchdog.policy.policy import ALLOWANCE
+from nemo_watchdog.policy.problems import Problems
+from nemo_watchdog.policy.sections import ESCALATE, ActionSection, EscalateSection
+from nemo_watchdog.policy.units import format_duration
+from nemo_watchdog.ports import ActionKind
+
+STEP_KEYS = tuple(ActionSection.model_fields)
+"""The keys that every step that acts may have: no option of an action has the name of one."""
+
+HELPED_BY_PEOPLE = frozenset(Category) - {Category.BLIND}
+"""What a remedy may be for that only tells somebody: of what nobody sees there is nothing to tell."""
+
+
+@dataclass(frozen=True, slots=True)
+class Acting:
+    """A step that acts: its common keys, its kind, its checked options, and how long the whole call may take."""
+
+    section: ActionSection
+    kind: ActionKind
+    options: Any
+    timeout: float
+
+
+ReadStep = Acting | EscalateSection
+
+
+def read_steps(
+    remedy: Any, path: Path, kinds: Mapping[str, ActionKind], problems: Problems
+) -> tuple[ReadStep | None, ...]:
+    """The steps of one entry of `remedies`, None where a step itself is wrong."""
+    steps = remedy.get("steps") if isinstance(remedy, dict) else None
+    if not isinstance(steps, list):
+        return ()
+    return tuple(_step(step, (*path, "steps", index), kinds, problems) for index, step in enumerate(steps))
+
+
+def _step(value: Any, path: Path, kinds: Mapping[str, ActionKind], problems: Problems) -> ReadStep | None:
+    if not isinstance(value, dict):
+        problems.check(ActionSection, value, path)
+        return None
+    name, place = value.get("do"), (*path, "do")
+    if name == ESCALATE:
+        return problems.check(EscalateSection, value, path)
+    section = problems.check(ActionSection, shared(value, STEP_KEYS), path)
+    kind = find(kinds, "action", name, place, problems, ESCALATE)
+    if kind is None:
+        return None
+    rest = own(value, STEP_KEYS)
+    options = ask(lambda: problems.check(kind.options, rest, path, also_known=STEP_KEYS), "action", place, problems)
+    if section is None or options is None:
+        return None
+    least = ask(lambda: _seconds(kind.may_take(options)), "action", place, problems)
+    if least is None:
+        return None
+    if section.timeout is not None and section.timeout <= least:
+        message = f"must be longer than the {format_duration(least)} that {name} may take by its own options"
+        problems.at_value((*path, "timeout"), f"{message}, or it is given up half-way")
+        return None
+    return Acting(section, kind, options, least + ALLOWANCE if section.timeout is None else section.timeout)
+
+
+def _seconds(value: float) -> float:
+    if not 0.0 <= value < math.inf:
+        raise ValueError
+    return value
+
+
+def step_keys(steps: Iterable[ReadStep | None]) -> list[str]:
+    """What each step is known by over reloads: what it does, and which of those it is (`docker.restart#2`)."""
+    seen: Counter[str] = Counter()
+    keys = []
+    for step in steps:
+        name = step.section.do if isinstance(step, Acting) else f"{ESCALATE} {step.to if step else ''}"
+        seen[name] += 1
+        keys.append(name if seen[name] == 1 else f"{name}#{seen[name]}")
+    return keys
+
+
+def actions_of(steps: Iterable[ReadStep | None]) -> list[Acting]:
+    return [step for step in steps if isinstance(step, Acting)]
+
+
+def helped(steps: Sequence[ReadStep | None]) -> frozenset[Category]:
+    """The kinds of failure with which every action of these steps helps: with one that did not, a ladder would stop."""
+    acting = actions_of(steps)
+    if not acting:
+        return HELPED_BY_PEOPLE
+    return frozenset.intersection(*(frozenset(step.kind.helps) for step in acting))
