@@ -1,4 +1,6 @@
-"""For authors of probes, actions and notifiers: fakes at every seam, and in `conformance` what a probe must hold."""
+"""For authors of probes, actions and notifiers: fakes at every seam; in `conformance` what a probe must hold, in
+`action_conformance` what an action must.
+"""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 `probe_conforms` is for any probe, `network_probe_conforms` for one that connects to a port; both are made of the
 checks beside them, which can be called one by one. A check raises `Nonconforming`, which is an AssertionError.
-Linux only: what a probe has open is counted in /proc/self/fd.
+Linux only: what a probe has open is counted in /proc/self/fd. What an action owes: `action_conformance`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from time import monotonic
 from typing import Any, Final
 
 from nemo_watchdog.model import Finding, Outcome
-from nemo_watchdog.ports import Probe, ProbeContext, ProbeKind
+from nemo_watchdog.ports import ActionKind, Probe, ProbeContext, ProbeKind
 from nemo_watchdog.testing.servers import Handler, Server, drop, drop_after_request, flood, free_port, garble, stall
 
 LONG: Final = 60.0
@@ -31,7 +31,7 @@ MISBEHAVIOURS: Final[tuple[Handler, ...]] = (drop, drop_after_request, garble, f
 
 
 class Nonconforming(AssertionError):
-    """The probe does not do what the runtime relies on."""
+    """The probe or the action does not do what the runtime relies on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,14 +106,15 @@ async def network_probe_conforms(it: NetworkProbe) -> None:
 # -- one by one: any probe
 
 
-def options_are_strict(kind: ProbeKind) -> None:
-    """Unknown keys are mistakes, and options never change; there is something that makes the probe."""
+def options_are_strict(kind: ProbeKind | ActionKind) -> None:
+    """Unknown keys are mistakes, and options never change; there is something that makes the probe or the action."""
+    base = "ActionOptions" if isinstance(kind, ActionKind) else "ProbeOptions"
     if kind.options.model_config.get("extra") != "forbid":
-        raise Nonconforming('the options take unknown keys: derive them from ProbeOptions, or set extra="forbid"')
+        raise Nonconforming(f'the options take unknown keys: derive them from {base}, or set extra="forbid"')
     if kind.options.model_config.get("frozen") is not True:
-        raise Nonconforming("the options can change: derive them from ProbeOptions, or set frozen=True")
+        raise Nonconforming(f"the options can change: derive them from {base}, or set frozen=True")
     if not callable(kind.make):
-        raise Nonconforming("nothing makes the probe")
+        raise Nonconforming("nothing makes it")
 
 
 async def secrets_do_not_print(kind: ProbeKind, options: Mapping[str, Any], secrets: Iterable[str]) -> None:
@@ -121,7 +122,7 @@ async def secrets_do_not_print(kind: ProbeKind, options: Mapping[str, Any], secr
     checked = kind.options.model_validate(dict(options))
     async with probing(kind, options) as probe:
         for text in (repr(checked), str(checked), checked.model_dump_json(fallback=repr), repr(probe), str(probe)):
-            _hides(text, secrets)
+            hides(text, secrets)
 
 
 async def closes_at_any_time(kind: ProbeKind, options: Mapping[str, Any]) -> None:
@@ -140,7 +141,7 @@ async def look_is_a_finding(kind: ProbeKind, options: Mapping[str, Any], secrets
         pass
     async with probing(kind, options) as probe, asyncio.timeout(PATIENCE):
         await probe.look()
-    with _nothing_stays_open():
+    with nothing_stays_open():
         async with probing(kind, options) as probe, asyncio.timeout(PATIENCE):
             findings = [await probe.look(), await probe.look()]
         await asyncio.sleep(0)
@@ -155,7 +156,7 @@ async def cancels_wherever_it_is(kind: ProbeKind, options: Mapping[str, Any], st
     A look that ends before the cancellation reaches it may end as it likes.
     """
     for step in range(steps):
-        with _nothing_stays_open():
+        with nothing_stays_open():
             async with probing(kind, options, LONG) as probe:
                 task = asyncio.ensure_future(probe.look())
                 for _ in range(step):
@@ -244,11 +245,11 @@ def _is_finding(finding: object, secrets: Iterable[str]) -> Finding:
         raise Nonconforming(f"a look must give a Finding, not {finding!r}")
     if "\n" in finding.detail:
         raise Nonconforming(f"the detail of a finding is one line: {finding.detail!r}")
-    _hides(repr(finding), secrets)
+    hides(repr(finding), secrets)
     return finding
 
 
-def _hides(text: str, secrets: Iterable[str]) -> None:
+def hides(text: str, secrets: Iterable[str]) -> None:
     for secret in secrets:
         if secret in text:
             raise Nonconforming(f"a secret shows: {text.replace(secret, '***')}")
@@ -261,7 +262,7 @@ async def _all_closed(server: Server) -> None:
         raise Nonconforming(f"{server.open} connections of an ended look are still open") from None
 
 
-class _nothing_stays_open:  # noqa: N801 - it is used like a function
+class nothing_stays_open:  # noqa: N801 - it is used like a function
     """Fails when this process has more files and sockets open at the end than at the beginning."""
 
     def __enter__(self) -> None:
