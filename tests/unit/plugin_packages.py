@@ -34,3 +34,8 @@ def install_example(folder: Path) -> None:
 def probe(name: str, value: str) -> str:
     """The `entry_points.txt` that offers one probe."""
     return f"[nemo_watchdog.probes]\n{name} = {value}\n"
+
+
+def action(name: str, value: str) -> str:
+    """The `entry_points.txt` that offers one action."""
+    return f"[nemo_watchdog.actions]\n{name} = {value}\n"

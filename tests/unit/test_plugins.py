@@ -1,4 +1,4 @@
-"""Other people's probes: found by their metadata, imported when they are used, and never able to take us down."""
+"""Other people's probes and actions: imported when they are used, and never able to take us down."""
 
 from __future__ import annotations
 
@@ -9,14 +9,17 @@ from pathlib import Path
 
 import pytest
 
+from nemo_watchdog.actions.catalog import ACTIONS
 from nemo_watchdog.errors import PluginError, PolicyError
-from nemo_watchdog.model import Reason
+from nemo_watchdog.model import ActionOutcome, ActionRequest, ActionResult, Reason, Target
 from nemo_watchdog.plugins import Installed, catalog_of
 from nemo_watchdog.policy.loader import parse_policy
-from nemo_watchdog.policy.policy import Policy
-from nemo_watchdog.ports import ProbeContext
+from nemo_watchdog.policy.policy import ALLOWANCE, ActionStep, Policy
+from nemo_watchdog.policy.schema import json_schema
+from nemo_watchdog.ports import ActionContext, ProbeContext
 from nemo_watchdog.probes import PROBES
-from tests.unit.plugin_packages import install, install_example, probe
+from nemo_watchdog.testing import FakeContainers, ManualClock
+from tests.unit.plugin_packages import action, install, install_example, probe
 
 READ = "from nemo_watchdog.plugins import Kind\nfrom nemo_watchdog.probes.options import ProbeOptions\n"
 ODD = f"{READ}class Options(ProbeOptions):\n    x: int = 1\n"
@@ -184,3 +187,114 @@ def test_usable_leaves_out_what_cannot_be_had(catalog: Callable[[], Installed], 
     assert set(good.probes) == {*PROBES, "file-age"}
     assert len(wrong) == 1
     assert "odd-plugin" in wrong[0]
+
+
+# -- actions: the same guarantees, by the same code
+
+ACTION = (
+    "from nemo_watchdog.actions.options import ActionOptions\n"
+    "from nemo_watchdog.model import Category\n"
+    "from nemo_watchdog.ports import ActionKind\n"
+    "class Options(ActionOptions):\n    x: int = 1\n"
+    "class Bare(ActionOptions):\n    timeout: int = 1\n"
+    "def target(options, subject):\n    return 'it'\n"
+)
+KIND = "ActionKind(options=Options, make=dict, target_kind='file', target=target"
+
+
+def parse_step(catalog: Installed, do: str, options: str = "") -> Policy:
+    text = (
+        "version: 1\ndependencies:\n  it: {probe: tcp, address: 127.0.0.1:1, remedy: r}\n"
+        f"remedies:\n  r:\n    budget: 1 per 1h\n    steps:\n      - do: {do}\n{options}"
+    )
+    return parse_policy(text, "policy.yaml", catalog, environ={})
+
+
+def test_an_entry_point_is_an_action(catalog: Callable[[], Installed], tmp_path: Path) -> None:
+    """It stands beside our own, and a policy gives it its options; what no policy names is not imported."""
+    install_example(tmp_path)
+    install(tmp_path, "lazy", action("lazy.act", "lazy_plugin:KIND"), {"lazy_plugin": "raise SystemExit('imported')"})
+    found = catalog()
+    assert set(found.actions) == {*ACTIONS, "touch.file", "lazy.act"}
+    assert found.warnings == ()
+    (step,) = parse_step(found, "touch.file", "        path: /srv/flag\n").remedies["r"].steps
+    assert isinstance(step, ActionStep)
+    assert (step.options.path, step.target_kind, step.timeout) == (Path("/srv/flag"), "file", ALLOWANCE)
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        ("raise RuntimeError('no such driver')", "cannot be loaded: RuntimeError: no such driver"),
+        ("KIND = 3", "which is none: `odd:KIND` must be an `ActionKind`"),
+        ("KIND = ActionKind()", "cannot be loaded: TypeError"),
+        (f"KIND = {KIND.replace('Options', 'dict')})", "whose `options` are no pydantic model"),
+        (f"KIND = {KIND.replace('Options', 'Bare')})", "option `timeout` has the name of a key that every step has"),
+        (f"KIND = {KIND}, needs=('contaner',))", "which needs `contaner`, and no dependency has such a key"),
+        (f"KIND = {KIND}, helps=frozenset(Category))", "without `blind`: what cannot be seen cannot be mended"),
+        (f"KIND = {KIND}, helps=frozenset())", "whose `helps` must be categories"),
+        (f"KIND = {KIND.replace('file', 'a file')})", "whose `target_kind` must be one word"),
+        (f"KIND = {KIND}, may_take=3)", "`may_take` must be functions"),
+        (f"KIND = {KIND}, may_take=lambda options: 1 / 0)", "a bug in the action: ZeroDivisionError"),
+        (f"KIND = {KIND}, may_take=lambda options: -1.0)", "a bug in the action: ValueError"),
+    ],
+)
+def test_an_action_that_cannot_be_used_is_a_mistake_of_the_policy_that_uses_it(
+    catalog: Callable[[], Installed], tmp_path: Path, code: str, said: str
+) -> None:
+    """At the place of its name; a policy that does not name it does not notice."""
+    install(tmp_path, "odd-plugin", action("odd.act", "odd:KIND"), {"odd": ACTION + code})
+    found = catalog()
+    parse(found, "tcp", "    address: 127.0.0.1:1\n")
+    with pytest.raises(PolicyError) as caught:
+        parse_step(found, "odd.act")
+    (problem,) = caught.value.problems
+    assert (problem.line, problem.path) == (8, "remedies.r.steps[0].do")
+    assert said in problem.message
+
+
+@pytest.mark.parametrize("returned", ["1 / 0", "None", "''", "'two\\nlines'"])
+def test_a_target_that_has_no_name_is_told_at_the_dependency(
+    catalog: Callable[[], Installed], tmp_path: Path, returned: str
+) -> None:
+    """Which uses the remedy."""
+    code = ACTION.replace("return 'it'", f"return {returned}") + f"KIND = {KIND})"
+    install(tmp_path, "odd-plugin", action("odd.act", "odd:KIND"), {"odd": code})
+    with pytest.raises(PolicyError, match=r"dependencies\.it\.remedy: .* a bug in the action"):
+        parse_step(catalog(), "odd.act")
+
+
+def test_offers_of_actions_that_cannot_be_had_are_warnings(catalog: Callable[[], Installed], tmp_path: Path) -> None:
+    """Our own keeps its name, nobody takes `escalate`, two offers of one name are nobody's."""
+    for name, entry in (("thief", "docker.restart"), ("caller", "escalate"), ("one", "odd.act"), ("two", "odd.act")):
+        install(tmp_path, name, action(entry, f"{name}_code:KIND"), {f"{name}_code": "raise SystemExit"})
+    found = catalog()
+    assert set(found.actions) == {*ACTIONS, "odd.act"}
+    assert found.actions["docker.restart"] is ACTIONS["docker.restart"]
+    assert sorted(warning.split(" ")[2] for warning in found.warnings) == ["caller", "one", "thief"]
+    assert parse_step(found, "escalate", "        to: team\ncontacts: {team: []}\n")
+    with pytest.raises(PolicyError, match="only one of them may be installed"):
+        parse_step(found, "odd.act")
+
+
+async def test_an_action_that_cannot_be_made_is_refused(catalog: Callable[[], Installed], tmp_path: Path) -> None:
+    """The daemon goes on, and no word of the exception gets out."""
+    code = ACTION + "def make(context):\n    raise KeyError('hunter2')\n" + f"KIND = {KIND.replace('dict', 'make')})"
+    install(tmp_path, "odd-plugin", action("odd.act", "odd:KIND"), {"odd": code})
+    kind = catalog().actions["odd.act"]
+    request = ActionRequest("i/it/1", "i", "it", "odd.act", Target("file", "it"))
+    result = await kind.make(ActionContext(FakeContainers(ManualClock()))).run(request)
+    said = "the plugin odd-plugin raised KeyError when it made the action"
+    assert result == ActionResult(ActionOutcome.REFUSED, said)
+
+
+def test_usable_leaves_out_actions_that_cannot_be_had(catalog: Callable[[], Installed], tmp_path: Path) -> None:
+    """For the schema, which has the options of the others."""
+    install(tmp_path, "odd-plugin", action("odd.act", "odd:KIND"), {"odd": "raise OSError"})
+    install_example(tmp_path)
+    good, wrong = catalog().usable()
+    assert set(good.actions) == {*ACTIONS, "touch.file"}
+    assert len(wrong) == 1
+    step = json_schema(good)["$defs"]["step-touch.file"]
+    assert step["properties"]["path"]["description"] == "The file."
+    assert (step["required"], "attempts" in step["properties"]) == (["do", "path"], True)

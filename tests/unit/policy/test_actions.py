@@ -1,0 +1,198 @@
+"""What a policy may say about actions: what they act on, need and help with, and how long they take."""
+
+from __future__ import annotations
+
+import pytest
+from pydantic import BaseModel
+
+from nemo_watchdog.actions.catalog import ACTIONS
+from nemo_watchdog.errors import PolicyError
+from nemo_watchdog.model import ActionRequest, ActionResult, Category, Target
+from nemo_watchdog.policy.policy import ActionStep, Condition, Policy
+from nemo_watchdog.policy.units import Duration
+from nemo_watchdog.ports import Action, ActionContext, ActionKind, Subject
+from tests.unit.policy.fakes import Options, parse
+
+
+class FileOptions(Options):
+    path: str
+    wait: Duration = 0.0
+
+
+class NoOptions(Options):
+    """Nothing to say."""
+
+
+class Nothing:
+    def __init__(self, context: ActionContext) -> None:
+        pass
+
+    async def run(self, request: ActionRequest) -> ActionResult:
+        raise NotImplementedError
+
+
+def kind(options: type[BaseModel] = NoOptions, *helps: Category, needs: tuple[str, ...] = ()) -> ActionKind:
+    def target(options: FileOptions, subject: Subject) -> str:
+        return getattr(options, "path", subject.container or subject.dependency)
+
+    def wait(options: FileOptions) -> float:
+        return getattr(options, "wait", 0.0)
+
+    make: type[Action] = Nothing
+    return ActionKind(
+        options=options,
+        make=make,
+        target_kind="file" if options is FileOptions else "job",
+        target=target,
+        needs=needs,
+        helps=frozenset(helps or (Category.FAULT,)),
+        may_take=wait,
+    )
+
+
+KINDS = {
+    **ACTIONS,
+    "file.touch": kind(FileOptions),
+    "job.restart": kind(),
+    "queue.shed": kind(NoOptions, Category.BUSY, Category.FAULT),
+    "queue.drain": kind(NoOptions, Category.BUSY),
+    "tagged.act": kind(NoOptions, needs=("tags",)),
+}
+HEAD = "version: 1\ncontacts: {team: []}\ndependencies:\n"
+
+
+def policy(steps: str, *dependencies: str, when: str = "") -> Policy:
+    extra = f", when: {when}" if when else ""
+    lines = "".join(f"  {name}: {{probe: host, remedy: r{more}}}\n" for name, _, more in map(split, dependencies))
+    return parse(f"{HEAD}{lines}remedies: {{r: {{steps: [{steps}], budget: 1 per 1h{extra}}}}}\n", KINDS)
+
+
+def split(dependency: str) -> tuple[str, str, str]:
+    name, space, more = dependency.partition(" ")
+    return name, space, f", {more}" if more else ""
+
+
+def problem(steps: str, *dependencies: str, when: str = "") -> str:
+    with pytest.raises(PolicyError) as caught:
+        policy(steps, *dependencies, when=when)
+    (found,) = caught.value.problems
+    return f"{found.path}: {found.message}"
+
+
+def test_a_step_acts_on_what_its_kind_names() -> None:
+    """A file of its options, or something of the dependency; each step has its own."""
+    plan = policy("{do: file.touch, path: /a}, {do: job.restart}, {do: file.touch, path: /b}", "x", "y")
+    assert plan.dependencies["y"].targets == {
+        "file.touch": Target("file", "/a"),
+        "job.restart": Target("job", "y"),
+        "file.touch#2": Target("file", "/b"),
+    }
+    assert plan.dependencies["x"].targets["job.restart"] == Target("job", "x")
+
+
+def test_a_dependency_has_what_an_action_needs() -> None:
+    """Told once for each key, at the remedy that it uses."""
+    assert policy("{do: tagged.act}", "x tags: [a]").dependencies["x"].targets
+    said = "dependencies.x.remedy: this remedy does tagged.act, and the dependency names no tags: give its `tags`"
+    assert problem("{do: tagged.act}", "x") == said
+    assert problem("{do: tagged.act}, {do: tagged.act}", "x") == said
+
+
+def test_two_remedies_do_not_share_a_target() -> None:
+    """Whatever kind of target it is."""
+    steps = "steps: [{do: file.touch, path: /a}], budget: 1 per 1h"
+    dependencies = "  x: {probe: host, remedy: r}\n  y: {probe: host, remedy: s}\n"
+    with pytest.raises(PolicyError, match=r"dependencies\.y\.remedy: `x` has the same file with another remedy"):
+        parse(f"{HEAD}{dependencies}remedies: {{r: {{{steps}}}, s: {{{steps}}}}}\n", KINDS)
+
+
+@pytest.mark.parametrize(
+    ("steps", "when", "means"),
+    [
+        ("{do: docker.restart}", "", {"fault"}),
+        ("{do: queue.shed}", "", {"fault"}),
+        ("{do: queue.drain}", "", {"busy"}),
+        ("{do: queue.shed}", "{category: [busy, fault]}", {"busy", "fault"}),
+        ("{do: queue.shed}", "{reason: [slow, timeout]}", {"busy", "fault"}),
+        ("{do: queue.shed}, {do: queue.drain}", "", {"busy"}),
+        ("{do: escalate, to: team}", "", {"fault"}),
+        ("{do: escalate, to: team}", "{category: [integrity, busy]}", {"integrity", "busy"}),
+    ],
+)
+def test_a_remedy_is_for_what_all_its_actions_help_with(steps: str, when: str, means: set[str]) -> None:
+    """Left out it is for a fault, where they help with one; a person can be told of whatever is seen."""
+    remedy = policy(steps, "x container: c", when=when).remedies["r"]
+    assert remedy.when.category == means
+    assert remedy.when == Condition(category=remedy.when.category, reason=remedy.when.reason)
+    (step, *_) = remedy.steps
+    assert not isinstance(step, ActionStep) or step.helps >= remedy.when.category
+
+
+@pytest.mark.parametrize(
+    ("steps", "when", "said"),
+    [
+        (
+            "{do: queue.shed}, {do: job.restart}",
+            "{category: busy}",
+            "when.category: job.restart does not help when the category is `busy`: only `fault` may be remedied",
+        ),
+        (
+            "{do: queue.shed}",
+            "{category: integrity}",
+            "queue.shed does not help when the category is `integrity`: only `busy` or `fault` may be remedied",
+        ),
+        (
+            "{do: queue.shed}",
+            "{reason: probe_bug}",
+            "when.reason: queue.shed does not help when the reason is `probe_bug`",
+        ),
+        (
+            "{do: escalate, to: team}",
+            "{category: blind}",
+            "there is nothing to tell when the category is `blind`: only `busy`, `fault` or `integrity` may be",
+        ),
+        ("{do: queue.drain}, {do: job.restart}", "", "steps: no failure is one that all of these actions help with"),
+    ],
+)
+def test_what_no_action_helps_with_is_no_reason_to_act(steps: str, when: str, said: str) -> None:
+    """A remedy that is for it would never do anything."""
+    assert said in problem(steps, "x", when=when)
+
+
+def test_a_call_takes_as_long_as_its_options_say_and_a_minute() -> None:
+    """Unless the policy says otherwise, and never less than the options give it by themselves."""
+    steps = "{do: file.touch, path: /a}, {do: file.touch, path: /a, wait: 2m}, {do: file.touch, path: /a, timeout: 5s}"
+    remedy = policy(steps, "x").remedies["r"]
+    assert [step.timeout for step in remedy.steps if isinstance(step, ActionStep)] == [60, 180, 5]
+    short = "{do: file.touch, path: /a, wait: 2m, timeout: 2m}"
+    assert problem(short, "x").startswith("remedies.r.steps[0].timeout: must be longer than the 2m that file.touch may")
+
+
+@pytest.mark.parametrize(
+    ("step", "said"),
+    [
+        ("{do: file.touch}", "remedies.r.steps[0].path: missing: this key is required"),
+        ("{do: file.touch, pth: /a}", "remedies.r.steps[0].pth: unknown key: did you mean `path`?"),
+        ("{do: file.touch, path: /a, atempts: 2}", "steps[0].atempts: unknown key: did you mean `attempts`?"),
+        ("{do: file.touch, path: /a, attempts: 0}", "steps[0].attempts: expected a number from 1 to 100, got `0`"),
+        ("{do: file.tuch, path: /a}", "steps[0].do: there is no action `file.tuch`: did you mean `file.touch`?"),
+        ("{do: escalat, to: team}", "steps[0].do: there is no action `escalat`: did you mean `escalate`?"),
+        ("{do: 3}", "steps[0].do: expected text, got `3`"),
+        ("{path: /a}", "remedies.r.steps[0].do: missing: this key is required"),
+        ("file.touch", "steps[0]: expected a mapping of keys to values, got `file.touch`"),
+        ("{do: escalate, too: team}", "steps[0].too: unknown key: did you mean `to`?"),
+    ],
+)
+def test_a_mistake_in_a_step_is_told_at_its_place(step: str, said: str) -> None:
+    """One mistake, one message, as for the options of a probe."""
+    assert said in problem(step, "x")
+
+
+def test_a_mistake_beside_the_steps_hides_none_in_them() -> None:
+    """Each step is read by itself."""
+    with pytest.raises(PolicyError) as caught:
+        parse(
+            f"{HEAD}  x: {{probe: host}}\nremedies: {{r: {{steps: [{{do: a}}, {{do: job.restart, b: 1}}]}}}}\n", KINDS
+        )
+    paths = [found.path for found in caught.value.problems]
+    assert sorted(paths) == ["remedies.r.budget", "remedies.r.steps[0].do", "remedies.r.steps[1].b"]
