@@ -18,7 +18,7 @@ WHY: Mapping[Reason, str] = MappingProxyType(
         Reason.EXITED: "Docker says that the container is not running.",
         Reason.OOM_KILLED: "The kernel killed it for memory; a new start gets its memory back.",
         Reason.UNHEALTHY: "The image's own HEALTHCHECK calls it unhealthy.",
-        Reason.PAUSED: "The container is paused: it serves nothing, and the human-touch rule decides who wakes it.",
+        Reason.PAUSED: "The container is paused: it serves nothing, and the human hold decides who wakes it.",
         Reason.STALLED: "It has work and makes no progress.",
         Reason.NOT_RUNNING: "The process or the unit that should run does not.",
         Reason.SILENT: "Its heartbeat has not come for longer than its period.",

@@ -14,7 +14,7 @@ PURE = sorted(
     [
         *(PACKAGE / name for name in ("model.py", "errors.py", "records.py", "ports.py")),
         *(PACKAGE / "policy" / name for name in ("policy.py", "lint.py", "units.py")),
-        *(PACKAGE / "engine").glob("*.py"),
+        *(PACKAGE / "engine").rglob("*.py"),
     ]
 )
 ENGINE_MAY_IMPORT = ("nemo_watchdog.model", "nemo_watchdog.errors", "nemo_watchdog.records", "nemo_watchdog.engine")
@@ -85,7 +85,7 @@ def test_a_deciding_floor_is_pure(path: Path) -> None:
     assert list(impurities(path.read_text(encoding="utf-8"))) == []
 
 
-@pytest.mark.parametrize("path", sorted((PACKAGE / "engine").glob("*.py")), ids=lambda path: path.name)
+@pytest.mark.parametrize("path", sorted((PACKAGE / "engine").rglob("*.py")), ids=lambda path: path.name)
 def test_the_engine_imports_words_records_and_the_policy_only(path: Path) -> None:
     """Everything else would have to be faked to test a decision."""
     assert strangers(path.read_text(encoding="utf-8")) == []

@@ -1,4 +1,4 @@
-"""The example package as an operator has it: installed, named in a policy, and looked with by the real program."""
+"""The example package as an operator has it: installed, named in a policy, and used by the real program."""
 
 from __future__ import annotations
 
@@ -93,4 +93,31 @@ async def test_the_daemon_watches_with_it(site: Path, tmp_path: Path) -> None:
     async with Daemon(POLICY.format(path=dump), tmp_path, environ=environ(site)) as daemon:
         await daemon.wait_for_health("backup", "up")
         assert 'nemo_watchdog_file_age_seconds{dependency="backup"}' in await daemon.metrics()
+        assert await daemon.terminate() == 0
+
+
+HEALING = """
+version: 1
+defaults: {{interval: 200ms, confirm_interval: 100ms, timeout: 1s}}
+dependencies:
+  worker: {{probe: command, command: [test, -e, {flag}], remedy: reload}}
+remedies:
+  reload:
+    steps: [{{do: touch.file, path: {flag}, verify_within: 20s}}]
+    budget: 3 per 1h
+"""
+
+
+async def test_the_daemon_heals_with_its_action(site: Path, tmp_path: Path) -> None:
+    """What is no container is mended by the plugin's action, and looking proves it."""
+    flag = tmp_path / "flag"
+    flag.touch()
+    async with Daemon(HEALING.format(flag=flag), tmp_path, environ=environ(site)) as daemon:
+        await daemon.wait_for_health("worker", "up")
+        flag.unlink()
+        await daemon.event("action_started", action="touch.file", target=f"file {flag}")
+        await daemon.event("incident_resolved")
+        assert flag.exists()
+        done = 'nemo_watchdog_actions_total{action="touch.file",dependency="worker",outcome="succeeded"} 1.0'
+        assert done in await daemon.metrics()
         assert await daemon.terminate() == 0
