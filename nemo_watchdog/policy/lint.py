@@ -24,14 +24,14 @@ class Advice:
 def lint(policy: Policy) -> list[Advice]:
     """Advice on a valid policy, section by section."""
     return [
-        *_pace(policy),
+        *_looks(policy),
         *_rules(policy),
         *(advice for remedy in policy.remedies.values() for advice in _remedy(policy, remedy)),
         *_contacts(policy),
     ]
 
 
-def _pace(policy: Policy) -> Iterator[Advice]:
+def _looks(policy: Policy) -> Iterator[Advice]:
     for name, dependency in policy.dependencies.items():
         path = f"dependencies.{name}"
         interval, timeout = format_duration(dependency.interval), format_duration(dependency.timeout)

@@ -243,8 +243,11 @@ class EscalateSection(Section):
     to: str = Field(description="The contact.")
 
 
+MOST_STEPS = 20
+
+
 class RemedySection(Section):
-    steps: Annotated[list[Any], Field(min_length=1, max_length=20)]
+    steps: Annotated[list[Any], Field(min_length=1, max_length=MOST_STEPS)]
     """Checked one by one by `steps`, with the two models above."""
     budget: BudgetText = Field(description="The most actions for each dependency that uses it, such as `5 per 1h`.")
     when: WhenSection = Field(default_factory=WhenSection, description="Left out: `{category: fault}`.")

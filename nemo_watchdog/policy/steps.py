@@ -13,7 +13,7 @@ from nemo_watchdog.policy.document import Path
 from nemo_watchdog.policy.own_options import ask, find, own, shared
 from nemo_watchdog.policy.policy import ALLOWANCE
 from nemo_watchdog.policy.problems import Problems
-from nemo_watchdog.policy.sections import ESCALATE, ActionSection, EscalateSection
+from nemo_watchdog.policy.sections import ESCALATE, MOST_STEPS, ActionSection, EscalateSection
 from nemo_watchdog.policy.units import format_duration
 from nemo_watchdog.ports import ActionKind
 
@@ -40,11 +40,11 @@ ReadStep = Acting | EscalateSection
 def read_steps(
     remedy: Any, path: Path, kinds: Mapping[str, ActionKind], problems: Problems
 ) -> tuple[ReadStep | None, ...]:
-    """The steps of one entry of `remedies`, None where a step itself is wrong."""
+    """The steps of one entry of `remedies`, None where a step itself is wrong; one too many is told by the section."""
     steps = remedy.get("steps") if isinstance(remedy, dict) else None
     if not isinstance(steps, list):
         return ()
-    return tuple(_step(step, (*path, "steps", index), kinds, problems) for index, step in enumerate(steps))
+    return tuple(_step(step, (*path, "steps", index), kinds, problems) for index, step in enumerate(steps[:MOST_STEPS]))
 
 
 def _step(value: Any, path: Path, kinds: Mapping[str, ActionKind], problems: Problems) -> ReadStep | None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from nemo_watchdog.model import CONTAINER, Target
-from nemo_watchdog.policy.document import Path
 from nemo_watchdog.policy.own_options import ask
 from nemo_watchdog.policy.problems import Problems
 from nemo_watchdog.policy.sections import DependencySection
@@ -24,28 +23,28 @@ def find_targets(
     problems: Problems,
 ) -> dict[str, Targets]:
     """The targets of each dependency; what is missing at one, or shared by two that must not, is a problem."""
+    acting = {
+        remedy: [(key, step) for key, step in zip(step_keys(each), each, strict=True) if isinstance(step, Acting)]
+        for remedy, each in steps.items()
+    }
     found: dict[str, Targets] = {}
     for name, section in dependencies.items():
         if section is not None and section.remedy is not None:
-            path = ("dependencies", name, "remedy")
-            found[name] = _targets(name, section, steps.get(section.remedy, ()), path, problems)
+            found[name] = _targets(name, section, acting.get(section.remedy, ()), problems)
     _check_shared(dependencies, found, problems)
     return found
 
 
-def _targets(
-    name: str, section: DependencySection, steps: Sequence[ReadStep | None], path: Path, problems: Problems
-) -> Targets:
+def _targets(name: str, section: DependencySection, steps: Sequence[tuple[str, Acting]], problems: Problems) -> Targets:
     targets = {}
-    for key, step in zip(step_keys(steps), steps, strict=True):
-        if not isinstance(step, Acting):
-            continue
+    path, subject = ("dependencies", name, "remedy"), Subject(name, section.container)
+    for key, step in steps:
         missing = [need for need in step.kind.needs if not getattr(section, need)]
         for need in missing:
             message = f"this remedy does {step.section.do}, and the dependency names no {need}: give its `{need}`"
             problems.at_value(path, message)
         if not missing:
-            target = ask(lambda step=step: _target(step, Subject(name, section.container)), "action", path, problems)  # type: ignore[misc]
+            target = ask(lambda step=step: _target(step, subject), "action", path, problems)  # type: ignore[misc]
             if target is not None:
                 targets[key] = target
     return targets

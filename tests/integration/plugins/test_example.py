@@ -81,8 +81,10 @@ def test_the_schema_lists_it(site: Path) -> None:
     """Editors complete its options; what cannot be loaded is a warning."""
     answer = call(site, "schema")
     assert answer.returncode == 0
-    options = json.loads(answer.stdout)["$defs"]["dependency-file-age"]
-    assert options["properties"]["at_most"]["description"] == "How long ago it may have been written."
+    known = json.loads(answer.stdout)["$defs"]
+    at_most = known["dependency-file-age"]["properties"]["at_most"]
+    assert at_most["description"] == "How long ago it may have been written."
+    assert known["step-touch.file"]["properties"]["path"]["description"] == "The file."
     assert "warning: the plugin broken-plugin offers" in answer.stderr
 
 
