@@ -14,7 +14,7 @@ from rich.text import Text
 
 from nemo_watchdog.cli import client, options
 from nemo_watchdog.cli.output import GOOD, WRONG, as_json, whole_table
-from nemo_watchdog.engine.notices import seconds
+from nemo_watchdog.durations import duration
 from nemo_watchdog.views import DependencyView, IncidentView, StatusView
 
 COLOURS = {"up": "green", "degraded": "yellow", "starting": "cyan", "down": "red", "unknown": "magenta"}
@@ -84,6 +84,6 @@ def _incident(incident: IncidentView) -> str:
     also = f", with it {members}" if members else ""
     tried = sum(ladder.attempts for ladder in incident.ladders.values())
     return (
-        f"{incident.severity} {incident.id}: {incident.root}{also}, open {seconds(incident.age)}, "
+        f"{incident.severity} {incident.id}: {incident.root}{also}, open {duration(incident.age)}, "
         f"{tried} action{'s' if tried != 1 else ''}"
     )

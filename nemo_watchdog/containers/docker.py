@@ -19,6 +19,7 @@ from aiodocker.exceptions import DockerError
 from nemo_watchdog.containers.connection import Connection
 from nemo_watchdog.containers.event_stream import EVENTS, EventStream, read_event
 from nemo_watchdog.containers.parse import parse_inspect, parse_log, parse_usage
+from nemo_watchdog.durations import duration
 from nemo_watchdog.errors import ContainersUnreachable
 from nemo_watchdog.model import (
     ActionOutcome,
@@ -137,7 +138,7 @@ class DockerContainers:
                 await container.restart(t=math.ceil(request.options.stop_timeout))
         except TimeoutError:
             return ActionResult(
-                ActionOutcome.TIMED_OUT, f"Docker did not finish within {request.timeout:g}s; it may still do so"
+                ActionOutcome.TIMED_OUT, f"Docker did not finish within {duration(request.timeout)}; it may still do so"
             )
         except DockerError as error:
             if error.status == _UNREACHABLE:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 import structlog
 
+from nemo_watchdog.durations import duration
 from nemo_watchdog.engine.events import ActionFinished
 from nemo_watchdog.model import ActionOutcome, ActionRequest, ActionResult
 from nemo_watchdog.ports import Action
@@ -55,7 +56,7 @@ class Executor:
             async with asyncio.timeout(request.timeout + ANSWER_MARGIN):
                 return await action.run(request)
         except TimeoutError:
-            return ActionResult(ActionOutcome.TIMED_OUT, f"no answer within {request.timeout:g}s")
+            return ActionResult(ActionOutcome.TIMED_OUT, f"no answer within {duration(request.timeout)}")
         except Exception as error:  # noqa: BLE001 - the edge: a bug in an action is a failed action, not a dead daemon
             log.error("action raised an exception: a bug in the action", action=request.action, error=repr(error))
             return ActionResult(ActionOutcome.UNKNOWN, f"the action raised {type(error).__name__}")

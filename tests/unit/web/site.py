@@ -33,7 +33,7 @@ class Site:
         self.heartbeats = Heartbeats(daemon.shell.core)
         core, metrics = daemon.shell.core, daemon.shell.metrics
         served = _Served(runner(core, daemon.supervisor, metrics, self.heartbeats, TOKEN))
-        self.client: TestClient[web.Request, web.Application] = TestClient(served)
+        self.client: TestClient[web.Request, None] = TestClient(served)
 
     async def get(self, path: str, **headers: str) -> ClientResponse:
         return await self.client.get(path, headers=headers)
