@@ -22,6 +22,11 @@ def duration(seconds: float) -> str:
     return _two(round(seconds / 3600), 24, "d", "h")
 
 
+def shift(seconds: float) -> str:
+    """By how much something moved, with its sign: `+3.2s`, `-1m30s`."""
+    return duration(seconds) if seconds < 0 else f"+{duration(seconds)}"
+
+
 def _two(count: int, parts: int, unit: str, smaller: str) -> str:
     """So many of the smaller unit, of which `parts` are one of the larger."""
     whole, rest = divmod(count, parts)

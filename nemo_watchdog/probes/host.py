@@ -12,7 +12,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-from nemo_watchdog.durations import duration
+from nemo_watchdog.durations import duration, shift
 from nemo_watchdog.model import CATEGORY_OF, Category, Finding, Outcome, Reason, degraded, failed, ok
 from nemo_watchdog.policy.units import Duration, Ratio, duration_within, number_within, wrong
 from nemo_watchdog.ports import ProbeContext
@@ -167,7 +167,7 @@ class HostProbe:
             jump = measured["host_clock_jump_seconds"] = now - before
             most = self._options.max_clock_jump
             if most is not None and abs(jump) > most:
-                detail = f"the clock moved by {jump:+.1f}s since the last look, or the host slept"
+                detail = f"the clock moved by {shift(jump)} since the last look, or the host slept"
                 yield degraded(Reason.CLOCK_JUMPED, detail)
         if not self._options.require_synchronised_clock:
             return

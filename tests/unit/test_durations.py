@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nemo_watchdog.durations import duration
+from nemo_watchdog.durations import duration, shift
 from nemo_watchdog.policy.units import parse_duration
 
 
@@ -27,6 +27,11 @@ from nemo_watchdog.policy.units import parse_duration
 def test_a_duration_reads_as_people_say_it(seconds: float, text: str) -> None:
     """Never 60 seconds, 60 minutes or 24 hours; whatever a server tells us, there is a text."""
     assert duration(seconds) == text
+
+
+def test_a_shift_has_its_sign() -> None:
+    """Forward as well as back."""
+    assert [shift(seconds) for seconds in (3.2, -90.0)] == ["+3.2s", "-1m30s"]
 
 
 @given(st.floats(min_value=0.001, max_value=366 * 86400.0))

@@ -131,7 +131,7 @@ async def test_a_late_watchdog_does_not_blame_the_target(step: Any) -> None:
     finding = told.observation.finding
     assert finding.reason is Reason.WATCHDOG_OVERLOADED
     assert "held up for 2s" in finding.detail
-    assert finding.detail.endswith(("timeout: no answer within 0.05s", "connection_lost: reset"))
+    assert finding.detail.endswith(("timeout: no answer within 50ms", "connection_lost: reset"))
     assert told.sample.lag == pytest.approx(2.0)
 
 
