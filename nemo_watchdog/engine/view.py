@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import cache
 
 from nemo_watchdog.engine import budget
 from nemo_watchdog.engine.engine import Engine
 from nemo_watchdog.engine.state import Incident
-from nemo_watchdog.model import Moment
+from nemo_watchdog.model import Decision, Gate, Moment, Verdict
 from nemo_watchdog.policy.policy import Budget
 from nemo_watchdog.views import (
     BudgetView,
@@ -65,6 +66,7 @@ def _dependency(engine: Engine, name: str, now: Moment) -> DependencyView:
     tracker = engine.trackers[name]
     state = tracker.state
     incident = engine.durable.incident_of(name)
+    decision = engine.decision(name, now)
     return DependencyView(
         health=state.health,
         category=state.category,
@@ -77,21 +79,21 @@ def _dependency(engine: Engine, name: str, now: Moment) -> DependencyView:
         held=engine.durable.hold_on(name, tracker.spec.container),
         latency=tracker.last.latency if tracker.last else None,
         incident=incident.incident if incident else None,
-        decision=_decision(engine, name, now),
-        explain=_explain(engine, name, now),
+        decision=_gate(decision, now) if decision else None,
+        explain=tuple(_gate(answer, now) for answer in engine.explanation(name, now)),
     )
 
 
-def _decision(engine: Engine, name: str, now: Moment) -> GateView | None:
-    decision = engine.decision(name, now)
-    if decision is None:
-        return None
+def _gate(decision: Decision, now: Moment) -> GateView:
+    if decision.verdict is Verdict.OPEN:
+        return _open(decision.gate)
     return GateView(decision.gate, decision.verdict, decision.value, _utc(decision.until, now))
 
 
-def _explain(engine: Engine, name: str, now: Moment) -> tuple[GateView, ...]:  # noqa: ARG001
-    """Empty until the engine answers for every gate."""
-    return ()
+@cache
+def _open(gate: Gate) -> GateView:
+    """One value for all that a gate lets pass: most gates of most dependencies are open."""
+    return GateView(gate, Verdict.OPEN, "", None)
 
 
 def _incident(incident: Incident, now: Moment) -> IncidentView:

@@ -13,7 +13,16 @@ WRITTEN_WITHIN = 5.0
 
 
 def answer(view: View, status: int = 200) -> web.Response:
-    return web.Response(text=as_json(view), content_type="application/json", status=status)
+    return _response(as_json(view), status)
+
+
+async def large_answer(view: View) -> web.Response:
+    """Written in a thread, so that no look waits for it: nobody changes a view."""
+    return _response(await asyncio.to_thread(as_json, view))
+
+
+def _response(text: str, status: int = 200) -> web.Response:
+    return web.Response(text=text, content_type="application/json", status=status)
 
 
 async def on_disk(core: Core, otherwise: str) -> None:

@@ -11,7 +11,7 @@ from nemo_watchdog.engine.view import status
 from nemo_watchdog.runtime.core import Core
 from nemo_watchdog.runtime.supervisor import Supervisor
 from nemo_watchdog.views import PolicyView
-from nemo_watchdog.web.answers import answer
+from nemo_watchdog.web.answers import large_answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,4 +25,4 @@ class StatusApi:
     async def get(self, _: web.Request) -> web.Response:
         reload = self.supervisor.policy_status
         policy = PolicyView(reload.loaded_at, reload.problems)
-        return answer(status(self.core.engine, self.core.clock.now(), policy, __version__))
+        return await large_answer(status(self.core.engine, self.core.clock.now(), policy, __version__))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from nemo_watchdog.engine import events as ev
+from nemo_watchdog.engine.gates.order import GATES
 from nemo_watchdog.model import ActionOutcome, RunState
 from nemo_watchdog.policy.policy import Limits
 from nemo_watchdog.views import PauseView
@@ -46,6 +47,21 @@ def test_an_open_incident_with_its_ladder_and_decision() -> None:
     assert decision.until is not None
     until = datetime.fromisoformat(decision.until)
     assert timedelta(seconds=1.5) <= until - world.utc <= timedelta(seconds=4.5)
+
+
+def test_every_gate_is_explained_in_order() -> None:
+    """The first that is not open is the decision; a dependency without an incident is explained as well."""
+    world = World(policy(dependency("postgres"), dependency("gateway", needs=["postgres"])))
+    world.send(ev.PauseAsked("*", "deploying", "ops", 60.0))
+    world.crash("postgres")
+    seen_now = seen(world).dependencies
+    postgres = seen_now["postgres"]
+    assert [each.gate for each in postgres.explain] == [gate.__name__ for gate in GATES]
+    assert next(each for each in postgres.explain if each.verdict != "open") == postgres.decision
+    held = {each.gate: each for each in seen_now["gateway"].explain if each.verdict != "open"}
+    assert held["pause"].value == "ops paused everything: deploying"
+    assert held["pause"].until == (world.utc + timedelta(seconds=60)).isoformat()
+    assert (held["upstream"].until, seen_now["gateway"].decision) == (None, None)
 
 
 def test_budgets_count_what_was_spent() -> None:
