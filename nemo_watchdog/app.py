@@ -35,12 +35,10 @@ from nemo_watchdog.runtime.executor import Executor
 from nemo_watchdog.runtime.outbox import Outbox
 from nemo_watchdog.runtime.supervisor import PolicySource, Supervisor
 from nemo_watchdog.sd_notify import SystemdNotify
-from nemo_watchdog.web.server import Api
+from nemo_watchdog.state_dir import JOURNAL_NAME, TOKEN_NAME
+from nemo_watchdog.web.app import runner as web_runner
 
 log = structlog.get_logger("nemo_watchdog")
-
-JOURNAL_NAME = "journal.sqlite3"
-TOKEN_NAME = "token"  # noqa: S105 - the name of the file, not what is in it
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +106,7 @@ async def run(settings: Settings) -> None:
             metrics=metrics,
             service=SystemdNotify(os.environ),
         )
-        runner = web.AppRunner(Api(core, supervisor, metrics, heartbeats, token).application(), access_log=None)
+        runner = web_runner(core, supervisor, metrics, heartbeats, token)
         await runner.setup()
         try:
             await _listen(runner, host, port)

@@ -128,7 +128,7 @@ class Metrics:
         for name, tracker in engine.trackers.items():
             self.set_health(name, tracker.state.health)
         for scope, left in budgets(engine, now.monotonic).items():
-            self.budget_remaining.labels(scope).set(left["remaining"])
+            self.budget_remaining.labels(scope).set(left.remaining)
         self.paused.clear()
         self.paused.labels(EVERYTHING).set(0)
         for scope, pause in engine.durable.pauses.items():

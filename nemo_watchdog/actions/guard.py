@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 
+from nemo_watchdog.durations import duration
 from nemo_watchdog.errors import ContainersUnreachable, OrderFailed, OrderUncertain
 from nemo_watchdog.model import ActionOutcome, ActionRequest, ActionResult, ContainerStatus, RunState
 from nemo_watchdog.ports import Containers, Subject
@@ -26,7 +27,7 @@ async def act_as_judged(
                 return ActionResult(ActionOutcome.REFUSED, otherwise)
             await order(name)
     except TimeoutError:
-        late = f"Docker did not finish within {request.timeout:g}s; it may still do so"
+        late = f"Docker did not finish within {duration(request.timeout)}; it may still do so"
         return ActionResult(ActionOutcome.TIMED_OUT, late)
     except ContainersUnreachable as error:
         return ActionResult(ActionOutcome.REFUSED, str(error))

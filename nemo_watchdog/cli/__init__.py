@@ -1,7 +1,7 @@
 """`nemo-watchdog COMMAND`: thin commands around the daemon and its policy.
 
 Exit codes: 0 good, 1 something is wrong with what was asked about, 2 usage or policy error, 3 the daemon cannot be
-reached.
+reached. A command imports the daemon and its probes when it runs: who only asks for the status does not pay for them.
 """
 
 from __future__ import annotations

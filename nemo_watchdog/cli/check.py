@@ -10,13 +10,9 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from nemo_watchdog import app
 from nemo_watchdog.cli import options
-from nemo_watchdog.cli.one_look import look_at_all, table_of
 from nemo_watchdog.cli.output import GOOD, USAGE, WRONG, as_json, fail
 from nemo_watchdog.errors import PolicyError
-from nemo_watchdog.plugins import installed
-from nemo_watchdog.policy.lint import lint
 
 
 def check(
@@ -27,6 +23,11 @@ def check(
     json: options.JsonOption = False,
 ) -> None:
     """Validate and lint a policy. Exit code 2 for an invalid one, 1 when --probe finds something not up."""
+    from nemo_watchdog import app
+    from nemo_watchdog.cli.one_look import look_at_all, table_of
+    from nemo_watchdog.plugins import installed
+    from nemo_watchdog.policy.lint import lint
+
     for warning in installed().warnings:
         fail(f"warning: {warning}")
     try:

@@ -7,14 +7,18 @@ import json
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import typer
+from pydantic import TypeAdapter, ValidationError
 
-from nemo_watchdog.app import TOKEN_NAME
+from nemo_watchdog import __version__
 from nemo_watchdog.cli.output import UNREACHABLE, WRONG, fail
+from nemo_watchdog.state_dir import TOKEN_NAME
+from nemo_watchdog.views import PausesView, ProblemView, StatusView
 
 TIMEOUT = 10.0
 NO_HEADERS: Mapping[str, str] = MappingProxyType({})
@@ -22,12 +26,22 @@ NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 # Straight to the daemon: a proxy of the environment must see neither the question nor the token.
 _direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
-
-def get(listen: str, path: str) -> dict[str, Any]:
-    return _call(listen, path)
+View = TypeVar("View", StatusView, PausesView)
 
 
-def post(listen: str, path: str, body: dict[str, Any], state_dir: Path) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class Answer(Generic[View]):
+    """What the daemon said: as the command line understands it, and all of it as it came."""
+
+    view: View
+    document: Any
+
+
+def get(listen: str, path: str, view: type[View]) -> Answer[View]:
+    return _read(listen, _call(listen, path), view)
+
+
+def post(listen: str, path: str, body: dict[str, Any], state_dir: Path, view: type[View]) -> Answer[View]:
     """A change; brings the token that the daemon keeps in its state directory."""
     file = state_dir / TOKEN_NAME
     try:
@@ -36,30 +50,48 @@ def post(listen: str, path: str, body: dict[str, Any], state_dir: Path) -> dict[
         fail(f"cannot read the daemon's token {file} ({error}): run as its user, or give its --state-dir")
         raise typer.Exit(UNREACHABLE) from None
     headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
-    return _call(listen, path, json.dumps(body).encode(), headers)
+    return _read(listen, _call(listen, path, json.dumps(body).encode(), headers), view)
 
 
-def _call(listen: str, path: str, data: bytes | None = None, headers: Mapping[str, str] = NO_HEADERS) -> dict[str, Any]:
+def _call(listen: str, path: str, data: bytes | None = None, headers: Mapping[str, str] = NO_HEADERS) -> bytes:
     try:
         request = urllib.request.Request(f"http://{listen}{path}", data, dict(headers))
         with _direct.open(request, timeout=TIMEOUT) as response:
-            answer = json.load(response)
+            answer: bytes = response.read()
     except urllib.error.HTTPError as error:
         with error:
-            fail(f"the daemon refused: {_said(error.read())}")
+            fail(f"the daemon refused: {_detail(error.read())}")
         raise typer.Exit(WRONG) from None
     except (OSError, ValueError, http.client.HTTPException) as error:
         reason = getattr(error, "reason", error)
         fail(f"no daemon answers at {listen} ({reason}): is it running? Its address is given with --listen")
         raise typer.Exit(UNREACHABLE) from None
-    if not isinstance(answer, dict):
-        fail(f"what answers at {listen} is not a nemo-watchdog")
-        raise typer.Exit(UNREACHABLE)
     return answer
 
 
-def _said(body: bytes) -> str:
+def _read(listen: str, body: bytes, view: type[View]) -> Answer[View]:
+    """Unknown fields are a newer daemon's and are let pass; what is missing or of another type is said by name."""
     try:
-        return str(json.loads(body)["error"])
-    except (ValueError, KeyError, TypeError):
+        document = json.loads(body)
+    except ValueError:
+        document = None
+    if not isinstance(document, dict):
+        fail(f"what answers at {listen} is not a nemo-watchdog")
+        raise typer.Exit(UNREACHABLE)
+    try:
+        return Answer(TypeAdapter(view).validate_json(body, strict=True), document)
+    except ValidationError as error:
+        problems = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()[:3])
+        version = document.get("version", "of an unknown version")
+        fail(
+            f"the daemon at {listen} is {version}, this command is {__version__}, and it cannot read the answer "
+            f"({problems}): use the command of the daemon's own version, or restart the daemon after an upgrade"
+        )
+        raise typer.Exit(UNREACHABLE) from None
+
+
+def _detail(body: bytes) -> str:
+    try:
+        return TypeAdapter(ProblemView).validate_json(body).detail
+    except ValidationError:
         return body.decode(errors="replace")[:200]

@@ -15,6 +15,7 @@ from rich.text import Text
 
 from nemo_watchdog import app
 from nemo_watchdog.cli.output import whole_table
+from nemo_watchdog.durations import duration
 from nemo_watchdog.errors import ContainersUnreachable
 from nemo_watchdog.model import CATEGORY_OF, Finding, Outcome, Reason, RunState, failed
 from nemo_watchdog.policy.policy import Dependency, Policy
@@ -82,7 +83,7 @@ async def _finding(spec: Dependency, containers: Containers) -> Finding:
         async with asyncio.timeout(spec.timeout):
             return await probe.look()
     except TimeoutError:
-        return failed(Reason.TIMEOUT, f"no answer within {spec.timeout:g}s")
+        return failed(Reason.TIMEOUT, f"no answer within {duration(spec.timeout)}")
     except Exception as error:  # noqa: BLE001 - a bug in one probe hides no other's finding
         return failed(Reason.PROBE_BUG, f"the probe raised {type(error).__name__}")
     finally:
@@ -105,7 +106,7 @@ def table_of(looks: Mapping[str, Look]) -> Table:
     table = whole_table("dependency", *short, "seen", unbroken=short)
     for name, look in looks.items():
         outcome = Text(look.finding.outcome, style=COLOURS[look.finding.outcome])
-        table.add_row(name, look.probe, outcome, f"{look.took:.3f}s", _seen(look))
+        table.add_row(name, look.probe, outcome, duration(look.took), _seen(look))
     return table
 
 

@@ -12,6 +12,7 @@ from nemo_watchdog.cli import client, options
 from nemo_watchdog.cli.output import USAGE, as_json, fail
 from nemo_watchdog.engine.state import EVERYTHING
 from nemo_watchdog.policy.units import parse_duration
+from nemo_watchdog.views import PausesView
 
 ScopeArgument = Annotated[str, typer.Argument(metavar="[DEPENDENCY]", help="One dependency; all when left out.")]
 
@@ -28,7 +29,7 @@ def pause(
     body: dict[str, Any] = {"scope": scope, "reason": reason, "by": getpass.getuser()}
     if duration is not None:
         body["duration"] = _seconds(duration)
-    answer = client.post(listen, "/api/v1/pause", body, state_dir)
+    answer = client.post(listen, "/api/v1/pause", body, state_dir, PausesView)
     _tell(answer, json=json)
 
 
@@ -39,7 +40,7 @@ def resume(
     json: options.JsonOption = False,
 ) -> None:
     """Allow actions again."""
-    answer = client.post(listen, "/api/v1/resume", {"scope": scope, "by": getpass.getuser()}, state_dir)
+    answer = client.post(listen, "/api/v1/resume", {"scope": scope, "by": getpass.getuser()}, state_dir, PausesView)
     _tell(answer, json=json)
 
 
@@ -51,12 +52,13 @@ def _seconds(text: str) -> float:
         raise typer.Exit(USAGE) from None
 
 
-def _tell(answer: dict[str, Any], *, json: bool) -> None:
+def _tell(answer: client.Answer[PausesView], *, json: bool) -> None:
     if json:
-        as_json(answer)
-    elif not answer["pauses"]:
+        as_json(answer.document)
+        return
+    if not answer.view.pauses:
         print("Nothing is paused: the watchdog acts as the policy allows.")
-    for scope, held in ({} if json else answer["pauses"]).items():
+    for scope, pause in answer.view.pauses.items():
         what = "Every dependency" if scope == EVERYTHING else scope
-        until = f"until {held['until']}" if held["until"] else "until somebody resumes it"
-        print(f"{what} is paused {until}, by {held['by']}: {held['reason']}. Watching goes on.")
+        until = f"until {pause.until}" if pause.until else "until somebody resumes it"
+        print(f"{what} is paused {until}, by {pause.by}: {pause.reason}. Watching goes on.")

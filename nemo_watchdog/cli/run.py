@@ -8,9 +8,7 @@ from enum import StrEnum
 from typing import Annotated
 
 import typer
-import uvloop
 
-from nemo_watchdog import app, logs
 from nemo_watchdog.cli import options
 
 
@@ -40,6 +38,10 @@ def run(
     ] = None,
 ) -> None:
     """Watch the platform that the policy describes, until SIGTERM. SIGHUP reloads the policy."""
+    import uvloop
+
+    from nemo_watchdog import app, logs
+
     style = log_format or (Format.CONSOLE if sys.stderr.isatty() else Format.JSON)
     logs.configure(log_level, style)
     gc.freeze()  # the modules stay: walking them at every full collection would stop the loop for some 40 ms

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from nemo_watchdog.cli.output import fail
-from nemo_watchdog.plugins import installed
-from nemo_watchdog.policy.schema import schema_text
 
 
 def schema() -> None:
     """Print the JSON Schema (draft 2020-12) of a policy file, with what the installed plugins bring."""
+    from nemo_watchdog.plugins import installed
+    from nemo_watchdog.policy.schema import schema_text
+
     catalog, unusable = installed().usable()
     for warning in [*installed().warnings, *unusable]:
         fail(f"warning: {warning}")

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import time
-from typing import Annotated, Any
+from collections.abc import Mapping
+from typing import Annotated
 
 import typer
-from rich.console import Console, Group
+from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
 from nemo_watchdog.cli import client, options
 from nemo_watchdog.cli.output import GOOD, WRONG, as_json, whole_table
-from nemo_watchdog.engine.notices import seconds
+from nemo_watchdog.durations import duration
+from nemo_watchdog.views import DependencyView, IncidentView, StatusView
 
 COLOURS = {"up": "green", "degraded": "yellow", "starting": "cyan", "down": "red", "unknown": "magenta"}
 
@@ -24,61 +26,64 @@ def status(
     json: options.JsonOption = False,
 ) -> None:
     """Show dependencies, open incidents, budgets and pauses. Exit code 1 while an incident is open."""
-    answer = client.get(listen, "/api/v1/status")
+    answer = _ask(listen)
     if json:
-        as_json(answer)
+        as_json(answer.document)
     elif watch:
-        _watch(listen, answer)
+        _watch(listen, answer.view)
     else:
-        Console().print(render(answer))
-    raise typer.Exit(WRONG if answer["incidents"] else GOOD)
+        Console().print(render(answer.view))
+    raise typer.Exit(WRONG if answer.view.incidents else GOOD)
 
 
-def _watch(listen: str, answer: dict[str, Any]) -> None:
+def _ask(listen: str) -> client.Answer[StatusView]:
+    return client.get(listen, "/api/v1/status", StatusView)
+
+
+def _watch(listen: str, view: StatusView) -> None:
     try:
-        with Live(render(answer), refresh_per_second=4) as live:
+        with Live(render(view), refresh_per_second=4) as live:
             while True:
                 time.sleep(1.0)
-                answer = client.get(listen, "/api/v1/status")
-                live.update(render(answer))
+                live.update(render(_ask(listen).view))
     except KeyboardInterrupt:
         return
 
 
-def render(answer: dict[str, Any]) -> Group:
+def render(view: StatusView) -> Group:
     """The status as a person reads it."""
-    parts: list[Any] = [_dependencies(answer)]
-    parts += [Text(_incident(incident), style="bold") for incident in answer["incidents"]]
-    for scope, pause in answer["pauses"].items():
+    parts: list[RenderableType] = [_dependencies(view.dependencies)]
+    parts += [Text(_incident(incident), style="bold") for incident in view.incidents]
+    for scope, pause in view.pauses.items():
         what = "everything" if scope == "*" else scope
-        until = f" until {pause['until']}" if pause["until"] else ""
-        parts.append(Text(f"paused: {what}{until}, by {pause['by']}: {pause['reason']}", style="yellow"))
-    parts += [Text(f"policy not reloaded: {problem}", style="red") for problem in answer["policy"]["problems"]]
-    if answer["journal"] != "ok":
-        parts.append(Text(f"the journal cannot be written, so nothing is done: {answer['journal']}", style="red"))
-    left = ", ".join(f"{scope} {b['remaining']}/{b['of']}" for scope, b in answer["budgets"].items())
-    parts.append(Text(f"autonomy {answer['autonomy']}; actions left: {left}", style="dim"))
+        until = f" until {pause.until}" if pause.until else ""
+        parts.append(Text(f"paused: {what}{until}, by {pause.by}: {pause.reason}", style="yellow"))
+    parts += [Text(f"policy not reloaded: {problem}", style="red") for problem in view.policy.problems]
+    if view.journal != "ok":
+        parts.append(Text(f"the journal cannot be written, so nothing is done: {view.journal}", style="red"))
+    left = ", ".join(f"{scope} {budget.remaining}/{budget.of}" for scope, budget in view.budgets.items())
+    parts.append(Text(f"autonomy {view.autonomy}; actions left: {left}", style="dim"))
     return Group(*parts)
 
 
-def _dependencies(answer: dict[str, Any]) -> Table:
+def _dependencies(dependencies: Mapping[str, DependencyView]) -> Table:
     table = whole_table("dependency", "health", "why", "container", "decision", unbroken=["health"])
-    for name, each in answer["dependencies"].items():
-        why = ": ".join(part for part in (each["reason"], each["detail"]) if part)
-        decision = each["decision"]
-        said = f"{decision['verdict']} ({decision['gate']}): {decision['value']}" if decision else ""
-        held = f" held: {each['held']}" if each["held"] else ""
-        health = Text(each["health"], style=COLOURS.get(each["health"], ""))
+    for name, each in dependencies.items():
+        why = ": ".join(part for part in (each.reason, each.detail) if part)
+        decision = each.decision
+        said = f"{decision.verdict} ({decision.gate}): {decision.value}" if decision else ""
+        held = f" held: {each.held}" if each.held else ""
+        health = Text(each.health, style=COLOURS.get(each.health, ""))
         # As Text: what a probe says may hold brackets, which rich would take for markup.
-        table.add_row(name, health, Text(why), Text(f"{each['container_state'] or ''}{held}"), Text(said))
+        table.add_row(name, health, Text(why), Text(f"{each.container_state or ''}{held}"), Text(said))
     return table
 
 
-def _incident(incident: dict[str, Any]) -> str:
-    members = ", ".join(name for name in incident["members"] if name != incident["root"])
+def _incident(incident: IncidentView) -> str:
+    members = ", ".join(name for name in incident.members if name != incident.root)
     also = f", with it {members}" if members else ""
-    tried = sum(ladder["attempts"] for ladder in incident["ladders"].values())
+    tried = sum(ladder.attempts for ladder in incident.ladders.values())
     return (
-        f"{incident['severity']} {incident['id']}: {incident['root']}{also}, open {seconds(incident['age'])}, "
+        f"{incident.severity} {incident.id}: {incident.root}{also}, open {duration(incident.age)}, "
         f"{tried} action{'s' if tried != 1 else ''}"
     )

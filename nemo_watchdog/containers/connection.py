@@ -10,6 +10,7 @@ from typing import Any
 import aiohttp
 from aiodocker import Docker
 
+from nemo_watchdog.durations import duration
 from nemo_watchdog.errors import ContainersUnreachable
 
 DEFAULT_HOST = "unix:///var/run/docker.sock"
@@ -83,7 +84,7 @@ class Connection:
             async with asyncio.timeout(self.timeout):
                 yield
         except TimeoutError as error:
-            raise ContainersUnreachable(f"Docker did not tell {what} within {self.timeout:g}s") from error
+            raise ContainersUnreachable(f"Docker did not tell {what} within {duration(self.timeout)}") from error
         except (aiohttp.ClientError, OSError) as error:
             raise ContainersUnreachable(f"Docker does not answer: {error}") from error
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from nemo_watchdog.durations import duration
+
 COLOURS = {"up": "green", "down": "red", "starting": "cyan", "unknown": "magenta", "degraded": "yellow"}
 
 
@@ -49,5 +51,7 @@ TELLERS: Mapping[str, Callable[[dict[str, Any]], str | None]] = {
     "escalated": lambda line: f"[bold magenta]a person is told[/bold magenta]: {line.get('why')}; no more tries",
     "touched": lambda line: f"{line.get('dependency')}: {line.get('what')}",
     "released": lambda line: f"{line.get('dependency')} runs again: no longer held",
-    "incident_resolved": lambda line: f"[bold green]incident resolved[/bold green] after {line.get('seconds', 0):.1f}s",
+    "incident_resolved": lambda line: (
+        "[bold green]incident resolved[/bold green] after " + duration(line.get("seconds", 0))
+    ),
 }

@@ -20,6 +20,7 @@ from nemo_watchdog.demo.docker_cli import DockerError, command, docker
 from nemo_watchdog.demo.images import IMAGE, USR_MOUNTS, ensure_image, is_missing_image
 from nemo_watchdog.demo.parts import PARTS, Part, Postgres, Redis
 from nemo_watchdog.demo.policy import policy_text
+from nemo_watchdog.durations import duration
 from nemo_watchdog.errors import NemoWatchdogError
 
 LABEL = "nemo-watchdog.demo"
@@ -138,7 +139,7 @@ class Platform:
                     await asyncio.sleep(0.05 if waiting else 0)
         except TimeoutError:
             told = [f"{part}: {reason}\n{await self.logs(part, 10)}" for part, reason in waiting.items()]
-            raise PlatformError(f"not ready within {within:g} s: " + "\n".join(told)) from None
+            raise PlatformError(f"not ready within {duration(within)}: " + "\n".join(told)) from None
 
     async def check(self, part: str, within: float = 1.0) -> str | None:
         """None when the part would serve a client now, else why not, in one line."""

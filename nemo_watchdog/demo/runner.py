@@ -20,6 +20,7 @@ from nemo_watchdog.demo.narration import sentence
 from nemo_watchdog.demo.platform import LABEL, Platform
 from nemo_watchdog.demo.story import STORY, Expected, Fault
 from nemo_watchdog.demo.watchdog import Line, Watchdog
+from nemo_watchdog.durations import duration
 
 WELL_WITHIN = 60.0
 """Seconds for the watchdog to be done with one fault."""
@@ -108,7 +109,8 @@ class Runner:
     def hear(self, line: Line) -> None:
         """Tells one log line of the daemon, with the time since the present fault."""
         if text := sentence(line):
-            self._console.print(f"  [dim]+{time.monotonic() - self._broken_at:5.1f}s[/dim]  {text}", highlight=False)
+            since = duration(time.monotonic() - self._broken_at)
+            self._console.print(f"  [dim]+{since:>6}[/dim]  {text}", highlight=False)
 
     async def run(self, watchdog: Watchdog) -> list[Result]:
         results = []
@@ -132,7 +134,7 @@ class Runner:
             self._console.print("  [dim]A person mends it.[/dim]")
             await fault.mend(self._platform)
         if not await self._settled(watchdog, after):
-            problems.append(f"not everything was well again within {WELL_WITHIN:g}s")
+            problems.append(f"not everything was well again within {duration(WELL_WITHIN)}")
         if fault.mend is None:
             starts = witness.starts.copy()
         problems += _judge_starts(fault, starts)
@@ -157,7 +159,7 @@ class Runner:
         }[fault.expected]
         came = await watchdog.line(lambda line: line.get("event") in wanted, after=after, within=WELL_WITHIN)
         if came is None:
-            return [f"{words} within {WELL_WITHIN:g}s"]
+            return [f"{words} within {duration(WELL_WITHIN)}"]
         if fault.expected in (Expected.HELD, Expected.ESCALATED):
             acted = await watchdog.line(
                 lambda line: line.get("event") == "action_intended", after=len(watchdog.lines), within=STAYS_QUIET
@@ -239,7 +241,7 @@ def _unix(timestamp: str) -> float:
 
 
 def _time(value: float | None) -> str:
-    return "-" if value is None else f"{value:.1f}s"
+    return "-" if value is None else duration(value)
 
 
 def policy_file(platform: Platform, folder: Path) -> Path:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import singledispatch
 
 from nemo_watchdog import records as r
+from nemo_watchdog.durations import duration
 from nemo_watchdog.engine.gates.order import decide
 from nemo_watchdog.engine.gates.situation import Situation
 from nemo_watchdog.engine.health import State
@@ -14,16 +15,6 @@ from nemo_watchdog.engine.state import Incident
 from nemo_watchdog.engine.turn import Turn
 from nemo_watchdog.model import Alert, Verdict
 from nemo_watchdog.policy.policy import Policy
-
-
-def seconds(value: float) -> str:
-    """A duration as people say it: 4.2s, 3m20s, 2h05m."""
-    if value < 60:
-        return f"{value:.1f}s" if value < 10 else f"{value:.0f}s"
-    minutes, rest = divmod(round(value), 60)
-    if minutes < 60:
-        return f"{minutes}m{rest:02d}s" if rest else f"{minutes}m"
-    return f"{minutes // 60}h{minutes % 60:02d}m"
 
 
 def what(state: State) -> str:
@@ -61,7 +52,7 @@ def _(record: r.IncidentReopened, incident: Incident, turn: Turn) -> Words:
 def _opened(key: str, name: str, incident: Incident, turn: Turn) -> Words:
     spec = turn.volatile.policy.severities.get(incident.severity)
     title = spec.title if spec else ""
-    respond = f"Respond within {seconds(spec.respond_within)}." if spec else ""
+    respond = f"Respond within {duration(spec.respond_within)}." if spec else ""
     decision = decide(Situation(turn.volatile, turn.durable, incident, name, turn.now.monotonic))
     acting = decision.verdict is Verdict.ACT
     plan = "acting now" if acting else f"{decision.verdict} ({decision.gate}): {decision.value}"
@@ -87,7 +78,7 @@ def _(record: r.ActionIntended, incident: Incident, turn: Turn) -> Words:
     body = (
         f"{record.dependency} is {_seen(record.dependency, turn)}.\n"
         f"Doing {record.action} on {incident.ladder(record.dependency).target}, attempt {record.attempt}.\n"
-        f"Next: it counts as healed only when it looks healthy within {seconds(record.verify_within)}."
+        f"Next: it counts as healed only when it looks healthy within {duration(record.verify_within)}."
     )
     return Words(f"{record.action_id}:started", f"{record.dependency}: {record.action}", body)
 
@@ -96,7 +87,7 @@ def _(record: r.ActionIntended, incident: Incident, turn: Turn) -> Words:
 def _(record: r.ActionEnded, incident: Incident, turn: Turn) -> Words:
     detail = f" ({record.detail})" if record.detail else ""
     ladder = incident.ladder(record.dependency)
-    plan = "looking again" if ladder.phase is Phase.VERIFYING else f"backing off {ladder.backoff:.0f}s"
+    plan = "looking again" if ladder.phase is Phase.VERIFYING else f"backing off {duration(ladder.backoff)}"
     return Words(
         f"{record.action_id}:finished",
         f"{record.dependency}: {record.action} {record.outcome}",
@@ -137,7 +128,7 @@ def _(record: r.Escalated, incident: Incident, turn: Turn) -> Words:
 def _(record: r.IncidentResolved, incident: Incident, turn: Turn) -> Words:
     attempts = sum(ladder.total for ladder in incident.ladders.values())
     done = f"{attempts} action{'s' if attempts != 1 else ''} taken" if attempts else "no action taken"
-    body = f"{', '.join(incident.members)} up again after {seconds(record.seconds)}; {done}.\nNext: nothing to do."
+    body = f"{', '.join(incident.members)} up again after {duration(record.seconds)}; {done}.\nNext: nothing to do."
     return Words(f"resolved:{turn.now.utc.isoformat()}", f"{incident.root} is up again", body)
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import aiohttp
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_delay, wait_exponential_jitter
 
+from nemo_watchdog.durations import duration
 from nemo_watchdog.model import Alert
 from nemo_watchdog.ports import Delivery
 
@@ -76,7 +77,8 @@ class AlertmanagerClient:
                             last = str(error) or type(error).__name__
                             raise
         except TimeoutError:
-            return Delivery(delivered=False, retryable=True, detail=f"not accepted within {self._timeout:g}s: {last}")
+            detail = f"not accepted within {duration(self._timeout)}: {last}"
+            return Delivery(delivered=False, retryable=True, detail=detail)
         except (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError):
             return Delivery(delivered=False, retryable=False, detail="the address is not an HTTP URL")
         except _WORTH_RETRYING:

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 import apprise
 from apprise.logger import LOGGER_NAME
 
+from nemo_watchdog.durations import duration
 from nemo_watchdog.model import Notification, NotificationKind, Severity
 from nemo_watchdog.notifiers.log import LogNotifier
 from nemo_watchdog.policy.policy import Secret
@@ -80,7 +81,7 @@ class AppriseNotifier:
             async with asyncio.timeout(self._deadline):
                 result = await done
         except TimeoutError:
-            return Delivery(delivered=False, retryable=True, detail=f"not accepted within {self._deadline:g}s")
+            return Delivery(delivered=False, retryable=True, detail=f"not accepted within {duration(self._deadline)}")
         if isinstance(result, str):
             return Delivery(delivered=False, retryable=True, detail=f"Apprise failed: {result}")
         return _delivery(result)

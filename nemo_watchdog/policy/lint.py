@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from nemo_watchdog.durations import duration
 from nemo_watchdog.model import CATEGORY_OF, Category, Reason
 from nemo_watchdog.policy.policy import ActionStep, Backoff, Condition, EscalateStep, Policy, Remedy, TagQuantifier
-from nemo_watchdog.policy.units import format_duration
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +34,12 @@ def lint(policy: Policy) -> list[Advice]:
 def _looks(policy: Policy) -> Iterator[Advice]:
     for name, dependency in policy.dependencies.items():
         path = f"dependencies.{name}"
-        interval, timeout = format_duration(dependency.interval), format_duration(dependency.timeout)
+        interval, timeout = duration(dependency.interval), duration(dependency.timeout)
         if dependency.timeout >= dependency.interval:
             message = f"a look may take {timeout} and the next is due after {interval}: make the timeout the shorter"
             yield Advice(f"{path}.timeout", message)
         if dependency.confirm_interval > dependency.interval:
-            confirm = format_duration(dependency.confirm_interval)
+            confirm = duration(dependency.confirm_interval)
             message = f"looks come slower while a change is confirmed ({confirm}) than while all is well ({interval})"
             yield Advice(f"{path}.confirm_interval", message)
 
@@ -108,22 +108,21 @@ def _remedy(policy: Policy, remedy: Remedy) -> Iterator[Advice]:
     attempts = sum(step.attempts for _, step in actions)
     for budget, whose in ((remedy.budget, "its budget"), (policy.limits.budget, "the budget of all remedies")):
         if attempts > budget.count:
-            allowed = f"{budget.count} per {format_duration(budget.window)}"
-            yield Advice(f"{path}.steps", f"the steps have {attempts} attempts, and {whose} allows {allowed}")
+            yield Advice(f"{path}.steps", f"the steps have {attempts} attempts, and {whose} allows {budget}")
             break
     for index, step in actions:
         waits = _waits(step.backoff, step.attempts)
         if waits > remedy.budget.window:
             message = (
-                f"between its {step.attempts} attempts it waits {format_duration(waits)} in all, longer than the "
-                f"budget's {format_duration(remedy.budget.window)}: the budget refills and never ends it"
+                f"between its {step.attempts} attempts it waits {duration(waits)} in all, longer than the "
+                f"budget's {duration(remedy.budget.window)}: the budget refills and never ends it"
             )
             yield Advice(f"{path}.steps[{index}].backoff", message)
         for user in users:
             if step.verify_within < user.startup_grace:
                 message = (
-                    f"`{user.name}` may take {format_duration(user.startup_grace)} to start (`startup_grace`), and the "
-                    f"attempt counts as failed after {format_duration(step.verify_within)}: give it longer"
+                    f"`{user.name}` may take {duration(user.startup_grace)} to start (`startup_grace`), and the "
+                    f"attempt counts as failed after {duration(step.verify_within)}: give it longer"
                 )
                 yield Advice(f"{path}.steps[{index}].verify_within", message)
 

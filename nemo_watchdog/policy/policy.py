@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from nemo_watchdog.durations import duration
 from nemo_watchdog.model import CONTAINER, Autonomy, Category, Health, Severity, Target
 
 ALLOWANCE = 60.0
@@ -60,10 +61,7 @@ class Budget:
     window: float
 
     def __str__(self) -> str:
-        for size, unit in ((86400, "d"), (3600, "h"), (60, "m")):
-            if self.window % size == 0:
-                return f"{self.count} per {self.window // size:g}{unit}"
-        return f"{self.count} per {self.window:g}s"
+        return f"{self.count} per {duration(self.window)}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from typing import Annotated
 from pydantic import AfterValidator, BeforeValidator, PlainValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
+from nemo_watchdog.durations import duration
 from nemo_watchdog.policy.policy import Budget, Secret, Threshold
 
 ERROR = "policy"
@@ -71,17 +72,6 @@ def parse_duration(value: object) -> float:
     if seconds > _LONGEST:
         raise wrong(f"{_DURATION_HELP}: it is longer than a year")
     return seconds
-
-
-def format_duration(seconds: float) -> str:
-    """The shortest text that `parse_duration` reads as the same time (to the millisecond)."""
-    left = round(seconds * 1000)
-    parts = []
-    for unit, size in (("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1000), ("ms", 1)):
-        count, left = divmod(left, size)
-        if count:
-            parts.append(f"{count}{unit}")
-    return "".join(parts) or "0s"
 
 
 def parse_ratio(value: object) -> float:
@@ -165,7 +155,7 @@ def duration_within(shortest: float, longest: float) -> Callable[[float], float]
 
     def check(seconds: float) -> float:
         if not shortest <= seconds <= longest:
-            raise wrong(f"expected a duration from {format_duration(shortest)} to {format_duration(longest)}")
+            raise wrong(f"expected a duration from {duration(shortest)} to {duration(longest)}")
         return seconds
 
     return check

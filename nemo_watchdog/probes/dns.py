@@ -21,6 +21,7 @@ import dns.rdatatype
 import dns.resolver
 from pydantic import AfterValidator, Field, model_validator
 
+from nemo_watchdog.durations import duration
 from nemo_watchdog.model import Finding, Reason, degraded, failed, ok
 from nemo_watchdog.policy.units import Duration, Whole, number_within, wrong
 from nemo_watchdog.ports import ProbeContext
@@ -113,7 +114,7 @@ class DnsProbe:
                 question, address, port=port, timeout=patience, ignore_unexpected=True, ignore_errors=True
             )
         except dns.exception.Timeout:
-            return failed(Reason.TIMEOUT, f"no answer within {patience:.3g}s")
+            return failed(Reason.TIMEOUT, f"no answer within {duration(patience)}")
         except dns.exception.DNSException as error:
             return failed(Reason.PROTOCOL_ERROR, f"its answer is not DNS ({type(error).__name__})")
         except EOFError:
@@ -145,7 +146,7 @@ class DnsProbe:
             return failed(Reason.WRONG_ANSWER, f"{len(missing)} of the expected values are not there", measured)
         slow = self._options.slow_after
         if slow is not None and took > slow:
-            return degraded(Reason.SLOW, f"answered in {took:.3f}s, more than {slow:g}s", measured)
+            return degraded(Reason.SLOW, f"answered in {duration(took)}, more than {duration(slow)}", measured)
         return ok(f"{len(values)} {self._options.type} records", measured)
 
 

@@ -9,6 +9,7 @@ import asyncio
 from datetime import UTC, datetime
 from time import monotonic
 
+from nemo_watchdog.durations import duration
 from nemo_watchdog.errors import ContainersUnreachable
 from nemo_watchdog.model import ContainerStatus, ContainerUsage, Finding, Reason, RunState, degraded, failed, ok
 from nemo_watchdog.policy.policy import Budget
@@ -75,7 +76,7 @@ class DockerProbe:
                     return await self._look_at_the_engine()
                 return await self._look_at(self._container)
         except TimeoutError:
-            return failed(Reason.DOCKER_UNREACHABLE, f"Docker did not answer within {self._patience:.3g}s")
+            return failed(Reason.DOCKER_UNREACHABLE, f"Docker did not answer within {duration(self._patience)}")
         except ContainersUnreachable as error:
             return failed(Reason.DOCKER_UNREACHABLE, str(error))
 
@@ -89,7 +90,7 @@ class DockerProbe:
         measured = {"docker_ping_seconds": took}
         limit = self._options.slow_after
         if limit is not None and took > limit:
-            return degraded(Reason.SLOW, f"Docker answered after {took:.2f}s", measured)
+            return degraded(Reason.SLOW, f"Docker answered after {duration(took)}", measured)
         return ok("Docker answers", measured)
 
     async def _look_at(self, container: str) -> Finding:
@@ -133,7 +134,7 @@ class DockerProbe:
         self._restarts = [*recent, (now, status.restarts)]
         grown = status.restarts - self._restarts[0][1]
         if grown > allowed.count:
-            return f"Docker has restarted it {grown} times in {now - self._restarts[0][0]:.0f}s"
+            return f"Docker has restarted it {grown} times in {duration(now - self._restarts[0][0])}"
         return None
 
     def _judge_usage(self, status: ContainerStatus, usage: ContainerUsage, measured: dict[str, float]) -> Finding:

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from nemo_watchdog.durations import duration
 from nemo_watchdog.model import CATEGORY_OF, Category, Finding, Outcome, Reason, degraded, failed
 from nemo_watchdog.probes.xid import REASON_OF, XidAction, action_of, describe
 
@@ -117,7 +118,7 @@ def xid_trouble(xid: Mapping[str, Any], age: float, *, curable: bool) -> Finding
         return None
     where = "a GPU" if xid["gpu"] is None else f"GPU {xid['gpu']}"
     whose = f" of container {xid['container'][:12]}" if xid["container"] else ""
-    detail = f"{where} gave {describe(xid['code'])}{whose} {age:.0f}s ago; NVIDIA's advice: {action}"
+    detail = f"{where} gave {describe(xid['code'])}{whose} {duration(age)} ago; NVIDIA's advice: {action}"
     if reason is Reason.GPU_ERROR or (action is XidAction.RESTART_APPLICATION and not curable):
         return degraded(reason, detail)
     return failed(reason, detail)

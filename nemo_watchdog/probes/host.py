@@ -12,6 +12,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
+from nemo_watchdog.durations import duration, shift
 from nemo_watchdog.model import CATEGORY_OF, Category, Finding, Outcome, Reason, degraded, failed, ok
 from nemo_watchdog.policy.units import Duration, Ratio, duration_within, number_within, wrong
 from nemo_watchdog.ports import ProbeContext
@@ -95,7 +96,7 @@ class HostProbe:
         except StillBusy:
             return [failed(Reason.IO_ERROR, "a file system has not answered since an earlier look")]
         except TimeoutError:
-            return [failed(Reason.IO_ERROR, f"a file system did not answer within {self._patience:.1f}s")]
+            return [failed(Reason.IO_ERROR, f"a file system did not answer within {duration(self._patience)}")]
         return list(self._low_disks(spaces, measured))
 
     def _low_disks(
@@ -132,7 +133,7 @@ class HostProbe:
         within = self._options.oom_kills_within
         if within is not None and self._oom_at is not None and monotonic() - self._oom_at < within:
             ago = monotonic() - self._oom_at
-            detail = f"the kernel killed a process for memory {ago:.0f}s ago ({kills} since boot)"
+            detail = f"the kernel killed a process for memory {duration(ago)} ago ({kills} since boot)"
             yield degraded(Reason.MEMORY_HIGH, detail)
 
     def _limits(self, measured: dict[str, float]) -> Iterator[Finding]:
@@ -166,7 +167,7 @@ class HostProbe:
             jump = measured["host_clock_jump_seconds"] = now - before
             most = self._options.max_clock_jump
             if most is not None and abs(jump) > most:
-                detail = f"the clock moved by {jump:+.1f}s since the last look, or the host slept"
+                detail = f"the clock moved by {shift(jump)} since the last look, or the host slept"
                 yield degraded(Reason.CLOCK_JUMPED, detail)
         if not self._options.require_synchronised_clock:
             return

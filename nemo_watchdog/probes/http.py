@@ -15,6 +15,7 @@ import aiohttp
 from pydantic import AfterValidator, Field, model_validator
 from yarl import URL
 
+from nemo_watchdog.durations import duration
 from nemo_watchdog.model import Finding, Outcome, Reason, degraded, failed, ok
 from nemo_watchdog.policy.policy import Secret
 from nemo_watchdog.policy.units import Duration, SecretText, Whole, number_within, wrong
@@ -163,7 +164,7 @@ class HttpProbe:
         if problem is not None:
             return problem
         if self._slow_after is not None and took > self._slow_after:
-            return degraded(Reason.SLOW, f"answered in {took:.3f}s, more than {self._slow_after:g}s")
+            return degraded(Reason.SLOW, f"answered in {duration(took)}, more than {duration(self._slow_after)}")
         return self._ok
 
     async def _unless_tls_explains(self, finding: Finding, url: URL, took: float, status: int | None = None) -> Finding:

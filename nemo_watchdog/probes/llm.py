@@ -17,6 +17,7 @@ import aiohttp
 from pydantic import AfterValidator, Field
 from yarl import URL
 
+from nemo_watchdog.durations import duration
 from nemo_watchdog.model import Finding, Outcome, Reason, degraded, failed, ok
 from nemo_watchdog.policy.units import Duration, Whole, duration_within, number_within, wrong
 from nemo_watchdog.ports import ProbeContext
@@ -135,9 +136,10 @@ class LlmProbe:
             ) as response:
                 body = await read_body(response)
         except aiohttp.ConnectionTimeoutError:
-            return _Health(failed(Reason.TIMEOUT, f"no connection within {self._deadline * 0.75:.3g}s"), answered=False)
+            detail = f"no connection within {duration(self._deadline * 0.75)}"
+            return _Health(failed(Reason.TIMEOUT, detail), answered=False)
         except TimeoutError:
-            detail = f"it took the connection and gave no answer within {self._deadline:.3g}s"
+            detail = f"it took the connection and gave no answer within {duration(self._deadline)}"
             return _Health(failed(Reason.OVERLOADED, detail), answered=False)
         except (aiohttp.ClientError, OSError) as error:
             return _Health(await self._unless_tls_explains(http_failure(error), monotonic() - began))
@@ -145,7 +147,8 @@ class LlmProbe:
             finding = _not_well(response.status, body or b"", response.headers)
             return _Health(await self._unless_tls_explains(finding, monotonic() - began, response.status))
         if self._slow_after is not None and (took := monotonic() - began) > self._slow_after:
-            return _Health(degraded(Reason.SLOW, f"answered in {took:.3f}s, more than {self._slow_after:g}s"))
+            detail = f"answered in {duration(took)}, more than {duration(self._slow_after)}"
+            return _Health(degraded(Reason.SLOW, detail))
         return _Health(ok("answered as expected"))
 
     async def _unless_tls_explains(self, finding: Finding, took: float, status: int | None = None) -> Finding:
@@ -192,9 +195,9 @@ def _with(finding: Finding, measurements: Mapping[str, float]) -> Finding:
 
 def _stalled(quiet: float, health: _Health, load: Load | None) -> Finding | None:
     if load is not None and load.running > 0:
-        return failed(Reason.STALLED, f"{load.running:g} requests run, and no token has moved for {quiet:.0f}s")
+        return failed(Reason.STALLED, f"{load.running:g} requests run, and no token has moved for {duration(quiet)}")
     if not health.answered:
-        return failed(Reason.STALLED, f"it has answered nothing at all for {quiet:.0f}s")
+        return failed(Reason.STALLED, f"it has answered nothing at all for {duration(quiet)}")
     return None
 
 

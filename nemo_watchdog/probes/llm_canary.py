@@ -19,6 +19,7 @@ import aiohttp
 from pydantic import AfterValidator
 from yarl import URL
 
+from nemo_watchdog.durations import duration
 from nemo_watchdog.model import Finding, Outcome, Reason, degraded, failed, ok
 from nemo_watchdog.policy.units import Duration, Whole, duration_within, number_within
 from nemo_watchdog.probes.http_client import HttpClient, http_failure, read_body, wrong_status
@@ -117,7 +118,8 @@ class Canary:
 
     def _late(self, heard: _Heard) -> Finding:
         got = f"{len(heard.texts)} tokens" if heard.texts else "no token"
-        return failed(Reason.OVERLOADED, f"the canary got {got} within {self._options.within:g}s", heard.measurements())
+        detail = f"the canary got {got} within {duration(self._options.within)}"
+        return failed(Reason.OVERLOADED, detail, heard.measurements())
 
     def _judge(self, heard: _Heard) -> Finding:
         if heard.error is not None:
@@ -128,9 +130,9 @@ class Canary:
         if not heard.texts:
             return ok("the canary's answer is empty, and whole", measured)
         first, slow = heard.texts[0] - heard.asked, self._options.slow_first_token
-        said = f"the canary's first token came after {first:.3f}s"
+        said = f"the canary's first token came after {duration(first)}"
         if slow is not None and first > slow:
-            return degraded(Reason.SLOW, f"{said}, more than {slow:g}s", measured)
+            return degraded(Reason.SLOW, f"{said}, more than {duration(slow)}", measured)
         return ok(said, measured)
 
 

@@ -10,6 +10,7 @@ from collections import deque
 from datetime import UTC, datetime, timedelta
 from typing import ClassVar, Literal
 
+from nemo_watchdog.durations import duration
 from nemo_watchdog.errors import ContainersUnreachable
 from nemo_watchdog.model import Finding, Reason, failed, ok
 from nemo_watchdog.policy.policy import Budget
@@ -53,7 +54,7 @@ class LogProbe:
             async with asyncio.timeout(self._patience):
                 lines = await self._containers.log(self._container, since)
         except TimeoutError:
-            return failed(Reason.DOCKER_UNREACHABLE, f"Docker did not tell the log within {self._patience:.3g}s")
+            return failed(Reason.DOCKER_UNREACHABLE, f"Docker did not tell the log within {duration(self._patience)}")
         except ContainersUnreachable as error:
             return failed(Reason.DOCKER_UNREACHABLE, str(error))
         self._since = lines[-1].at + timedelta(microseconds=1) if lines else since
@@ -70,6 +71,6 @@ class LogProbe:
         count = len(self._matches)
         measured = {"log_matching_lines": float(count)}
         if count >= limit.count:
-            said = f"{count} line{'s' if count != 1 else ''} in {limit.window:.0f}s match the pattern"
+            said = f"{count} line{'s' if count != 1 else ''} in {duration(limit.window)} match the pattern"
             return failed(REPORTED[self._options.category], said, measured)
         return ok("the log is as it should be", measured)

@@ -18,6 +18,8 @@ from collections.abc import Mapping
 from time import monotonic
 from typing import IO, Any, NamedTuple
 
+from nemo_watchdog.durations import duration
+
 _COMMAND = (sys.executable, "-m", "nemo_watchdog.probes.gpu_child")
 _LONGEST_LINE = 1 << 20
 _DIES_WITHIN = 0.5
@@ -62,7 +64,7 @@ class NvmlChild:
         done, _ = await asyncio.wait({reply}, timeout=max(0.0, min(until, self._asked + stuck_after) - now))
         if done:
             return reply.result()
-        stuck = ChildStuck(f"no answer for {monotonic() - self._asked:.1f}s")
+        stuck = ChildStuck(f"no answer for {duration(monotonic() - self._asked)}")
         if monotonic() - self._asked >= stuck_after and self._reply is reply:
             self._kill(stuck)
         raise stuck

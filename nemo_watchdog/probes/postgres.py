@@ -14,6 +14,7 @@ from typing import Annotated, Literal
 import asyncpg
 from pydantic import AfterValidator
 
+from nemo_watchdog.durations import duration
 from nemo_watchdog.model import Finding, Reason, failed
 from nemo_watchdog.policy.units import BudgetText, Duration, Ratio, SecretText, Whole, number_within
 from nemo_watchdog.ports import ProbeContext
@@ -185,7 +186,7 @@ class PostgresProbe:
             async with asyncio.timeout(patience):
                 await write(session, where)
         except TimeoutError:
-            detail = f"it answers queries, and a write has not ended within {patience:.3g}s"
+            detail = f"it answers queries, and a write has not ended within {duration(patience)}"
             raise NotServing(Reason.OVERLOADED, detail) from None
 
     def _judge(self, row: asyncpg.Record) -> Finding:

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from nemo_watchdog.durations import duration
 from nemo_watchdog.model import Finding, Reason, degraded, failed, ok
 from nemo_watchdog.policy.policy import Budget
 
@@ -96,7 +97,7 @@ class Deadlocks:
         count = sum(new for _, new in self._new)
         if count < self._limit.count:
             return None
-        return degraded(Reason.DEADLOCKS, f"{count:.0f} deadlocks in {self._limit.window:.0f}s")
+        return degraded(Reason.DEADLOCKS, f"{count:.0f} deadlocks in {duration(self._limit.window)}")
 
 
 def judge(row: Mapping[str, Any], role: str, limits: Limits, deadlocks: Finding | None) -> Finding:
@@ -144,12 +145,12 @@ def _worse_than_wanted(row: Mapping[str, Any], limits: Limits) -> Finding | None
         return degraded(Reason.TOO_MANY_CONNECTIONS, detail)
     oldest = row["oldest_transaction"]
     if limits.transaction is not None and oldest is not None and oldest > limits.transaction:
-        detail = f"a transaction has been open for {oldest:.0f}s, more than {limits.transaction:.0f}s"
+        detail = f"a transaction has been open for {duration(oldest)}, more than {duration(limits.transaction)}"
         return degraded(Reason.LONG_TRANSACTION, detail)
     lag = row["replication_lag"]
     if limits.lag is not None and lag is not None and lag > limits.lag:
         whose = "it" if row["standby"] else "a standby of it"
-        return degraded(Reason.REPLICATION_LAG, f"{whose} is {lag:.1f}s behind, more than {limits.lag:g}s")
+        return degraded(Reason.REPLICATION_LAG, f"{whose} is {duration(lag)} behind, more than {duration(limits.lag)}")
     return None
 
 

@@ -9,6 +9,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, model_validator
 
+from nemo_watchdog.durations import duration
 from nemo_watchdog.model import Finding, Reason, degraded, failed, ok
 from nemo_watchdog.policy.units import Whole, number_within, wrong
 from nemo_watchdog.ports import ProbeContext
@@ -106,7 +107,7 @@ class ProcessProbe:
         except StillBusy:
             return failed(Reason.REPORTED_BLIND, "/proc has not answered since an earlier look")
         except TimeoutError:
-            return failed(Reason.REPORTED_BLIND, f"/proc did not answer within {self._patience:.1f}s")
+            return failed(Reason.REPORTED_BLIND, f"/proc did not answer within {duration(self._patience)}")
         self._file_seen = True
         return self._judge(counted)
 

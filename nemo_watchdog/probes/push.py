@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator
 
-from nemo_watchdog.engine.notices import seconds
+from nemo_watchdog.durations import duration
 from nemo_watchdog.model import Finding, Reason, failed, ok
 from nemo_watchdog.policy.policy import Secret
 from nemo_watchdog.policy.units import Duration, SecretText, duration_within
@@ -59,7 +59,7 @@ class PushProbe:
         if not last.well:
             said = f": {last.said}" if last.said else ""
             return failed(REPORTED[options.category], f"the job says that it failed{said}", measured)
-        return ok(f"the last heartbeat came {seconds(age)} ago", measured)
+        return ok(f"the last heartbeat came {duration(age)} ago", measured)
 
     async def close(self) -> None:
         """Nothing was opened."""
@@ -67,8 +67,8 @@ class PushProbe:
     def _never_heard(self, waited: float) -> Finding:
         allowed = self._options.period + self._options.grace
         if waited > allowed:
-            return failed(Reason.SILENT, f"no heartbeat has ever come, in {seconds(waited)}")
-        return ok(f"no heartbeat yet; the first may take another {seconds(allowed - waited)}")
+            return failed(Reason.SILENT, f"no heartbeat has ever come, in {duration(waited)}")
+        return ok(f"no heartbeat yet; the first may take another {duration(allowed - waited)}")
 
     def _overdue(self, listened: float, age: float, measured: dict[str, float]) -> Finding:
         allowed = self._options.period + self._options.grace
@@ -76,8 +76,8 @@ class PushProbe:
         if was_due_before_we_listened and listened <= allowed:
             return failed(
                 Reason.REPORTED_BLIND,
-                f"no heartbeat for {seconds(age)}, but the watchdog itself listens only since {seconds(listened)} ago: "
-                f"the next may take another {seconds(allowed - listened)}",
+                f"no heartbeat for {duration(age)}, but the watchdog itself listens only since {duration(listened)} ago"
+                f": the next may take another {duration(allowed - listened)}",
                 measured,
             )
-        return failed(Reason.SILENT, f"no heartbeat for {seconds(age)}, more than {seconds(allowed)}", measured)
+        return failed(Reason.SILENT, f"no heartbeat for {duration(age)}, more than {duration(allowed)}", measured)

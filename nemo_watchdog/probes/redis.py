@@ -17,6 +17,7 @@ import redis.asyncio.connection as client
 from pydantic import AfterValidator, Field, model_validator
 from redis import exceptions
 
+from nemo_watchdog.durations import duration
 from nemo_watchdog.model import Finding, Reason, degraded, failed, ok
 from nemo_watchdog.policy.units import Duration, Ratio, SecretText, wrong
 from nemo_watchdog.ports import ProbeContext
@@ -236,7 +237,7 @@ class RedisProbe:
         lag, most_lag = measured.get("redis_replication_lag_seconds", 0.0), self._options.max_replication_lag
         if most_lag is not None and lag > most_lag:
             whose = "it has" if info.get("role") == "slave" else "a replica of it has"
-            return degraded(Reason.REPLICATION_LAG, f"{whose} heard nothing for {lag:.0f}s", measured)
+            return degraded(Reason.REPLICATION_LAG, f"{whose} heard nothing for {duration(lag)}", measured)
         share, most_clients = measured.get("redis_clients_used_ratio", 0.0), self._options.max_clients
         if most_clients is not None and share > most_clients:
             detail = f"{share:.0%} of maxclients in use, more than {most_clients:.0%}"
@@ -250,9 +251,8 @@ class RedisProbe:
 def _with(finding: Finding, info: Mapping[str, str], measured: Mapping[str, float]) -> Finding:
     detail = finding.detail
     if finding.reason is Reason.LOADING and "loading_eta_seconds" in info:
-        detail += (
-            f": {info.get('loading_loaded_perc', '?')}% loaded, about {number(info, 'loading_eta_seconds'):.0f}s left"
-        )
+        left = duration(number(info, "loading_eta_seconds"))
+        detail += f": {info.get('loading_loaded_perc', '?')}% loaded, about {left} left"
     return Finding(finding.outcome, finding.reason, detail, measured)
 
 

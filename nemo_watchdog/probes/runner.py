@@ -18,6 +18,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from time import monotonic
 
+from nemo_watchdog.durations import duration
 from nemo_watchdog.model import Finding, Reason, failed
 
 KEPT_OUTPUT = 16 * 1024
@@ -86,7 +87,7 @@ class Runner:
         if child.flooded:
             raise NoResult(Reason.REPORTED_BLIND, f"the command wrote more than {MOST_OUTPUT} bytes and was killed")
         if not child.gone.done():
-            raise NoResult(Reason.REPORTED_BLIND, f"the command did not end within {patience:.1f}s and was killed")
+            raise NoResult(Reason.REPORTED_BLIND, f"the command did not end within {duration(patience)} and was killed")
         code = child.gone.result()
         if code is None:
             raise NoResult(Reason.REPORTED_BLIND, "how the command ended was not to be learnt")

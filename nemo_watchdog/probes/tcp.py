@@ -8,6 +8,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, model_validator
 
+from nemo_watchdog.durations import duration
 from nemo_watchdog.model import Finding, Reason, failed, ok
 from nemo_watchdog.policy.units import SecretText, wrong
 from nemo_watchdog.ports import ProbeContext
@@ -152,7 +153,7 @@ class TcpProbe:
         await asyncio.wait({watch.decided}, timeout=self._patience)
         if not watch.decided.done():
             what = f"{watch.heard} bytes without the expected text" if watch.heard else "nothing"
-            return failed(Reason.TIMEOUT, f"it sent {what} within {self._patience:.3g}s")
+            return failed(Reason.TIMEOUT, f"it sent {what} within {duration(self._patience)}")
         if watch.decided.result():
             return None
         if not watch.heard:

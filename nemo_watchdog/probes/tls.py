@@ -13,8 +13,9 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator
 
+from nemo_watchdog.durations import duration
 from nemo_watchdog.model import Finding, Reason, degraded, failed
-from nemo_watchdog.policy.units import Duration, duration_within, format_duration, wrong
+from nemo_watchdog.policy.units import Duration, duration_within, wrong
 from nemo_watchdog.probes.options import ProbeOptions
 
 LOOK_AT_CERTIFICATE_EVERY = 3600.0
@@ -137,5 +138,5 @@ class CertificateWatch:
         lasts = self.lasts
         if lasts is None or lasts >= self._warning:
             return None
-        left = format_duration(float(int(max(lasts, 0.0)) // 60 * 60))
+        left = duration(float(int(max(lasts, 0.0)) // 60 * 60))
         return degraded(Reason.CERTIFICATE_EXPIRING, f"its TLS certificate ends in {left}: it must be renewed")

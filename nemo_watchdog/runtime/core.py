@@ -19,6 +19,7 @@ from typing import TypeVar
 
 import structlog
 
+from nemo_watchdog.durations import duration
 from nemo_watchdog.engine import events as ev
 from nemo_watchdog.engine.engine import NOTHING, Engine
 from nemo_watchdog.errors import JournalError
@@ -187,7 +188,7 @@ class Core:
         writing = asyncio.ensure_future(self.in_journal_thread(append))
         await asyncio.wait({writing}, timeout=SLOW_AFTER)
         if not writing.done():
-            self._journal_failed(f"the disk has not answered for {SLOW_AFTER:g}s", batch)
+            self._journal_failed(f"the disk has not answered for {duration(SLOW_AFTER)}", batch)
         await writing
 
     def _journal_failed(self, trouble: str, batch: _Batch) -> None:

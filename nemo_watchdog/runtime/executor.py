@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import structlog
 
+from nemo_watchdog.durations import duration
 from nemo_watchdog.engine.events import ActionFinished
 from nemo_watchdog.model import CONTAINER, ActionOutcome, ActionRequest, ActionResult
 from nemo_watchdog.ports import Action
@@ -60,7 +61,7 @@ class Executor:
             async with asyncio.timeout(request.timeout + ANSWER_MARGIN):
                 result = await action.run(request)
         except TimeoutError:
-            return ActionResult(ActionOutcome.TIMED_OUT, f"no answer within {request.timeout:g}s")
+            return ActionResult(ActionOutcome.TIMED_OUT, f"no answer within {duration(request.timeout)}")
         except asyncio.CancelledError as error:
             task = asyncio.current_task()
             if task is not None and task.cancelling():

@@ -7,6 +7,7 @@ from zlib import crc32
 
 import structlog
 
+from nemo_watchdog.durations import duration
 from nemo_watchdog.engine.events import Observed, Sample
 from nemo_watchdog.metrics import Metrics
 from nemo_watchdog.model import Finding, Observation, Reason, failed
@@ -93,7 +94,7 @@ class ProbeLoop:
             async with asyncio.timeout(timeout):
                 finding = await self.probe.look()
         except TimeoutError:
-            return failed(Reason.TIMEOUT, f"no answer within {timeout:g}s")
+            return failed(Reason.TIMEOUT, f"no answer within {duration(timeout)}")
         except asyncio.CancelledError as error:
             task = asyncio.current_task()
             if task is not None and task.cancelling():

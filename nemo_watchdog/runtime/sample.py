@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from math import inf
 
+from nemo_watchdog.durations import duration, shift
 from nemo_watchdog.engine.events import Sample
 from nemo_watchdog.model import CATEGORY_OF, Category, Finding, Moment, Reason, failed
 from nemo_watchdog.ports import Clock
@@ -58,9 +59,9 @@ def judged(finding: Finding, sample: Sample, timeout: float) -> Finding:
     if finding.reason is None:
         return finding  # an answer that came is an answer
     if abs(sample.clock_jump) > CLOCK_JUMP:
-        reason, said = Reason.CLOCK_JUMPED, f"the clock jumped by {sample.clock_jump:+.1f}s during the look"
+        reason, said = Reason.CLOCK_JUMPED, f"the clock jumped by {shift(sample.clock_jump)} during the look"
     elif sample.lag > max(HELD_UP, HELD_UP_SHARE * timeout):
-        reason, said = Reason.WATCHDOG_OVERLOADED, f"the watchdog itself was held up for {sample.lag:.1f}s"
+        reason, said = Reason.WATCHDOG_OVERLOADED, f"the watchdog itself was held up for {duration(sample.lag)}"
     else:
         return finding
     if CATEGORY_OF[finding.reason] is Category.BLIND:

@@ -15,6 +15,7 @@ from datetime import timedelta
 from time import monotonic
 from typing import Any, Final
 
+from nemo_watchdog.durations import duration
 from nemo_watchdog.errors import OrderFailed, OrderUncertain
 from nemo_watchdog.model import (
     CONTAINER,
@@ -144,7 +145,7 @@ async def cancels_wherever_it_is(kind: ActionKind, options: Mapping[str, Any], s
             task.cancel()
             await asyncio.wait({task}, timeout=PATIENCE)
             if not task.done():
-                raise Nonconforming(f"an action that is cancelled goes on for more than {PATIENCE:g}s")
+                raise Nonconforming(f"an action that is cancelled goes on for more than {duration(PATIENCE)}")
             if not over and not task.cancelled():
                 raise Nonconforming(f"an action that is cancelled swallows that: {task}")
         if over:

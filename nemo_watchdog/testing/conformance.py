@@ -17,6 +17,7 @@ from pathlib import Path
 from time import monotonic
 from typing import Any, Final
 
+from nemo_watchdog.durations import duration
 from nemo_watchdog.model import Finding, Outcome
 from nemo_watchdog.ports import ActionKind, Probe, ProbeContext, ProbeKind
 from nemo_watchdog.testing.servers import Handler, Server, drop, drop_after_request, flood, free_port, garble, stall
@@ -165,7 +166,7 @@ async def cancels_wherever_it_is(kind: ProbeKind, options: Mapping[str, Any], st
                 task.cancel()
                 await asyncio.wait({task}, timeout=PATIENCE)
                 if not task.done():
-                    raise Nonconforming(f"a look that is cancelled goes on for more than {PATIENCE:g}s")
+                    raise Nonconforming(f"a look that is cancelled goes on for more than {duration(PATIENCE)}")
                 if not over and not task.cancelled():
                     raise Nonconforming(f"a look that is cancelled swallows that: {task}")
             await asyncio.sleep(0)
@@ -196,7 +197,7 @@ async def keeps_the_callers_deadline(it: NetworkProbe) -> None:
         else:
             raise Nonconforming(f"the caller's deadline was swallowed, and a silent server gave {finding}")
         if (took := monotonic() - began) > 1.0:
-            raise Nonconforming(f"a deadline of 0.3s ended the look after {took:.1f}s")
+            raise Nonconforming(f"a deadline of 0.3s ended the look after {duration(took)}")
         await server.wait_accepted(1)
         await _all_closed(server)
 

@@ -20,10 +20,11 @@ import pytest
 import uvloop
 
 from nemo_watchdog import app
-from nemo_watchdog.app import JOURNAL_NAME, TOKEN_NAME, Settings
+from nemo_watchdog.app import Settings
 from nemo_watchdog.errors import JournalError, NemoWatchdogError, PolicyError
 from nemo_watchdog.journal.sqlite import SqliteJournal
 from nemo_watchdog.runtime.clock import SystemClock, boot_id
+from nemo_watchdog.state_dir import JOURNAL_NAME, TOKEN_NAME
 from tests.unit.cli.calling import Call, call
 
 __all__ = ["call"]

@@ -12,12 +12,19 @@ import pytest
 PACKAGE = Path(__file__).parents[2] / "nemo_watchdog"
 PURE = sorted(
     [
-        *(PACKAGE / name for name in ("model.py", "errors.py", "records.py", "ports.py")),
+        *(PACKAGE / name for name in ("model.py", "errors.py", "records.py", "ports.py", "views.py", "durations.py")),
         *(PACKAGE / "policy" / name for name in ("policy.py", "lint.py", "units.py")),
         *(PACKAGE / "engine").rglob("*.py"),
     ]
 )
-ENGINE_MAY_IMPORT = ("nemo_watchdog.model", "nemo_watchdog.errors", "nemo_watchdog.records", "nemo_watchdog.engine")
+ENGINE_MAY_IMPORT = (
+    "nemo_watchdog.model",
+    "nemo_watchdog.errors",
+    "nemo_watchdog.durations",
+    "nemo_watchdog.records",
+    "nemo_watchdog.views",
+    "nemo_watchdog.engine",
+)
 
 MODULES = frozenset(
     {

@@ -30,6 +30,8 @@ GATES: tuple[Callable[[Situation], Decision | None], ...] = (
 )
 """In the order in which they answer: what protects data and people before what spaces attempts."""
 
+_OPEN = {gate: Decision(Verdict.OPEN, Gate(gate.__name__), "") for gate in GATES}
+
 
 def decide(situation: Situation) -> Decision:
     """The first gate that holds, or ACT."""
@@ -41,4 +43,4 @@ def decide(situation: Situation) -> Decision:
 
 def explain(situation: Situation) -> tuple[Decision, ...]:
     """What each gate says, in their order: what holds an action back there, or OPEN."""
-    return tuple(gate(situation) or Decision(Verdict.OPEN, Gate(gate.__name__), "") for gate in GATES)
+    return tuple(gate(situation) or open_ for gate, open_ in _OPEN.items())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from nemo_watchdog.durations import duration
 from nemo_watchdog.engine.budget import remaining
 from nemo_watchdog.engine.gates.situation import Situation
 from nemo_watchdog.engine.phases import Phase
@@ -36,7 +37,8 @@ def ladder_end(s: Situation) -> Decision | None:
 def backoff(s: Situation) -> Decision | None:
     until = s.ladder.not_before
     if until is not None and s.now < until and s.action is not None:
-        return Decision(Verdict.WAIT, Gate.BACKOFF, f"{s.ladder.backoff:.1f}s after attempt {s.ladder.total}", until)
+        value = f"{duration(s.ladder.backoff)} after attempt {s.ladder.total}"
+        return Decision(Verdict.WAIT, Gate.BACKOFF, value, until)
     return None
 
 

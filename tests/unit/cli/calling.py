@@ -13,10 +13,9 @@ from typing import Any
 import pytest
 import structlog
 
-from nemo_watchdog import __version__
 from nemo_watchdog.cli import main
-from nemo_watchdog.engine.view import status
 from tests.unit.engine.world import World
+from tests.unit.statuses import on_the_wire, seen
 
 TOKEN = "the-token"
 
@@ -58,10 +57,9 @@ def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) ->
     return called
 
 
-def status_of(world: World, **more: Any) -> dict[str, Any]:
-    """What the daemon of this world would answer."""
-    body = status(world.engine, world.now)
-    return {**body, "policy": {"loaded_at": 0.0, "problems": []}, "version": __version__, **more}
+def status_of(world: World, *problems: str, **more: Any) -> dict[str, Any]:
+    """What the daemon of this world would answer; `problems` are those of the last reload."""
+    return {**on_the_wire(seen(world, *problems)), **more}
 
 
 @dataclass

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -36,6 +38,21 @@ def test_the_program_lists_its_commands(call: Call) -> None:
     out = call("--help").out
     listed = {line.split()[1] for line in out.splitlines() if line.startswith("│ ") and line[2] not in " -"}
     assert listed == set(HELP)
+
+
+def test_who_asks_does_not_pay_for_the_daemon() -> None:
+    """Help, status and pause start without the daemon, its HTTP server and its probes."""
+    heavy = (
+        "nemo_watchdog.app",
+        "nemo_watchdog.engine.engine",
+        "nemo_watchdog.probes",
+        "aiohttp",
+        "aiodocker",
+        "apprise",
+    )
+    script = f"import sys, nemo_watchdog.cli; print([name for name in {heavy} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
 
 
 @pytest.mark.parametrize(

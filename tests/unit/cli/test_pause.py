@@ -97,10 +97,20 @@ def test_nobody_there_is_3(call: Call, nobody: str, state_dir: Path) -> None:
     assert "no daemon answers" in result.err
 
 
+def test_an_answer_that_tells_no_pauses_is_3(call: Call, daemon: StandIn, state_dir: Path) -> None:
+    """Whoever asked must not believe that it holds."""
+    daemon.body = {"paused": True}
+    result = call("pause", "--listen", daemon.listen, "--state-dir", state_dir)
+    assert (result.code, result.out) == (3, "")
+    assert "pauses: Field required" in result.err
+    assert "of an unknown version" in result.err
+
+
 @pytest.mark.parametrize("code", [401, 404, 503])
 def test_a_refusal_is_1_with_the_daemon_s_words(call: Call, daemon: StandIn, state_dir: Path, code: int) -> None:
     """A wrong token, an unknown dependency, a full disk."""
-    daemon.code, daemon.body = code, {"error": "there is no dependency gatway"}
+    daemon.code = code
+    daemon.body = {"type": "about:blank", "title": "No", "status": code, "detail": "there is no dependency gatway"}
     result = call("pause", "gatway", "--listen", daemon.listen, "--state-dir", state_dir)
     assert result.code == 1
     assert result.err == "the daemon refused: there is no dependency gatway\n"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from nemo_watchdog import __version__
 from nemo_watchdog.cli import client
 from nemo_watchdog.engine import events as ev
 from nemo_watchdog.model import Reason, failed
@@ -43,7 +44,7 @@ def test_pauses_a_bad_reload_and_a_full_disk_are_said(call: Call, daemon: StandI
     """Whatever keeps the watchdog from acting as the policy says."""
     world.send(ev.PauseAsked("*", "deploying", "ops", 60.0))
     world.send(ev.JournalChanged("disk full"))
-    daemon.body = status_of(world, policy={"loaded_at": 0.0, "problems": ["policy.yaml:3:5: there is no probe https"]})
+    daemon.body = status_of(world, "policy.yaml:3:5: there is no probe https")
     out = call("status", "--listen", daemon.listen).out
     assert "paused: everything until 2026-" in out
     assert "by ops: deploying" in out
@@ -118,10 +119,49 @@ def test_an_address_that_is_none_is_3(call: Call, listen: str) -> None:
 
 def test_a_daemon_that_refuses_is_1(call: Call, daemon: StandIn) -> None:
     """With its own words."""
-    daemon.code, daemon.body = 500, {"error": "broken"}
+    daemon.code = 500
+    daemon.body = {"type": "about:blank", "title": "Internal Server Error", "status": 500, "detail": "broken"}
     result = call("status", "--listen", daemon.listen)
-    assert result.code == 1
-    assert result.err == "the daemon refused: broken\n"
+    assert (result.code, result.err) == (1, "the daemon refused: broken\n")
+
+
+def test_a_refusal_of_an_older_daemon_is_said_as_it_came(call: Call, daemon: StandIn) -> None:
+    """Those of 0.1.0 have another shape."""
+    daemon.code, daemon.body = 500, {"error": "broken"}
+    assert call("status", "--listen", daemon.listen).err == 'the daemon refused: {"error": "broken"}\n'
+
+
+def test_what_a_newer_daemon_adds_does_not_matter(call: Call, daemon: StandIn, world: World) -> None:
+    """A field or a word that this command does not know; `--json` prints it all the same."""
+    daemon.body = status_of(world, weather="fine")
+    daemon.body["dependencies"]["gateway"] |= {"health": "asleep", "mood": "good"}
+    result = call("status", "--listen", daemon.listen)
+    assert (result.code, result.err) == (0, "")
+    assert "asleep" in result.out
+    assert call("status", "--listen", daemon.listen, "--json").json() == daemon.body
+
+
+def test_what_an_older_daemon_does_not_say_has_a_default(call: Call, daemon: StandIn, world: World) -> None:
+    """0.1.0 explains nothing."""
+    daemon.body = status_of(world)
+    for each in daemon.body["dependencies"].values():
+        del each["explain"]
+    assert call("status", "--listen", daemon.listen).code == 0
+
+
+@pytest.mark.parametrize("option", [(), ("--json",), ("--watch",)])
+def test_an_answer_of_another_version_is_3_and_names_both(
+    call: Call, daemon: StandIn, world: World, option: tuple[str, ...]
+) -> None:
+    """A field that is missing and one of another type are said by name, not raised."""
+    daemon.body = status_of(world, version="9.0.0")
+    del daemon.body["dependencies"]["gateway"]["health"]
+    daemon.body["budgets"]["total"]["remaining"] = "ten"
+    result = call("status", "--listen", daemon.listen, *option)
+    assert (result.code, result.out) == (3, "")
+    assert f"is 9.0.0, this command is {__version__}" in result.err
+    assert "dependencies.gateway.health: Field required" in result.err
+    assert "budgets.total.remaining: Input should be a valid integer" in result.err
 
 
 def test_no_proxy_hears_of_it(

@@ -4,26 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import pytest
-
 from nemo_watchdog.engine import events as ev
 from nemo_watchdog.engine.health import State
-from nemo_watchdog.engine.notices import seconds, what
+from nemo_watchdog.engine.notices import what
 from nemo_watchdog.model import ActionOutcome, Autonomy, Category, Health, Notification, NotificationKind, Reason
 from nemo_watchdog.policy.policy import Backoff, EscalateStep, Rule
 from tests.unit.engine.world import RESTART, World, dependency, policy, remedy
-
-
-@pytest.mark.parametrize(
-    ("value", "text"),
-    [
-        (0.0, "0.0s"), (4.21, "4.2s"), (9.96, "10.0s"), (42.4, "42s"), (60.0, "1m"), (200.0, "3m20s"),
-        (3599.6, "1h00m"), (3600.0, "1h00m"), (7500.0, "2h05m"), (90000.0, "25h00m"),
-    ],
-)  # fmt: skip
-def test_a_duration_reads_as_people_say_it(value: float, text: str) -> None:
-    """Never 60 seconds, never 60 minutes."""
-    assert seconds(value) == text
 
 
 def test_a_state_reads_as_one_phrase() -> None:

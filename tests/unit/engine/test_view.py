@@ -1,30 +1,32 @@
-"""The status as plain data: everything that a person or a program asks, and nothing that JSON cannot say."""
+"""The status as a view: everything that a person or a program asks."""
 
 from __future__ import annotations
 
-import json
 from datetime import datetime, timedelta
 
 from nemo_watchdog.engine import events as ev
-from nemo_watchdog.engine.view import status
+from nemo_watchdog.engine.gates.order import GATES
 from nemo_watchdog.model import ActionOutcome, RunState
 from nemo_watchdog.policy.policy import Limits
+from nemo_watchdog.views import PauseView
 from tests.unit.engine.world import World, dependency, policy
+from tests.unit.statuses import seen
 
 
 def test_a_quiet_platform() -> None:
     """Every dependency with its health, since when, and how long the last look took."""
     world = World(policy(dependency("postgres"), dependency("gateway", needs=["postgres"])))
-    body = status(world.engine, world.now)
-    assert json.loads(json.dumps(body)) == body
-    assert list(body["dependencies"]) == ["postgres", "gateway"]
-    gateway = body["dependencies"]["gateway"]
-    assert (gateway["health"], gateway["reason"], gateway["decision"], gateway["incident"]) == ("up", None, None, None)
-    assert gateway["needs"] == ["postgres"]
-    assert gateway["container_state"] == "running"
-    assert gateway["latency"] > 0.0
-    assert datetime.fromisoformat(gateway["since"]) <= world.utc
-    assert (body["incidents"], body["pauses"], body["journal"]) == ([], {}, "ok")
+    view = seen(world)
+    assert list(view.dependencies) == ["postgres", "gateway"]
+    gateway = view.dependencies["gateway"]
+    assert (gateway.health, gateway.reason, gateway.decision, gateway.incident) == ("up", None, None, None)
+    assert gateway.needs == ("postgres",)
+    assert gateway.container_state == "running"
+    assert gateway.latency is not None
+    assert gateway.latency > 0.0
+    assert gateway.since is not None
+    assert datetime.fromisoformat(gateway.since) <= world.utc
+    assert (view.incidents, view.pauses, view.journal) == ((), {}, "ok")
 
 
 def test_an_open_incident_with_its_ladder_and_decision() -> None:
@@ -33,31 +35,47 @@ def test_an_open_incident_with_its_ladder_and_decision() -> None:
     world.crash("gateway")
     world.finish(ActionOutcome.FAILED)
     world.pass_time(2.0)
-    body = status(world.engine, world.now)
-    assert json.loads(json.dumps(body)) == body
-    (incident,) = body["incidents"]
-    assert incident["id"] == body["dependencies"]["gateway"]["incident"]
-    assert (incident["root"], incident["age"], incident["reason"]) == ("gateway", 2.0, "exited")
-    ladder = incident["ladders"]["gateway"]
-    assert (ladder["phase"], ladder["attempts"], ladder["ended"]) == ("idle", 1, "")
-    decision = body["dependencies"]["gateway"]["decision"]
-    assert (decision["verdict"], decision["gate"]) == ("wait", "backoff")
-    until = datetime.fromisoformat(decision["until"])
+    view = seen(world)
+    (incident,) = view.incidents
+    assert incident.id == view.dependencies["gateway"].incident
+    assert (incident.root, incident.age, incident.reason) == ("gateway", 2.0, "exited")
+    ladder = incident.ladders["gateway"]
+    assert (ladder.phase, ladder.attempts, ladder.ended) == ("idle", 1, "")
+    decision = view.dependencies["gateway"].decision
+    assert decision is not None
+    assert (decision.verdict, decision.gate) == ("wait", "backoff")
+    assert decision.until is not None
+    until = datetime.fromisoformat(decision.until)
     assert timedelta(seconds=1.5) <= until - world.utc <= timedelta(seconds=4.5)
+
+
+def test_every_gate_is_explained_in_order() -> None:
+    """The first that is not open is the decision; a dependency without an incident is explained as well."""
+    world = World(policy(dependency("postgres"), dependency("gateway", needs=["postgres"])))
+    world.send(ev.PauseAsked("*", "deploying", "ops", 60.0))
+    world.crash("postgres")
+    seen_now = seen(world).dependencies
+    postgres = seen_now["postgres"]
+    assert [each.gate for each in postgres.explain] == [gate.__name__ for gate in GATES]
+    assert next(each for each in postgres.explain if each.verdict != "open") == postgres.decision
+    held = {each.gate: each for each in seen_now["gateway"].explain if each.verdict != "open"}
+    assert held["pause"].value == "ops paused everything: deploying"
+    assert held["pause"].until == (world.utc + timedelta(seconds=60)).isoformat()
+    assert (held["upstream"].until, seen_now["gateway"].decision) == (None, None)
 
 
 def test_budgets_count_what_was_spent() -> None:
     """Of each dependency with a remedy, and of all together."""
     world = World(policy(dependency("a"), dependency("b"), dependency("c", remedy=None), limits=Limits()))
     world.crash("a")
-    budgets = status(world.engine, world.now)["budgets"]
-    assert {scope: (left["remaining"], left["of"]) for scope, left in budgets.items()} == {
+    budgets = seen(world).budgets
+    assert {scope: (left.remaining, left.of) for scope, left in budgets.items()} == {
         "total": (9, 10),
         "a": (4, 5),
         "b": (5, 5),
     }
     world.pass_time(3601.0)
-    assert status(world.engine, world.now)["budgets"]["a"]["remaining"] == 5
+    assert seen(world).budgets["a"].remaining == 5
 
 
 def test_pauses_that_are_over_are_not_shown() -> None:
@@ -66,19 +84,19 @@ def test_pauses_that_are_over_are_not_shown() -> None:
     world.send(ev.PauseAsked("a", "deploying", "ops", 60.0))
     world.send(ev.PauseAsked("b", "broken disk", "ops"))
     until = (world.utc + timedelta(seconds=60)).isoformat()
-    assert status(world.engine, world.now)["pauses"] == {
-        "a": {"reason": "deploying", "by": "ops", "until": until},
-        "b": {"reason": "broken disk", "by": "ops", "until": None},
+    assert seen(world).pauses == {
+        "a": PauseView("deploying", "ops", until),
+        "b": PauseView("broken disk", "ops", None),
     }
     world.pass_time(61.0)
-    assert list(status(world.engine, world.now)["pauses"]) == ["b"]
+    assert list(seen(world).pauses) == ["b"]
 
 
 def test_what_a_person_holds_is_said() -> None:
     """In the words of the record."""
     world = World(policy(dependency("gateway")))
     world.stopped_by_hand("gateway")
-    held = status(world.engine, world.now)["dependencies"]["gateway"]["held"]
+    held = seen(world).dependencies["gateway"].held
     assert held == "somebody stopped the container through Docker (signal 15)"
 
 
@@ -86,15 +104,15 @@ def test_trouble_with_the_journal_is_said() -> None:
     """Because nothing is done meanwhile."""
     world = World(policy(dependency("gateway")))
     world.send(ev.JournalChanged("disk full"))
-    assert status(world.engine, world.now)["journal"] == "disk full"
+    assert seen(world).journal == "disk full"
 
 
 def test_what_was_not_looked_at_yet_is_unknown() -> None:
     """Right after the start, without inventing a time."""
     world = World(policy(dependency("gateway")), running=False)
-    gateway = status(world.engine, world.now)["dependencies"]["gateway"]
-    assert (gateway["health"], gateway["since"], gateway["latency"]) == ("unknown", None, None)
-    assert gateway["container_state"] is None
+    gateway = seen(world).dependencies["gateway"]
+    assert (gateway.health, gateway.since, gateway.latency) == ("unknown", None, None)
+    assert gateway.container_state is None
 
 
 def test_asking_changes_nothing() -> None:
@@ -102,9 +120,9 @@ def test_asking_changes_nothing() -> None:
     world = World(policy(dependency("gateway")))
     world.see("gateway", RunState.UNREACHABLE)
     world.fail("gateway", times=5)
-    before = status(world.engine, world.now)
+    before = seen(world)
     records = len(world.records)
     for _ in range(10):
-        assert status(world.engine, world.now) == before
+        assert seen(world) == before
     assert len(world.records) == records
     assert not world.started

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from pydantic import BaseModel, ValidationError
 
 from nemo_watchdog.policy.policy import Budget, Secret, Threshold
@@ -16,8 +14,6 @@ from nemo_watchdog.policy.units import (
     Size,
     ThresholdText,
     Whole,
-    format_duration,
-    parse_duration,
 )
 
 
@@ -103,9 +99,3 @@ def test_a_secret_shows_nowhere() -> None:
     with pytest.raises(ValidationError) as caught:
         Quantities.model_validate({"secret": 5})
     assert caught.value.errors()[0]["msg"] == "expected text: put it in quotes"
-
-
-@given(st.integers(min_value=0, max_value=366 * 86_400_000))
-def test_a_formatted_duration_reads_back(milliseconds: int) -> None:
-    """What `format_duration` writes, `parse_duration` reads as the same time."""
-    assert round(parse_duration(format_duration(milliseconds / 1000)) * 1000) == milliseconds

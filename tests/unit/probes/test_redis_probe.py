@@ -133,7 +133,7 @@ async def test_loading_tells_how_far_it_is() -> None:
     loading = info({"loading": "1", "loading_loaded_perc": "42.50", "loading_eta_seconds": "77"})
     finding = await look(redis_server(ping=b"-LOADING wait\r\n", info=loading))
     assert finding.reason is Reason.LOADING
-    assert "42.50% loaded, about 77s left" in finding.detail
+    assert "42.50% loaded, about 1m17s left" in finding.detail
 
 
 @pytest.mark.parametrize(("write", "reason"), [(True, Reason.MEMORY_FULL), (False, None)])

@@ -71,7 +71,7 @@ async def test_a_probe_that_hangs_is_a_timeout_and_the_next_look_comes() -> None
     async with watching(probe, timeout=0.02) as it:
         await until(lambda: len(it.told) >= 3)
         assert [finding.reason for finding in it.findings[:3]] == [Reason.TIMEOUT, Reason.TIMEOUT, None]
-        assert "0.02s" in it.findings[0].detail
+        assert "20ms" in it.findings[0].detail
         assert it.told[0].latency >= 0.02
 
 
@@ -130,8 +130,8 @@ async def test_a_late_watchdog_does_not_blame_the_target(step: Any) -> None:
     told = await seen(lambda clock: clock.advance(2.1), step)
     finding = told.observation.finding
     assert finding.reason is Reason.WATCHDOG_OVERLOADED
-    assert "held up for 2.0s" in finding.detail
-    assert finding.detail.endswith(("timeout: no answer within 0.05s", "connection_lost: reset"))
+    assert "held up for 2s" in finding.detail
+    assert finding.detail.endswith(("timeout: no answer within 50ms", "connection_lost: reset"))
     assert told.sample.lag == pytest.approx(2.0)
 
 

@@ -6,8 +6,7 @@ answer, so that nobody learns from it what there is.
 
 from __future__ import annotations
 
-import asyncio
-import hmac
+from dataclasses import dataclass
 
 import structlog
 from aiohttp import web
@@ -16,19 +15,20 @@ from nemo_watchdog.probes.lines import one_line
 from nemo_watchdog.probes.push import PushOptions
 from nemo_watchdog.runtime.core import Core
 from nemo_watchdog.runtime.heartbeats import Heartbeats
+from nemo_watchdog.views import HeardView
+from nemo_watchdog.web.answers import answer, on_disk
+from nemo_watchdog.web.auth import bearer, is_token
 
 log = structlog.get_logger("nemo_watchdog")
 
 ROUTE = "/api/v1/push/{name}"
-WRITTEN_WITHIN = 5.0
 _STATUS = {"ok": True, "fail": False}
-_NO_TOKEN = "no token is as long as this one"  # noqa: S105 - compared where there is nothing to compare with
 
 
-class PushPage:
-    def __init__(self, core: Core, heartbeats: Heartbeats) -> None:
-        self._core = core
-        self._heartbeats = heartbeats
+@dataclass(frozen=True, slots=True)
+class PushApi:
+    core: Core
+    heartbeats: Heartbeats
 
     def routes(self) -> list[web.RouteDef]:
         return [web.get(ROUTE, self.heard, allow_head=False), web.post(ROUTE, self.heard)]
@@ -37,23 +37,17 @@ class PushPage:
         name = request.match_info["name"]
         if not self._may(name, request):
             log.warning("heartbeat refused: an unknown name or a wrong token")
-            return web.json_response({"error": "there is no such heartbeat, or its token is another"}, status=403)
+            raise web.HTTPForbidden(text="there is no such heartbeat, or its token is another")
         status = request.query.get("status", "ok")
         if status not in _STATUS:
-            return web.json_response({"error": "status is `ok` or `fail`"}, status=400)
-        self._heartbeats.hear(name, well=_STATUS[status], said=one_line(request.query.get("msg", "")))
-        try:
-            async with asyncio.timeout(WRITTEN_WITHIN):
-                await self._core.written()
-        except TimeoutError:
-            return web.json_response({"error": "heard, but it could not be written down: call again"}, status=503)
-        return web.json_response({"ok": True})
+            raise web.HTTPBadRequest(text="status is `ok` or `fail`")
+        self.heartbeats.hear(name, well=_STATUS[status], said=one_line(request.query.get("msg", "")))
+        await on_disk(self.core, "heard, but it could not be written down: call again")
+        return answer(HeardView(ok=True))
 
     def _may(self, name: str, request: web.Request) -> bool:
-        spec = self._core.engine.policy.dependencies.get(name)
+        spec = self.core.engine.policy.dependencies.get(name)
         options = spec.options if spec is not None else None
         wanted = options.token.reveal() if isinstance(options, PushOptions) else ""
-        scheme, _, bearer = request.headers.get("Authorization", "").partition(" ")
-        given = bearer if scheme.lower() == "bearer" else request.query.get("token", "")
-        same = hmac.compare_digest(given.encode(errors="surrogateescape"), (wanted or _NO_TOKEN).encode())
-        return same and bool(wanted)
+        given = bearer(request)
+        return is_token(request.query.get("token", "") if given is None else given, wanted)

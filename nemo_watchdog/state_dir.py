@@ -1,0 +1,4 @@
+"""The names of what the daemon keeps in its state directory; the command line finds them there."""
+
+JOURNAL_NAME = "journal.sqlite3"
+TOKEN_NAME = "token"  # noqa: S105 - the name of the file, not what is in it

@@ -1,0 +1,169 @@
+"""What the daemon answers over HTTP, as frozen values: the daemon makes them, the command line reads them.
+
+The names of the fields are the keys on the wire. Times are UTC in ISO 8601, durations seconds. Words from closed
+vocabularies are plain text here, so that an older command line can read a word that it does not know. For the same
+reason it ignores fields that it does not know; a field that came after 0.1.0 has a default, which stands for an older
+daemon. Standard library only.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class GateView:
+    """What one gate answers: `open`, or a verdict with its value. `until` is None when no clock will change it."""
+
+    gate: str
+    verdict: str
+    value: str
+    until: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class DependencyView:
+    """One dependency now. `latency` is the last look's."""
+
+    health: str
+    category: str | None
+    reason: str | None
+    detail: str
+    since: str | None
+    container: str | None
+    container_state: str | None
+    needs: tuple[str, ...]
+    held: str | None
+    """Who stopped its container and how, while it is left alone for that."""
+    latency: float | None
+    incident: str | None
+    decision: GateView | None
+    """The answer that stands; None while there is nothing to decide."""
+    explain: tuple[GateView, ...] = ()
+    """Every gate's answer, in the order in which they are asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class LadderView:
+    """How far the remedy of one member has come. `backoff` is the gap before the next attempt."""
+
+    phase: str
+    attempts: int
+    backoff: float
+    ended: str
+
+
+@dataclass(frozen=True, slots=True)
+class IncidentView:
+    id: str
+    root: str
+    members: tuple[str, ...]
+    severity: str
+    rule: str
+    category: str | None
+    reason: str | None
+    opened: str
+    age: float
+    escalated: tuple[str, ...]
+    """The contacts who were told that a person must look."""
+    ladders: Mapping[str, LadderView]
+
+
+@dataclass(frozen=True, slots=True)
+class PauseView:
+    """`until` is None when somebody must resume it."""
+
+    reason: str
+    by: str
+    until: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetView:
+    """`remaining` of `of` actions are still allowed in this `window`."""
+
+    remaining: int
+    of: int
+    window: float
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyView:
+    """The policy in force: Unix time of its load, and why the file is not in force when it is not."""
+
+    loaded_at: float
+    problems: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class StatusView:
+    """`GET /api/v1/status`."""
+
+    now: str
+    autonomy: str
+    journal: str
+    """`ok`, or why it cannot be written."""
+    dependencies: Mapping[str, DependencyView]
+    incidents: tuple[IncidentView, ...]
+    """The open ones."""
+    pauses: Mapping[str, PauseView]
+    """By scope: a dependency, or `*` for everything."""
+    budgets: Mapping[str, BudgetView]
+    """By scope: a dependency, or `total`."""
+    policy: PolicyView
+    version: str
+    """The daemon's."""
+
+
+@dataclass(frozen=True, slots=True)
+class PausesView:
+    """`POST /api/v1/pause` and `/api/v1/resume`: what is paused now."""
+
+    pauses: Mapping[str, PauseView]
+
+
+@dataclass(frozen=True, slots=True)
+class LivenessView:
+    """`GET /healthz`: which of the daemon's own loops do not run."""
+
+    ok: bool
+    stuck: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ReadinessView:
+    """`GET /readyz`: what keeps the daemon from watching or from writing down what it does."""
+
+    ok: bool
+    waiting_for: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class HeardView:
+    """`/api/v1/push/NAME`: the heartbeat is on disk."""
+
+    ok: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ProblemView:
+    """Every error (RFC 9457). `title` is the status in words, `detail` says it of this request."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+
+
+View = StatusView | PausesView | LivenessView | ReadinessView | HeardView | ProblemView
+
+
+def as_json(view: View) -> str:
+    return json.dumps(view, default=_fields)
+
+
+def _fields(part: Any) -> dict[str, Any]:
+    return {field.name: getattr(part, field.name) for field in fields(part)}

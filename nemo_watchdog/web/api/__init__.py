@@ -1,0 +1,1 @@
+"""What can be asked, one file a noun: its paths, its handlers, and nothing that decides."""

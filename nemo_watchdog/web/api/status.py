@@ -1,0 +1,28 @@
+"""`/api/v1/status`: how the platform is, and why the watchdog acts or does not."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from aiohttp import web
+
+from nemo_watchdog import __version__
+from nemo_watchdog.engine.view import status
+from nemo_watchdog.runtime.core import Core
+from nemo_watchdog.runtime.supervisor import Supervisor
+from nemo_watchdog.views import PolicyView
+from nemo_watchdog.web.answers import large_answer
+
+
+@dataclass(frozen=True, slots=True)
+class StatusApi:
+    core: Core
+    supervisor: Supervisor
+
+    def routes(self) -> list[web.RouteDef]:
+        return [web.get("/api/v1/status", self.get)]
+
+    async def get(self, _: web.Request) -> web.Response:
+        reload = self.supervisor.policy_status
+        policy = PolicyView(reload.loaded_at, reload.problems)
+        return await large_answer(status(self.core.engine, self.core.clock.now(), policy, __version__))

@@ -1,0 +1,75 @@
+"""A daemon with fakes at its seams, and a client that speaks to its HTTP side as it is served."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from aiohttp import ClientResponse, web
+from aiohttp.test_utils import BaseTestServer, TestClient
+
+from nemo_watchdog.runtime.heartbeats import Heartbeats
+from nemo_watchdog.web.app import runner
+from tests.unit.runtime.test_supervisor import Daemon
+
+TOKEN = "the-token"
+BEARER = {"Authorization": f"Bearer {TOKEN}"}
+
+
+class _Served(BaseTestServer):
+    def __init__(self, made: web.AppRunner) -> None:
+        super().__init__()
+        self._made = made
+
+    async def _make_runner(self, **_: Any) -> web.AppRunner:
+        return self._made
+
+
+class Site:
+    def __init__(self, daemon: Daemon) -> None:
+        self.daemon = daemon
+        self.heartbeats = Heartbeats(daemon.shell.core)
+        core, metrics = daemon.shell.core, daemon.shell.metrics
+        served = _Served(runner(core, daemon.supervisor, metrics, self.heartbeats, TOKEN))
+        self.client: TestClient[web.Request, None] = TestClient(served)
+
+    async def get(self, path: str, **headers: str) -> ClientResponse:
+        return await self.client.get(path, headers=headers)
+
+    async def pause(self, **body: object) -> ClientResponse:
+        return await self.client.post("/api/v1/pause", json={"reason": "deploying", **body}, headers=BEARER)
+
+    @property
+    def pauses(self) -> list[str]:
+        return list(self.daemon.shell.core.engine.durable.pauses)
+
+    async def raw(self, request: bytes) -> tuple[bytes, bytes]:
+        """Head and body of the answer to these bytes on a connection of its own, which the daemon must end."""
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.client.port)
+        writer.write(request)
+        head, _, body = (await reader.read()).partition(b"\r\n\r\n")
+        writer.close()
+        await writer.wait_closed()
+        return head, body
+
+
+@asynccontextmanager
+async def serving(daemon: Daemon) -> AsyncIterator[Site]:
+    """The site of a daemon that runs."""
+    await daemon.start()
+    made = Site(daemon)
+    await made.client.start_server()
+    yield made
+    await made.client.close()
+    await daemon.stop()
+    daemon.shell.core.close()
+
+
+async def detail(response: ClientResponse) -> str:
+    """What a problem says of the request, after a look that it is one."""
+    assert response.content_type == "application/problem+json"
+    body: dict[str, Any] = await response.json()
+    assert body == {"type": "about:blank", "title": body["title"], "status": response.status, "detail": body["detail"]}
+    return str(body["detail"])
