@@ -19,7 +19,7 @@ from nemo_watchdog.demo import wire
 from nemo_watchdog.demo.docker_cli import DockerError, command, docker
 from nemo_watchdog.demo.images import IMAGE, USR_MOUNTS, ensure_image, is_missing_image
 from nemo_watchdog.demo.parts import PARTS, Part, Postgres, Redis
-from nemo_watchdog.demo.policy import policy_text
+from nemo_watchdog.demo.policy import Watched, policy_text
 from nemo_watchdog.errors import NemoWatchdogError
 
 LABEL = "nemo-watchdog.demo"
@@ -89,7 +89,7 @@ class Platform:
 
     def policy_text(self) -> str:
         """A policy for this platform, with thresholds for people who watch: failures are confirmed in a second."""
-        return policy_text(self)
+        return policy_text({part: Watched(self._address(part), self.name(part)) for part in self.parts})
 
     async def __aenter__(self) -> Self:
         await self._refuse_taken_names()
@@ -181,6 +181,12 @@ class Platform:
         self._background.discard(task)
         if not task.cancelled() and (problem := task.exception()) is not None:
             self._problems.append(problem)
+
+    def _address(self, part: str) -> str:
+        """Where its clients find it, as a URL or DSN."""
+        if part == "postgres":
+            return self.postgres_dsn
+        return self.redis_url if part == "redis" else f"http://127.0.0.1:{self.port(part)}"
 
     @property
     def _network(self) -> str:
