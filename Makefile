@@ -3,6 +3,9 @@
 VENV ?= .venv
 PYTHON ?= python3
 BIN := $(VENV)/bin
+# Tests wait more than they compute: more of them side by side than there are cores.
+WORKERS ?= 6
+PYTEST = $(BIN)/pytest --numprocesses $(WORKERS) --dist loadgroup
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
@@ -26,7 +29,7 @@ demo: $(INSTALLED) ## a small real platform on this machine, broken and healed b
 test: $(INSTALLED) ## every check and every test, with real Docker, Postgres, Redis and Prometheus (ARGS go to pytest)
 	@scripts/ensure-docker test
 	@$(MAKE) --no-print-directory lint
-	@$(BIN)/pytest $(ARGS)
+	@$(PYTEST) $(ARGS)
 
 lint: $(INSTALLED) ## ruff, import-linter, mypy
 	@$(BIN)/ruff check
@@ -35,7 +38,7 @@ lint: $(INSTALLED) ## ruff, import-linter, mypy
 	@$(BIN)/mypy
 
 unit: $(INSTALLED) ## the tests that need nothing but Python (ARGS go to pytest)
-	@$(BIN)/pytest tests/unit tests/simulation $(ARGS)
+	@$(PYTEST) tests/simulation tests/unit $(ARGS)
 
 suites: $(INSTALLED) ## 50 situations in which a restart is wrong, 20 faults that one cures, 10,000 malformed answers
 	@scripts/ensure-docker test

@@ -12,6 +12,7 @@ import json
 import secrets
 import socket
 from collections.abc import Coroutine, Iterable, Mapping, Sequence
+from contextlib import ExitStack
 from types import TracebackType
 from typing import Any, Self
 
@@ -19,7 +20,7 @@ from nemo_watchdog.demo import wire
 from nemo_watchdog.demo.docker_cli import DockerError, command, docker
 from nemo_watchdog.demo.images import IMAGE, USR_MOUNTS, ensure_image, is_missing_image
 from nemo_watchdog.demo.parts import PARTS, Part, Postgres, Redis
-from nemo_watchdog.demo.policy import policy_text
+from nemo_watchdog.demo.policy import Watched, policy_text
 from nemo_watchdog.durations import duration
 from nemo_watchdog.errors import NemoWatchdogError
 
@@ -60,6 +61,7 @@ class Platform:
         self._run = secrets.token_hex(8)
         self._labels = {**(labels or {}), LABEL: prefix, RUN_LABEL: self._run}
         self._ports: dict[str, int] = {}
+        self._reserved = ExitStack()
         self._background: set[asyncio.Task[None]] = set()
         self._problems: list[BaseException] = []
 
@@ -90,7 +92,7 @@ class Platform:
 
     def policy_text(self) -> str:
         """A policy for this platform, with thresholds for people who watch: failures are confirmed in a second."""
-        return policy_text(self)
+        return policy_text({part: Watched(self._address(part), self.name(part)) for part in self.parts})
 
     async def __aenter__(self) -> Self:
         await self._refuse_taken_names()
@@ -102,6 +104,7 @@ class Platform:
                     group.create_task(self._start(kind))
         except BaseException as error:
             await self._remove()
+            self._reserved.close()
             if isinstance(error, BaseExceptionGroup) and isinstance(error.exceptions[0], DockerError):
                 raise error.exceptions[0] from None
             raise
@@ -117,6 +120,7 @@ class Platform:
         finally:
             if not self.keep:
                 await self._remove()
+            self._reserved.close()
         if self._problems and error is None:
             raise self._problems[0]
 
@@ -183,6 +187,12 @@ class Platform:
         if not task.cancelled() and (problem := task.exception()) is not None:
             self._problems.append(problem)
 
+    def _address(self, part: str) -> str:
+        """Where its clients find it, as a URL or DSN."""
+        if part == "postgres":
+            return self.postgres_dsn
+        return self.redis_url if part == "redis" else f"http://127.0.0.1:{self.port(part)}"
+
     @property
     def _network(self) -> str:
         return f"{self.prefix}-network"
@@ -231,7 +241,7 @@ class Platform:
 
     async def _run_container(self, kind: str) -> None:
         part = self.parts[kind]
-        self._ports[kind] = _free_port()
+        self._ports[kind] = self._reserved.enter_context(_reserve_port()).getsockname()[1]
         others = {name: other for name, other in self.parts.items() if name != kind}
         await docker(
             *("run", "-d", "--pull", "never", "--name", self.name(kind), *self._label_options()),
@@ -245,12 +255,15 @@ class Platform:
         await command("sh", "-c", _REMOVE, "sh", self._run, IMAGE)
 
 
-def _free_port() -> int:
-    """A port that nobody listens on at this moment; Docker's own choice would change with each restart."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+def _reserve_port() -> socket.socket:
+    """A port that the kernel gives to nobody while a container restarts; Docker's own choice would change each time.
+
+    Docker may listen on it all the same: both set SO_REUSEADDR, and this socket does not listen. Source: socket(7).
+    """
+    port = socket.socket()
+    port.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    port.bind(("127.0.0.1", 0))
+    return port
 
 
 def _http(port: int, method: str, path: str, timeout: float) -> tuple[int, bytes]:

@@ -5,10 +5,8 @@ A failure is confirmed within a second and a half, so that each story of the dem
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from nemo_watchdog.demo.platform import Platform
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 _HEAD = """\
 version: 1
@@ -66,50 +64,53 @@ contacts:
 """
 
 
-def policy_text(platform: Platform) -> str:
-    """The policy of a running platform; only the parts that it has are in it."""
-    entries = {
-        "postgres": _postgres,
-        "redis": _redis,
-        "gateway": _gateway,
-        "gemma": _gemma,
-    }
-    return _HEAD + "".join(entries[part](platform) for part in platform.parts) + "\n" + _TAIL
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """What the policy says of a running part: `address` is the URL or DSN that clients use, secrets among it."""
+
+    address: str
+    container: str
 
 
-def _postgres(platform: Platform) -> str:
+def policy_text(parts: Mapping[str, Watched]) -> str:
+    """The policy of a platform with these parts, by kind, in their order."""
+    entries = {"postgres": _postgres, "redis": _redis, "gateway": _gateway, "gemma": _gemma}
+    return _HEAD + "".join(entries[kind](parts) for kind in parts) + "\n" + _TAIL
+
+
+def _postgres(parts: Mapping[str, Watched]) -> str:
     return f"""\
   postgres:
     probe: postgres
-    dsn: {platform.postgres_dsn}
-    container: {platform.name("postgres")}
+    dsn: {parts["postgres"].address}
+    container: {parts["postgres"].container}
     tags: [core, data]
     startup_grace: 30s
     remedy: restart-database
 """
 
 
-def _redis(platform: Platform) -> str:
+def _redis(parts: Mapping[str, Watched]) -> str:
     return f"""\
   redis:
     probe: redis
-    url: {platform.redis_url}
-    container: {platform.name("redis")}
+    url: {parts["redis"].address}
+    container: {parts["redis"].container}
     tags: [core, data]
     startup_grace: 30s
     remedy: restart-database
 """
 
 
-def _gateway(platform: Platform) -> str:
-    needs = [part for part in ("postgres", "redis") if part in platform.parts]
+def _gateway(parts: Mapping[str, Watched]) -> str:
+    needs = [part for part in ("postgres", "redis") if part in parts]
     return f"""\
   gateway:
     probe: http
-    url: http://127.0.0.1:{platform.port("gateway")}/health
+    url: {parts["gateway"].address}/health
     expect: {{status: 200, json: {{status: ok}}}}
     slow_after: 750ms
-    container: {platform.name("gateway")}
+    container: {parts["gateway"].container}
     needs: [{", ".join(needs)}]
     tags: [core]
     startup_grace: 2s
@@ -117,12 +118,12 @@ def _gateway(platform: Platform) -> str:
 """
 
 
-def _gemma(platform: Platform) -> str:
+def _gemma(parts: Mapping[str, Watched]) -> str:
     return f"""\
   gemma:
     probe: llm
-    url: http://127.0.0.1:{platform.port("gemma")}
-    container: {platform.name("gemma")}
+    url: {parts["gemma"].address}
+    container: {parts["gemma"].container}
     tags: [core]
     startup_grace: 6s
     remedy: restart-container

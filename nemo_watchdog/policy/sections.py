@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, RootModel, model_validator
 from pydantic_core import PydanticCustomError
 
+from nemo_watchdog.durations import duration
 from nemo_watchdog.model import Autonomy, Category, Health, Reason, Severity
 from nemo_watchdog.policy.policy import ALLOWANCE, ActionStep, Backoff, Dependency, Limits, Secret
 from nemo_watchdog.policy.units import (
@@ -25,7 +26,6 @@ from nemo_watchdog.policy.units import (
     ThresholdText,
     Whole,
     duration_within,
-    format_duration,
     number_within,
     wrong,
 )
@@ -232,7 +232,7 @@ class ActionSection(Section):
     verify_within: Window = Field(_STEP.verify_within, description="Healthy by then, or the attempt has failed.")
     timeout: Window | None = Field(
         None,
-        description=f"Of the whole call; unless given, {format_duration(ALLOWANCE)} more than its own options give it.",
+        description=f"Of the whole call; unless given, {duration(ALLOWANCE)} more than its own options give it.",
     )
 
 

@@ -8,13 +8,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from nemo_watchdog.durations import duration
 from nemo_watchdog.model import Category
 from nemo_watchdog.policy.document import Path
 from nemo_watchdog.policy.own_options import ask, find, own, shared
 from nemo_watchdog.policy.policy import ALLOWANCE
 from nemo_watchdog.policy.problems import Problems
 from nemo_watchdog.policy.sections import ESCALATE, MOST_STEPS, ActionSection, EscalateSection
-from nemo_watchdog.policy.units import format_duration
 from nemo_watchdog.ports import ActionKind
 
 STEP_KEYS = tuple(ActionSection.model_fields)
@@ -66,7 +66,7 @@ def _step(value: Any, path: Path, kinds: Mapping[str, ActionKind], problems: Pro
     if least is None:
         return None
     if section.timeout is not None and section.timeout <= least:
-        message = f"must be longer than the {format_duration(least)} that {name} may take by its own options"
+        message = f"must be longer than the {duration(least)} that {name} may take by its own options"
         problems.at_value((*path, "timeout"), f"{message}, or it is given up half-way")
         return None
     return Acting(section, kind, options, least + ALLOWANCE if section.timeout is None else section.timeout)

@@ -13,12 +13,15 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+from nemo_watchdog.demo import docker_cli
+from nemo_watchdog.demo.images import IMAGE, ensure_image, is_missing_image
 from nemo_watchdog.demo.parts import Part
 from nemo_watchdog.demo.platform import Platform
 from tests.parts import need
 
 HERE = Path(__file__).parent
 TEST_LABEL = {"nemo-watchdog.test": "1"}
+LABEL = [word for label in TEST_LABEL.items() for word in ("--label", "=".join(label))]
 
 StartPlatform = Callable[..., Awaitable[Platform]]
 
@@ -30,8 +33,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def docker_engine() -> str:
-    """The Engine's version; without an Engine that answers, the test fails where CI is set and is skipped elsewhere."""
+def docker_engine() -> Iterator[str]:
+    """The Engine's version; without an Engine that answers, the test fails where CI is set and is skipped elsewhere.
+
+    Meanwhile it has the image of the parts, whichever platform beside this one ends and takes its own away.
+    """
     docker = need("docker")
     answer = subprocess.run(
         [docker, "version", "--format", "{{.Server.Version}}"], capture_output=True, text=True, check=False, timeout=30
@@ -41,7 +47,25 @@ def docker_engine() -> str:
         if os.environ.get("CI"):
             pytest.fail(message)
         pytest.skip(message)
-    return answer.stdout.strip()
+    keeper = f"nemo-test-{secrets.token_hex(4)}-image"
+    asyncio.run(keep_image(keeper))
+    yield answer.stdout.strip()
+    for leaving in (("rm", keeper), ("rmi", IMAGE)):  # the image goes with the last who has it
+        subprocess.run([docker, *leaving], capture_output=True, check=False, timeout=30)
+
+
+async def keep_image(container: str) -> None:
+    """A container that is never started holds it: Docker removes no image that a container has."""
+    while True:
+        try:
+            await docker_cli.docker(
+                "create", "--pull", "never", "--name", container, *LABEL, await ensure_image(), "true"
+            )
+        except docker_cli.DockerError as error:
+            if not is_missing_image(error):
+                raise
+        else:
+            return
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,6 @@ import contextlib
 import json
 import os
 import signal
-import socket
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -18,6 +17,8 @@ from types import TracebackType
 from typing import Any, Self
 
 import aiohttp
+
+from nemo_watchdog.testing.servers import free_port
 
 READY_WITHIN = 20.0
 STOP_WITHIN = 15.0
@@ -262,11 +263,3 @@ class Daemon:
             if self._session is not None:
                 await self._session.close()
                 self._session = None
-
-
-def free_port() -> int:
-    """A port of 127.0.0.1 that nobody listens on at this moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

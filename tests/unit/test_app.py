@@ -25,16 +25,10 @@ from nemo_watchdog.errors import JournalError, NemoWatchdogError, PolicyError
 from nemo_watchdog.journal.sqlite import SqliteJournal
 from nemo_watchdog.runtime.clock import SystemClock, boot_id
 from nemo_watchdog.state_dir import JOURNAL_NAME, TOKEN_NAME
+from nemo_watchdog.testing.servers import free_port
 from tests.unit.cli.calling import Call, call
 
 __all__ = ["call"]
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @pytest.fixture

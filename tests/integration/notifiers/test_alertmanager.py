@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import socket
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,17 +14,11 @@ import pytest_asyncio
 
 from nemo_watchdog.model import Alert
 from nemo_watchdog.notifiers import AlertmanagerClient
+from nemo_watchdog.testing.servers import free_port
 from tests.parts import need
 
 CONFIG = "route: {receiver: nobody}\nreceivers: [{name: nobody}]\n"
 LABELS = {"alertname": "NemoWatchdogIncident", "incident": "i-1", "severity": "SEV2", "dependency": "redis"}
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @pytest_asyncio.fixture

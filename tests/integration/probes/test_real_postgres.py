@@ -19,7 +19,7 @@ from tests.integration.probes.servers import PASSWORD, Postgres, short_folder
 from tests.unit.probes.certificates import make_authority
 from tests.unit.probes.making import probing
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("postgres")]  # one cluster for all of them
 
 
 @pytest.fixture(scope="module")

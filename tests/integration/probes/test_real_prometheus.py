@@ -11,7 +11,7 @@ import pytest_asyncio
 import yaml
 
 from nemo_watchdog.model import Finding, Outcome, Reason
-from tests.integration.daemon import free_port
+from nemo_watchdog.testing.servers import free_port
 from tests.integration.probes.looking import is_ok, look_until
 from tests.integration.service.programs import prometheus
 from tests.unit.probes.making import probing

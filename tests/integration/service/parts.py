@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self
 
-from tests.integration.daemon import free_port
+from nemo_watchdog.testing.servers import free_port
 
 TCP_POLICY = """
 version: 1

@@ -11,7 +11,7 @@ from typing import Any
 
 import aiohttp
 
-from tests.integration.daemon import free_port
+from nemo_watchdog.testing.servers import free_port
 from tests.parts import need
 
 READY_WITHIN = 30.0

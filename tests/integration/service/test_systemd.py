@@ -13,6 +13,8 @@ from nemo_watchdog.demo.faults import switch
 from nemo_watchdog.demo.platform import Platform
 from tests.integration.service.systemd_box import POLICY, SOCKET, STATE, Box, systemd_box
 
+pytestmark = pytest.mark.xdist_group("systemd")  # one box for all of them
+
 
 @pytest.fixture(scope="module")
 def platform(start_module_platform: Callable[..., Platform]) -> Platform:

@@ -131,6 +131,7 @@ async def test_labels_are_bounded_and_clean() -> None:
         ("", Reason.WRONG_TARGET),
         (vector(*["11"] * 5000), Reason.REPORTED_BLIND),
     ],
+    ids=lambda value: str(value)[:40],  # the same in every process: no time of its start in it
 )
 async def test_no_data_is_blind(body: str | bytes, reason: Reason) -> None:
     """Nothing, no number, another time, part of it or another shape: neither success nor failure."""
