@@ -19,7 +19,7 @@ from nemo_watchdog.engine.engine import Engine
 from nemo_watchdog.engine.state import rebuild
 from nemo_watchdog.errors import NemoWatchdogError
 from nemo_watchdog.journal.sqlite import SqliteJournal
-from nemo_watchdog.metrics import Metrics
+from nemo_watchdog.metrics import FEW_BUCKETS, Metrics
 from nemo_watchdog.model import Alert
 from nemo_watchdog.notifiers import AlertmanagerClient, AppriseNotifier
 from nemo_watchdog.plugins import installed
@@ -49,6 +49,7 @@ class Settings:
     state_dir: Path
     listen: str
     docker: str | None
+    latency_buckets: tuple[float, ...] = FEW_BUCKETS
 
     @property
     def address(self) -> tuple[str, int]:
@@ -85,7 +86,7 @@ async def run(settings: Settings) -> None:
     try:
         token = _token(settings.state_dir)
         engine = Engine(policy, rebuild(journal.replay(clock.now())))
-        metrics = Metrics()
+        metrics = Metrics(settings.latency_buckets)
         core = Core(engine, journal, clock, metrics)
         heartbeats = heard.Heartbeats(core)
         containers = docker(settings.docker)

@@ -6,9 +6,12 @@ A measurement's name may carry one label, as `gpu_temperature_celsius{gpu="0"}`.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from prometheus_client import CollectorRegistry, Gauge
+from prometheus_client.metrics_core import Metric
+
+_SUFFIXES = ("", "_total", "_bucket", "_count", "_sum", "_created")
 
 _KEY = re.compile(r'(?P<name>[a-z][a-z0-9_]*)(\{(?P<label>[a-z][a-z0-9_]*)="(?P<value>[^"\\\n]*)"\})?')
 
@@ -17,10 +20,16 @@ class MeasuredGauges:
     """One gauge for each name, with the label `dependency` and the measurement's own."""
 
     def __init__(self, registry: CollectorRegistry, prefix: str) -> None:
-        self._registry = registry
+        self.registry = registry
         self._prefix = prefix
+        self._reserved: set[str] = set()
         self._gauges: dict[str, tuple[Gauge, str | None]] = {}
         self._shown: dict[str, dict[str, tuple[Gauge, tuple[str, ...]]]] = {}
+
+    def reserve(self, metrics: Iterable[Metric]) -> None:
+        """These names, and those of their samples, are not a probe's to give."""
+        for metric in metrics:
+            self._reserved |= {metric.name + suffix for suffix in _SUFFIXES}
 
     def show(self, dependency: str, measurements: Mapping[str, float]) -> None:
         """These and no others, from now on. Raises ValueError about a name or a label that no metric can have."""
@@ -49,8 +58,10 @@ class MeasuredGauges:
         gauge, its_label = self._gauges.get(name, (None, label))
         if its_label != label:
             raise ValueError(f"the measurement {name} has the label {its_label} elsewhere, and {label} here")
+        if gauge is None and self._prefix + name in self._reserved:
+            raise ValueError(f"the measurement {name} has the name of a metric of the watchdog's own")
         if gauge is None:
             names = ("dependency",) if label is None else ("dependency", label)
-            gauge = Gauge(self._prefix + name, "Measured by a probe", names, registry=self._registry)
+            gauge = Gauge(self._prefix + name, "Measured by a probe", names, registry=self.registry)
             self._gauges[name] = gauge, label
         return gauge, (dependency,) if label is None else (dependency, found["value"])

@@ -19,6 +19,11 @@ class Level(StrEnum):
     ERROR = "error"
 
 
+class Buckets(StrEnum):
+    FEW = "few"
+    MANY = "many"
+
+
 class Format(StrEnum):
     JSON = "json"
     CONSOLE = "console"
@@ -36,13 +41,22 @@ def run(
         Format | None,
         typer.Option(envvar="NEMO_WATCHDOG_LOG_FORMAT", help="console on a terminal, else json, when left out."),
     ] = None,
+    latency_buckets: Annotated[
+        Buckets,
+        typer.Option(
+            envvar="NEMO_WATCHDOG_LATENCY_BUCKETS",
+            help="How finely /metrics tells the latency of looks: 5 buckets a dependency, or 13.",
+        ),
+    ] = Buckets.FEW,
 ) -> None:
     """Watch the platform that the policy describes, until SIGTERM. SIGHUP reloads the policy."""
     import uvloop
 
     from nemo_watchdog import app, logs
+    from nemo_watchdog.metrics import FEW_BUCKETS, MANY_BUCKETS
 
+    buckets = MANY_BUCKETS if latency_buckets is Buckets.MANY else FEW_BUCKETS
     style = log_format or (Format.CONSOLE if sys.stderr.isatty() else Format.JSON)
     logs.configure(log_level, style)
     gc.freeze()  # the modules stay: walking them at every full collection would stop the loop for some 40 ms
-    uvloop.run(app.run(app.Settings(policy, state_dir, listen, docker)))
+    uvloop.run(app.run(app.Settings(policy, state_dir, listen, docker, buckets)))

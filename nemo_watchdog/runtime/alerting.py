@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 import structlog
 
-from nemo_watchdog.engine.state import Incident
 from nemo_watchdog.engine.telling import alert_of
 from nemo_watchdog.metrics import Metrics
-from nemo_watchdog.model import Alert
-from nemo_watchdog.policy.policy import Policy
+from nemo_watchdog.model import Alert, Told
 from nemo_watchdog.ports import Delivery
 from nemo_watchdog.runtime.core import Core
 
@@ -29,11 +27,6 @@ class AlertSink(Protocol):
     async def push(self, alerts: Sequence[Alert]) -> Mapping[str, Delivery]: ...
 
 
-def alerts_of(policy: Policy, incidents: Iterable[Incident]) -> list[Alert]:
-    """One alert an incident that Alertmanager may hear of."""
-    return [alert for incident in incidents if isinstance(alert := alert_of(policy, incident), Alert)]
-
-
 class Alerting:
     """Keeps Alertmanager informed. Its failures are counted and logged, and hold up nothing."""
 
@@ -43,6 +36,8 @@ class Alerting:
         self._metrics = metrics
         self._changed = asyncio.Event()
         self._failing: set[str] = set()
+        self._known: set[tuple[str, str, bool]] = set()
+        """Incident, severity and whether it is over, of every alert that was counted: the same again is no news."""
 
     def poke(self) -> None:
         self._changed.set()
@@ -50,8 +45,7 @@ class Alerting:
     async def run(self) -> None:
         while True:
             self._changed.clear()
-            alerts = alerts_of(self._core.engine.policy, list(self._core.engine.durable.incidents.values()))
-            if alerts:
+            if alerts := self._alerts():
                 self._account(await self.sink.push(alerts))
             try:
                 async with asyncio.timeout(RESEND_EVERY):
@@ -59,6 +53,20 @@ class Alerting:
             except TimeoutError:
                 continue
             await asyncio.sleep(GROUP_WAIT)
+
+    def _alerts(self) -> list[Alert]:
+        """One an incident that Alertmanager may hear of."""
+        engine, alerts, known = self._core.engine, list[Alert](), set[tuple[str, str, bool]]()
+        for incident in engine.durable.incidents.values():
+            answer = alert_of(engine.policy, incident)
+            news = (incident.incident, str(incident.severity), incident.resolved is not None)
+            known.add(news)
+            if news not in self._known:
+                self._metrics.notices.labels("alert", Told.QUEUED if isinstance(answer, Alert) else answer).inc()
+            if isinstance(answer, Alert):
+                alerts.append(answer)
+        self._known = known
+        return alerts
 
     def _account(self, deliveries: Mapping[str, Delivery]) -> None:
         for url, delivery in deliveries.items():

@@ -92,6 +92,8 @@ class Core:
             return
         if effects.bug:
             log.critical("a bug in the watchdog: it only observes until it is started again", error=effects.bug)
+        for kind, word in effects.told:
+            self._metrics.notices.labels(kind, word).inc()
         if effects.records or effects.notifications or effects.actions:
             self._queue_up(effects, now)
         for name in effects.probe_soon:

@@ -34,7 +34,7 @@ class ProbeLoop:
         self._core = core
         self._lag = lag or LoopLag(core.clock)
         self._metrics = metrics.dependency(spec.name)
-        self._bugs = metrics.probe_bugs.labels(spec.name)
+        self._bugs = metrics.probe_bugs
         self._bug_seen = ""
         self._nap: asyncio.Future[None] | None = None
         self._poked = False
@@ -107,7 +107,7 @@ class ProbeLoop:
         return self._bug(TypeError())  # type: ignore[unreachable]  # a plugin may not have been checked
 
     def _bug(self, error: BaseException) -> Finding:
-        self._bugs.inc()
+        self._bugs.labels(self.spec.name).inc()
         kind = type(error).__name__
         if kind != self._bug_seen:
             self._bug_seen = kind

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from aiohttp import web
 from prometheus_client.exposition import choose_encoder
 
-from nemo_watchdog.metrics import Metrics
+from nemo_watchdog.metrics import Metrics, page
 from nemo_watchdog.runtime.core import Core
 
 
@@ -21,5 +21,6 @@ class MetricsApi:
 
     async def get(self, request: web.Request) -> web.Response:
         self.metrics.refresh(self.core.engine, self.core.clock.now())
-        encode, content_type = choose_encoder(request.headers.get("Accept", ""))
-        return web.Response(body=encode(self.metrics.registry), headers={"Content-Type": content_type})
+        _, content_type = choose_encoder(request.headers.get("Accept", ""))
+        body = await page(self.metrics, openmetrics=content_type.startswith("application/openmetrics-text"))
+        return web.Response(body=body, headers={"Content-Type": content_type})

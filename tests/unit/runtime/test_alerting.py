@@ -8,10 +8,11 @@ import pytest
 from structlog.testing import capture_logs
 
 from nemo_watchdog.engine import events as ev
+from nemo_watchdog.engine.telling import alert_of
 from nemo_watchdog.model import CONTAINER, ActionOutcome, ActionRequest, ActionResult, Alert, Target
 from nemo_watchdog.ports import Delivery
 from nemo_watchdog.runtime import alerting as module
-from nemo_watchdog.runtime.alerting import Alerting, alerts_of
+from nemo_watchdog.runtime.alerting import Alerting
 from tests.unit.engine.world import World, dependency, policy
 from tests.unit.runtime.shell import Shell, running, settled, until
 
@@ -116,6 +117,7 @@ def test_a_merged_incident_is_no_alert_of_its_own() -> None:
         world.succeed("postgres", times=1)
     assert len(world.engine.durable.open()) == 2
     world.fail("postgres", times=3)
-    alerts = alerts_of(world.engine.policy, world.engine.durable.incidents.values())
+    incidents = world.engine.durable.incidents.values()
+    alerts = [alert for incident in incidents if isinstance(alert := alert_of(world.engine.policy, incident), Alert)]
     assert [alert.labels["dependency"] for alert in alerts] == ["postgres"]
     assert "Affected: a, postgres, b." in alerts[0].annotations["description"]
