@@ -131,7 +131,7 @@ async def ends_in_time(kind: ActionKind, options: Mapping[str, Any]) -> None:
     began = monotonic()
     await _run(kind, options, containers, within=SHORT)
     if (took := monotonic() - began) > SHORT + MARGIN:
-        raise Nonconforming(f"a timeout of {SHORT}s ended it after {took:.1f}s")
+        raise Nonconforming(f"a timeout of {duration(SHORT)} ended it after {duration(took)}")
 
 
 async def cancels_wherever_it_is(kind: ActionKind, options: Mapping[str, Any], steps: int = 20) -> None:

@@ -120,7 +120,7 @@ async def test_a_good_action_conforms() -> None:
         (TwoLines, "the detail of a result is one line"),
         (AlwaysWorks, "it gave"),
         (SwallowsCancellation, "swallows that"),
-        (TakesItsTime, "a timeout of 0.1s ended it after"),
+        (TakesItsTime, "a timeout of 100ms ended it after"),
         (Prints, "a secret shows"),
     ],
 )
