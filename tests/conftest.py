@@ -1,4 +1,4 @@
-"""What all tests share: a unit test that blocks its event loop fails."""
+"""What all tests share: a unit test that blocks its event loop fails, and what failed is told last."""
 
 from __future__ import annotations
 
@@ -87,3 +87,12 @@ def blocked_steps(
     yield steps
     if steps:
         pytest.fail("the event loop was blocked for " + "; ".join(steps), pytrace=False)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> Iterator[None]:
+    """The last words are what failed, one line a test, behind their output: who sees only the end sees that."""
+    yield
+    for outcome in ("failed", "error"):
+        for report in terminalreporter.getreports(outcome):
+            terminalreporter.write_line(f"{outcome.upper()} {report.nodeid}", red=True)
