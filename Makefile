@@ -6,6 +6,8 @@ BIN := $(VENV)/bin
 # Tests wait more than they compute: more of them side by side than there are cores.
 WORKERS ?= 6
 PYTEST = $(BIN)/pytest --numprocesses $(WORKERS) --dist loadgroup
+# Where it is set, every worker and every daemon that a test starts would compile all of its modules anew.
+export PYTHONDONTWRITEBYTECODE :=
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help

@@ -33,7 +33,7 @@ from nemo_watchdog.runtime.container_watch import ContainerWatch
 from nemo_watchdog.runtime.core import Core
 from nemo_watchdog.runtime.executor import Executor
 from nemo_watchdog.runtime.outbox import Outbox
-from nemo_watchdog.runtime.supervisor import PolicySource, Supervisor
+from nemo_watchdog.runtime.supervisor import PolicySource, Supervisor, file_state
 from nemo_watchdog.sd_notify import SystemdNotify
 from nemo_watchdog.state_dir import JOURNAL_NAME, TOKEN_NAME
 from nemo_watchdog.web.app import runner as web_runner
@@ -81,6 +81,7 @@ async def run(settings: Settings) -> None:
     clock = SystemClock()
     for warning in installed().warnings:
         log.warning("plugin not used", problem=warning)
+    seen = file_state(settings.policy)
     policy = read_policy(settings.policy, os.environ)
     journal = _open_journal(settings.state_dir)
     try:
@@ -97,6 +98,7 @@ async def run(settings: Settings) -> None:
             core,
             source=PolicySource(
                 settings.policy,
+                seen,
                 lambda: read_policy(settings.policy, os.environ),
                 partial(make_probe, containers=containers, heartbeats=heartbeats),
             ),

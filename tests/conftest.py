@@ -1,11 +1,12 @@
-"""What all tests share: a unit test that blocks its event loop fails."""
+"""What all tests share: a unit test that blocks its event loop fails, and what failed is told last."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -16,18 +17,26 @@ LONGEST_STEP = 0.2
 Not counted is what the machine gave to other processes, and the garbage collector's walk through all that a run of
 some thousand tests has on its heap: 0.2 s at 340,000 objects, whichever test happens to be running.
 """
+WAITING_READ_EVERY = 0.01
+"""Seconds before a step whose waits for a core may be taken for the step's own: reading them takes some 0.05 ms."""
 UNIT_TESTS = Path(__file__).parent / "unit"
 
 
-def seconds_without_a_core() -> float:
-    """How long this thread has waited for a core so far; 0 where the kernel does not tell.
+def waits_for_a_core() -> dict[str, int]:
+    """How long each thread of this process has waited for a core so far, in nanoseconds; empty where nobody tells.
 
-    Source: Linux, Documentation/scheduler/sched-stats.rst, "/proc/<pid>/schedstat", second field, nanoseconds.
+    Source: Linux, Documentation/scheduler/sched-stats.rst, "/proc/<pid>/schedstat", second field.
     """
-    try:
-        return int(Path("/proc/thread-self/schedstat").read_text(encoding="ascii").split()[1]) / 1e9
-    except OSError:
-        return 0.0
+    waits = {}
+    for file in Path("/proc/self/task").glob("*/schedstat"):
+        with contextlib.suppress(OSError):  # a thread may end while it is looked at
+            waits[file.parent.name] = int(file.read_text(encoding="ascii").split()[1])
+    return waits
+
+
+def seconds_without_a_core(since: Mapping[str, int]) -> float:
+    """How long the threads have waited since then, all of them: a step waits for whom it starts and who has the GIL."""
+    return sum(max(0, waited - since.get(thread, 0)) for thread, waited in waits_for_a_core().items()) / 1e9
 
 
 class CollectorTime:
@@ -62,16 +71,28 @@ def blocked_steps(
         yield steps
         return
     run = asyncio.Handle._run
-    waited_before = seconds_without_a_core()
+    read_at, waits = time.perf_counter(), waits_for_a_core()
 
     def timed(handle: asyncio.Handle) -> None:
+        nonlocal read_at, waits
         began, collected = time.perf_counter(), collector.seconds
+        if began - read_at > WAITING_READ_EVERY:
+            read_at, waits = began, waits_for_a_core()
         run(handle)
         took = time.perf_counter() - began - (collector.seconds - collected)
-        if took > LONGEST_STEP and took - (seconds_without_a_core() - waited_before) > LONGEST_STEP:
+        if took > LONGEST_STEP and took - seconds_without_a_core(waits) > LONGEST_STEP:
             steps.append(f"{took:.3f} s in {handle!r}")
 
     monkeypatch.setattr(asyncio.Handle, "_run", timed)
     yield steps
     if steps:
         pytest.fail("the event loop was blocked for " + "; ".join(steps), pytrace=False)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> Iterator[None]:
+    """The last words are what failed, one line a test, behind their output: who sees only the end sees that."""
+    yield
+    for outcome in ("failed", "error"):
+        for report in terminalreporter.getreports(outcome):
+            terminalreporter.write_line(f"{outcome.upper()} {report.nodeid}", red=True)

@@ -53,11 +53,28 @@ class ServiceManager(Protocol):
     def watchdog_interval(self) -> float | None: ...
 
 
+FileState = tuple[int, int, int]
+"""What differs when a file was written or another one was put in its place: inode, time in ns, size in bytes."""
+
+
+def file_state(path: Path) -> FileState | None:
+    """None where no file can be seen. Blocks."""
+    try:
+        stat = path.stat()
+    except OSError:
+        return None
+    return (stat.st_ino, stat.st_mtime_ns, stat.st_size)
+
+
 @dataclass(frozen=True, slots=True)
 class PolicySource:
-    """Where the policy comes from. `load` blocks and raises `PolicyError`."""
+    """Where the policy comes from. `load` blocks and raises `PolicyError`.
+
+    `seen` is the file's state before the policy in force was read: what is written during the start is a change.
+    """
 
     path: Path
+    seen: FileState | None
     load: Callable[[], Policy]
     probe: Callable[[Dependency], Probe]
 
@@ -231,14 +248,14 @@ class Supervisor:
 
     async def _watch_policy(self) -> None:
         """Reloads when the file changes and on SIGHUP. A bad file changes nothing but what the status says."""
-        seen = await asyncio.to_thread(self._identity)
+        seen = self._source.seen
         while True:
-            asked = False
             with suppress(TimeoutError):
                 async with asyncio.timeout(POLICY_LOOK_EVERY):
-                    asked = await self._reload.wait()
+                    await self._reload.wait()
+            asked = self._reload.is_set()  # also when it came in the moment in which the time was up
             self._reload.clear()
-            now_there = await asyncio.to_thread(self._identity)
+            now_there = await asyncio.to_thread(file_state, self._source.path)
             if asked or now_there != seen:
                 seen = now_there
                 await self._load()
@@ -260,10 +277,3 @@ class Supervisor:
             log.info("policy reloaded", dependencies=len(policy.dependencies))
             await self._containers.reconcile()
         self._service.ready(self._summary())
-
-    def _identity(self) -> tuple[int, int, int] | None:
-        try:
-            stat = self._source.path.stat()
-        except OSError:
-            return None
-        return (stat.st_ino, stat.st_mtime_ns, stat.st_size)

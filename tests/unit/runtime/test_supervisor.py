@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -20,7 +21,7 @@ from nemo_watchdog.runtime.alerting import Alerting
 from nemo_watchdog.runtime.clock import SystemClock
 from nemo_watchdog.runtime.executor import Executor
 from nemo_watchdog.runtime.outbox import Outbox
-from nemo_watchdog.runtime.supervisor import PolicySource, Supervisor
+from nemo_watchdog.runtime.supervisor import PolicySource, Supervisor, file_state
 from nemo_watchdog.testing import HANG, RecordingAction, RecordingNotifier, ScriptedProbe
 from tests.unit.engine.world import dependency, policy
 from tests.unit.runtime.shell import Shell, settled, until
@@ -78,7 +79,7 @@ class Daemon:
         core, metrics = self.shell.core, self.shell.metrics
         self.supervisor = Supervisor(
             core,
-            source=PolicySource(self.file, self._load, self._probe),
+            source=PolicySource(self.file, file_state(self.file), self._load, self._probe),
             containers=self.shell.watch,
             executor=Executor({"docker.restart": self.action}.get, core, self.shell.watch),
             outbox=Outbox(self.shell.memory, self.notifier, core, metrics),
@@ -233,6 +234,29 @@ async def test_a_changed_file_is_reloaded_by_itself(daemon: Daemon) -> None:
     new.write_text("second", encoding="utf-8")
     os.replace(new, daemon.file)  # noqa: PTH105 - the system call that editors use
     await until(lambda: "comes" in daemon.supervisor.loops)
+
+
+async def test_a_file_that_changes_while_the_daemon_starts_is_reloaded(tmp_path: Path) -> None:
+    """What was written after the policy had been read, and before anybody watched the file, is no secret for ever."""
+    daemon = Daemon(tmp_path)
+    daemon.file.write_text("written meanwhile", encoding="utf-8")
+    await daemon.start()
+    try:
+        await until(lambda: "reloading" in daemon.service.heard)
+    finally:
+        await daemon.stop()
+
+
+async def test_no_reload_is_lost_in_the_moment_in_which_the_file_is_looked_at(daemon: Daemon) -> None:
+    """Whenever SIGHUP comes, the policy is read after it."""
+    heard = daemon.service.heard
+    for _ in range(20):
+        # The loop is late: it finds that the time is up, and then the signal, before it goes on with the watching.
+        asyncio.get_running_loop().call_later(1.5 * module.POLICY_LOOK_EVERY, daemon.supervisor.reload)
+        time.sleep(3 * module.POLICY_LOOK_EVERY)  # noqa: ASYNC251 - the lateness
+        await until(lambda: "reloading" in heard)
+        await until(lambda: heard[-1] == "ready")
+        heard.clear()
 
 
 async def test_a_vanished_file_is_told_once(daemon: Daemon) -> None:
