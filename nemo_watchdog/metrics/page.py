@@ -66,7 +66,7 @@ def _line(sample: Sample) -> str:
     value = number(sample.value)
     if not sample.labels:
         return f"{sample.name} {value}\n"
-    labels = ",".join(f'{name}="{_escape(label)}"' for name, label in sample.labels.items())
+    labels = ",".join(f'{name}="{_escape(label)}"' for name, label in sorted(sample.labels.items()))
     return f"{sample.name}{{{labels}}} {value}\n"
 
 
