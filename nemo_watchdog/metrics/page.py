@@ -31,13 +31,9 @@ async def page(metrics: Metrics, *, openmetrics: bool) -> bytes:
 async def _slices(metrics: Metrics, *, openmetrics: bool) -> AsyncIterator[str]:
     lines: list[str] = []
     for head, samples in _families(metrics, openmetrics=openmetrics):
-        first = True
+        lines.append(head)
         for at_once in samples:
-            new = [_line(sample) for sample in at_once]
-            if new and first:
-                lines.append(head)
-                first = False
-            lines += new
+            lines += [_line(sample) for sample in at_once]
             if len(lines) >= SLICE:
                 yield "".join(lines)
                 lines = []
