@@ -31,6 +31,7 @@ class Next:
 def next_step(remedy: Remedy, ladder: Ladder) -> Next:
     """What comes next on `remedy` for a dependency that stands at `ladder`."""
     index, attempts, moved = _position(remedy, ladder)
+    spent = _spent(remedy, ladder.tried)
     passed: list[tuple[int, str]] = []
     while index < len(remedy.steps):
         step = remedy.steps[index]
@@ -39,7 +40,7 @@ def next_step(remedy: Remedy, ladder: Ladder) -> Next:
         if attempts < step.attempts:
             return Next(step, index, attempts + 1, tuple(passed), moved)
         passed.append((index, step.key))
-        index, attempts = index + 1, 0
+        index, attempts = index + 1, spent[index + 1]
     return Next(None, index, passed=tuple(passed), moved=moved)
 
 
@@ -85,12 +86,19 @@ def _position(remedy: Remedy, ladder: Ladder) -> tuple[int, int, str]:
 
 def _first_unspent(remedy: Remedy, tried: Counter[str]) -> tuple[int, int]:
     """The first step whose attempts are not spent, and how many of them are; an escalation has none to spend."""
-    left = tried.copy()
+    spent = _spent(remedy, tried)
     for index, step in enumerate(remedy.steps):
-        if isinstance(step, EscalateStep):
-            return index, 0
-        spent = min(left[step.action], step.attempts)
-        if spent < step.attempts:
-            return index, spent
-        left[step.action] -= spent
+        if isinstance(step, EscalateStep) or spent[index] < step.attempts:
+            return index, spent[index]
     return len(remedy.steps), 0
+
+
+def _spent(remedy: Remedy, tried: Counter[str]) -> list[int]:
+    """Of each step, how many attempts what was tried has used up, whatever its steps were called; 0 past the end."""
+    left, spent = tried.copy(), []
+    for step in remedy.steps:
+        used = min(left[step.action], step.attempts) if isinstance(step, ActionStep) else 0
+        if isinstance(step, ActionStep):
+            left[step.action] -= used
+        spent.append(used)
+    return [*spent, 0]

@@ -71,6 +71,14 @@ OLD = stood("restart", *[("docker.restart", "")] * 2, key="", attempts=1)  # as 
         pytest.param(
             ONCE, "restart", [act("docker.restart", 2, "hard"), TO_LEAD], ("hard", 2), True, id="renamed, one is left"
         ),
+        pytest.param(
+            stood("restart", *[("docker.restart", "")] * 2, ("touch.file", ""), key="touch.file", attempts=1),
+            "restart",
+            [act("touch.file"), RESTART_TWICE, TO_LEAD],
+            ("escalate lead", 1),
+            False,
+            id="spent under another name, before the step that acted last",
+        ),
         pytest.param(BOTH, "other", [RESTART_TWICE, TO_LEAD], ("escalate lead", 1), True, id="another remedy"),
         pytest.param(BOTH, "restart", [act("docker.restart", 3), TO_LEAD], ("docker.restart", 3), False, id="one more"),
         pytest.param(BOTH, "restart", [act("docker.restart", 1), TO_LEAD], ("escalate lead", 1), False, id="fewer"),
