@@ -7,7 +7,7 @@ from pydantic import BaseModel
 
 from nemo_watchdog.actions.catalog import ACTIONS
 from nemo_watchdog.errors import PolicyError
-from nemo_watchdog.model import ActionRequest, ActionResult, Category, Target
+from nemo_watchdog.model import ActionOutcome, ActionRequest, ActionResult, Category, Target
 from nemo_watchdog.policy.policy import ActionStep, Condition, Policy
 from nemo_watchdog.policy.units import Duration
 from nemo_watchdog.ports import Action, ActionContext, ActionKind, Subject
@@ -28,7 +28,7 @@ class Nothing:
         pass
 
     async def run(self, request: ActionRequest) -> ActionResult:
-        raise NotImplementedError
+        return ActionResult(ActionOutcome.REFUSED, "policies are read here, and nothing is ever done")
 
 
 def kind(options: type[BaseModel] = NoOptions, *helps: Category, needs: tuple[str, ...] = ()) -> ActionKind:
