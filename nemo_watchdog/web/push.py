@@ -12,8 +12,8 @@ import hmac
 import structlog
 from aiohttp import web
 
-from nemo_watchdog.probes.lines import one_line
 from nemo_watchdog.probes.push import PushOptions
+from nemo_watchdog.probes.shared.lines import one_line
 from nemo_watchdog.runtime.core import Core
 from nemo_watchdog.runtime.heartbeats import Heartbeats
 
