@@ -16,9 +16,10 @@ from nemo_watchdog.model import Finding, Reason, degraded, failed, ok
 from nemo_watchdog.policy.policy import Secret
 from nemo_watchdog.policy.units import SecretText, Whole, number_within, wrong
 from nemo_watchdog.ports import ProbeContext
-from nemo_watchdog.probes.lines import one_line
-from nemo_watchdog.probes.options import ProbeOptions, wrong_secret
-from nemo_watchdog.probes.runner import Ended, NoResult, Runner, patience_of
+from nemo_watchdog.probes.shared.deadline import patience_of
+from nemo_watchdog.probes.shared.lines import one_line
+from nemo_watchdog.probes.shared.options import ProbeOptions, wrong_secret
+from nemo_watchdog.probes.shared.subprocess import Ended, NoResult, Runner
 
 Verdict = Literal["ok", "degraded", "busy", "fault", "integrity", "blind"]
 ExitCode = Annotated[Whole, AfterValidator(number_within(0, 255))]

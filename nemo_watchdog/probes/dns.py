@@ -25,9 +25,9 @@ from nemo_watchdog.durations import duration
 from nemo_watchdog.model import Finding, Reason, degraded, failed, ok
 from nemo_watchdog.policy.units import Duration, Whole, number_within, wrong
 from nemo_watchdog.ports import ProbeContext
-from nemo_watchdog.probes.network import os_failure
-from nemo_watchdog.probes.options import ProbeOptions
-from nemo_watchdog.probes.runner import patience_of
+from nemo_watchdog.probes.shared.deadline import patience_of
+from nemo_watchdog.probes.shared.network import os_failure
+from nemo_watchdog.probes.shared.options import ProbeOptions
 
 _PORT = 53
 

@@ -15,7 +15,7 @@ from nemo_watchdog.model import ContainerStatus, ContainerUsage, Finding, Reason
 from nemo_watchdog.policy.policy import Budget
 from nemo_watchdog.policy.units import BudgetText, Duration, Ratio
 from nemo_watchdog.ports import Containers, ProbeContext
-from nemo_watchdog.probes.options import ProbeOptions
+from nemo_watchdog.probes.shared.options import ProbeOptions
 
 PATIENCE = 0.9
 """The part of the look's timeout that Docker gets."""

@@ -12,10 +12,11 @@ from nemo_watchdog.durations import duration
 from nemo_watchdog.model import Finding, Reason, failed, ok
 from nemo_watchdog.policy.units import SecretText, wrong
 from nemo_watchdog.ports import ProbeContext
-from nemo_watchdog.probes.network import os_failure
-from nemo_watchdog.probes.runner import patience_of
-from nemo_watchdog.probes.tls import CertificateWatch, TlsOptions, bad_ca_file, make_context, not_after_of
-from nemo_watchdog.probes.tls_mistakes import unless_it_speaks_tls
+from nemo_watchdog.probes.shared.address import parse_address
+from nemo_watchdog.probes.shared.deadline import patience_of
+from nemo_watchdog.probes.shared.network import os_failure
+from nemo_watchdog.probes.shared.tls import CertificateWatch, TlsOptions, bad_ca_file, make_context, not_after_of
+from nemo_watchdog.probes.shared.tls_mistakes import unless_it_speaks_tls
 
 _LINGER = 0.05
 """Seconds that a connection must live. Docker's userland proxy accepts for a container in which nothing listens and
@@ -23,18 +24,6 @@ closes at once when its own connection is refused (moby, cmd/docker-proxy/tcp_pr
 
 _MOST_HEARD = 16 * 1024
 """Bytes in which `expect` is looked for."""
-
-
-def parse_address(text: str) -> tuple[str, int]:
-    """Host and port from `host:port` or `[::1]:port`; raises ValueError."""
-    host, colon, port = text.rpartition(":")
-    if host.startswith("[") and host.endswith("]"):
-        host = host[1:-1]
-    elif ":" in host:
-        raise ValueError("an IPv6 address needs brackets")
-    if not colon or not host or not (port.isascii() and port.isdigit() and 0 < int(port) < 65536):
-        raise ValueError("not host:port")
-    return host, int(port)
 
 
 def _checked(text: str) -> str:

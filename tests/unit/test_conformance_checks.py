@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from nemo_watchdog.model import Finding, Reason, failed, ok
 from nemo_watchdog.plugins import Kind
 from nemo_watchdog.ports import Probe, ProbeContext
-from nemo_watchdog.probes.options import ProbeOptions
+from nemo_watchdog.probes.shared.options import ProbeOptions
 from nemo_watchdog.testing import conformance
 from nemo_watchdog.testing.conformance import NetworkProbe, Nonconforming
 from nemo_watchdog.testing.servers import Server, drop

@@ -21,7 +21,7 @@ from nemo_watchdog.probes import PROBES
 from nemo_watchdog.testing import FakeContainers, ManualClock
 from tests.unit.plugin_packages import action, install, install_example, probe
 
-READ = "from nemo_watchdog.plugins import Kind\nfrom nemo_watchdog.probes.options import ProbeOptions\n"
+READ = "from nemo_watchdog.plugins import Kind\nfrom nemo_watchdog.probes.shared.options import ProbeOptions\n"
 ODD = f"{READ}class Options(ProbeOptions):\n    x: int = 1\n"
 CONTEXT = ProbeContext("it", 1.0, 10.0)
 

@@ -10,7 +10,7 @@ from nemo_watchdog.model import Finding, Reason, failed, ok
 from nemo_watchdog.plugins import Kind
 from nemo_watchdog.policy.units import Duration
 from nemo_watchdog.ports import ProbeContext
-from nemo_watchdog.probes.options import ProbeOptions
+from nemo_watchdog.probes.shared.options import ProbeOptions
 
 
 class FileAgeOptions(ProbeOptions):

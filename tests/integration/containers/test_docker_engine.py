@@ -22,8 +22,8 @@ from nemo_watchdog.demo.images import USR_MOUNTS, ensure_image
 from nemo_watchdog.engine import attribution, signals
 from nemo_watchdog.errors import ContainersUnreachable
 from nemo_watchdog.model import ContainerEvent, Reason, RunState
-from nemo_watchdog.probes.gpu_container import ContainerView
-from nemo_watchdog.probes.gpu_xids import container_of
+from nemo_watchdog.probes.gpu.container import ContainerView
+from nemo_watchdog.probes.gpu.xid_events import container_of
 
 LATENCY = timedelta(seconds=0.5)
 """From a death to its event; measured some 20 ms, and a busy machine is given room."""

@@ -15,7 +15,7 @@ import uvloop
 from nemo_watchdog.model import Finding, Outcome, Reason
 from nemo_watchdog.probes import PROBES
 from nemo_watchdog.probes.command import CommandOptions
-from nemo_watchdog.probes.runner import Runner
+from nemo_watchdog.probes.shared.subprocess import Runner
 from tests.unit.probes.making import make, probing
 
 SECRET = "hunter2-very-secret"

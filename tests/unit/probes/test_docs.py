@@ -9,7 +9,7 @@ import pytest
 
 from nemo_watchdog.model import CATEGORY_OF, Reason
 from nemo_watchdog.probes import PROBES
-from nemo_watchdog.probes.http_expect import HttpExpect
+from nemo_watchdog.probes.http.expect import HttpExpect
 from nemo_watchdog.probes.reasons import WHY, reasons_table
 
 DOCS = Path(__file__).parents[3] / "docs"

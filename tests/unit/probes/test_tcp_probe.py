@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from nemo_watchdog.model import CATEGORY_OF, Category, Outcome, Reason
-from nemo_watchdog.probes.network import os_failure
-from nemo_watchdog.probes.tcp import parse_address
+from nemo_watchdog.probes.shared.address import parse_address
+from nemo_watchdog.probes.shared.network import os_failure
 from tests.unit.probes.certificates import make_authority
 from tests.unit.probes.making import make, probing
 from tests.unit.probes.servers import Handler, Server, drop, flood, free_port, say, stall

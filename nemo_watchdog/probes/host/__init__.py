@@ -1,0 +1,1 @@
+"""The probe of this machine: memory, disks, pressure and clock, read from the kernel."""

@@ -1,0 +1,1 @@
+"""The HTTP probe, and the client that every probe speaks HTTP with."""

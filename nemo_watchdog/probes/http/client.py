@@ -1,0 +1,190 @@
+"""One aiohttp session for every probe that speaks HTTP, and the mapping of aiohttp's errors to findings.
+
+The session follows nothing: no redirects, no cookies, no proxy of the environment. A probe opens it with its first
+look and closes it with its last user. There is no deadline in here but what the caller gives: the runtime has one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import Mapping
+from typing import Annotated
+
+import aiohttp
+from multidict import CIMultiDict
+from pydantic import AfterValidator
+from yarl import URL
+
+from nemo_watchdog.model import Finding, Reason, failed
+from nemo_watchdog.policy.policy import Secret
+from nemo_watchdog.policy.units import SecretText
+from nemo_watchdog.probes.shared.network import os_failure
+from nemo_watchdog.probes.shared.options import wrong_secret
+from nemo_watchdog.probes.shared.tls_mistakes import may_be_tls, unless_it_speaks_tls, unless_it_wants_a_certificate
+
+BODY_LIMIT = 64 * 1024
+"""Bytes of a body that are read at most."""
+
+_BAD_REQUEST = 400
+_NO_DEADLINE = aiohttp.ClientTimeout()
+_HEADERS = {"User-Agent": "nemo-watchdog", "Accept": "*/*", "Accept-Encoding": "identity"}
+_KEEPALIVE = 75.0
+
+
+def _http_url(secret: Secret) -> Secret:
+    problem = "expected an address such as `http://127.0.0.1:8000/health`"
+    try:
+        url = URL(secret.reveal())
+    except ValueError:
+        raise wrong_secret(problem) from None
+    if url.scheme not in ("http", "https") or not url.host:
+        raise wrong_secret(problem)
+    return secret
+
+
+def _header_fields(headers: Mapping[str, Secret]) -> Mapping[str, Secret]:
+    for name, value in headers.items():
+        if not name.isascii() or not all(char.isalnum() or char in "!#$%&'*+-.^_`|~" for char in name) or not name:
+            raise wrong_secret("expected header names of letters, digits and dashes")
+        if not value.reveal().isprintable():
+            raise wrong_secret("expected a header's value to be one line of text")
+    return headers
+
+
+HttpUrl = Annotated[SecretText, AfterValidator(_http_url)]
+"""An http or https address. Secret, because it may hold a password or a token."""
+
+Headers = Annotated[Mapping[str, SecretText], AfterValidator(_header_fields)]
+
+
+class _Shared:
+    """A session and how many probes use it."""
+
+    __slots__ = ("session", "users")
+
+    def __init__(self, socket: str | None) -> None:
+        self.users = 0
+        self.session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=_KEEPALIVE)
+            if socket is None
+            else aiohttp.UnixConnector(socket, limit=0, keepalive_timeout=_KEEPALIVE),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            headers=_HEADERS,
+            timeout=_NO_DEADLINE,
+            trust_env=False,
+        )
+
+
+_Way = tuple[asyncio.AbstractEventLoop, str | None]
+
+_shared: dict[_Way, _Shared] = {}
+
+
+class HttpClient:
+    """One probe's place at the session of the running event loop. `close` gives it back; the last one closes it.
+
+    `socket` is the path of a unix socket that every request goes to, whatever its address says.
+    """
+
+    def __init__(self, socket: str | None = None) -> None:
+        self._session: aiohttp.ClientSession | None = None
+        self._socket = socket
+        self._way: _Way | None = None
+
+    def session(self) -> aiohttp.ClientSession:
+        """The session; it is opened when this is its first user."""
+        if self._session is None:
+            self._way = (asyncio.get_running_loop(), self._socket)
+            shared = _shared.get(self._way)
+            if shared is None:
+                shared = _shared[self._way] = _Shared(self._socket)
+            shared.users += 1
+            self._session = shared.session
+        return self._session
+
+    async def close(self) -> None:
+        way, self._way, self._session = self._way, None, None
+        if way is None:
+            return
+        shared = _shared[way]
+        shared.users -= 1
+        if not shared.users:
+            del _shared[way]
+            await shared.session.close()
+
+
+def split_credentials(address: Secret, headers: Mapping[str, Secret]) -> tuple[URL, CIMultiDict[str] | None]:
+    """The address without its user and password, and the headers to send, with both as basic authentication."""
+    url = URL(address.reveal())
+    fields = CIMultiDict({name: value.reveal() for name, value in headers.items()})
+    if url.user is not None and "Authorization" not in fields:
+        fields["Authorization"] = aiohttp.encode_basic_auth(url.user, url.password or "", "utf-8")
+    return url.with_user(None).with_fragment(None), fields or None
+
+
+async def read_body(response: aiohttp.ClientResponse, limit: int = BODY_LIMIT) -> bytes | None:
+    """The whole body, or None when it is longer than `limit` bytes; the connection cannot be used again then."""
+    content = response.content
+    if content.at_eof():
+        return b""
+    body = await content.readany()
+    while not content.at_eof() and len(body) <= limit:
+        body += await content.readany()
+    if len(body) <= limit:
+        return body
+    response.close()
+    return None
+
+
+def http_failure(error: aiohttp.ClientError | OSError) -> Finding:
+    """The finding for what a request raised. aiohttp's classes overlap: the order of the questions matters."""
+    if isinstance(error, aiohttp.ClientConnectorDNSError):
+        return failed(Reason.NAME_UNRESOLVED, "the host's name cannot be resolved")
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):
+        return os_failure(error.certificate_error) if isinstance(error.certificate_error, OSError) else _BAD_CERTIFICATE
+    if isinstance(error, aiohttp.ClientConnectorError):
+        return os_failure(error.os_error)
+    if isinstance(error, asyncio.TimeoutError):
+        return failed(Reason.TIMEOUT, "no answer in time")
+    if isinstance(error, aiohttp.ClientResponseError):
+        return failed(Reason.PROTOCOL_ERROR, "its answer is not HTTP")
+    if isinstance(error, aiohttp.ClientPayloadError):
+        return failed(Reason.CONNECTION_LOST, "the connection ended before the body did")
+    if isinstance(error, aiohttp.ServerDisconnectedError):
+        return failed(Reason.CONNECTION_LOST, "it closed the connection without an answer")
+    if isinstance(error, OSError):
+        # aiohttp gives an error of TLS the number that stands for "not permitted" elsewhere.
+        return os_failure(error.__cause__ if isinstance(error.__cause__, ssl.SSLError) else error)
+    if isinstance(error, aiohttp.ClientConnectionError):
+        return failed(Reason.CONNECTION_LOST, "the connection was lost")
+    return failed(Reason.PROTOCOL_ERROR, f"the request failed ({type(error).__name__})")
+
+
+async def unless_tls_explains(finding: Finding, url: URL, patience: float, status: int | None = None) -> Finding:
+    """The finding of a request, or a blind one when TLS, where the address has none, or a certificate explains it.
+
+    `status` is that of the answer, if there was one. Takes `patience` seconds at most.
+    """
+    if not (may_be_tls(finding) or status == _BAD_REQUEST):
+        return finding
+    assert url.host is not None  # noqa: S101 - HttpUrl wants one
+    assert url.port is not None  # noqa: S101 - http and https have one
+    if url.scheme == "https":
+        return await unless_it_wants_a_certificate(finding, url.host, url.port, patience)
+    return await unless_it_speaks_tls(finding, url.host, url.port, patience, "an https:// address")
+
+
+_BAD_CERTIFICATE = failed(Reason.WRONG_TARGET, "its TLS certificate does not fit its name")
+
+
+def wrong_status(status: int, expected: str, headers: Mapping[str, str]) -> Finding:
+    """The finding for a status that was not expected."""
+    detail = f"answered {status}, expected {expected}"
+    if status in (401, 403):
+        return failed(Reason.AUTH_FAILED, f"{detail}: the watchdog's credentials are not accepted")
+    if status == 429:
+        return failed(Reason.OVERLOADED, f"{detail}: too many requests")
+    if status == 503 and "Retry-After" in headers:
+        return failed(Reason.OVERLOADED, f"{detail}: it asks to come back later")
+    return failed(Reason.WRONG_STATUS, detail)

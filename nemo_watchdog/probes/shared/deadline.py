@@ -1,0 +1,8 @@
+"""How long a probe waits by itself. The runtime has the last word; a probe that ends first can say what it missed."""
+
+from __future__ import annotations
+
+
+def patience_of(timeout: float) -> float:
+    """Seconds of its own for a look with this timeout: a little less, as it knows what a missing end means."""
+    return timeout - min(0.25, timeout / 10)

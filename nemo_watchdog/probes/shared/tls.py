@@ -1,0 +1,142 @@
+"""TLS of a probe: which certificates are trusted, how long the server's lasts, and what each step to it takes."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from time import monotonic
+from typing import Annotated, Any
+
+from pydantic import AfterValidator
+
+from nemo_watchdog.durations import duration
+from nemo_watchdog.model import Finding, Reason, degraded, failed
+from nemo_watchdog.policy.units import Duration, duration_within, wrong
+from nemo_watchdog.probes.shared.options import ProbeOptions
+
+LOOK_AT_CERTIFICATE_EVERY = 3600.0
+"""Seconds: a certificate changes rarely, and looking at it costs a connection."""
+
+
+def _ca_file(text: str) -> str:
+    if not Path(text).is_absolute():
+        raise wrong("expected an absolute path such as `/etc/nemo-watchdog/ca.pem`")
+    return text
+
+
+CaFile = Annotated[str, AfterValidator(_ca_file)]
+
+
+class TlsOptions(ProbeOptions):
+    verify: bool = True
+    """False trusts any certificate, and sees no end of its validity."""
+    ca_file: CaFile | None = None
+    """PEM file of the authorities to trust instead of the system's."""
+    certificate_warning: Annotated[Duration, AfterValidator(duration_within(0, 365 * 86400))] = 14 * 86400.0
+    """Degraded when the certificate ends within these seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Handshake:
+    """Seconds of each step; `not_after` in seconds since the epoch, None when the certificate was not verified."""
+
+    resolve: float
+    connect: float
+    tls: float = 0.0
+    not_after: float | None = None
+
+
+def make_context(options: TlsOptions) -> ssl.SSLContext:
+    """Blocks while it reads files. Raises OSError (ssl.SSLError among them) when `ca_file` cannot be used."""
+    context = ssl.create_default_context(cafile=options.ca_file)
+    if not options.verify:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+def bad_ca_file(error: OSError) -> Finding:
+    said = error.strerror if not isinstance(error, ssl.SSLError) else "it holds no certificate"
+    return failed(Reason.PERMISSION_DENIED, f"the policy's ca_file cannot be used: {said}")
+
+
+async def shake_hands(host: str, port: int, context: ssl.SSLContext | None) -> Handshake:
+    """Opens and ends a connection of its own. Raises OSError; may be cancelled at any time."""
+    loop = asyncio.get_running_loop()
+    began = monotonic()
+    addresses = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    resolved = monotonic()
+    connection = await _first_that_connects(addresses)
+    connected = monotonic()
+    if context is None:
+        connection.close()
+        return Handshake(resolved - began, connected - resolved)
+    try:
+        transport, _ = await loop.create_connection(
+            asyncio.Protocol, sock=connection, ssl=context, server_hostname=host
+        )
+    except BaseException:
+        connection.close()
+        raise
+    shaken = monotonic()
+    not_after = not_after_of(transport)
+    transport.abort()
+    return Handshake(resolved - began, connected - resolved, shaken - connected, not_after)
+
+
+def not_after_of(transport: asyncio.BaseTransport) -> float | None:
+    """When the peer's certificate ends, in seconds since the epoch; None without TLS or without verification."""
+    certificate = transport.get_extra_info("peercert") or {}
+    not_after = certificate.get("notAfter")
+    return None if not_after is None else float(ssl.cert_time_to_seconds(not_after))
+
+
+async def _first_that_connects(addresses: list[Any]) -> socket.socket:
+    trouble: OSError = OSError("no address")
+    for family, kind, protocol, _, address in addresses:
+        connection = socket.socket(family, kind, protocol)
+        connection.settimeout(0)
+        try:
+            await asyncio.get_running_loop().sock_connect(connection, address)
+        except OSError as error:
+            connection.close()
+            trouble = error
+        except BaseException:
+            connection.close()
+            raise
+        else:
+            return connection
+    raise trouble
+
+
+class CertificateWatch:
+    """Knows when the server's certificate ends; looks at it once an hour. `warning` in seconds."""
+
+    def __init__(self, warning: float) -> None:
+        self._warning = warning
+        self._not_after: float | None = None
+        self._looked: float | None = None
+
+    @property
+    def due(self) -> bool:
+        return self._looked is None or monotonic() - self._looked >= LOOK_AT_CERTIFICATE_EVERY
+
+    def saw(self, not_after: float | None) -> None:
+        self._looked = monotonic()
+        self._not_after = not_after
+
+    @property
+    def lasts(self) -> float | None:
+        """Seconds until it ends, None when that is not known."""
+        return None if self._not_after is None else self._not_after - time.time()
+
+    def finding(self) -> Finding | None:
+        lasts = self.lasts
+        if lasts is None or lasts >= self._warning:
+            return None
+        left = duration(float(int(max(lasts, 0.0)) // 60 * 60))
+        return degraded(Reason.CERTIFICATE_EXPIRING, f"its TLS certificate ends in {left}: it must be renewed")

@@ -1,0 +1,121 @@
+"""The table of SQLSTATEs, and the handshake that keeps asyncpg away from other protocols."""
+
+from __future__ import annotations
+
+import asyncio
+
+import asyncpg
+import pytest
+
+from nemo_watchdog.model import CATEGORY_OF, Category, Reason
+from nemo_watchdog.probes.postgres.probe import postgres_failure
+from tests.unit.probes.making import make, probing
+from tests.unit.probes.servers import Server, stall
+
+
+def error(state: str, message: str = "text") -> asyncpg.PostgresError:
+    made = asyncpg.PostgresError.new({"C": state, "M": message, "S": "FATAL"})
+    assert isinstance(made, asyncpg.PostgresError)
+    return made
+
+
+@pytest.mark.parametrize(
+    ("state", "reason", "category"),
+    [
+        ("53300", Reason.TOO_MANY_CONNECTIONS, Category.BUSY),
+        ("53100", Reason.DISK_FULL, Category.INTEGRITY),
+        ("53200", Reason.OVERLOADED, Category.BUSY),
+        ("53400", Reason.OVERLOADED, Category.BUSY),
+        ("25006", Reason.READ_ONLY, Category.INTEGRITY),
+        ("58030", Reason.IO_ERROR, Category.INTEGRITY),
+        ("58P01", Reason.IO_ERROR, Category.INTEGRITY),
+        ("XX000", Reason.DATA_CORRUPTED, Category.INTEGRITY),
+        ("XX001", Reason.DATA_CORRUPTED, Category.INTEGRITY),
+        ("XX002", Reason.DATA_CORRUPTED, Category.INTEGRITY),
+        ("28P01", Reason.AUTH_FAILED, Category.BLIND),
+        ("28000", Reason.AUTH_FAILED, Category.BLIND),
+        ("3D000", Reason.WRONG_TARGET, Category.BLIND),
+        ("42501", Reason.PERMISSION_DENIED, Category.BLIND),
+        ("57P01", Reason.SHUTTING_DOWN, Category.BUSY),
+        ("57P02", Reason.RECOVERING, Category.BUSY),
+        ("57014", Reason.OVERLOADED, Category.BUSY),
+        ("08006", Reason.CONNECTION_LOST, Category.FAULT),
+        ("08P01", Reason.PROTOCOL_ERROR, Category.FAULT),
+        ("42883", Reason.WRONG_TARGET, Category.BLIND),
+    ],
+)
+def test_every_sqlstate_has_its_reason(state: str, reason: Reason, category: Category) -> None:
+    """The SQLSTATE decides the reason; a state that nobody listed restarts nothing."""
+    finding = postgres_failure(error(state))
+    assert finding.reason is reason
+    assert CATEGORY_OF[reason] is category
+    assert state in finding.detail
+    assert "text" not in finding.detail
+
+
+@pytest.mark.parametrize(
+    ("message", "reason"),
+    [
+        ("the database system is starting up", Reason.STARTING),
+        ("the database system is in recovery mode", Reason.RECOVERING),
+        ("the database system is not yet accepting connections", Reason.RECOVERING),
+        ("the database system is not accepting connections", Reason.RECOVERING),
+        ("the database system is shutting down", Reason.SHUTTING_DOWN),
+        ("das Datenbanksystem startet", Reason.STARTING),
+    ],
+)
+def test_server_that_cannot_be_connected_now_is_busy_in_any_language(message: str, reason: Reason) -> None:
+    """57P03 is always busy; the words only tell which kind."""
+    assert postgres_failure(error("57P03", message)).reason is reason
+    assert CATEGORY_OF[reason] is Category.BUSY
+
+
+MYSQL_GREETING = (
+    b"N\x00\x00\x00\n5.7.18-log\x00(\x10\x00\x00\x13n&L\x1f/1K\x00\xff\xff!\x02\x00\xff\x81\x15\x00\x00\x00\x00"
+)
+
+
+@pytest.mark.parametrize("greeting", [MYSQL_GREETING, b"HTTP/1.1 400 Bad Request\r\n\r\n", b"\x00" * 40])
+async def test_server_of_another_protocol_is_a_wrong_target_and_does_not_spin(greeting: bytes) -> None:
+    """A greeting that would make asyncpg's parser spin never reaches it, even when it begins like an answer."""
+
+    async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(greeting)
+        await stall(reader, writer)
+
+    async with (
+        Server(handler).running() as server,
+        probing("postgres", {"dsn": f"postgresql://u:p@127.0.0.1:{server.port}/d?sslmode=disable"}) as probe,
+    ):
+        finding = await probe.look()
+        await server.wait_open(0)
+    assert finding.reason is Reason.WRONG_TARGET
+
+
+@pytest.mark.parametrize(
+    "dsn",
+    [
+        "mysql://h/d",
+        "postgresql:///d",
+        "postgresql:///d?host=name",
+        "postgresql://h:x/d",
+        "postgresql://one,two/d",
+        "postgresql://h/d?sslmode=what",
+        "postgresql://h/d?connect_timeout=3",
+        "postgresql://h/d?sslmode",
+        "host=h dbname=d",
+        "",
+    ],
+)
+def test_wrong_addresses_are_refused_without_repeating_them(dsn: str) -> None:
+    """What is no libpq URI with one host is refused when the policy is read."""
+    with pytest.raises(ValueError, match="expected an address such as") as caught:
+        make("postgres", {"dsn": dsn})
+    assert caught.value.errors()[0]["type"] == "policy_secret"  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("dsn", ["postgresql://%2Fnonexistent/d", "postgresql://u@/d?host=/nonexistent"])
+async def test_unix_socket_that_does_not_exist_is_refused(dsn: str) -> None:
+    """A missing unix socket is what a closed port is."""
+    async with probing("postgres", {"dsn": dsn}) as probe:
+        assert (await probe.look()).reason is Reason.REFUSED

@@ -1,0 +1,282 @@
+"""The redis probe against canned replies; the table of replies and the rules about INFO."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from redis import exceptions
+
+from nemo_watchdog.model import CATEGORY_OF, Category, Finding, Outcome, Reason
+from nemo_watchdog.probes.redis.info import measure, parse_info
+from nemo_watchdog.probes.redis.probe import redis_failure
+from tests.unit.probes.making import make, probing
+from tests.unit.probes.servers import Handler, Server
+
+HEALTHY = {"redis_version": "7.0.15", "role": "master", "loading": "0", "maxmemory": "0", "used_memory": "1000"}
+
+
+def bulk(text: str) -> bytes:
+    return f"${len(text)}\r\n{text}\r\n".encode()
+
+
+def info(changes: Mapping[str, str] | None = None) -> bytes:
+    lines = [f"{key}:{value}" for key, value in {**HEALTHY, **(changes or {})}.items()]
+    return bulk("# Server\r\n" + "\r\n".join(lines) + "\r\n")
+
+
+def redis_server(ping: bytes = b"+PONG\r\n", info: bytes = info(), set_: bytes = b"+OK\r\n") -> Handler:
+    """Answers each command by its name; other commands are well."""
+    answers = {b"PING": ping, b"INFO": info, b"SET": set_}
+
+    async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while (head := await reader.readline()).startswith(b"*"):
+            words = []
+            for _ in range(int(head[1:])):
+                length = int((await reader.readline())[1:])
+                words.append((await reader.readexactly(length + 2))[:-2])
+            writer.write(answers.get(words[0], b"+OK\r\n"))
+            await writer.drain()
+
+    return handler
+
+
+async def look(handler: Handler, **options: Any) -> Finding:
+    async with Server(handler).running() as server:
+        async with probing("redis", {"url": f"redis://127.0.0.1:{server.port}/0", **options}) as probe:
+            finding = await probe.look()
+        await server.wait_open(0)
+    return finding
+
+
+@pytest.mark.parametrize(
+    ("reply", "reason", "category"),
+    [
+        (b"-LOADING Redis is loading the dataset in memory", Reason.LOADING, Category.BUSY),
+        (b"-MISCONF Redis is configured to save RDB snapshots", Reason.PERSISTENCE_FAILED, Category.INTEGRITY),
+        (b"-OOM command not allowed when used memory > 'maxmemory'.", Reason.MEMORY_FULL, Category.INTEGRITY),
+        (b"-READONLY You can't write against a read only replica.", Reason.READ_ONLY, Category.INTEGRITY),
+        (b"-MASTERDOWN Link with MASTER is down", Reason.UPSTREAM_UNAVAILABLE, Category.BUSY),
+        (b"-CLUSTERDOWN The cluster is down", Reason.UPSTREAM_UNAVAILABLE, Category.BUSY),
+        (b"-BUSY Redis is busy running a script", Reason.OVERLOADED, Category.BUSY),
+        (b"-ERR max number of clients reached", Reason.TOO_MANY_CONNECTIONS, Category.BUSY),
+        (b"-NOAUTH Authentication required.", Reason.AUTH_FAILED, Category.BLIND),
+        (b"-WRONGPASS invalid username-password pair", Reason.AUTH_FAILED, Category.BLIND),
+        (b"-NOPERM this user has no permissions", Reason.PERMISSION_DENIED, Category.BLIND),
+        (b"-DENIED Redis is running in protected mode", Reason.AUTH_FAILED, Category.BLIND),
+        (b"-ERR something new", Reason.WRONG_ANSWER, Category.FAULT),
+        (b"+WHAT", Reason.WRONG_ANSWER, Category.FAULT),
+    ],
+)
+async def test_every_reply_has_its_reason_though_many_are_connection_errors(
+    reply: bytes, reason: Reason, category: Category
+) -> None:
+    """What Redis says decides, not redis-py's class: a wrong password, LOADING and maxclients restart nothing."""
+    finding = await look(redis_server(ping=reply + b"\r\n"))
+    assert finding.reason is reason
+    assert CATEGORY_OF[reason] is category
+
+
+@pytest.mark.parametrize("noise", [b"$x\r\n", b"*-7x\r\n", b"+" + b"a" * 100_000 + b"\r\n", b"*1\r\n" * 5000])
+async def test_bytes_that_are_no_redis_have_one_reason(noise: bytes) -> None:
+    """redis-py's parser raises whatever int() and the stack raise; none of it leaves the probe."""
+    finding = await look(redis_server(ping=noise))
+    assert finding.reason is Reason.PROTOCOL_ERROR
+
+
+@pytest.mark.parametrize("word", ["LOADING", "NOAUTH", "WRONGPASS"])
+def test_subclasses_of_connection_error_are_no_faults(word: str) -> None:
+    """redis-py's ConnectionError family holds three replies of a live server; none of them is a fault."""
+    kinds = {"LOADING": exceptions.BusyLoadingError}
+    error = kinds.get(word, exceptions.AuthenticationError)("text", status_code=word)
+    assert isinstance(error, exceptions.ConnectionError)
+    finding = redis_failure(error)
+    assert finding.reason is not None
+    assert CATEGORY_OF[finding.reason] is not Category.FAULT
+
+
+@pytest.mark.parametrize(
+    ("changes", "options", "outcome", "reason"),
+    [
+        ({}, {}, Outcome.OK, None),
+        ({"loading": "1"}, {}, Outcome.FAILED, Reason.LOADING),
+        ({"aof_last_write_status": "err"}, {}, Outcome.FAILED, Reason.PERSISTENCE_FAILED),
+        ({"rdb_last_bgsave_status": "err"}, {}, Outcome.DEGRADED, Reason.PERSISTENCE_FAILED),
+        ({"role": "slave", "master_link_status": "down"}, {}, Outcome.DEGRADED, Reason.UPSTREAM_UNAVAILABLE),
+        ({"role": "slave"}, {"role": "primary"}, Outcome.FAILED, Reason.READ_ONLY),
+        ({"role": "slave"}, {"role": "replica"}, Outcome.OK, None),
+        ({}, {"role": "replica"}, Outcome.FAILED, Reason.WRONG_TARGET),
+        ({"maxmemory": "900", "maxmemory_policy": "noeviction"}, {}, Outcome.FAILED, Reason.MEMORY_FULL),
+        ({"maxmemory": "900", "maxmemory_policy": "allkeys-lru"}, {}, Outcome.OK, None),
+        (
+            {"maxmemory": "900", "maxmemory_policy": "noeviction", "mem_not_counted_for_evict": "200"},
+            {},
+            Outcome.OK,
+            None,
+        ),
+        ({"maxmemory": "1100"}, {"max_memory": "90%"}, Outcome.DEGRADED, Reason.MEMORY_HIGH),
+        ({"maxmemory": "2000"}, {"max_memory": "90%"}, Outcome.OK, None),
+    ],
+)
+async def test_info_is_judged(
+    changes: Mapping[str, str], options: Mapping[str, Any], outcome: Outcome, reason: Reason | None
+) -> None:
+    """INFO tells what PING does not: lost persistence, full memory, the role, the link to the master."""
+    finding = await look(redis_server(info=info(changes)), **options)
+    assert (finding.outcome, finding.reason) == (outcome, reason)
+
+
+async def test_loading_tells_how_far_it_is() -> None:
+    """INFO answers while Redis loads; the detail says how much is left."""
+    loading = info({"loading": "1", "loading_loaded_perc": "42.50", "loading_eta_seconds": "77"})
+    finding = await look(redis_server(ping=b"-LOADING wait\r\n", info=loading))
+    assert finding.reason is Reason.LOADING
+    assert "42.50% loaded, about 1m17s left" in finding.detail
+
+
+@pytest.mark.parametrize(("write", "reason"), [(True, Reason.MEMORY_FULL), (False, None)])
+async def test_only_a_write_sees_that_writes_fail(*, write: bool, reason: Reason | None) -> None:
+    """PING stays green when memory is full; with `write: true` the refused write is seen."""
+    finding = await look(redis_server(set_=b"-OOM command not allowed\r\n"), write=write)
+    assert finding.reason is reason
+
+
+async def test_memory_is_measured_against_maxmemory() -> None:
+    """Memory is measured only where there is a limit."""
+    assert (await look(redis_server(info=info({"maxmemory": "4000"})))).measurements == {
+        "redis_memory_used_bytes": 1000.0,
+        "redis_memory_used_ratio": 0.25,
+    }
+    assert (await look(redis_server())).measurements == {"redis_memory_used_bytes": 1000.0}
+
+
+@pytest.mark.parametrize(
+    ("lines", "name", "value"),
+    [
+        ("connected_clients:30\nmaxclients:40", "redis_clients_used_ratio", 0.75),
+        ("rejected_connections:3", "redis_rejected_connections", 3),
+        ("loading:1\nloading_loaded_perc:42.50", "redis_loading_ratio", 0.425),
+        ("role:slave\nmaster_link_status:up\nmaster_last_io_seconds_ago:7", "redis_replication_lag_seconds", 7),
+        (
+            "role:slave\nmaster_link_status:down\nmaster_last_io_seconds_ago:-1\nmaster_link_down_since_seconds:90",
+            "redis_replication_lag_seconds",
+            90,
+        ),
+        (
+            "role:master\nslave0:ip=a,port=1,state=online,offset=1,lag=0\nslave1:ip=b,port=1,offset=1,lag=12",
+            "redis_replication_lag_seconds",
+            12,
+        ),
+        ("role:master", "redis_replication_lag_seconds", None),
+        ("maxmemory:many\nused_memory:nan", "redis_memory_used_ratio", None),
+    ],
+)
+def test_measurements(lines: str, name: str, value: float | None) -> None:
+    """In base units; what is not there is left out."""
+    assert measure(parse_info(lines)).get(name) == value
+
+
+@pytest.mark.parametrize(
+    ("changes", "options", "reason"),
+    [
+        ({"connected_clients": "31", "maxclients": "40"}, {"max_clients": "75%"}, Reason.TOO_MANY_CONNECTIONS),
+        ({"connected_clients": "30", "maxclients": "40"}, {"max_clients": "75%"}, None),
+        (
+            {"role": "slave", "master_link_status": "up", "master_last_io_seconds_ago": "11"},
+            {"max_replication_lag": "10s"},
+            Reason.REPLICATION_LAG,
+        ),
+        ({"slave0": "ip=a,lag=11"}, {"max_replication_lag": "10s"}, Reason.REPLICATION_LAG),
+        ({"slave0": "ip=a,lag=1"}, {"max_replication_lag": "10s"}, None),
+        ({"aof_last_bgrewrite_status": "err"}, {}, Reason.PERSISTENCE_FAILED),
+    ],
+)
+async def test_limits(changes: Mapping[str, str], options: Mapping[str, Any], reason: Reason | None) -> None:
+    """Degraded, each above its own limit."""
+    finding = await look(redis_server(info=info(changes)), **options)
+    assert finding.reason is reason
+    assert finding.outcome is (Outcome.OK if reason is None else Outcome.DEGRADED)
+
+
+async def test_a_write_must_come_back() -> None:
+    """A server that forgets what it just took does not store."""
+    finding = await look(redis_server(), write=True)  # GET gives +OK here
+    assert finding.reason is Reason.WRONG_ANSWER
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"sentinels": ["a:1"]}, "belong together"),
+        ({"master": "m"}, "belong together"),
+        ({"sentinels": ["a"], "master": "m"}, "addresses of Sentinels"),
+        ({"sentinel_password": "x"}, "is for"),
+        ({"sentinels": ["a:1"], "master": "m", "url": "unix:///run/redis.sock"}, "cannot be a unix socket"),
+    ],
+)
+def test_sentinel_options_that_do_not_fit_are_refused(options: dict[str, Any], message: str) -> None:
+    """When the policy is read."""
+    with pytest.raises(ValueError, match=message):
+        make("redis", {"url": "redis://127.0.0.1/0", **options})
+
+
+async def test_dead_kept_connection_is_made_anew_before_judging() -> None:
+    """A server that drops an idle client is asked again over a new connection within the same look."""
+
+    async def once(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"INFO\r\n")
+        writer.write(b"+PONG\r\n" + info())
+
+    async with (
+        Server(once).running() as server,
+        probing("redis", {"url": f"redis://127.0.0.1:{server.port}"}) as probe,
+    ):
+        for count in range(1, 4):
+            assert (await probe.look()).outcome is Outcome.OK
+            assert server.accepted == count
+
+
+async def test_connection_is_kept_between_looks() -> None:
+    """Healthy looks use one connection."""
+    async with (
+        Server(redis_server()).running() as server,
+        probing("redis", {"url": f"redis://127.0.0.1:{server.port}/2"}) as probe,
+    ):
+        for _ in range(3):
+            assert (await probe.look()).outcome is Outcome.OK
+        assert server.accepted == 1
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://127.0.0.1",
+        "127.0.0.1:6379",
+        "redis://h:x/",
+        "redis://h/?socket_timeout=9",
+        "redis://h/?ssl_cert_reqs=none",
+        "rediss://h/?ssl_cert_reqs=what",
+        "rediss://h/?ssl_unheard_of=1",
+        "redis://h/99999999999999999999",
+        "unix://",
+        "",
+    ],
+)
+def test_wrong_addresses_are_refused_without_repeating_them(url: str) -> None:
+    """What redis-py would not take, or would take as a setting that is ours, is refused when the policy is read."""
+    with pytest.raises(ValueError, match="expected an address such as") as caught:
+        make("redis", {"url": url})
+    assert caught.value.errors()[0]["type"] == "policy_secret"  # type: ignore[attr-defined]
+
+
+async def test_unix_socket_that_does_not_exist_is_refused() -> None:
+    """A missing unix socket is what a closed port is."""
+    async with probing("redis", {"url": "unix:///nonexistent/redis.sock"}) as probe:
+        assert (await probe.look()).reason is Reason.REFUSED
+
+
+def test_info_lines() -> None:
+    """INFO is lines of key and value; headings and empty lines are skipped, values may hold colons."""
+    assert parse_info("# Server\r\na:1\r\n\r\nb:x:y\r\n") == {"a": "1", "b": "x:y"}
