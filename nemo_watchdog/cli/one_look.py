@@ -17,7 +17,7 @@ from nemo_watchdog import app
 from nemo_watchdog.cli.output import whole_table
 from nemo_watchdog.durations import duration
 from nemo_watchdog.errors import ContainersUnreachable
-from nemo_watchdog.model import CATEGORY_OF, Finding, Outcome, Reason, RunState, failed
+from nemo_watchdog.model import Finding, Outcome, Reason, RunState, failed
 from nemo_watchdog.policy.policy import Dependency, Policy
 from nemo_watchdog.ports import Containers
 
@@ -36,7 +36,7 @@ class Look:
     @property
     def why(self) -> str:
         reason = self.finding.reason
-        return "" if reason is None else f"{CATEGORY_OF[reason]}: {reason}"
+        return "" if reason is None else f"{reason.category}: {reason}"
 
     @property
     def well(self) -> bool:
@@ -49,7 +49,7 @@ class Look:
         return {
             "probe": self.probe,
             "outcome": finding.outcome,
-            "category": None if finding.reason is None else CATEGORY_OF[finding.reason],
+            "category": None if finding.reason is None else finding.reason.category,
             "reason": finding.reason,
             "detail": finding.detail,
             "seconds": round(self.took, 6),

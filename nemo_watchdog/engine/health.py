@@ -15,7 +15,6 @@ from dataclasses import dataclass
 
 from nemo_watchdog.engine import signals
 from nemo_watchdog.model import (
-    CATEGORY_OF,
     Category,
     ContainerEvent,
     ContainerStatus,
@@ -286,7 +285,7 @@ def _as_state(health: Health, look: Observation) -> State:
 
 def _category(look: Observation) -> Category | None:
     reason = look.finding.reason
-    return None if reason is None else CATEGORY_OF[reason]
+    return None if reason is None else reason.category
 
 
 def _history(spec: Dependency) -> int:

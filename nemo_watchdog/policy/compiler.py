@@ -7,7 +7,7 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
-from nemo_watchdog.model import CATEGORY_OF, Autonomy, Category, Health, Severity
+from nemo_watchdog.model import Autonomy, Category, Health, Severity
 from nemo_watchdog.policy.policy import (
     ActionStep,
     Backoff,
@@ -137,7 +137,7 @@ def _remedy(name: str, section: RemedySection, steps: Sequence[ReadStep | None])
 
 def _categories(section: RemedySection, steps: Sequence[ReadStep | None]) -> frozenset[Category]:
     """What the remedy is for: what it says, what its reasons are, or a fault where its actions help with one."""
-    given = section.when.category or [CATEGORY_OF[reason] for reason in section.when.reason]
+    given = section.when.category or [reason.category for reason in section.when.reason]
     return frozenset(given) or helped(steps) & {Category.FAULT} or helped(steps)
 
 

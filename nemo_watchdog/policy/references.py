@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 
-from nemo_watchdog.model import CATEGORY_OF, Category, Severity
+from nemo_watchdog.model import Category, Severity
 from nemo_watchdog.policy.document import Path
 from nemo_watchdog.policy.problems import Problems, did_you_mean, either
 from nemo_watchdog.policy.sections import (
@@ -144,7 +144,7 @@ class _References:
         for index, category in enumerate(when.category):
             self._help((*path, "category", index), "category", category.value, category, steps)
         for index, reason in enumerate(when.reason):
-            self._help((*path, "reason", index), "reason", reason.value, CATEGORY_OF[reason], steps)
+            self._help((*path, "reason", index), "reason", reason.value, reason.category, steps)
 
     def _help(self, path: Path, key: str, value: str, category: Category, steps: tuple[ReadStep | None, ...]) -> None:
         if category in helped(steps):

@@ -16,9 +16,9 @@ from nemo_watchdog.model import Finding, Reason, failed, ok
 from nemo_watchdog.policy.policy import Budget
 from nemo_watchdog.policy.units import BudgetText
 from nemo_watchdog.ports import Containers, ProbeContext
-from nemo_watchdog.probes.reasons import REPORTED
 from nemo_watchdog.probes.shared.options import ProbeOptions
 from nemo_watchdog.probes.shared.pattern import Pattern, find
+from nemo_watchdog.probes.shared.reported import REPORTED
 
 PATIENCE = 0.9
 """The part of the look's timeout that Docker gets: an Engine that hangs must not look like a container that does."""

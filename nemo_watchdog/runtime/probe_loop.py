@@ -14,7 +14,7 @@ from nemo_watchdog.model import Finding, Observation, Reason, failed
 from nemo_watchdog.policy.policy import Dependency
 from nemo_watchdog.ports import Probe
 from nemo_watchdog.runtime.core import Core
-from nemo_watchdog.runtime.sample import LoopLag, clock_jump, judged
+from nemo_watchdog.runtime.sample import LoopLag, clock_jump, discount
 
 log = structlog.get_logger("nemo_watchdog")
 
@@ -63,7 +63,7 @@ class ProbeLoop:
                 finding = await self._look()
                 now = clock.now()
                 sample = Sample(self._lag.lost(now.monotonic) - lost, began - planned, clock_jump(start, now))
-                observation = Observation(judged(finding, sample, spec.timeout), now.monotonic - began, now)
+                observation = Observation(discount(finding, sample, spec.timeout), now.monotonic - began, now)
                 self._count(observation, sample.lateness)
                 self._core.tell(Observed(spec.name, observation, sample))
                 planned = max(planned + self._core.engine.next_look(spec.name), now.monotonic)

@@ -11,7 +11,7 @@ from math import inf
 
 from nemo_watchdog.durations import duration, shift
 from nemo_watchdog.engine.events import Sample
-from nemo_watchdog.model import CATEGORY_OF, Category, Finding, Moment, Reason, failed
+from nemo_watchdog.model import Category, Finding, Moment, Reason, failed
 from nemo_watchdog.ports import Clock
 
 HELD_UP = 0.5
@@ -54,7 +54,7 @@ def clock_jump(began: Moment, ended: Moment) -> float:
     return (ended.utc - began.utc).total_seconds() - (ended.monotonic - began.monotonic)
 
 
-def judged(finding: Finding, sample: Sample, timeout: float) -> Finding:
+def discount(finding: Finding, sample: Sample, timeout: float) -> Finding:
     """The finding, or what it is worth when it is not good and its sample is bad: a blind one that keeps its reason."""
     if finding.reason is None:
         return finding  # an answer that came is an answer
@@ -64,6 +64,6 @@ def judged(finding: Finding, sample: Sample, timeout: float) -> Finding:
         reason, said = Reason.WATCHDOG_OVERLOADED, f"the watchdog itself was held up for {duration(sample.lag)}"
     else:
         return finding
-    if CATEGORY_OF[finding.reason] is Category.BLIND:
+    if finding.reason.category is Category.BLIND:
         return finding
     return failed(reason, f"{said}; the look said {finding.reason}: {finding.detail}", finding.measurements)

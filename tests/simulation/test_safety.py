@@ -14,7 +14,6 @@ from nemo_watchdog import records as r
 from nemo_watchdog.engine import events as ev
 from nemo_watchdog.engine.phases import Phase
 from nemo_watchdog.model import (
-    CATEGORY_OF,
     CONTAINER,
     ActionOutcome,
     Category,
@@ -32,8 +31,8 @@ REMEDY_BUDGET = Budget(3, 1800.0)
 TOTAL_BUDGET = Budget(5, 1800.0)
 
 names = st.sampled_from(NAMES)
-by_category = {category: [reason for reason, its in CATEGORY_OF.items() if its is category] for category in Category}
-not_faults = st.sampled_from([reason for reason, its in CATEGORY_OF.items() if its is not Category.FAULT])
+by_category = {category: [reason for reason in Reason if reason.category is category] for category in Category}
+not_faults = st.sampled_from([reason for reason in Reason if reason.category is not Category.FAULT])
 
 
 STEP = replace(RESTART, attempts=2, backoff=Backoff(1.0, 1.5, 20.0, 0.2), verify_within=15.0)
@@ -188,7 +187,7 @@ class Safety(RuleBasedStateMachine):
             assert request.target not in world.engine.durable.holds
             if not tracker.exited:
                 seen = [reason for reason in self.last_reasons[request.dependency] if reason is not None]
-                assert any(CATEGORY_OF[reason] is Category.FAULT for reason in seen)
+                assert any(reason.category is Category.FAULT for reason in seen)
                 for upstream in tracker.spec.needs:
                     assert world.engine.trackers[upstream].state.health in (Health.UP, Health.DEGRADED)
             for scope in (request.dependency, "*"):

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from nemo_watchdog.durations import duration
-from nemo_watchdog.model import CATEGORY_OF, Category, Finding, Outcome, Reason, degraded, failed
+from nemo_watchdog.model import Category, Finding, Outcome, Reason, degraded, failed
 from nemo_watchdog.probes.gpu.xid_table import REASON_OF, XidAction, action_of, describe
 
 # nvml.h, nvmlReturn_t. Numbers, because only the child may import pynvml.
@@ -134,7 +134,7 @@ def worst_of(findings: Sequence[Finding], measured: Mapping[str, float]) -> Find
 def _gravity(finding: Finding) -> tuple[bool, int]:
     """A GPU that wants a reset holds the restart that an Xid asks for; an old count of ECC errors does not."""
     assert finding.reason is not None  # noqa: S101 - trouble has a reason
-    return finding.outcome is not Outcome.FAILED, _GRAVITY[CATEGORY_OF[finding.reason]]
+    return finding.outcome is not Outcome.FAILED, _GRAVITY[finding.reason.category]
 
 
 def measured(devices: Sequence[Mapping[str, Any]]) -> dict[str, float]:

@@ -13,7 +13,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field
 
 from nemo_watchdog.durations import duration, shift
-from nemo_watchdog.model import CATEGORY_OF, Category, Finding, Outcome, Reason, degraded, failed, ok
+from nemo_watchdog.model import Category, Finding, Outcome, Reason, degraded, failed, ok
 from nemo_watchdog.policy.units import Duration, Ratio, duration_within, number_within, wrong
 from nemo_watchdog.ports import ProbeContext
 from nemo_watchdog.probes.host import readings
@@ -180,7 +180,7 @@ class HostProbe:
 
 def _gravity(finding: Finding) -> tuple[int, bool]:
     assert finding.reason is not None  # noqa: S101 - trouble has a reason
-    return _GRAVITY[CATEGORY_OF[finding.reason]], finding.outcome is not Outcome.FAILED
+    return _GRAVITY[finding.reason.category], finding.outcome is not Outcome.FAILED
 
 
 def _disk_failure(mount: str, error: OSError) -> Finding:

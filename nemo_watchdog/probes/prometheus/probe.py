@@ -13,7 +13,7 @@ from typing import Annotated, Literal
 import aiohttp
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from nemo_watchdog.model import CATEGORY_OF, Category, Finding, Outcome, Reason, failed, ok
+from nemo_watchdog.model import Category, Finding, Outcome, Reason, failed, ok
 from nemo_watchdog.policy.units import parse_ratio, wrong
 from nemo_watchdog.ports import ProbeContext
 from nemo_watchdog.probes.http.client import (
@@ -25,9 +25,9 @@ from nemo_watchdog.probes.http.client import (
     split_credentials,
 )
 from nemo_watchdog.probes.prometheus.answer import NoSamples, Sample, nan_among, read_answer
-from nemo_watchdog.probes.reasons import REPORTED
 from nemo_watchdog.probes.shared.deadline import patience_of
 from nemo_watchdog.probes.shared.options import ProbeOptions
+from nemo_watchdog.probes.shared.reported import REPORTED
 
 
 def _number(value: object) -> float:
@@ -140,6 +140,6 @@ def _text(sample: Sample) -> str:
 def _blind(finding: Finding) -> Finding:
     """What a request to the target would make a fault says of Prometheus only that it cannot be asked."""
     reason = finding.reason or Reason.REPORTED_BLIND
-    if CATEGORY_OF[reason] is not Category.BLIND:
+    if reason.category is not Category.BLIND:
         reason = Reason.REPORTED_BLIND
     return failed(reason, f"Prometheus cannot be asked: {finding.detail}")

@@ -12,7 +12,7 @@ from datetime import timedelta
 import asyncpg
 import pytest
 
-from nemo_watchdog.model import CATEGORY_OF, Category, Finding, Outcome, Reason
+from nemo_watchdog.model import Category, Finding, Outcome, Reason
 from nemo_watchdog.probes.postgres import probe as module
 from tests.integration.probes.looking import is_ok, look_until
 from tests.integration.probes.servers import PASSWORD, Postgres, short_folder
@@ -47,7 +47,7 @@ async def look(dsn: str, **options: object) -> Finding:
 
 
 def no_fault(findings: list[Finding]) -> bool:
-    return all(f.reason is None or CATEGORY_OF[f.reason] is not Category.FAULT for f in findings)
+    return all(f.reason is None or f.reason.category is not Category.FAULT for f in findings)
 
 
 async def test_healthy_server_is_well_and_keeps_one_session(postgres: Postgres) -> None:
@@ -223,5 +223,5 @@ async def test_an_address_that_does_not_fit_the_servers_tls_is_blind(cluster: Po
             await look_until(probe, is_ok)
         finding = await look(f"{cluster.dsn()}?{query}")
         assert (query, finding.reason) == (query, reason)
-        assert reason is None or CATEGORY_OF[reason] is Category.BLIND
+        assert reason is None or reason.category is Category.BLIND
         await asyncio.to_thread(cluster.stop)

@@ -14,7 +14,7 @@ import pytest
 from nemo_watchdog.demo.docker_cli import docker
 from nemo_watchdog.demo.parts import Postgres as PostgresPart
 from nemo_watchdog.demo.platform import Platform
-from nemo_watchdog.model import CATEGORY_OF, Category, Finding, Reason
+from nemo_watchdog.model import Category, Finding, Reason
 from nemo_watchdog.probes.postgres.probe import postgres_failure
 from tests.integration.probes.looking import is_ok, look_until
 from tests.integration.probes.servers import Postgres, short_folder
@@ -74,7 +74,7 @@ async def test_damaged_files(damaged: str, damage: Callable[[Path], None], reaso
         await started(postgres)
         finding = await failure(postgres.dsn(), "set enable_seqscan = off; select * from t where i = 7")
     assert finding.reason is reason
-    assert CATEGORY_OF[reason] is Category.INTEGRITY
+    assert reason.category is Category.INTEGRITY
 
 
 async def test_no_memory() -> None:
@@ -103,4 +103,4 @@ async def test_a_full_disk(docker_engine: str) -> None:
         dsn = f"postgresql://postgres@127.0.0.1:{platform.port('postgres')}/postgres"
         finding = await failure(dsn, "create table t tablespace small as select generate_series(1, 1000000)")
     assert finding.reason is Reason.DISK_FULL
-    assert CATEGORY_OF[Reason.DISK_FULL] is Category.INTEGRITY
+    assert Reason.DISK_FULL.category is Category.INTEGRITY

@@ -12,7 +12,7 @@ from typing import Any
 import asyncpg
 import pytest
 
-from nemo_watchdog.model import CATEGORY_OF, Category, Finding, Outcome, Reason
+from nemo_watchdog.model import Category, Finding, Outcome, Reason
 from tests.integration.probes.looking import is_ok, look_until
 from tests.integration.probes.servers import Postgres, short_folder
 from tests.unit.probes.making import probing
@@ -92,7 +92,7 @@ async def test_open_transactions_deadlocks_and_transaction_ids() -> None:
                 )
                 finding = await probe.look()
     assert (finding.outcome, finding.reason) == (Outcome.DEGRADED, Reason.WRAPAROUND_NEAR)
-    assert CATEGORY_OF[Reason.WRAPAROUND_NEAR] is Category.INTEGRITY
+    assert Reason.WRAPAROUND_NEAR.category is Category.INTEGRITY
 
 
 async def test_a_standby_that_is_behind() -> None:
@@ -128,7 +128,7 @@ async def test_a_standby_that_is_behind() -> None:
                         assert "a standby of it" in told.detail
                     finally:
                         os.kill(receiver, signal.SIGCONT)
-                assert CATEGORY_OF[Reason.REPLICATION_LAG] is Category.BUSY
+                assert Reason.REPLICATION_LAG.category is Category.BUSY
             finally:
                 await asyncio.to_thread(standby.stop)
 
@@ -150,7 +150,7 @@ async def test_a_damaged_page_is_data_at_risk() -> None:
                 await one.fetch("select * from t")
             finding = (await look_until(probe, has(Reason.DATA_CORRUPTED)))[-1]
     assert finding.outcome is Outcome.DEGRADED
-    assert CATEGORY_OF[Reason.DATA_CORRUPTED] is Category.INTEGRITY
+    assert Reason.DATA_CORRUPTED.category is Category.INTEGRITY
 
 
 async def look(postgres: Postgres, **options: object) -> Finding:

@@ -9,7 +9,7 @@ from datetime import timedelta
 
 import pytest
 
-from nemo_watchdog.model import CATEGORY_OF, Category, Finding, Outcome, Reason
+from nemo_watchdog.model import Category, Finding, Outcome, Reason
 from tests.integration.probes.looking import is_ok, look_until
 from tests.integration.probes.servers import Redis, short_folder
 from tests.unit.probes.certificates import make_authority
@@ -98,7 +98,7 @@ async def test_failed_snapshot_is_lost_persistence(redis: Redis) -> None:
         served = await probe.look()
     assert refused.outcome is Outcome.FAILED
     assert (served.outcome, served.reason) == (Outcome.DEGRADED, Reason.PERSISTENCE_FAILED)
-    assert CATEGORY_OF[Reason.PERSISTENCE_FAILED] is Category.INTEGRITY
+    assert Reason.PERSISTENCE_FAILED.category is Category.INTEGRITY
 
 
 async def test_full_memory_is_at_risk(redis: Redis) -> None:
@@ -219,7 +219,7 @@ async def test_sentinels_say_where_the_master_is(redis: Redis) -> None:
                 async with probing("redis", {**options, **changes}) as probe:
                     finding = await probe.look()
                 assert finding.reason is reason
-                assert CATEGORY_OF[reason] is Category.BLIND
+                assert reason.category is Category.BLIND
         finally:
             await asyncio.to_thread(sentinel.stop)
             await asyncio.to_thread(replica.stop)
@@ -240,7 +240,7 @@ async def test_tls(redis: Redis) -> None:
         async with probing("redis", {"url": f"rediss://127.0.0.1:{port}/0"}) as probe:
             finding = await probe.look()
         assert finding.reason is not None
-        assert CATEGORY_OF[finding.reason] is not Category.FAULT
+        assert finding.reason.category is not Category.FAULT
         await asyncio.to_thread(redis.stop)
 
 
@@ -260,4 +260,4 @@ async def test_an_address_that_does_not_fit_the_servers_tls_is_blind(redis: Redi
         async with probing("redis", {"url": url}) as probe:
             finding = await probe.look()
         assert (url, finding.reason) == (url, reason)
-        assert CATEGORY_OF[reason] is Category.BLIND
+        assert reason.category is Category.BLIND

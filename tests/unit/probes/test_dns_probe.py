@@ -16,7 +16,7 @@ import dns.resolver
 import dns.rrset
 import pytest
 
-from nemo_watchdog.model import CATEGORY_OF, Category, Finding, Outcome, Reason
+from nemo_watchdog.model import Category, Finding, Outcome, Reason
 from nemo_watchdog.probes import dns as probe_module
 from nemo_watchdog.probes.dns import parse_server
 from tests.unit.probes.making import make, probing
@@ -110,7 +110,7 @@ async def test_answers_that_are_not_well(
     """What a server says of others is no fault of its own."""
     finding = await look(answers, patience=0.6, **options)
     assert finding.reason is reason
-    assert CATEGORY_OF[reason] is category
+    assert reason.category is category
 
 
 async def test_slow_answer_is_degraded() -> None:
@@ -184,7 +184,7 @@ async def test_without_a_server_the_hosts_own_are_asked(monkeypatch: pytest.Monk
             monkeypatch.setattr(probe_module, "_of_this_host", lambda servers=servers: servers)
             async with probing("dns", {"name": "db.example.com"}) as probe:
                 assert (await probe.look()).reason is reason
-    assert CATEGORY_OF[Reason.NAME_UNRESOLVED] is Category.BLIND
+    assert Reason.NAME_UNRESOLVED.category is Category.BLIND
 
 
 async def test_host_without_servers_is_blind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from nemo_watchdog.model import CATEGORY_OF, Category, ContainerUsage, Finding, Outcome, Reason, RunState
+from nemo_watchdog.model import Category, ContainerUsage, Finding, Outcome, Reason, RunState
 from nemo_watchdog.ports import ProbeContext
 from nemo_watchdog.probes import docker as module
 from nemo_watchdog.probes.docker import DockerOptions, DockerProbe
@@ -87,7 +87,7 @@ async def test_a_missing_container_is_blindness(containers: FakeContainers) -> N
     """There is nothing to judge."""
     finding = await probe(containers, "gone").look()
     assert finding.reason is Reason.CONTAINER_MISSING
-    assert CATEGORY_OF[finding.reason] is Category.BLIND
+    assert finding.reason.category is Category.BLIND
 
 
 @pytest.mark.parametrize("container", ["it", None], ids=["a container", "the Engine"])
@@ -100,7 +100,7 @@ async def test_a_docker_that_does_not_answer_is_blindness_before_the_deadline(
     containers.hangs = how == "hangs"
     finding = await probe(containers, container, timeout=0.1).look()
     assert finding.reason is Reason.DOCKER_UNREACHABLE
-    assert CATEGORY_OF[finding.reason] is Category.BLIND
+    assert finding.reason.category is Category.BLIND
 
 
 async def test_an_engine_that_is_slow_is_degraded(containers: FakeContainers, clock: Clock) -> None:
@@ -125,7 +125,7 @@ async def test_docker_restarting_it_again_and_again_is_told(containers: FakeCont
         found.append((await watching.look()).reason)
         clock.now += 60.0
     assert found == [None, None, None, None, Reason.RESTART_LOOP, Reason.RESTART_LOOP]
-    assert CATEGORY_OF[Reason.RESTART_LOOP] is not Category.FAULT
+    assert Reason.RESTART_LOOP.category is not Category.FAULT
     clock.now += 600.0
     assert (await watching.look()).outcome is Outcome.OK
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from nemo_watchdog.model import CATEGORY_OF, Category, Finding, LogLine, Outcome, Reason
+from nemo_watchdog.model import Category, Finding, LogLine, Outcome, Reason
 from nemo_watchdog.ports import ProbeContext
 from nemo_watchdog.probes import log as module
 from nemo_watchdog.probes.log import LogOptions, LogProbe
@@ -85,7 +85,7 @@ async def test_the_policy_says_what_it_means(containers: FakeContainers, clock: 
     write(containers, "panic: now")
     finding = await watching.look()
     assert finding.reason is not None
-    assert CATEGORY_OF[finding.reason] is Category(category)
+    assert finding.reason.category is Category(category)
 
 
 @pytest.mark.parametrize("how", ["trouble", "hangs"])

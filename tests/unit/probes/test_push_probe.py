@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from nemo_watchdog.model import CATEGORY_OF, Category, Outcome, Reason
+from nemo_watchdog.model import Category, Outcome, Reason
 from nemo_watchdog.ports import Heartbeat, ProbeContext
 from nemo_watchdog.probes.push import PushOptions, PushProbe
 
@@ -95,7 +95,7 @@ async def test_a_job_that_says_that_it_failed(category: str) -> None:
     finding = await probe(told, category=category).look()
     assert finding.outcome is Outcome.FAILED
     assert finding.reason is not None
-    assert CATEGORY_OF[finding.reason] is Category(category)
+    assert finding.reason.category is Category(category)
     assert finding.detail == "the job says that it failed: disk full"
 
 

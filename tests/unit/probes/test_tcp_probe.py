@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from nemo_watchdog.model import CATEGORY_OF, Category, Outcome, Reason
+from nemo_watchdog.model import Category, Outcome, Reason
 from nemo_watchdog.probes.shared.address import parse_address
 from nemo_watchdog.probes.shared.network import os_failure
 from tests.unit.probes.certificates import make_authority
@@ -83,7 +83,7 @@ def test_every_socket_error_has_its_reason(error: OSError, reason: Reason) -> No
 def test_unknown_errors_of_the_system_are_never_a_fault_of_the_target() -> None:
     """Of all the kernel's errors only those that the target itself causes are faults."""
     reasons = {number: os_failure(OSError(number, os.strerror(number))).reason for number in errno.errorcode}
-    faults = {number for number, reason in reasons.items() if reason and CATEGORY_OF[reason] is Category.FAULT}
+    faults = {number for number, reason in reasons.items() if reason and reason.category is Category.FAULT}
     own = {"ECONNREFUSED", "ENOENT", "ECONNRESET", "ECONNABORTED", "EPIPE", "ENOTCONN", "ETIMEDOUT", "ESHUTDOWN"}
     assert faults == {getattr(errno, name) for name in own}
 

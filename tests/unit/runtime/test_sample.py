@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from nemo_watchdog.engine.events import Sample
-from nemo_watchdog.model import CATEGORY_OF, Category, Reason, degraded, failed
-from nemo_watchdog.runtime.sample import CLOCK_JUMP, HELD_UP, LoopLag, clock_jump, judged
+from nemo_watchdog.model import Category, Reason, degraded, failed
+from nemo_watchdog.runtime.sample import CLOCK_JUMP, HELD_UP, LoopLag, clock_jump, discount
 from nemo_watchdog.testing import ManualClock
 
 TIMEOUT = failed(Reason.TIMEOUT, "no answer", {"a_seconds": 1.0})
@@ -58,7 +58,7 @@ def test_a_clock_that_is_set_costs_the_loop_nothing() -> None:
 )
 def test_the_thresholds(sample: Sample, timeout: float, reason: Reason) -> None:
     """Half of the timeout and never less than half a second; five seconds of the clock, either way."""
-    finding = judged(TIMEOUT, sample, timeout)
+    finding = discount(TIMEOUT, sample, timeout)
     assert finding.reason is reason
     assert finding.measurements == TIMEOUT.measurements
     assert "no answer" in finding.detail
@@ -66,12 +66,12 @@ def test_the_thresholds(sample: Sample, timeout: float, reason: Reason) -> None:
 
 def test_slowness_of_our_own_is_not_the_targets() -> None:
     """A degraded look is judged like a failed one."""
-    finding = judged(degraded(Reason.SLOW, "2s"), Sample(lag=2.0), 1.0)
+    finding = discount(degraded(Reason.SLOW, "2s"), Sample(lag=2.0), 1.0)
     assert finding.reason is not None
-    assert CATEGORY_OF[finding.reason] is Category.BLIND
+    assert finding.reason.category is Category.BLIND
 
 
 def test_a_look_that_was_blind_already_keeps_its_reason() -> None:
     """A wrong password is worth knowing, however late."""
     finding = failed(Reason.AUTH_FAILED, "the password is not accepted")
-    assert judged(finding, Sample(lag=100.0, clock_jump=100.0), 1.0) is finding
+    assert discount(finding, Sample(lag=100.0, clock_jump=100.0), 1.0) is finding

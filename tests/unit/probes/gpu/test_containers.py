@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from nemo_watchdog.model import CATEGORY_OF, Category, Finding, Outcome, Reason
+from nemo_watchdog.model import Category, Finding, Outcome, Reason
 from nemo_watchdog.ports import ProbeContext
 from nemo_watchdog.probes import PROBES
 from nemo_watchdog.probes.gpu import container, nvml, xid_events
@@ -70,7 +70,7 @@ async def test_an_xid_of_the_own_container_is_its_fault(sample: Any, containers:
     probe = make(containers)
     finding: Finding = await probe._judge(sample(GEMMA))
     assert (finding.outcome, finding.reason) == (Outcome.FAILED, Reason.GPU_APPLICATION_ERROR)
-    assert CATEGORY_OF[Reason.GPU_APPLICATION_ERROR] is Category.FAULT
+    assert Reason.GPU_APPLICATION_ERROR.category is Category.FAULT
     assert finding.measurements['gpu_container_memory_bytes{container="aaaaaaaaaaaa"}'] == 700
     assert finding.measurements['gpu_container_memory_bytes{container="bbbbbbbbbbbb"}'] == 300
     started = containers.statuses["gemma"].started_at
@@ -222,7 +222,7 @@ async def test_a_device_that_was_there_is_lost(
         assert (await probe.look()).outcome is Outcome.OK
     finally:
         await probe.close()
-    assert CATEGORY_OF[Reason.GPU_UNAVAILABLE] is Category.FAULT
+    assert Reason.GPU_UNAVAILABLE.category is Category.FAULT
 
 
 async def test_a_command_without_an_answer_is_not_repeated(control: Control, containers: FakeContainers) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from nemo_watchdog.model import CATEGORY_OF, Category, Outcome, Reason
+from nemo_watchdog.model import Category, Outcome, Reason
 from nemo_watchdog.ports import Probe
 from nemo_watchdog.probes.gpu import nvml
 from tests.nvml_stub.build import build_stub
@@ -86,7 +86,7 @@ async def test_every_trouble_has_its_reason_and_none_is_a_fault(
     finding = await probe.look()
     assert (finding.outcome, finding.reason) == (outcome, reason)
     if finding.reason is not None:
-        assert CATEGORY_OF[finding.reason] is not Category.FAULT
+        assert finding.reason.category is not Category.FAULT
 
 
 @pytest.mark.parametrize(
@@ -190,7 +190,7 @@ async def test_call_that_hangs_is_declared_and_the_child_is_killed(control: Cont
         finding = await probe.look()
         ticker.cancel()
         assert finding.reason is Reason.DRIVER_STUCK
-        assert CATEGORY_OF[Reason.DRIVER_STUCK] is Category.BLIND
+        assert Reason.DRIVER_STUCK.category is Category.BLIND
         assert monotonic() - began < 2.0
         assert ticks > 20
         control()

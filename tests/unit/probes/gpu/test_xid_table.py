@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from nemo_watchdog.model import CATEGORY_OF, Category, Finding, Outcome, Reason
+from nemo_watchdog.model import Category, Finding, Outcome, Reason
 from nemo_watchdog.probes.gpu.judge import worst_of, xid_trouble
 from nemo_watchdog.probes.gpu.xid_table import ACTION_OF, REASON_OF, XidAction, action_of, describe, xid_table
 
@@ -59,7 +59,7 @@ def test_only_an_application_error_of_the_own_container_may_restart_it(code: int
 
 def _category(finding: Finding) -> Category:
     assert finding.reason is not None
-    return CATEGORY_OF[finding.reason]
+    return finding.reason.category
 
 
 def test_a_gpu_that_wants_a_reset_holds_the_restart() -> None:

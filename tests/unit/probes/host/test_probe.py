@@ -14,7 +14,7 @@ from typing import Any
 import psutil
 import pytest
 
-from nemo_watchdog.model import CATEGORY_OF, Category, Finding, Outcome, Reason
+from nemo_watchdog.model import Category, Finding, Outcome, Reason
 from nemo_watchdog.probes.host import probe as module
 from nemo_watchdog.probes.host import readings
 from tests.unit.probes.making import make, probing
@@ -195,7 +195,7 @@ async def test_a_clock_that_jumps_is_blind_for_one_look(monkeypatch: pytest.Monk
             finding = await probe.look()
             assert finding.reason is reason
             assert (await other.look()).outcome is Outcome.OK
-    assert CATEGORY_OF[Reason.CLOCK_JUMPED] is Category.BLIND
+    assert Reason.CLOCK_JUMPED.category is Category.BLIND
     assert finding.measurements["host_clock_jump_seconds"] == 2.5
     assert "+2.5s" in finding.detail
 

@@ -15,7 +15,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from nemo_watchdog.model import CATEGORY_OF, Category, Outcome, Reason
+from nemo_watchdog.model import Category, Outcome, Reason
 from nemo_watchdog.policy.policy import Secret
 from nemo_watchdog.ports import ProbeContext
 from nemo_watchdog.probes.http import client
@@ -262,7 +262,7 @@ async def test_name_that_does_not_resolve_is_blind(monkeypatch: pytest.MonkeyPat
     async with probing("http", {"url": "http://no-such-host.invalid/"}) as probe:
         finding = await probe.look()
     assert finding.reason is Reason.NAME_UNRESOLVED
-    assert CATEGORY_OF[finding.reason] is Category.BLIND
+    assert finding.reason.category is Category.BLIND
 
 
 def test_timeout_of_the_client_itself_is_a_timeout() -> None:

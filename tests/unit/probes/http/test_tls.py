@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from nemo_watchdog.model import CATEGORY_OF, Category, Outcome, Reason
+from nemo_watchdog.model import Category, Outcome, Reason
 from nemo_watchdog.probes.shared import tls
 from tests.unit.probes.certificates import Authority, make_authority
 from tests.unit.probes.http.test_probe import answering, serving
@@ -67,7 +67,7 @@ async def test_a_certificate_that_has_ended_is_never_a_reason_to_restart(authori
     ):
         finding = await probe.look()
     assert finding.reason is Reason.CERTIFICATE_EXPIRED
-    assert CATEGORY_OF[Reason.CERTIFICATE_EXPIRED] is Category.INTEGRITY
+    assert Reason.CERTIFICATE_EXPIRED.category is Category.INTEGRITY
 
 
 async def test_verification_can_be_left_out(authority: Authority) -> None:
@@ -100,7 +100,7 @@ async def test_a_ca_file_that_cannot_be_used_is_blind(tmp_path: Path, content: s
     async with probing("http", {"url": "https://127.0.0.1:1/", "ca_file": str(path)}) as probe:
         finding = await probe.look()
     assert finding.reason is not None
-    assert CATEGORY_OF[finding.reason] is Category.BLIND
+    assert finding.reason.category is Category.BLIND
     assert "ca_file" in finding.detail
 
 

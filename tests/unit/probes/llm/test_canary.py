@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from nemo_watchdog.model import CATEGORY_OF, Category, Outcome, Reason
+from nemo_watchdog.model import Category, Outcome, Reason
 from nemo_watchdog.probes.llm.probe import LlmProbe
 from tests.unit.probes.making import make, probing
 
@@ -157,7 +157,7 @@ async def test_answers_that_are_not_well(model: Model, reason: Reason, category:
     async with model.serving() as url, probing("llm", {"url": url, "canary": {}}) as probe:
         finding = await probe.look()
     assert finding.reason is reason
-    assert CATEGORY_OF[reason] is category
+    assert reason.category is category
     assert "dead" not in finding.detail
 
 
@@ -298,7 +298,7 @@ async def test_green_health_of_a_hung_engine_is_stalled() -> None:
         assert set(seen[:-1]) == {None}
         model.metrics = counters(1, 11)
         assert (await probe.look()).outcome is Outcome.OK
-    assert CATEGORY_OF[Reason.STALLED] is Category.FAULT
+    assert Reason.STALLED.category is Category.FAULT
 
 
 async def test_idle_hung_engine_is_found_by_its_canary() -> None:

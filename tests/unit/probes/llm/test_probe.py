@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from nemo_watchdog.model import CATEGORY_OF, Category, Outcome, Reason
+from nemo_watchdog.model import Category, Outcome, Reason
 from tests.unit.probes.http.test_probe import answering, serving
 from tests.unit.probes.making import make, probing
 from tests.unit.probes.servers import Server, stall
@@ -57,7 +57,7 @@ async def test_health_that_hangs_is_overload_and_not_a_fault() -> None:
     ):
         finding = await probe.look()
     assert finding.reason is Reason.OVERLOADED
-    assert CATEGORY_OF[finding.reason] is Category.BUSY
+    assert finding.reason.category is Category.BUSY
 
 
 async def test_connection_that_hangs_is_a_timeout() -> None:

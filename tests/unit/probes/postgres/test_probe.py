@@ -7,7 +7,7 @@ import asyncio
 import asyncpg
 import pytest
 
-from nemo_watchdog.model import CATEGORY_OF, Category, Reason
+from nemo_watchdog.model import Category, Reason
 from nemo_watchdog.probes.postgres.probe import postgres_failure
 from tests.unit.probes.making import make, probing
 from tests.unit.probes.servers import Server, stall
@@ -48,7 +48,7 @@ def test_every_sqlstate_has_its_reason(state: str, reason: Reason, category: Cat
     """The SQLSTATE decides the reason; a state that nobody listed restarts nothing."""
     finding = postgres_failure(error(state))
     assert finding.reason is reason
-    assert CATEGORY_OF[reason] is category
+    assert reason.category is category
     assert state in finding.detail
     assert "text" not in finding.detail
 
@@ -67,7 +67,7 @@ def test_every_sqlstate_has_its_reason(state: str, reason: Reason, category: Cat
 def test_server_that_cannot_be_connected_now_is_busy_in_any_language(message: str, reason: Reason) -> None:
     """57P03 is always busy; the words only tell which kind."""
     assert postgres_failure(error("57P03", message)).reason is reason
-    assert CATEGORY_OF[reason] is Category.BUSY
+    assert reason.category is Category.BUSY
 
 
 MYSQL_GREETING = (

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from nemo_watchdog.model import CATEGORY_OF, Category, Finding, Outcome, Reason
+from nemo_watchdog.model import Category, Finding, Outcome, Reason
 from nemo_watchdog.probes import PROBES
 from tests.unit.probes.making import probing
 from tests.unit.probes.servers import Server, say, stall
@@ -86,7 +86,7 @@ async def test_what_a_crossed_threshold_means_is_the_policys_choice(category: st
     chosen = {"category": category, "outcome": outcome}
     finding = await look(vector("11"), **{name: value for name, value in chosen.items() if value is not None})
     assert finding.reason is not None
-    assert CATEGORY_OF[finding.reason] is Category(category or "busy")
+    assert finding.reason.category is Category(category or "busy")
     assert finding.outcome is Outcome(outcome or "degraded")
 
 
@@ -165,7 +165,7 @@ async def test_an_error_of_prometheus_is_blind(status: str, kind: str | None, re
     error = {"status": "error", "errorType": kind, "error": f"about {SECRET}"}
     finding = await look("try later" if kind is None else json.dumps(error), status)
     assert (finding.outcome, finding.reason) == (Outcome.FAILED, reason)
-    assert CATEGORY_OF[reason] is Category.BLIND
+    assert reason.category is Category.BLIND
     assert SECRET not in finding.detail
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from redis import exceptions
 
-from nemo_watchdog.model import CATEGORY_OF, Category, Finding, Outcome, Reason
+from nemo_watchdog.model import Category, Finding, Outcome, Reason
 from nemo_watchdog.probes.redis.info import measure, parse_info
 from nemo_watchdog.probes.redis.probe import redis_failure
 from tests.unit.probes.making import make, probing
@@ -76,7 +76,7 @@ async def test_every_reply_has_its_reason_though_many_are_connection_errors(
     """What Redis says decides, not redis-py's class: a wrong password, LOADING and maxclients restart nothing."""
     finding = await look(redis_server(ping=reply + b"\r\n"))
     assert finding.reason is reason
-    assert CATEGORY_OF[reason] is category
+    assert reason.category is category
 
 
 @pytest.mark.parametrize("noise", [b"$x\r\n", b"*-7x\r\n", b"+" + b"a" * 100_000 + b"\r\n", b"*1\r\n" * 5000])
@@ -94,7 +94,7 @@ def test_subclasses_of_connection_error_are_no_faults(word: str) -> None:
     assert isinstance(error, exceptions.ConnectionError)
     finding = redis_failure(error)
     assert finding.reason is not None
-    assert CATEGORY_OF[finding.reason] is not Category.FAULT
+    assert finding.reason.category is not Category.FAULT
 
 
 @pytest.mark.parametrize(

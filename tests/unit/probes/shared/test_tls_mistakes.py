@@ -13,7 +13,7 @@ from threading import Thread
 import pytest
 from yarl import URL
 
-from nemo_watchdog.model import CATEGORY_OF, Category, Reason, failed
+from nemo_watchdog.model import Category, Reason, failed
 from nemo_watchdog.probes.shared.tls_mistakes import unless_it_speaks_tls, unless_it_wants_a_certificate
 from tests.unit.probes.certificates import Authority, make_authority
 from tests.unit.probes.http.test_probe import answering
@@ -81,7 +81,7 @@ async def test_plain_text_to_a_port_of_tls_is_the_policys_mistake(
         async with probing(kind, PLAIN[kind](port)) as probe:
             finding = await probe.look()
     assert finding.reason is Reason.WRONG_TARGET
-    assert CATEGORY_OF[Reason.WRONG_TARGET] is Category.BLIND
+    assert Reason.WRONG_TARGET.category is Category.BLIND
     assert "speaks TLS: use " in finding.detail
 
 
