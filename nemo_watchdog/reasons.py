@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Self
 
 
 class Category(StrEnum):
@@ -27,7 +28,7 @@ class Reason(StrEnum):
     category: Category
     meaning: str
 
-    def __new__(cls, value: str, category: Category, meaning: str) -> Reason:
+    def __new__(cls, value: str, category: Category, meaning: str) -> Self:
         member = str.__new__(cls, value)
         member._value_, member.category, member.meaning = value, category, meaning
         return member

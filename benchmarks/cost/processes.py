@@ -36,6 +36,12 @@ def written_bytes(pid: int) -> int:
     return int(dict(line.split(": ") for line in lines)["write_bytes"])
 
 
+def resident_bytes(pid: int) -> int:
+    """VmRSS of /proc/PID/status (proc_pid_status(5))."""
+    lines = Path(f"/proc/{pid}/status").read_text(encoding="ascii").splitlines()
+    return int(dict(line.split(":") for line in lines)["VmRSS"].split()[0]) * 1024
+
+
 def wait_until(what: str, holds: Callable[[], bool], within: float = 60.0) -> None:
     """Polls until `holds`; ends the benchmark after `within` seconds."""
     deadline = time.monotonic() + within
@@ -123,8 +129,8 @@ class Daemon:
 
 
 @contextmanager
-def daemon(folder: Path, port: int, targets: int, *, shared: bool = False) -> Iterator[Daemon]:
-    """The real daemon, watching `targets` HTTP dependencies every second; ready when this yields.
+def daemon(folder: Path, port: int, targets: int, *, shared: bool = False, interval: str = "1s") -> Iterator[Daemon]:
+    """The real daemon, watching `targets` HTTP dependencies every `interval`; ready when this yields.
 
     With `shared`, all others need the first.
     """
@@ -134,7 +140,7 @@ def daemon(folder: Path, port: int, targets: int, *, shared: bool = False) -> It
         url = f"http://127.0.0.1:{port}/target/{n:04}"
         needs = ["target-0000"] if shared and n else []
         dependencies[f"target-{n:04}"] = {"probe": "http", "url": url, "expect": {"status": 200}, "needs": needs}
-    document = {"version": 1, "defaults": {"interval": "1s", "timeout": "3s"}, "dependencies": dependencies}
+    document = {"version": 1, "defaults": {"interval": interval, "timeout": "3s"}, "dependencies": dependencies}
     policy.write_text(json.dumps(document), encoding="utf-8")  # YAML takes JSON
     with (folder / "daemon.log").open("wb") as log:
         command = [sys.executable, "-m", "nemo_watchdog", "run", "--policy", str(policy), "--state-dir", str(state)]

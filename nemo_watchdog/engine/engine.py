@@ -49,6 +49,10 @@ class Engine:
     def journal_trouble(self) -> str:
         return self.volatile.journal_trouble
 
+    @property
+    def bug(self) -> str:
+        return self.volatile.bug
+
     # -- the step --------------------------------------------------------------------------------------------
 
     def step(self, event: Event, now: Moment) -> Effects:

@@ -36,6 +36,9 @@ _REASON_OF = {
 _HAS_EXPIRED = 10
 """OpenSSL, x509_vfy.h: X509_V_ERR_CERT_HAS_EXPIRED."""
 
+_ABOUT_OUR_CERTIFICATE = re.compile("CERTIFICATE|UNKNOWN_CA|ACCESS_DENIED")
+"""Alerts with which a server ends it for the certificate of its client (RFC 8446, 6.2), in OpenSSL's names."""
+
 _ERRNO = re.compile(r"\[Errno (\d+)\]")
 
 
@@ -47,6 +50,8 @@ def os_failure(error: OSError) -> Finding:
         # verify_message is OpenSSL's own wording, such as "certificate has expired".
         return failed(Reason.WRONG_TARGET, f"its TLS certificate is not accepted: {error.verify_message}")
     if isinstance(error, ssl.SSLError):
+        if is_alert(error) and _ABOUT_OUR_CERTIFICATE.search(str(error.reason)):
+            return failed(Reason.AUTH_FAILED, "it does not accept the TLS client certificate, or the lack of one")
         if is_alert(error):
             return failed(Reason.WRONG_TARGET, f"it does not go on with us over TLS ({error.reason})")
         return failed(Reason.WRONG_TARGET, "the TLS handshake failed: the port may not speak TLS")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict
 from pydantic_core import PydanticCustomError
@@ -20,6 +20,10 @@ class ProbeOptions(BaseModel):
 
     need_container: ClassVar[frozenset[str]] = frozenset()
     """Options that need the dependency's `container` when they are set."""
+
+    def __deepcopy__(self, memo: dict[int, object] | None = None) -> Self:
+        """Itself: options never change, and pydantic copies a default for every dependency that leaves it out."""
+        return self
 
 
 def wrong_secret(message: str) -> PydanticCustomError:

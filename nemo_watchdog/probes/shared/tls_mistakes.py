@@ -12,7 +12,7 @@ import asyncio
 import ssl
 
 from nemo_watchdog.model import Finding, Reason, failed
-from nemo_watchdog.probes.shared.network import is_alert
+from nemo_watchdog.probes.shared.network import is_alert, os_failure
 
 _LIKE_A_FAULT = frozenset({Reason.CONNECTION_LOST, Reason.PROTOCOL_ERROR})
 _PATIENCE = 2.0
@@ -34,13 +34,12 @@ async def unless_it_speaks_tls(finding: Finding, host: str, port: int, patience:
 
 
 async def unless_it_wants_a_certificate(finding: Finding, host: str, port: int, patience: float) -> Finding:
-    """The finding of a look over TLS, or `auth_failed` when the server does not go on without our certificate.
+    """The finding of a look over TLS that saw a reset, or the one that it would have made of the alert before it.
 
-    Takes `patience` seconds at most.
+    So the answer does not depend on which of the two the look saw first. Takes `patience` seconds at most.
     """
-    if patience > 0 and await _wants_a_certificate(host, port, patience):
-        return failed(Reason.AUTH_FAILED, "it does not accept the TLS client certificate, or the lack of one")
-    return finding
+    alert = await _alert(host, port, patience) if patience > 0 else None
+    return finding if alert is None else os_failure(alert)
 
 
 async def _speaks_tls(host: str, port: int, patience: float) -> bool:
@@ -54,8 +53,8 @@ async def _speaks_tls(host: str, port: int, patience: float) -> bool:
     return True
 
 
-async def _wants_a_certificate(host: str, port: int, patience: float) -> bool:
-    """Whether an alert follows when nothing is sent. A server that is content waits for us to speak."""
+async def _alert(host: str, port: int, patience: float) -> ssl.SSLError | None:
+    """The alert that follows when nothing is sent. A server that is content waits for us to speak."""
     try:
         async with asyncio.timeout(min(patience, _PATIENCE)):
             reader, writer = await asyncio.open_connection(host, port, ssl=_any_certificate())
@@ -64,10 +63,10 @@ async def _wants_a_certificate(host: str, port: int, patience: float) -> bool:
             finally:
                 await _end(writer)
     except ssl.SSLError as error:
-        return is_alert(error)
+        return error if is_alert(error) else None
     except OSError:
-        return False
-    return False
+        return None
+    return None
 
 
 def _any_certificate() -> ssl.SSLContext:

@@ -30,4 +30,6 @@ class HealthApi:
         waiting = [] if self.supervisor.loops else ["the probe loops have not started"]
         if self.core.engine.journal_trouble:
             waiting.append(f"journal: {self.core.engine.journal_trouble}")
+        if self.core.engine.bug:
+            waiting.append(f"a bug in the watchdog, which only observes: {self.core.engine.bug}")
         return answer(ReadinessView(not waiting, tuple(waiting)), 503 if waiting else 200)

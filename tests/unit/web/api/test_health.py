@@ -32,6 +32,14 @@ async def test_readyz_needs_a_journal_that_can_be_written(site: Site) -> None:
     assert (await site.get("/readyz")).status == 200
 
 
+async def test_readyz_says_that_a_bug_keeps_it_from_acting(site: Site) -> None:
+    """Until it is started again it only observes."""
+    site.daemon.shell.core.engine.volatile.bug = "test"
+    response = await site.get("/readyz")
+    assert response.status == 503
+    assert (await response.json())["waiting_for"] == ["a bug in the watchdog, which only observes: test"]
+
+
 async def test_readyz_waits_for_the_loops(tmp_path: Path) -> None:
     """Before the first probe loop runs, nothing is watched."""
     daemon = Daemon(tmp_path)
