@@ -62,7 +62,7 @@ def measure(targets: int) -> bool:
         daemon(Path(folder), target.port, targets, interval=INTERVAL) as watchdog,
     ):
         wait_until("every dependency is up", lambda: set(watchdog.health()) == {"up"}, within=120.0)
-        time.sleep(10.0)
+        time.sleep(25.0)
         with asking(watchdog) as rest:
             time.sleep(20.0)
         took = []
@@ -87,7 +87,8 @@ def measure(targets: int) -> bool:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--targets", type=int, nargs="+", default=SIZES, metavar="N", help="dependencies; 1000 5000")
-    return 0 if all([measure(targets) for targets in parser.parse_args().targets]) else 1
+    held = [measure(targets) for targets in parser.parse_args().targets]
+    return 0 if all(held) else 1
 
 
 if __name__ == "__main__":

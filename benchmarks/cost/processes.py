@@ -138,8 +138,8 @@ def daemon(folder: Path, port: int, targets: int, *, shared: bool = False, inter
     dependencies: dict[str, dict[str, Any]] = {}
     for n in range(targets):
         url = f"http://127.0.0.1:{port}/target/{n:04}"
-        needs = ["target-0000"] if shared and n else []
-        dependencies[f"target-{n:04}"] = {"probe": "http", "url": url, "expect": {"status": 200}, "needs": needs}
+        needs = {"needs": "target-0000"} if shared and n else {}
+        dependencies[f"target-{n:04}"] = {"probe": "http", "url": url, **needs}
     document = {"version": 1, "defaults": {"interval": interval, "timeout": "3s"}, "dependencies": dependencies}
     policy.write_text(json.dumps(document), encoding="utf-8")  # YAML takes JSON
     with (folder / "daemon.log").open("wb") as log:

@@ -51,9 +51,10 @@ class ProbeLoop:
 
     async def run(self) -> None:
         spec, clock = self.spec, self._core.clock
-        # Loops that start together do not look together.
+        # Loops that start together, or settle together after a change of health, do not look together.
         spread = crc32(spec.name.encode()) / 2**32
         planned = clock.now().monotonic + spread * min(spec.interval, spec.confirm_interval)
+        paced = 0.0
         try:
             await self._sleep_until(planned)
             while True:
@@ -66,7 +67,13 @@ class ProbeLoop:
                 observation = Observation(discount(finding, sample, spec.timeout), now.monotonic - began, now)
                 self._count(observation, sample.lateness)
                 self._core.tell(Observed(spec.name, observation, sample))
-                planned = max(planned + self._core.engine.next_look(spec.name), now.monotonic)
+                delay = self._core.engine.next_look(spec.name)
+                if delay == spec.interval and delay != paced:
+                    delay *= spread
+                    paced = spec.interval
+                else:
+                    paced = delay
+                planned = max(planned + delay, now.monotonic)
                 if self._poked:
                     self._poked = False
                     planned = min(planned, now.monotonic + spec.confirm_interval)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 from collections import deque
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
@@ -166,8 +165,6 @@ class Supervisor:
                 self._root(self._feed_watchdog(), "watchdog"),
             ]
             self._apply(core.engine.policy)
-            gc.collect()
-            gc.freeze()  # what was loaded stays: walking it at every full collection would hold up the looks
             self._service.ready(self._summary())
             log.info("watching", dependencies=len(self.loops), autonomy=str(core.engine.policy.autonomy))
             await self._stop.wait()
