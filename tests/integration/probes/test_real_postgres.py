@@ -154,12 +154,16 @@ async def test_shut_down_lets_a_kept_session_go(postgres: Postgres) -> None:
     assert findings[-1].reason is Reason.SHUTTING_DOWN
 
 
+AS_INITDB_WROTE = {"max_connections": 100, "max_wal_senders": 10}
+"""A standby does not start with less than the control file remembers of its primary: initdb, when nothing else ran."""
+
+
 async def test_standby_is_told_from_a_primary(cluster: Postgres) -> None:
     """A server in hot standby is well for `standby` and `any`, and at risk where a primary is expected."""
     trigger = cluster.data / "standby.signal"
     trigger.touch()
     try:
-        cluster.start(hot_standby="on")
+        cluster.start(hot_standby="on", **AS_INITDB_WROTE)
         async with probing("postgres", {"dsn": cluster.dsn(), "role": "standby"}) as probe:
             await look_until(probe, is_ok)
         assert is_ok(await look(cluster.dsn()))
