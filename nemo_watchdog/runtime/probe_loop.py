@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from zlib import crc32
 
 import structlog
@@ -21,6 +22,18 @@ log = structlog.get_logger("nemo_watchdog")
 CLOSE_WITHIN = 5.0
 """Seconds that a probe gets to close what it opened."""
 
+SAME_PLACE = 1e-3
+"""Shares of an interval that lie this close are the same place: floating point does not hit it exactly."""
+
+
+def next_at(place: float, last: float, interval: float) -> float:
+    """The first moment after `last` (seconds) that is `place` (0 to 1) of an `interval` from a multiple of it.
+
+    Each loop comes back to its own place after whatever held it up: those that start together, settle together or
+    were late together do not look together.
+    """
+    return (math.floor(last / interval - place + SAME_PLACE) + 1 + place) * interval
+
 
 class ProbeLoop:
     """Looks at one dependency for ever, at the pace that the engine asks for."""
@@ -31,6 +44,7 @@ class ProbeLoop:
         self.spec = spec
         self.probe = probe
         self.heartbeat = core.clock.now().monotonic
+        self._place = crc32(spec.name.encode()) / 2**32
         self._core = core
         self._lag = lag or LoopLag(core.clock)
         self._metrics = metrics.dependency(spec.name)
@@ -51,10 +65,7 @@ class ProbeLoop:
 
     async def run(self) -> None:
         spec, clock = self.spec, self._core.clock
-        # Loops that start together, or settle together after a change of health, do not look together.
-        spread = crc32(spec.name.encode()) / 2**32
-        planned = clock.now().monotonic + spread * min(spec.interval, spec.confirm_interval)
-        paced = 0.0
+        planned = clock.now().monotonic + self._place * min(spec.interval, spec.confirm_interval)
         try:
             await self._sleep_until(planned)
             while True:
@@ -67,13 +78,7 @@ class ProbeLoop:
                 observation = Observation(discount(finding, sample, spec.timeout), now.monotonic - began, now)
                 self._count(observation, sample.lateness)
                 self._core.tell(Observed(spec.name, observation, sample))
-                delay = self._core.engine.next_look(spec.name)
-                if delay == spec.interval and delay != paced:
-                    delay *= spread
-                    paced = spec.interval
-                else:
-                    paced = delay
-                planned = max(planned + delay, now.monotonic)
+                planned = max(self._next_look(planned), now.monotonic)
                 if self._poked:
                     self._poked = False
                     planned = min(planned, now.monotonic + spec.confirm_interval)
@@ -81,6 +86,11 @@ class ProbeLoop:
                     planned = clock.now().monotonic
         finally:
             await self._close()
+
+    def _next_look(self, last: float) -> float:
+        """When to look after the look that was planned for `last` (monotonic seconds)."""
+        delay = self._core.engine.next_look(self.spec.name)
+        return next_at(self._place, last, delay) if delay == self.spec.interval else last + delay
 
     def _count(self, observation: Observation, lateness: float) -> None:
         try:

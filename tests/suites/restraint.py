@@ -512,7 +512,7 @@ SITUATIONS = (
         "a remedy for something else",
         GATEWAY,
         "gateway",
-        "gate:remedy",
+        "gate:condition",
         FIVE_HUNDRED,
         rewrites=swap(
             "restart-container:\n    when: {category: fault}",

@@ -5,16 +5,19 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from itertools import pairwise
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from nemo_watchdog.engine import events as ev
 from nemo_watchdog.model import Finding, Health, Observation, Outcome, Reason, failed, ok
 from nemo_watchdog.ports import Probe
 from nemo_watchdog.runtime import probe_loop as module
 from nemo_watchdog.runtime.clock import SystemClock
-from nemo_watchdog.runtime.probe_loop import ProbeLoop
+from nemo_watchdog.runtime.probe_loop import ProbeLoop, next_at
 from nemo_watchdog.runtime.sample import LoopLag
 from nemo_watchdog.testing import HANG, ManualClock, ScriptedProbe
 from tests.unit.engine.world import dependency, policy
@@ -63,6 +66,29 @@ async def test_it_looks_again_and_again_and_health_follows() -> None:
         good = it.shell.metric("probes_total", dependency="gateway", outcome="ok", reason="")
         assert good == 4.0
         assert (it.shell.metric("probe_duration_seconds_count", dependency="gateway") or 0.0) >= 7.0
+
+
+@given(
+    place=st.floats(0.0, 1.0, exclude_max=True),
+    last=st.floats(0.0, 1e8),
+    interval=st.sampled_from((0.1, 1.0, 10.0, 3600.0)),
+)
+def test_whenever_it_looked_last_the_next_look_is_at_its_own_place_in_the_interval(
+    place: float, last: float, interval: float
+) -> None:
+    """Soon at first, one interval apart from then on, and never twice at the same moment."""
+    first = next_at(place, last, interval)
+    second = next_at(place, first, interval)
+    assert last < first <= last + interval * (1 + 2 * module.SAME_PLACE)
+    assert second - first == pytest.approx(interval, rel=1e-4)
+    passed = second / interval - place
+    assert passed == pytest.approx(round(passed), abs=1e-4)
+
+
+def test_loops_that_were_late_together_do_not_look_together_again() -> None:
+    """A hundred that looked at the same moment look at as many places of the next interval."""
+    looks = sorted(next_at(n / 100, 12_345.6, 10.0) for n in range(100))
+    assert [later - earlier for earlier, later in pairwise(looks)] == pytest.approx([0.1] * 99)
 
 
 async def test_a_probe_that_hangs_is_a_timeout_and_the_next_look_comes() -> None:
