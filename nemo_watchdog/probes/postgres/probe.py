@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Iterator
 from time import monotonic
 from typing import Annotated, Literal
 
@@ -55,6 +56,21 @@ _CLOSE_WITHIN = 1.0
 
 SESSION_LASTS = 30.0
 """Seconds. A postmaster that is stuck serves the sessions that it has and takes no new one: now and then we are new."""
+
+
+class _Unreadable(asyncpg.InterfaceError):
+    """The server sent what asyncpg cannot read."""
+
+
+@contextlib.contextmanager
+def _asyncpg() -> Iterator[None]:
+    """For such a message asyncpg raises whatever its parser does: a BufferError of its own, a ValueError, others."""
+    try:
+        yield
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError):
+        raise
+    except Exception as error:
+        raise _Unreadable(type(error).__name__) from error
 
 
 class PostgresOptions(ProbeOptions):
@@ -107,6 +123,8 @@ class PostgresProbe:
             return error.finding
         except asyncpg.PostgresError as error:
             return postgres_failure(error)
+        except _Unreadable:
+            return failed(Reason.WRONG_TARGET, "it sent a message that is none of Postgres's protocol")
         except (asyncpg.InterfaceError, asyncpg.InternalClientError):
             return failed(Reason.CONNECTION_LOST, "the session ended before the answer")
         except OSError as error:
@@ -141,12 +159,13 @@ class PostgresProbe:
     async def _connect(self) -> asyncpg.Connection[asyncpg.Record]:
         await shake_hands(self._address)
         try:
-            self._session = await asyncpg.connect(
-                self._dsn.reveal(),
-                timeout=self._timeout,
-                statement_cache_size=0,  # a pooler between us may give every statement another server session
-                server_settings={"application_name": "nemo-watchdog"},
-            )
+            with _asyncpg():
+                self._session = await asyncpg.connect(
+                    self._dsn.reveal(),
+                    timeout=self._timeout,
+                    statement_cache_size=0,  # a pooler between us may give every statement another server session
+                    server_settings={"application_name": "nemo-watchdog"},
+                )
         except asyncpg.ClientConfigurationError:
             raise NotServing(Reason.WRONG_TARGET, "asyncpg cannot use the address, or a file that it names") from None
         except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
@@ -174,17 +193,20 @@ class PostgresProbe:
         """The row; without what this server does not have or does not show, once that is known."""
         if self._reads_statistics:
             try:
-                return await session.fetchrow(QUERY)
+                with _asyncpg():
+                    return await session.fetchrow(QUERY)
             except asyncpg.SyntaxOrAccessError:  # class 42
                 self._reads_statistics = False
-        return await session.fetchrow(BASIC_QUERY)
+        with _asyncpg():
+            return await session.fetchrow(BASIC_QUERY)
 
     async def _write_row(self, session: asyncpg.Connection[asyncpg.Record], where: str) -> None:
         """A write that hangs where a query was answered is load or a slow disk: busy, whatever the look's timeout."""
         patience = self._timeout / 2
         try:
             async with asyncio.timeout(patience):
-                await write(session, where)
+                with _asyncpg():
+                    await write(session, where)
         except TimeoutError:
             detail = f"it answers queries, and a write has not ended within {duration(patience)}"
             raise NotServing(Reason.OVERLOADED, detail) from None

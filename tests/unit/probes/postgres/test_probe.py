@@ -92,6 +92,34 @@ async def test_server_of_another_protocol_is_a_wrong_target_and_does_not_spin(gr
     assert finding.reason is Reason.WRONG_TARGET
 
 
+READY, AUTHENTICATED = b"Z", b"R\x00\x00\x00\x08\x00\x00\x00\x00"
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        pytest.param(READY + b"\x00\x00\x00\x04", id="ready for nothing"),
+        pytest.param(b"S\x00\x00\x00\x08\xff\x00\xff\x00" + READY + b"\x00\x00\x00\x05I", id="not UTF-8"),
+    ],
+)
+async def test_message_that_asyncpg_cannot_read_is_blind_whatever_it_raises(message: bytes) -> None:
+    """No bug in the probe: what cannot be understood is no reason to restart, and the next look comes."""
+
+    async def session(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        first = await reader.read(1024)
+        writer.write(b"N" if len(first) == 8 else AUTHENTICATED + message)
+        await stall(reader, writer)
+
+    async with (
+        Server(session).running() as server,
+        probing("postgres", {"dsn": f"postgresql://u:p@127.0.0.1:{server.port}/d?sslmode=disable"}) as probe,
+    ):
+        for _ in range(2):
+            finding = await probe.look()
+            assert finding.reason is Reason.WRONG_TARGET
+        await server.wait_open(0)
+
+
 @pytest.mark.parametrize(
     "dsn",
     [
