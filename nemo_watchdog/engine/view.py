@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import timedelta
 from functools import cache
 
@@ -31,7 +32,7 @@ def status(engine: Engine, now: Moment, policy: PolicyView, version: str) -> Sta
         dependencies={name: _dependency(engine, name, now) for name in engine.trackers},
         incidents=tuple(_incident(incident, now) for incident in engine.durable.open()),
         pauses=pauses(engine, now),
-        budgets=budgets(engine, now.monotonic),
+        budgets=dict(budgets(engine, now.monotonic)),
         policy=policy,
         version=version,
     )
@@ -46,16 +47,15 @@ def pauses(engine: Engine, now: Moment) -> dict[str, PauseView]:
     }
 
 
-def budgets(engine: Engine, now: float) -> dict[str, BudgetView]:
+def budgets(engine: Engine, now: float) -> Iterator[tuple[str, BudgetView]]:
     """What each budget still allows; the scope is a dependency with a remedy, or `total`."""
     spends = engine.durable.spends
     total = engine.policy.limits.budget
-    found = {"total": _budget(total, [spend.at for spend in spends], now)}
+    yield "total", _budget(total, [spend.at for spend in spends], now)
     for name, spec in engine.policy.dependencies.items():
         if spec.remedy is not None:
             own = engine.durable.spends_on(name, set(spec.targets.values()))
-            found[name] = _budget(engine.policy.remedies[spec.remedy].budget, own, now)
-    return found
+            yield name, _budget(engine.policy.remedies[spec.remedy].budget, own, now)
 
 
 def _budget(limit: Budget, spends: list[float], now: float) -> BudgetView:

@@ -99,7 +99,7 @@ class Metrics:
             each.budget = None
         for name, tracker in engine.trackers.items():
             self.looks.dependency(name).health = tracker.state.health
-        for scope, left in budgets(engine, now.monotonic).items():
+        for scope, left in budgets(engine, now.monotonic):
             self.looks.dependency(scope).budget = left.remaining
         self.paused.clear()
         self.paused.labels(EVERYTHING).set(0)

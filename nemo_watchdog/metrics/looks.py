@@ -104,9 +104,13 @@ class LookCollector(Collector):
             found = self._dependencies[name] = DependencyMetrics(name, self._bounds, self._measurements)
         return found
 
-    def dependencies(self) -> list[tuple[str, DependencyMetrics]]:
-        """All of them at this moment: while a page is written, some may come and go."""
-        return list(self._dependencies.items())
+    def dependencies(self) -> Iterator[tuple[str, DependencyMetrics]]:
+        """All of them at this moment: while a page is written, more may come.
+
+        A list of pairs would be thousands of new containers, for which the garbage collector walks all young objects.
+        """
+        for name in list(self._dependencies):
+            yield name, self._dependencies[name]
 
     def collect(self) -> Iterator[Metric]:
         for family in self.families:

@@ -156,7 +156,7 @@ async def test_one_file_is_touched_for_one_at_a_time(shell: Shell, catalog: Inst
     await shell.core.written()
     assert [request.dependency for request in shell.started] == ["worker"]
     assert decision(shell, "twin").gate is Gate.IN_FLIGHT
-    left = view.budgets(shell.core.engine, shell.clock.now().monotonic)
+    left = dict(view.budgets(shell.core.engine, shell.clock.now().monotonic))
     assert {name: left[name].remaining for name in ("worker", "twin")} == {"worker": 1, "twin": 1}
     await carry_out(shell, catalog)
     assert [request.dependency for request in shell.started] == ["worker", "twin"]
