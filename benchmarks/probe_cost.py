@@ -18,7 +18,7 @@ from statistics import median
 from cost.processes import Daemon, Server, bare, cpu_seconds, daemon, server, wait_until, written_bytes
 
 SIZES = (200, 1000)
-LIMIT = 1.5
+LIMIT = 1.2
 WARM_UP_LOOKS = 4
 """Looks at each target before the measurement begins: connections are open, health is confirmed."""
 

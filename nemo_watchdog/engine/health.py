@@ -10,7 +10,6 @@ Rules, each paid for by somebody's outage:
 
 from __future__ import annotations
 
-from collections import deque
 from dataclasses import dataclass
 
 from nemo_watchdog.engine import signals
@@ -65,7 +64,7 @@ class Tracker:
         """When the first look of the present row of failed looks began; None while it serves."""
         self.last_served_began: float | None = None
         self.recovered_at: float | None = None
-        self._looks: deque[Observation] = deque(maxlen=_history(spec))
+        self._looks: tuple[Observation, ...] = ()
         self._blind_row = 0
         self._grace_until: float | None = None
         self._up_in_this_run = False
@@ -74,7 +73,7 @@ class Tracker:
     def update_spec(self, spec: Dependency) -> None:
         """Takes a reloaded policy without forgetting what was seen."""
         self.spec = spec
-        self._looks = deque(self._looks, maxlen=_history(spec))
+        self._looks = self._looks[-self._history :]
 
     # -- what comes in ---------------------------------------------------------------------------------------
 
@@ -89,7 +88,7 @@ class Tracker:
             self._blind_row += 1
             return
         self._blind_row = 0
-        self._looks.append(observation)
+        self._looks = (*self._looks, observation)[-self._history :]
         if outcome is Outcome.FAILED:
             if self.failing_since is None:
                 self.failing_since = observation.began
@@ -127,7 +126,7 @@ class Tracker:
 
     def forget_looks(self) -> None:
         """A clean record: what was seen before an action says nothing about what comes after it."""
-        self._looks.clear()
+        self._looks = ()
         self._blind_row = 0
         self.failing_since = None
 
@@ -138,9 +137,9 @@ class Tracker:
         before, after = self.state, self._judge(now.monotonic)
         if after.health is Health.UP:
             self._up_in_this_run = True
-            full = len(self._looks) == self._looks.maxlen
+            full = len(self._looks) == self._history
             if full and all(look.finding.outcome is Outcome.OK for look in self._looks):
-                self._looks.clear()  # nothing left to remember: the next OK takes the short way
+                self._looks = ()  # nothing left to remember: the next OK takes the short way
         self.state = after
         if before.same_as(after):
             return None
@@ -200,8 +199,13 @@ class Tracker:
     def exited(self) -> bool:
         return self.container is not None and self.container.state in NOT_RUNNING
 
+    @property
+    def _history(self) -> int:
+        """How many looks the thresholds can ask about."""
+        return max(self.spec.down_after.window, self.spec.up_after)
+
     def _failures(self) -> int:
-        window = list(self._looks)[-self.spec.down_after.window :]
+        window = self._looks[-self.spec.down_after.window :]
         return sum(look.finding.outcome is Outcome.FAILED for look in window)
 
     def _judge(self, now: float) -> State:
@@ -227,7 +231,7 @@ class Tracker:
             return State(Health.UNKNOWN, Category.BLIND, self.last.finding.reason, self.last.finding.detail)
         if not self._looks:
             return self._without_looks(now)
-        looks = list(self._looks)
+        looks = self._looks
         lately_up = looks[-spec.up_after :]
         if len(lately_up) == spec.up_after and all(look.finding.outcome is Outcome.OK for look in lately_up):
             return UP
@@ -286,7 +290,3 @@ def _as_state(health: Health, look: Observation) -> State:
 def _category(look: Observation) -> Category | None:
     reason = look.finding.reason
     return None if reason is None else reason.category
-
-
-def _history(spec: Dependency) -> int:
-    return max(spec.down_after.window, spec.up_after)
