@@ -19,7 +19,7 @@ from nemo_watchdog.model import Severity
 from nemo_watchdog.policy.compiler import compile_policy
 from nemo_watchdog.policy.document import MAX_CHARACTERS, Document, read_document
 from nemo_watchdog.policy.document import Path as Where
-from nemo_watchdog.policy.own_options import ask, find, own, shared
+from nemo_watchdog.policy.own_options import ask, find, missing, own, shared
 from nemo_watchdog.policy.policy import Policy
 from nemo_watchdog.policy.problems import Problems, did_you_mean
 from nemo_watchdog.policy.references import Parts, check_references
@@ -165,9 +165,12 @@ class _Reader:
             return self._problems.check(DependencySection, value, path)
         common = shared(value, DEPENDENCY_KEYS)
         rest = own(value, DEPENDENCY_KEYS)
-        for key in difflib.get_close_matches("probe", rest, n=1) if "probe" not in value else ():
-            self._problems.at_key((*path, key), "unknown key: did you mean `probe`?")
-            common["probe"] = ""  # what is missing has been told
+        if "probe" not in value:
+            common["probe"] = ""  # what is missing is told here
+            if meant := difflib.get_close_matches("probe", rest, n=1):
+                self._problems.at_key((*path, meant[0]), "unknown key: did you mean `probe`?")
+            else:
+                self._problems.at_value((*path, "probe"), missing("what looks at it", self._catalog.probes))
         return self._problems.check(DependencySection, common, path)
 
     def _options(self, name: str, value: Any) -> Any:

@@ -6,7 +6,7 @@ one. What is wrong with a plugin is a problem of the policy that uses it, and no
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any, Protocol, TypeVar
 
 from pydantic import BaseModel
@@ -32,6 +32,11 @@ def shared(value: Mapping[str, Any], keys: Collection[str]) -> dict[str, Any]:
 def own(value: Mapping[str, Any], keys: Collection[str]) -> dict[str, Any]:
     """All the others."""
     return {key: item for key, item in value.items() if key not in keys}
+
+
+def missing(what: str, kinds: Iterable[str]) -> str:
+    """The problem of an entry that names no kind."""
+    return f"missing: say {what}, one of {', '.join(sorted(kinds))}"
 
 
 def find(kinds: Mapping[str, Kind], noun: str, value: Any, path: Path, problems: Problems, *more: str) -> Kind | None:

@@ -11,7 +11,7 @@ from typing import Any
 from nemo_watchdog.durations import duration
 from nemo_watchdog.model import Category
 from nemo_watchdog.policy.document import Path
-from nemo_watchdog.policy.own_options import ask, find, own, shared
+from nemo_watchdog.policy.own_options import ask, find, missing, own, shared
 from nemo_watchdog.policy.policy import ALLOWANCE
 from nemo_watchdog.policy.problems import Problems
 from nemo_watchdog.policy.sections import ESCALATE, MOST_STEPS, ActionSection, EscalateSection
@@ -54,7 +54,11 @@ def _step(value: Any, path: Path, kinds: Mapping[str, ActionKind], problems: Pro
     name, place = value.get("do"), (*path, "do")
     if name == ESCALATE:
         return problems.check(EscalateSection, value, path)
-    section = problems.check(ActionSection, shared(value, STEP_KEYS), path)
+    common = shared(value, STEP_KEYS)
+    if "do" not in value:
+        problems.at_value(place, missing("what the step does", [*kinds, ESCALATE]))
+        common["do"] = ""  # what is missing has been told
+    section = problems.check(ActionSection, common, path)
     kind = find(kinds, "action", name, place, problems, ESCALATE)
     if kind is None:
         return None

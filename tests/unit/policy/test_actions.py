@@ -178,7 +178,7 @@ def test_a_call_takes_as_long_as_its_options_say_and_a_minute() -> None:
         ("{do: file.tuch, path: /a}", "steps[0].do: there is no action `file.tuch`: did you mean `file.touch`?"),
         ("{do: escalat, to: team}", "steps[0].do: there is no action `escalat`: did you mean `escalate`?"),
         ("{do: 3}", "steps[0].do: expected text, got `3`"),
-        ("{path: /a}", "remedies.r.steps[0].do: missing: this key is required"),
+        ("{path: /a}", "steps[0].do: missing: say what the step does, one of docker.restart, escalate, file.touch"),
         ("file.touch", "steps[0]: expected a mapping of keys to values, got `file.touch`"),
         ("{do: escalate, too: team}", "steps[0].too: unknown key: did you mean `to`?"),
     ],
