@@ -115,6 +115,20 @@ class Autonomy(StrEnum):
     ACT = "act"
 
 
+class WhenUnsure(StrEnum):
+    """What to do about a container that has ended when nobody can tell who ended it."""
+
+    HOLD = "hold"
+    RESTART = "restart"
+
+
+class OnCleanExit(StrEnum):
+    """What to do about a container that has ended by itself with exit code 0."""
+
+    HOLD = "hold"
+    START = "start"
+
+
 class RunState(StrEnum):
     """What Docker says about a container: its own states, and two for what Docker could not say."""
 
@@ -161,15 +175,27 @@ class ContainerStatus:
 
 @dataclass(frozen=True, slots=True)
 class ContainerEvent:
-    """One line of Docker's event stream, or `action == "reconnected"` after the stream was lost (container is "").
+    """One line of Docker's event stream, or `action == "reconnected"` when the stream was opened (container is "").
 
-    `signal` is set for `kill` events: the number that somebody sent through the API. `at` is Docker's own UTC time.
+    `signal` is set for `kill` events: the number that somebody sent through the API. `at` is Docker's own UTC time; of
+    `reconnected`, the time since which the streams have told, or this one is about to tell, every event.
     """
 
     container: str
     action: str
     signal: int | None = None
     at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """What is known of a container's events, oldest first.
+
+    None that came at or after `whole_since` (the engine's own aware UTC time) is missing; None when nobody can tell.
+    """
+
+    events: tuple[ContainerEvent, ...] = ()
+    whole_since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,8 +50,12 @@ class Containers(Protocol):
         """Container events for ever; reconnects by itself and then yields `action == "reconnected"`."""
         ...
 
-    async def history(self, name: str, since: datetime) -> Sequence[ContainerEvent]:
-        """What the engine remembers of that container's events since then, oldest first; it may have forgotten some."""
+    async def history(self, name: str) -> Sequence[ContainerEvent]:
+        """What the engine remembers of that container's events, oldest first; it may have forgotten the oldest."""
+        ...
+
+    async def remembers_since(self) -> datetime | None:
+        """The engine's own time since which it remembers every event; None when it remembers none at all."""
         ...
 
     async def ping(self) -> None:

@@ -45,6 +45,7 @@ class Reason(StrEnum):
     WRONG_ANSWER = "wrong_answer", Category.FAULT, "It answers, with a content that the policy does not expect."
     PROTOCOL_ERROR = "protocol_error", Category.FAULT, "What it sends is not the protocol that it should speak."
     EXITED = "exited", Category.FAULT, "Docker says that the container is not running."
+    STOPPED_ITSELF = "stopped_itself", Category.FAULT, "It has ended by itself in good order, with exit code 0."
     OOM_KILLED = "oom_killed", Category.FAULT, "The kernel killed it for memory; a new start gets its memory back."
     UNHEALTHY = "unhealthy", Category.FAULT, "The image's own HEALTHCHECK calls it unhealthy."
     PAUSED = (

@@ -193,7 +193,11 @@ class IncidentResolved(Record):
 
 @dataclass(frozen=True, slots=True)
 class HoldPlaced(Record):
-    """Somebody stopped or paused the target through Docker: no action until it runs again."""
+    """No action on the target until it runs again, for a person did something to it or may have.
+
+    With `lasts` (seconds from this record) somebody is stopping it: held until it has ended or answers again, and no
+    longer than that. For `quiet` seconds nobody is told.
+    """
 
     TYPE: ClassVar[str] = "touched"
     dependency: str
@@ -201,6 +205,8 @@ class HoldPlaced(Record):
     incident: str = ""
     target_kind: str = ""
     target: str = ""
+    lasts: float | None = None
+    quiet: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,6 +216,19 @@ class HoldReleased(Record):
     incident: str = ""
     target_kind: str = ""
     target: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class EndedByItself(Record):
+    """Nobody ended that run of the target. `finished` is Docker's time of the end, `reason` what it died of."""
+
+    TYPE: ClassVar[str] = "ended_by_itself"
+    dependency: str
+    target_kind: str
+    target: str
+    finished: str
+    reason: str
+    incident: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,6 +282,7 @@ TYPES: Mapping[str, type[Record]] = {
         IncidentResolved,
         HoldPlaced,
         HoldReleased,
+        EndedByItself,
         Paused,
         Resumed,
         HeartbeatHeard,

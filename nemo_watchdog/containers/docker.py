@@ -11,7 +11,7 @@ import math
 import re
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import datetime
 
 import aiohttp
 from aiodocker.containers import DockerContainer
@@ -19,7 +19,7 @@ from aiodocker.exceptions import DockerError
 
 from nemo_watchdog.containers.connection import Connection
 from nemo_watchdog.containers.event_stream import EVENTS, EventStream, read_event
-from nemo_watchdog.containers.parse import parse_inspect, parse_log, parse_usage
+from nemo_watchdog.containers.parse import parse_inspect, parse_log, parse_usage, unix_seconds
 from nemo_watchdog.errors import ContainersUnreachable, OrderFailed, OrderUncertain
 from nemo_watchdog.model import ContainerEvent, ContainerStatus, ContainerUsage, LogLine, RunState
 
@@ -68,22 +68,19 @@ class DockerContainers:
         """See `ports.Containers.events`."""
         return self._stream.events()
 
-    async def history(self, name: str, since: datetime) -> Sequence[ContainerEvent]:
-        """See `ports.Containers.history`. Docker keeps the last 256 events of all containers, and none over a restart.
+    async def history(self, name: str) -> Sequence[ContainerEvent]:
+        """See `ports.Containers.history`. Docker keeps the last 256 events of everything, and none over a restart.
 
         Docker's clock must not be behind ours: it holds the answer back until its clock has reached the end asked for.
         """
         wanted = {"type": ["container"], "container": [name], "event": list(EVENTS)}
-        told = await self._connection.ask(
-            "/events",
-            "its past events",
-            LONGEST_ANSWER,
-            since=_seconds(since),
-            until=_seconds(datetime.now(UTC)),
-            filters=json.dumps(wanted),
-        )
+        told = await self._stream.past(LONGEST_ANSWER, filters=json.dumps(wanted))
         events = (read_event(line) for line in told.split(b"\n"))
         return [event for event in events if event is not None and event.container == name]
+
+    async def remembers_since(self) -> datetime | None:
+        """See `ports.Containers.remembers_since`: the time of the oldest event of whatever kind."""
+        return await self._stream.remembers_since()
 
     async def usage(self, name: str) -> ContainerUsage:
         """See `ports.Containers.usage`. One sample without a second one to compare with, so that it takes no second."""
@@ -96,7 +93,7 @@ class DockerContainers:
 
     async def log(self, name: str, since: datetime) -> Sequence[LogLine]:
         """See `ports.Containers.log`."""
-        asked = {"stdout": "1", "stderr": "1", "timestamps": "1", "since": _seconds(since)}
+        asked = {"stdout": "1", "stderr": "1", "timestamps": "1", "since": unix_seconds(since)}
         told = await self._connection.ask(self._path(name, "logs"), "a container's log", LONGEST_ANSWER, **asked)
         return [line for line in parse_log(told) if line.at >= since]
 
@@ -166,7 +163,3 @@ def _unreachable(error: DockerError) -> ContainersUnreachable:
     if error.status == _UNREACHABLE:
         return ContainersUnreachable(error.message)
     return ContainersUnreachable(f"Docker answered {error.status}: {error.message}")
-
-
-def _seconds(at: datetime) -> str:
-    return f"{at.timestamp():.6f}"

@@ -9,16 +9,17 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import UTC, datetime, timedelta
 
 import aiohttp
 import structlog
 
 from nemo_watchdog.containers.connection import Connection
-from nemo_watchdog.containers.parse import parse_event
+from nemo_watchdog.containers.parse import parse_event, unix_seconds
 from nemo_watchdog.errors import ContainersUnreachable
 from nemo_watchdog.model import ContainerEvent
 
-RECONNECTED = ContainerEvent(container="", action="reconnected")
+RECONNECTED = "reconnected"
 
 FIRST_PAUSE = 0.1
 LONGEST_PAUSE = 5.0
@@ -26,6 +27,9 @@ LONGEST_PAUSE = 5.0
 
 LONGEST_LINE = 1 << 20
 """Bytes of one event; Docker's own are a few hundred plus the container's labels."""
+
+OVERLAP = timedelta(seconds=1)
+"""A stream that is opened again tells once more what came so long before the other was lost."""
 
 EVENTS = ("create", "start", "restart", "stop", "kill", "die", "oom", "pause", "unpause", "rename", "destroy")
 """Events of a container's life, and its `health_status`; the events of `exec` health checks would drown them."""
@@ -40,11 +44,14 @@ class EventStream:
         self._connection = connection
         self._ping = ping
         self._ping_after = ping_after
+        self._whole_since: datetime | None = None
+        self._alive: datetime | None = None
+        """When the last stream was surely open."""
 
     async def events(self) -> AsyncIterator[ContainerEvent]:
         """See `ports.Containers.events`. The first event, too, is `reconnected`; ends only after `close`.
 
-        Docker keeps 256 past events only, so what happened while the stream was lost is learned by inspecting.
+        Docker tells again what it remembers of the time in which the stream was lost: of its last 256 events.
         """
         pause = FIRST_PAUSE
         while True:
@@ -61,10 +68,13 @@ class EventStream:
 
     async def _one_connection(self) -> AsyncIterator[ContainerEvent]:
         """`reconnected`, then its events; ends with `ContainersUnreachable`, however it ends."""
-        wanted = {"type": ["container"], "event": [*EVENTS, "health_status"]}
-        response = await self._connection.open_stream("/events", "its events", {"filters": json.dumps(wanted)})
+        wanted = {"filters": json.dumps({"type": ["container"], "event": [*EVENTS, "health_status"]})}
+        opened = datetime.now(UTC)
+        if self._alive is not None:
+            wanted["since"] = unix_seconds(min(self._alive, opened) - OVERLAP)
+        response = await self._connection.open_stream("/events", "its events", wanted)
         try:
-            yield RECONNECTED
+            yield ContainerEvent("", RECONNECTED, at=await self._goes_on_since(opened))
             rest = b""
             while True:
                 chunk = await self._read(response)
@@ -78,6 +88,31 @@ class EventStream:
         finally:
             response.close()
 
+    async def past(self, most: int, **wanted: str) -> bytes:
+        """What Docker remembers, at most so many bytes of it."""
+        # From the beginning: a time that a clock which was set back has not reached is refused (400).
+        until = unix_seconds(datetime.now(UTC))
+        return await self._connection.ask("/events", "its past events", most, since="0", until=until, **wanted)
+
+    async def remembers_since(self) -> datetime | None:
+        """The time of the oldest event that Docker remembers, of whatever kind; None when there is none."""
+        oldest, end, _ = (await self.past(LONGEST_LINE)).partition(b"\n")
+        try:
+            nanoseconds = json.loads(oldest)["timeNano"] if end else None
+            return None if nanoseconds is None else datetime.fromtimestamp(nanoseconds / 1e9, UTC)
+        except (ValueError, LookupError, TypeError) as error:
+            raise ContainersUnreachable("Docker's past events are garbled") from error
+
+    async def _goes_on_since(self, opened: datetime) -> datetime:
+        """Since when nothing is missing: as before when Docker remembers back to the stream that was lost."""
+        since = self._whole_since
+        if since is not None and self._alive is not None:
+            oldest = await self.remembers_since()
+            if oldest is None or oldest > self._alive:
+                since = None
+        self._whole_since, self._alive = since or opened, opened
+        return self._whole_since
+
     async def _read(self, response: aiohttp.ClientResponse) -> bytes:
         """The next bytes, as soon as there are some. A silent stream is fine for as long as Docker answers pings."""
         while True:
@@ -86,11 +121,13 @@ class EventStream:
                     chunk = await response.content.readany()
             except TimeoutError:
                 await self._ping()
+                self._alive = datetime.now(UTC)
                 continue
             except (aiohttp.ClientError, OSError) as error:
                 raise ContainersUnreachable(f"Docker's event stream broke: {type(error).__name__}") from error
             if not chunk:
                 raise ContainersUnreachable("Docker's event stream ended")
+            self._alive = datetime.now(UTC)
             return chunk
 
 

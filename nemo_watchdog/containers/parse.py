@@ -28,6 +28,11 @@ def parse_time(text: str) -> datetime | None:
     return at.astimezone(UTC)
 
 
+def unix_seconds(at: datetime) -> str:
+    """A time as `since` and `until` take it."""
+    return f"{at.timestamp():.6f}"
+
+
 def parse_inspect(inspected: Mapping[str, Any]) -> ContainerStatus:
     """GET /containers/NAME/json of the Docker Engine API (ContainerInspect). Raises ValueError for another answer."""
     state = inspected.get("State")

@@ -1,20 +1,56 @@
-"""Who ended a container: ourselves, a person, or nobody. What a person did is held, and released when it runs again."""
+"""Who ended a container: ourselves, a person, nobody, or nobody can tell; and what is held for it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from dataclasses import dataclass
 
 from nemo_watchdog import records as r
 from nemo_watchdog.engine import signals
 from nemo_watchdog.engine.events import ContainerSeen
-from nemo_watchdog.engine.state import Durable, Initiator
+from nemo_watchdog.engine.state import Durable
+from nemo_watchdog.engine.touches import End, Hold, Initiator
 from nemo_watchdog.engine.turn import Turn
-from nemo_watchdog.model import CONTAINER, ContainerEvent, ContainerStatus, RunState, Target
+from nemo_watchdog.model import (
+    CONTAINER,
+    ContainerEvent,
+    ContainerStatus,
+    OnCleanExit,
+    Past,
+    Reason,
+    RunState,
+    Target,
+    WhenUnsure,
+)
+from nemo_watchdog.policy.policy import Dependency
 
 ENDED = frozenset({RunState.EXITED, RunState.DEAD})
 
-QUIET_EXITS = frozenset({0, 130, 137, 143})
-"""Exit codes that a stop by hand leaves behind: success, INT, KILL, TERM."""
+REASONS = {reason.value: reason for reason in Reason}
+
+A_CLEAN_EXIT_IS_QUIET = 300.0
+"""Seconds in which somebody who ended it from inside may start it again before anybody is told."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """`held` says why it is left alone, empty when it may be started; nobody is told for `quiet` seconds."""
+
+    reason: Reason = Reason.EXITED
+    held: str = ""
+    quiet: float = 0.0
+
+
+# -- what comes in --------------------------------------------------------------------------------------------
+
+
+def hear(turn: Turn, event: ContainerEvent) -> None:
+    """A line of Docker's event stream: a signal that somebody sends holds the container from then on."""
+    target = Target(CONTAINER, event.container)
+    watching = turn.volatile.watching(event.container)
+    if watching and not turn.durable.is_acting_on(target):
+        status = turn.volatile.trackers[watching[0]].container
+        if status is not None and status.state is RunState.RUNNING:
+            _hold_while_it_stops(turn, watching[0], target, status, Past((event,)))
 
 
 def attribute(turn: Turn, seen: ContainerSeen) -> None:
@@ -25,52 +61,125 @@ def attribute(turn: Turn, seen: ContainerSeen) -> None:
         return
     if seen.status.state is RunState.RUNNING:
         volatile.unattributed.pop(seen.container, None)
-        for name in watching:
-            if turn.held(name):
-                turn.record(r.HoldReleased(name, target_kind=target.kind, target=target.name))
-    elif turn.durable.is_acting_on(target):
-        volatile.unattributed[seen.container] = seen
+        _runs(turn, watching[0], target, seen)
     elif any(_is_new(turn, name, seen.status) for name in watching):
-        _hold(turn, watching[0], seen)
+        for name in watching:
+            volatile.trackers[name].ended_as = Reason.EXITED  # until it can be said
+        volatile.unattributed[seen.container] = seen
+        attribute_what_waited(turn, target)
 
 
 def attribute_what_waited(turn: Turn, target: Target) -> None:
-    """Our action on it has ended: who ended the container meanwhile can be said now."""
-    seen = turn.volatile.unattributed.pop(target.name, None) if target.kind == CONTAINER else None
-    watching = turn.volatile.watching(target.name)
-    if seen is not None and watching:
-        _hold(turn, watching[0], seen)
+    """Says who ended it as soon as that can be said: when no action of ours is under way, or may be."""
+    seen = turn.volatile.unattributed.get(target.name) if target.kind == CONTAINER else None
+    if seen is None or turn.durable.is_acting_on(target):
+        return
+    if (until := turn.durable.unclear_until(target, turn.now.monotonic)) is not None:
+        turn.wake(until)
+        return
+    del turn.volatile.unattributed[target.name]
+    if watching := turn.volatile.watching(target.name):
+        _ended(turn, watching, target, seen)
+        for name in watching:
+            turn.evaluate(name)
+
+
+def answers_again(turn: Turn, name: str) -> None:
+    """It serves again in the run that somebody was stopping: nobody is stopping it any more."""
+    container = turn.volatile.trackers[name].spec.container
+    target = Target(CONTAINER, container or "")
+    if (hold := turn.durable.holds.get(target)) is not None and hold.until is not None:
+        turn.record(r.HoldReleased(name, target_kind=target.kind, target=target.name))
+
+
+# -- what follows ---------------------------------------------------------------------------------------------
+
+
+def _runs(turn: Turn, name: str, target: Target, seen: ContainerSeen) -> None:
+    hold = turn.durable.hold_on(name, target.name, turn.now.monotonic)
+    if hold is not None and (hold.until is None or _began_after(seen.status, hold)):
+        turn.record(r.HoldReleased(name, target_kind=target.kind, target=target.name))
+    if seen.past is not None and not turn.durable.is_acting_on(target):
+        _hold_while_it_stops(turn, name, target, seen.status, seen.past)
+
+
+def _began_after(status: ContainerStatus, hold: Hold) -> bool:
+    return status.started_at is not None and status.started_at > hold.placed
+
+
+def _hold_while_it_stops(turn: Turn, name: str, target: Target, status: ContainerStatus, past: Past) -> None:
+    """For as long as a signal that somebody sent may still end it."""
+    now, durable = turn.now, turn.durable
+    for signal in signals.sent(status, past, now.utc):
+        if durable.initiator_of(status, signal) is not Initiator.THEIRS or _is_outlived(durable, target, signal):
+            continue
+        age = 0.0 if signal.at is None else max(0.0, (now.utc - signal.at).total_seconds())
+        lasts = signals.works_for(signal, status).total_seconds() - age
+        hold = durable.hold_on(name, target.name, now.monotonic)
+        if hold is not None and (hold.until is None or hold.until > now.monotonic + signals.OUTLIVED_AFTER.seconds):
+            return
+        what = f"somebody is stopping the container through Docker (signal {signal.signal})"
+        turn.record(r.HoldPlaced(name, what, target_kind=target.kind, target=target.name, lasts=lasts))
+
+
+def _ended(turn: Turn, watching: list[str], target: Target, seen: ContainerSeen) -> None:
+    name, durable = watching[0], turn.durable
+    specs = [turn.volatile.trackers[each].spec for each in watching]
+    finished = seen.status.finished_at and seen.status.finished_at.isoformat()
+    known = durable.ends.get(target)
+    if known is not None and known.finished == finished:
+        ending = _by_itself(REASONS.get(known.reason, Reason.EXITED), specs, seen.status)
+    else:
+        ending = ended_by(seen.status, seen.past or Past(), durable, specs, target)
+    for each in watching:
+        turn.volatile.trackers[each].ended_as = ending.reason
+    hold = durable.holds.get(target)
+    if hold is not None and hold.until is None:
+        return
+    if ending.held:
+        what, quiet = ending.held, ending.quiet
+        turn.record(r.HoldPlaced(name, what, target_kind=target.kind, target=target.name, quiet=quiet))
+    elif hold is not None:
+        turn.record(r.HoldReleased(name, target_kind=target.kind, target=target.name))
+    if finished and known != End(finished, ending.reason) and (not ending.held or ending.quiet):
+        turn.record(r.EndedByItself(name, target.kind, target.name, finished, ending.reason))
+
+
+def ended_by(status: ContainerStatus, past: Past, durable: Durable, specs: list[Dependency], target: Target) -> Ending:
+    """What became of a container that does not run, as far as one can know. `specs` are the dependencies of it."""
+    if status.state is RunState.PAUSED:
+        return Ending(held="somebody paused the container through Docker")
+    if status.state is RunState.CREATED:
+        return Ending(held="somebody created the container and has not started it yet")
+    if status.state not in ENDED:
+        return Ending()
+    sent = [signal for signal in signals.sent(status, past) if not _is_outlived(durable, target, signal)]
+    for signal in sent:
+        who = durable.initiator_of(status, signal)
+        if who is not Initiator.OURS:
+            return Ending(held=f"{who} stopped the container through Docker (signal {signal.signal})")
+    if sent:
+        return Ending()
+    if signals.for_memory(status, past):
+        return Ending(Reason.OOM_KILLED)
+    if not signals.is_whole(status, past) and any(spec.when_unsure is WhenUnsure.HOLD for spec in specs):
+        unsure = f"nobody can tell who ended the container (exit code {status.exit_code})"
+        return Ending(held=f"{unsure}: Docker has forgotten what was done to it")
+    return _by_itself(Reason.STOPPED_ITSELF if status.exit_code == 0 else Reason.EXITED, specs, status)
+
+
+def _by_itself(reason: Reason, specs: list[Dependency], status: ContainerStatus) -> Ending:
+    if reason is Reason.STOPPED_ITSELF and any(spec.on_clean_exit is OnCleanExit.HOLD for spec in specs):
+        held = f"it has ended by itself, in good order (exit code {status.exit_code})"
+        return Ending(reason, held, A_CLEAN_EXIT_IS_QUIET)
+    return Ending(reason)
+
+
+def _is_outlived(durable: Durable, target: Target, signal: ContainerEvent) -> bool:
+    answered = durable.outlived.get(target)
+    return answered is not None and signal.at is not None and signal.at <= answered
 
 
 def _is_new(turn: Turn, name: str, status: ContainerStatus) -> bool:
     before = turn.volatile.trackers[name].container
     return before is None or (before.state, before.run) != (status.state, status.run)
-
-
-def _hold(turn: Turn, name: str, seen: ContainerSeen) -> None:
-    if not turn.held(name) and (what := stopped_by(seen.status, seen.past, turn.durable)):
-        turn.record(r.HoldPlaced(name, what, target_kind=CONTAINER, target=seen.container))
-
-
-def stopped_by(status: ContainerStatus, past: Iterable[ContainerEvent], durable: Durable) -> str | None:
-    """What a person did to a container that does not run, as far as one can know; None when it did this by itself."""
-    if status.state is RunState.PAUSED:
-        return "somebody paused the container through Docker"
-    if status.state is RunState.CREATED:
-        return "somebody created the container and has not started it yet"
-    if status.state not in ENDED:
-        return None
-    past = list(past)
-    sent = signals.sent(status, past)
-    for signal in sent:
-        who = durable.initiator_of(status, signal)
-        if who is not Initiator.OURS:
-            return f"{who} stopped the container through Docker (signal {signal.signal})"
-    if not sent and not signals.is_told(status, past) and is_quiet(status):
-        return f"it was stopped while nobody watched (exit code {status.exit_code})"
-    return None
-
-
-def is_quiet(status: ContainerStatus) -> bool:
-    """It ended the way a stop by hand ends it."""
-    return not status.oom_killed and status.exit_code in QUIET_EXITS

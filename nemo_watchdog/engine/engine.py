@@ -92,7 +92,10 @@ class Engine:
     @_take.register
     def _(self, event: ev.Observed, turn: Turn) -> None:
         name = event.dependency
+        before = self.trackers[name].state.health
         changed = turn.evaluate(name)
+        if before is Health.DOWN and self.trackers[name].state.health is Health.UP:
+            attribution.answers_again(turn, name)
         if changed or name in self.volatile.awaited or self.trackers[name].suspect:
             reconcile_from(turn, name)
         elif incident := self.durable.incident_of(name):
@@ -100,10 +103,7 @@ class Engine:
 
     @_take.register
     def _(self, event: ev.ContainerActed, turn: Turn) -> None:
-        if self.durable.is_acting_on(Target(CONTAINER, event.event.container)):
-            return
-        for name in self.volatile.watching(event.event.container):
-            self.trackers[name].hear(event.event, turn.now)
+        attribution.hear(turn, event.event)
 
     @_take.register
     def _(self, event: ev.ContainerSeen, turn: Turn) -> None:
@@ -168,6 +168,8 @@ class Engine:
     @_take.register
     def _(self, event: ev.Tick, turn: Turn) -> None:
         self.durable.forget_old(turn.now.monotonic, REOPEN_WINDOW)
+        for container in list(self.volatile.unattributed):
+            attribution.attribute_what_waited(turn, Target(CONTAINER, container))
         for name in self.trackers:
             if not self.trackers[name].stable:
                 turn.evaluate(name)

@@ -13,6 +13,7 @@ from nemo_watchdog.model import (
     Notification,
     NotificationKind,
     Observation,
+    Past,
     Told,
 )
 from nemo_watchdog.policy.policy import Policy
@@ -51,11 +52,11 @@ class ContainerActed:
 
 @dataclass(frozen=True, slots=True)
 class ContainerSeen:
-    """An inspect. `past` is what is known of the events of a run that has ended, oldest first."""
+    """An inspect. `past` is what is known of this run's events; None when nobody asked for them, as nothing is new."""
 
     container: str
     status: ContainerStatus
-    past: tuple[ContainerEvent, ...] = ()
+    past: Past | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,10 +12,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from nemo_watchdog.engine import signals
 from nemo_watchdog.model import (
     Category,
-    ContainerEvent,
     ContainerStatus,
     Health,
     Moment,
@@ -27,10 +25,10 @@ from nemo_watchdog.model import (
 from nemo_watchdog.policy.policy import Dependency
 
 NOT_RUNNING = frozenset({RunState.EXITED, RunState.DEAD, RunState.CREATED})
-NOT_ANSWERING = NOT_RUNNING | {RunState.PAUSED, RunState.RESTARTING}
+WORDS_OF_DOCKER = frozenset({Reason.EXITED, Reason.STOPPED_ITSELF, Reason.OOM_KILLED, Reason.PAUSED, Reason.RESTARTING})
+"""What only an inspect says, and no look."""
 
-STOP_TAKES = 60.0
-"""Seconds after a deadly signal in which a container that still runs is left to whoever sent it."""
+NOT_ANSWERING = NOT_RUNNING | {RunState.PAUSED, RunState.RESTARTING}
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +58,8 @@ class Tracker:
         self.since: Moment | None = None
         self.last: Observation | None = None
         self.container: ContainerStatus | None = None
+        self.ended_as = Reason.EXITED
+        """What its container's end is called while it does not run."""
         self.failing_since: float | None = None
         """When the first look of the present row of failed looks began; None while it serves."""
         self.last_served_began: float | None = None
@@ -68,7 +68,6 @@ class Tracker:
         self._blind_row = 0
         self._grace_until: float | None = None
         self._up_in_this_run = False
-        self._killed_at: float | None = None
 
     def update_spec(self, spec: Dependency) -> None:
         """Takes a reloaded policy without forgetting what was seen."""
@@ -115,14 +114,8 @@ class Tracker:
         age = max(0.0, (now.utc - status.started_at).total_seconds())
         self._grace_until = now.monotonic + self.spec.startup_grace - age
         self._up_in_this_run = False
-        self._killed_at = None
         if not first_sight:
             self.forget_looks()
-
-    def hear(self, event: ContainerEvent, now: Moment) -> None:
-        """A line of Docker's event stream that is not our own doing."""
-        if self.container is not None and signals.deadly(event, self.container):
-            self._killed_at = now.monotonic
 
     def forget_looks(self) -> None:
         """A clean record: what was seen before an action says nothing about what comes after it."""
@@ -189,12 +182,6 @@ class Tracker:
             return None
         return self._grace_until
 
-    def being_stopped_until(self, now: float) -> float | None:
-        """Until when a signal that somebody sent may still end this run; None when there was none."""
-        if self._killed_at is None or now >= self._killed_at + STOP_TAKES:
-            return None
-        return self._killed_at + STOP_TAKES
-
     @property
     def exited(self) -> bool:
         return self.container is not None and self.container.state in NOT_RUNNING
@@ -216,9 +203,8 @@ class Tracker:
         if status is None:
             return None
         if status.state in NOT_RUNNING:
-            reason = Reason.OOM_KILLED if status.oom_killed else Reason.EXITED
             code = "" if status.exit_code is None else f" with code {status.exit_code}"
-            return State(Health.DOWN, Category.FAULT, reason, f"container {status.state}{code}")
+            return State(Health.DOWN, Category.FAULT, self.ended_as, f"container {status.state}{code}")
         if status.state is RunState.PAUSED:
             return State(Health.DOWN, Category.FAULT, Reason.PAUSED, "container paused through Docker")
         if status.state is RunState.RESTARTING:
@@ -265,7 +251,7 @@ class Tracker:
         running = self.container is not None and self.container.state is RunState.RUNNING
         if running and self.grace_until(now) is not None and state is not UNSEEN:
             return State(Health.STARTING, Category.BUSY, Reason.STARTING, "the container has just started")
-        if state.reason in (Reason.EXITED, Reason.OOM_KILLED, Reason.PAUSED, Reason.RESTARTING):
+        if state.reason in WORDS_OF_DOCKER:
             return State(Health.UNKNOWN, Category.BLIND, Reason.NOT_LOOKED, "the container runs; not looked at yet")
         return state
 
@@ -278,7 +264,7 @@ class Tracker:
             category = _category(last)
             if category is not Category.FAULT and category is not state.category:
                 return _as_state(Health.DOWN, last)
-        if state.reason in (Reason.EXITED, Reason.OOM_KILLED, Reason.PAUSED, Reason.RESTARTING):
+        if state.reason in WORDS_OF_DOCKER:
             return self._without_looks(now)
         return state
 

@@ -95,12 +95,17 @@ def _recurrence(durable: Durable, name: str, now: float) -> Incident | None:
 def place(turn: Turn, name: str) -> None:
     """Puts an unhealthy dependency into the incident it belongs to, opening one if need be.
 
-    What a person stopped must also fail its probes first, so that `docker restart` by hand opens nothing.
+    What a person stopped must also fail its probes first, so that `docker restart` by hand opens nothing; and while
+    a person may still start again what they ended from inside, nobody is told.
     """
     tracker = turn.volatile.trackers[name]
     if not tracker.unhealthy or turn.durable.incident_of(name) is not None:
         return
-    if turn.held(name) and not tracker.failure_threshold_met:
+    hold = turn.held(name)
+    if hold is not None and turn.now.monotonic < hold.quiet_until:
+        turn.wake(hold.quiet_until)
+        return
+    if hold is not None and not hold.quiet_until and not tracker.failure_threshold_met:
         return
     where = correlate(turn.volatile, turn.durable, name, turn.now.monotonic)
     turn.await_looks(where.wait_for)

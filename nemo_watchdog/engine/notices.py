@@ -110,7 +110,10 @@ def _(record: r.Suggested, incident: Incident, turn: Turn) -> Words:
 @words.register
 def _(record: r.DecisionMade, incident: Incident, turn: Turn) -> Words:
     name = record.dependency
-    body = f"{name}: {record.value}.\nNothing was done, on purpose.\nNext: nothing, until the container runs again."
+    hold = turn.held(name)
+    lasts = hold.until - turn.now.monotonic if hold is not None and hold.until is not None else None
+    until = "runs again" if lasts is None else f"has ended or answers again, for {duration(round(lasts))} at most"
+    body = f"{name}: {record.value}.\nNothing was done, on purpose.\nNext: nothing, until the container {until}."
     return Words(f"{name}:held", f"{name} is left alone", body)
 
 

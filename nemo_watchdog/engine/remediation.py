@@ -56,7 +56,7 @@ def _judge_attempt(turn: Turn, incident: Incident, situation: Situation) -> None
     mended = FAULTS | (situation.action.helps if situation.action is not None else FAULTS)
     if ladder.phase is not Phase.VERIFYING or state.category not in mended or not tracker.fresh_evidence:
         return
-    if state.health is not Health.DOWN or (turn.now.monotonic < ladder.verify_until and not tracker.exited):
+    if state.health is not Health.DOWN or (turn.now.monotonic < ladder.verify_until and not situation.died):
         return
     why = f"still {state.reason} after {ladder.action}"
     turn.record(r.AttemptFailed(incident.incident, name, ladder.action_id, why))

@@ -1,17 +1,24 @@
-"""Which of Docker's events end a run, and whether they tell all of it. Pure; who sent them is `attribution`'s."""
+"""Which of Docker's events end a run, how long they work, and whether none is missing. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from datetime import timedelta
+from datetime import datetime, timedelta
 
-from nemo_watchdog.model import ContainerEvent, ContainerStatus
+from nemo_watchdog.model import ContainerEvent, ContainerStatus, Past
 
-DEADLY_SIGNALS = frozenset({2, 3, 6, 9, 15})
+INT, QUIT, ABRT, KILL, TERM = 2, 3, 6, 9, 15
+
+DEADLY_SIGNALS = frozenset({INT, QUIT, ABRT, KILL, TERM})
 """Signals by which `docker stop` and `docker kill` end a container; an image may choose another to be stopped by."""
 
-KILL_REMEMBERED = timedelta(minutes=15)
-"""An end that comes this long after a signal is not the signal's doing; longer than any stop timeout in use."""
+A_STOP_TAKES = timedelta(minutes=15)
+"""How long a stop may take: its event does not say how long `docker stop -t` waits."""
+
+OUTLIVED_AFTER = timedelta(seconds=10)
+"""A process that goes on for so long after another signal than those of a stop was not ended by it: a thread dump."""
+
+OOM_JUST_BEFORE = timedelta(seconds=10)
+"""An `oom` event that is older than that is another end's, or a child's."""
 
 
 def deadly(event: ContainerEvent, status: ContainerStatus) -> bool:
@@ -19,18 +26,54 @@ def deadly(event: ContainerEvent, status: ContainerStatus) -> bool:
     return event.action == "kill" and event.signal in DEADLY_SIGNALS | {status.stop_signal}
 
 
-def is_told(status: ContainerStatus, past: Iterable[ContainerEvent]) -> bool:
-    """The events reach from before the end of this run to its end, so that a signal they do not show was not sent."""
+def works_for(event: ContainerEvent, status: ContainerStatus) -> timedelta:
+    """How long after this deadly signal an end is still its doing."""
+    return A_STOP_TAKES if event.signal in {TERM, KILL, status.stop_signal} else OUTLIVED_AFTER
+
+
+def is_told(status: ContainerStatus, past: Past) -> bool:
+    """The end of this run is among the events."""
     return any(event.action == "die" for event in _of_this_run(status, past))
 
 
-def sent(status: ContainerStatus, past: Iterable[ContainerEvent]) -> list[ContainerEvent]:
-    """The signals, sent through Docker, that may have ended this run."""
+def is_whole(status: ContainerStatus, past: Past) -> bool:
+    """The events reach back before a signal that ended this run could have been sent.
+
+    Docker forgets its oldest event first, so that one which remembers the start of the run remembers all of it.
+    """
+    if any(event.action == "start" for event in _of_this_run(status, past)):
+        return True
+    since = [at for at in (status.started_at, status.finished_at and status.finished_at - A_STOP_TAKES) if at]
+    return past.whole_since is not None and bool(since) and past.whole_since <= max(since)
+
+
+def sent(status: ContainerStatus, past: Past, at: datetime | None = None) -> list[ContainerEvent]:
+    """The signals, sent through Docker, that have ended this run, or still may end it at `at` while it goes on."""
     kills = [event for event in _of_this_run(status, past) if deadly(event, status)]
+    ended = at or status.finished_at
+    return [kill for kill in kills if ended is None or kill.at is None or ended - kill.at < works_for(kill, status)]
+
+
+def for_memory(status: ContainerStatus, past: Past) -> bool:
+    """The kernel has ended this run for memory.
+
+    Docker's flag alone does not say it: it is set when a child died, and stays until the next start (Engine 20.10).
+    """
     ended = status.finished_at
-    return [kill for kill in kills if ended is None or kill.at is None or ended - kill.at < KILL_REMEMBERED]
+    if status.exit_code != 128 + KILL or ended is None:
+        return False
+    events = _of_this_run(status, past)
+    return any(e.action == "oom" and e.at is not None and abs(ended - e.at) < OOM_JUST_BEFORE for e in events)
 
 
-def _of_this_run(status: ContainerStatus, past: Iterable[ContainerEvent]) -> list[ContainerEvent]:
-    begun = status.started_at
-    return [event for event in past if begun is None or event.at is None or event.at >= begun]
+def _of_this_run(status: ContainerStatus, past: Past) -> list[ContainerEvent]:
+    begun, ended = status.started_at, status.finished_at
+    stepped_back = begun is not None and ended is not None and ended < begun
+
+    def is_of_this_run(at: datetime | None) -> bool:
+        if begun is None or at is None or at >= begun:
+            return True
+        # The clock was set back while it ran: what came since bears times before its start.
+        return stepped_back and ended is not None and timedelta() <= ended - at < A_STOP_TAKES
+
+    return [event for event in past.events if is_of_this_run(event.at)]

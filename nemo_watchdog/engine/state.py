@@ -10,12 +10,12 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from enum import StrEnum
 from functools import singledispatch
 from typing import Any
 
 from nemo_watchdog import records as r
 from nemo_watchdog.engine.phases import Move, Phase, after
+from nemo_watchdog.engine.touches import Act, End, Hold, Initiator
 from nemo_watchdog.errors import EngineBug, JournalError
 from nemo_watchdog.model import CONTAINER, ActionOutcome, ContainerEvent, ContainerStatus, Moment, Severity, Target
 
@@ -86,24 +86,6 @@ class Spend:
     target: Target
 
 
-class Initiator(StrEnum):
-    """Who sent a signal through Docker. The words begin a sentence that people read."""
-
-    OURS = "the watchdog"
-    THEIRS = "somebody"
-    UNCLEAR = "somebody, or a restart of ours whose result is unknown,"
-
-
-@dataclass(slots=True)
-class Act:
-    """The last thing that we did to a target. One whose result nobody knows has no end."""
-
-    action_id: str
-    began: datetime
-    ended: datetime | None = None
-    under_way: bool = True
-
-
 @dataclass(frozen=True, slots=True)
 class Heard:
     """The newest heartbeat of a job that is on disk, at monotonic seconds."""
@@ -126,8 +108,12 @@ class Durable:
     """Open ones, and resolved ones for as long as a recurrence would reopen them."""
     spends: list[Spend] = field(default_factory=list)
     pauses: dict[str, Pause] = field(default_factory=dict)
-    holds: dict[Target, str] = field(default_factory=dict)
+    holds: dict[Target, Hold] = field(default_factory=dict)
     """What people did to a target that is left alone for it."""
+    outlived: dict[Target, datetime] = field(default_factory=dict)
+    """Until when (UTC) the signals to a target are known to have ended nothing: it has answered again since."""
+    ends: dict[Target, End] = field(default_factory=dict)
+    """The last end of a target that was nobody's doing, known also when Docker has forgotten it."""
     heartbeats: dict[str, Heard] = field(default_factory=dict)
     _homes: dict[str, Incident] = field(init=False, repr=False, default_factory=dict)
     """The open incident of each member of one."""
@@ -173,10 +159,11 @@ class Durable:
         """Monotonic times of what was spent on it. A new name for the same target does not make that unspent."""
         return [spend.at for spend in self.spends if spend.dependency == dependency or spend.target in targets]
 
-    def hold_on(self, dependency: str, container: str | None) -> str | None:
-        """What a person did to it, for which it is left alone; None when nobody did anything."""
+    def hold_on(self, dependency: str, container: str | None, now: float) -> Hold | None:
+        """For what it is left alone at monotonic seconds `now`; None when nobody did anything."""
         held = self.holds.get(Target(CONTAINER, container)) if container else None
-        return held or self.holds.get(Target(UNNAMED, dependency))
+        held = held or self.holds.get(Target(UNNAMED, dependency))
+        return held if held is not None and held.holds(now) else None
 
     def acting(self) -> int:
         """How many actions are under way."""
@@ -186,30 +173,28 @@ class Durable:
         act = self.acts.get(target)
         return act is not None and act.under_way
 
+    def unclear_until(self, target: Target, now: float) -> float | None:
+        """Monotonic seconds until which an action of ours, whose result nobody knows, explains what is seen of it."""
+        act = self.acts.get(target)
+        return act.unclear_until.monotonic if act is not None and act.is_unclear(now) and act.unclear_until else None
+
     def initiator_of(self, status: ContainerStatus, sent: ContainerEvent) -> Initiator:
-        """A restart of ours ends a run that is older than itself, by signals that it sends while it goes on."""
+        """Who sent a signal to a run of a container."""
         act = self.acts.get(Target(CONTAINER, sent.container))
-        if act is None or sent.at is None or status.started_at is None:
-            return Initiator.THEIRS
-        if status.started_at >= act.began or sent.at < act.began:
-            return Initiator.THEIRS
-        if act.ended is None:
-            return Initiator.UNCLEAR
-        return Initiator.OURS if sent.at <= act.ended else Initiator.THEIRS
+        return Initiator.THEIRS if act is None else act.initiator_of(status, sent)
 
     def intend(self, action_id: str, dependency: str, target: Target, at: Moment) -> None:
         """Spent from now on, whatever comes of it."""
         self.spends.append(Spend(at.monotonic, dependency, target))
         self.acts[target] = Act(action_id, at.utc)
 
-    def end(self, action_id: str, outcome: str, at: Moment) -> None:
+    def end(self, action_id: str, outcome: str, at: Moment, looks_for: float) -> None:
+        """`looks_for` in seconds: an action whose result is unknown may still do its work for so long."""
         for target, act in list(self.acts.items()):
             if act.action_id != action_id:
                 continue
-            act.under_way = False
-            if outcome in (ActionOutcome.SUCCEEDED, ActionOutcome.FAILED):
-                act.ended = at.utc
-            elif outcome == ActionOutcome.REFUSED:
+            act.end(outcome, at, looks_for)
+            if outcome == ActionOutcome.REFUSED:
                 del self.acts[target]
 
     def forget_old(self, now: float, keep_resolved: float) -> None:
@@ -312,7 +297,7 @@ def _(record: r.ActionEnded, state: Durable, at: Moment) -> None:
         ladder.backoff = record.backoff
         ladder.not_before = at.monotonic + record.backoff
         ladder.verify_until = at.monotonic + record.verify_within
-    state.end(record.action_id, record.outcome, at)
+    state.end(record.action_id, record.outcome, at, record.verify_within)
 
 
 @apply.register
@@ -352,13 +337,21 @@ def _(record: r.IncidentResolved, state: Durable, at: Moment) -> None:
 
 @apply.register
 def _(record: r.HoldPlaced, state: Durable, at: Moment) -> None:
-    state.holds[_held(record)] = record.what
+    until = None if record.lasts is None else at.monotonic + record.lasts
+    state.holds[_held(record)] = Hold(record.what, at.utc, until, record.quiet and at.monotonic + record.quiet)
 
 
 @apply.register
 def _(record: r.HoldReleased, state: Durable, at: Moment) -> None:
     for target in (_held(record), Target(UNNAMED, record.dependency)):
-        state.holds.pop(target, None)
+        hold = state.holds.pop(target, None)
+        if hold is not None and hold.until is not None:
+            state.outlived[target] = at.utc
+
+
+@apply.register
+def _(record: r.EndedByItself, state: Durable, at: Moment) -> None:
+    state.ends[Target(record.target_kind, record.target)] = End(record.finished, record.reason)
 
 
 def _held(record: r.HoldPlaced | r.HoldReleased) -> Target:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from nemo_watchdog import records as r
 from nemo_watchdog.engine.events import Effects
 from nemo_watchdog.engine.state import Durable, Incident, apply
+from nemo_watchdog.engine.touches import Hold
 from nemo_watchdog.engine.volatile import Volatile
 from nemo_watchdog.model import ActionRequest, Health, Moment
 
@@ -43,9 +44,9 @@ class Turn:
         self.volatile.awaited |= awaited
         self.effects.probe_soon |= awaited
 
-    def held(self, name: str) -> str | None:
-        """What a person did to it, for which it is left alone."""
-        return self.durable.hold_on(name, self.volatile.trackers[name].spec.container)
+    def held(self, name: str) -> Hold | None:
+        """For what it is left alone."""
+        return self.durable.hold_on(name, self.volatile.trackers[name].spec.container, self.now.monotonic)
 
     def evaluate(self, name: str) -> bool:
         """Lets the thresholds conclude what was seen of it; whether its health, category or reason changed."""

@@ -67,6 +67,7 @@ def _dependency(engine: Engine, name: str, now: Moment) -> DependencyView:
     state = tracker.state
     incident = engine.durable.incident_of(name)
     decision = engine.decision(name, now)
+    hold = engine.durable.hold_on(name, tracker.spec.container, now.monotonic)
     return DependencyView(
         health=state.health,
         category=state.category,
@@ -76,7 +77,7 @@ def _dependency(engine: Engine, name: str, now: Moment) -> DependencyView:
         container=tracker.spec.container,
         container_state=tracker.container.state if tracker.container else None,
         needs=tracker.spec.needs,
-        held=engine.durable.hold_on(name, tracker.spec.container),
+        held=hold.what if hold is not None else None,
         latency=tracker.last.latency if tracker.last else None,
         incident=incident.incident if incident else None,
         decision=_gate(decision, now) if decision else None,

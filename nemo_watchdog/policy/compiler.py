@@ -7,7 +7,7 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
-from nemo_watchdog.model import Autonomy, Category, Health, Severity
+from nemo_watchdog.model import Autonomy, Category, Health, OnCleanExit, Severity
 from nemo_watchdog.policy.policy import (
     ActionStep,
     Backoff,
@@ -56,6 +56,10 @@ PLAIN_RULES: tuple[Rule, ...] = (
     Rule("anything-else", Severity.SEV4),
 )
 """A policy without `classification` has these."""
+
+DATA_PROBES = frozenset({"postgres", "redis"})
+DATA_TAG = "data"
+"""What a dependency that keeps data is known by."""
 
 _LADDER = (Autonomy.OBSERVE, Autonomy.SUGGEST, Autonomy.ACT)
 
@@ -126,8 +130,15 @@ def _dependency(
         down_after=section.down_after or defaults.down_after,
         up_after=section.up_after or defaults.up_after,
         startup_grace=defaults.startup_grace if section.startup_grace is None else section.startup_grace,
+        when_unsure=section.when_unsure or defaults.when_unsure,
+        on_clean_exit=section.on_clean_exit or (OnCleanExit.HOLD if keeps_data(section) else OnCleanExit.START),
         targets=MappingProxyType(targets),
     )
+
+
+def keeps_data(section: DependencySection) -> bool:
+    """Whether a start at the wrong moment can cost what it keeps."""
+    return section.probe in DATA_PROBES or DATA_TAG in section.tags
 
 
 def _remedy(name: str, section: RemedySection, steps: Sequence[ReadStep | None]) -> Remedy:

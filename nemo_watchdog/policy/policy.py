@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from nemo_watchdog.durations import duration
-from nemo_watchdog.model import CONTAINER, Autonomy, Category, Health, Severity, Target
+from nemo_watchdog.model import CONTAINER, Autonomy, Category, Health, OnCleanExit, Severity, Target, WhenUnsure
 
 ALLOWANCE = 60.0
 """Seconds that an action may take beyond what its own options give it, unless the policy says otherwise."""
@@ -173,6 +173,8 @@ class Dependency:
     down_after: Threshold = field(default_factory=lambda: Threshold(3, 3))
     up_after: int = 2
     startup_grace: float = 30.0
+    when_unsure: WhenUnsure = WhenUnsure.HOLD
+    on_clean_exit: OnCleanExit = OnCleanExit.START
     targets: Mapping[str, Target] = field(default_factory=dict)
     """What each acting step of its remedy acts on here, by the step's key."""
 

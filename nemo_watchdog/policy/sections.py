@@ -15,7 +15,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic_core import PydanticCustomError
 
 from nemo_watchdog.durations import duration
-from nemo_watchdog.model import Autonomy, Category, Health, Reason, Severity
+from nemo_watchdog.model import Autonomy, Category, Health, OnCleanExit, Reason, Severity, WhenUnsure
 from nemo_watchdog.policy.policy import ALLOWANCE, ActionStep, Backoff, Dependency, Limits, Secret
 from nemo_watchdog.policy.units import (
     SECRET_ERROR,
@@ -148,6 +148,9 @@ class ProbeDefaults(Section):
     startup_grace: Grace = Field(
         _DEPENDENCY.startup_grace, description="After its container starts: how long a failing look means starting."
     )
+    when_unsure: WhenUnsure = Field(
+        _DEPENDENCY.when_unsure, description="When nobody can tell who ended its container: hold it, or restart it."
+    )
 
 
 class DependencySection(Section):
@@ -165,6 +168,12 @@ class DependencySection(Section):
     down_after: ThresholdText | None = Field(None, description='Failures in a row, such as 3, or "3 of 5".')
     up_after: Attempts | None = Field(None, description="Successes in a row.")
     startup_grace: Grace | None = Field(None, description="After a start: how long a failing look means starting.")
+    when_unsure: WhenUnsure | None = Field(
+        None, description="When nobody can tell who ended its container: hold it, or restart it."
+    )
+    on_clean_exit: OnCleanExit | None = Field(
+        None, description="When its container ends by itself with exit code 0: hold it, or start it again."
+    )
 
 
 class SeveritySection(Section):

@@ -120,8 +120,9 @@ class DockerProbe:
         """Lately, a process in a container that goes on. Some Engines set the flag for it, all send the event."""
         now, since = datetime.now(UTC), self._asked
         if since is not None:
-            past = await self._containers.history(container, since)
-            if (status.oom_killed and self._oom_at is None) or any(event.action == "oom" for event in past):
+            past = await self._containers.history(container)
+            lately = [event for event in past if event.at is None or event.at >= since]
+            if (status.oom_killed and self._oom_at is None) or any(event.action == "oom" for event in lately):
                 self._oom_at = monotonic()
             self._asked = now
         return self._oom_at is not None and monotonic() - self._oom_at < OOM_TOLD_FOR

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict, deque
+from dataclasses import replace
+from datetime import UTC, datetime
 
 import structlog
 
@@ -12,7 +14,7 @@ from nemo_watchdog.engine.events import ContainerActed, ContainerSeen
 from nemo_watchdog.engine.health import NOT_RUNNING
 from nemo_watchdog.errors import ContainersUnreachable
 from nemo_watchdog.metrics import Metrics
-from nemo_watchdog.model import ContainerEvent, ContainerStatus, RunState
+from nemo_watchdog.model import ContainerEvent, ContainerStatus, Past, RunState
 from nemo_watchdog.ports import Containers
 from nemo_watchdog.runtime.core import Core
 
@@ -42,6 +44,10 @@ class ContainerWatch:
         self._metrics = metrics
         self._reachable = True
         self._heard: defaultdict[str, deque[ContainerEvent]] = defaultdict(lambda: deque(maxlen=HEARD))
+        self._heard_since: datetime | None = None
+        """Docker's time since which the stream has told every event; None before it was opened first."""
+        self._asked: dict[str, ContainerStatus] = {}
+        """The run of each container whose history was asked for."""
         self._one_at_a_time: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         """So that an older look never overwrites a newer one."""
         metrics.docker_reachable.set(1)  # until an inspect finds otherwise: a policy without containers asks nothing
@@ -50,14 +56,22 @@ class ContainerWatch:
         """The event stream, for ever."""
         async for event in self._containers.events():
             if event.action == "reconnected":
+                self._go_on_since(event.at)
                 await self.reconcile()
                 continue
-            if event.container not in self._watched():
+            if event.container not in self._watched() or event in self._heard[event.container]:
                 continue
             self._heard[event.container].append(event)
             self._core.tell(ContainerActed(event))
             if event.action in CHANGES:
                 await self.look(event.container)
+
+    def _go_on_since(self, at: datetime | None) -> None:
+        """After a gap of which nobody knows what was in it, what Docker remembers of each run is asked for anew."""
+        if at != self._heard_since:
+            self._heard.clear()
+            self._asked.clear()
+        self._heard_since = at
 
     async def reconcile_forever(self) -> None:
         while True:
@@ -75,39 +89,48 @@ class ContainerWatch:
     async def _look(self, container: str, *, news_only: bool) -> None:
         async with self._one_at_a_time[container]:
             status, past = await self._see(container)
-            if not news_only or self._is_news(container, status):
+            if not news_only or past is not None or self._is_news(container, status):
                 self._core.tell(ContainerSeen(container, status, past))
 
-    async def _see(self, container: str) -> tuple[ContainerStatus, tuple[ContainerEvent, ...]]:
+    async def _see(self, container: str) -> tuple[ContainerStatus, Past | None]:
+        past = None
         try:
             status = await self._containers.inspect(container)
-            past: tuple[ContainerEvent, ...] = ()
             if status.state in NOT_RUNNING and self._is_news(container, status):
-                past = await self._past(container, status)
+                past = await self._past_of_ended(container, status)
+            elif status.state is RunState.RUNNING and self._is_new_run(container, status):
+                past = await self._past(container)
+                self._asked[container] = status
         except ContainersUnreachable as error:
             if self._reachable:
                 log.warning("docker unreachable: every action is held", error=str(error))
             self._reachable = False
             self._metrics.docker_reachable.set(0)
-            return ContainerStatus(RunState.UNREACHABLE, detail=str(error)), ()
+            return ContainerStatus(RunState.UNREACHABLE, detail=str(error)), None
         if not self._reachable:
             log.info("docker reachable again")
         self._reachable = True
         self._metrics.docker_reachable.set(1)
         return status, past
 
-    async def _past(self, container: str, status: ContainerStatus) -> tuple[ContainerEvent, ...]:
-        """What was heard and what Docker remembers of a run that has ended; its end may come a little late."""
-        if status.started_at is None:
-            return ()
+    async def _past_of_ended(self, container: str, status: ContainerStatus) -> Past:
+        """Also how far Docker's memory goes, where that decides; the end itself may come a little late."""
         waited = 0.0
         while True:
-            remembered = await self._containers.history(container, status.started_at)
-            past = tuple(dict.fromkeys((*self._heard[container], *remembered)))
+            past = await self._past(container)
             if signals.is_told(status, past) or waited >= EVENT_LAG:
-                return past
+                break
             await asyncio.sleep(ASK_AGAIN_AFTER)
             waited += ASK_AGAIN_AFTER
+        if signals.sent(status, past) or signals.is_whole(status, past):
+            return past
+        return replace(past, whole_since=await self._containers.remembers_since())
+
+    async def _past(self, container: str) -> Past:
+        """What was heard here and what Docker remembers, of this run and of those before it."""
+        remembered = await self._containers.history(container)
+        events = dict.fromkeys((*self._heard[container], *remembered))
+        return Past(tuple(sorted(events, key=_when)), self._heard_since)
 
     def _watched(self) -> set[str]:
         return {spec.container for spec in self._core.engine.policy.dependencies.values() if spec.container}
@@ -115,3 +138,11 @@ class ContainerWatch:
     def _is_news(self, container: str, status: ContainerStatus) -> bool:
         trackers = self._core.engine.trackers.values()
         return any(tracker.container != status for tracker in trackers if tracker.spec.container == container)
+
+    def _is_new_run(self, container: str, status: ContainerStatus) -> bool:
+        asked = self._asked.get(container)
+        return asked is None or asked.run != status.run
+
+
+def _when(event: ContainerEvent) -> datetime:
+    return event.at or datetime.min.replace(tzinfo=UTC)

@@ -121,6 +121,8 @@ class FakeContainers:
         self.closed = 0
         self.past: list[ContainerEvent] = []
         """What `history` remembers; `tell` and `exit` add to it."""
+        self.memory_since: datetime | None = datetime.min.replace(tzinfo=UTC)
+        """Since when nothing of that is forgotten."""
         self._clock = clock
         self._events: asyncio.Queue[ContainerEvent] = asyncio.Queue()
         for name in names:
@@ -142,9 +144,13 @@ class FakeContainers:
         self.past.append(event)
         self._events.put_nowait(event)
 
-    async def history(self, name: str, since: datetime) -> Sequence[ContainerEvent]:
+    async def history(self, name: str) -> Sequence[ContainerEvent]:
         await self._answer()
-        return [event for event in self.past if event.container == name and event.at is not None and event.at >= since]
+        return [event for event in self.past if event.container == name]
+
+    async def remembers_since(self) -> datetime | None:
+        await self._answer()
+        return self.memory_since
 
     async def inspect(self, name: str) -> ContainerStatus:
         self.inspects.append(name)

@@ -31,7 +31,7 @@ def blind(s: Situation) -> Decision | None:
 
 def verification(s: Situation) -> Decision | None:
     ladder = s.ladder
-    if ladder.phase is Phase.VERIFYING and s.now < ladder.verify_until and not s.tracker.exited:
+    if ladder.phase is Phase.VERIFYING and s.now < ladder.verify_until and not s.died:
         return Decision(Verdict.WAIT, Gate.VERIFICATION, f"verifying {ladder.action}", ladder.verify_until)
     return None
 

@@ -29,11 +29,11 @@ def pause(s: Situation) -> Decision | None:
 
 
 def human_hold(s: Situation) -> Decision | None:
-    if what := s.durable.hold_on(s.name, s.spec.container):
-        return Decision(Verdict.WAIT, Gate.HUMAN_HOLD, f"{what}; held until it runs again")
-    if (until := s.tracker.being_stopped_until(s.now)) is not None:
-        return Decision(Verdict.WAIT, Gate.HUMAN_HOLD, "somebody is stopping the container through Docker", until)
-    return None
+    hold = s.durable.hold_on(s.name, s.spec.container, s.now)
+    if hold is None:
+        return None
+    end = "it runs again" if hold.until is None else "it has ended or answers again"
+    return Decision(Verdict.WAIT, Gate.HUMAN_HOLD, f"{hold.what}; held until {end}", hold.until)
 
 
 def autonomy(s: Situation) -> Decision | None:

@@ -40,6 +40,12 @@ class Situation:
         return self.tracker.spec
 
     @property
+    def died(self) -> bool:
+        """Its container has ended, and no action of ours whose result nobody knows may be restarting it."""
+        targets = (self.durable.unclear_until(target, self.now) for target in self.targets)
+        return self.tracker.exited and all(until is None for until in targets)
+
+    @property
     def ladder(self) -> Ladder:
         return (self.incident and self.incident.ladders.get(self.name)) or Ladder()
 

@@ -19,9 +19,9 @@ from nemo_watchdog.containers import DockerContainers
 from nemo_watchdog.containers.parse import parse_time
 from nemo_watchdog.demo.docker_cli import docker
 from nemo_watchdog.demo.images import USR_MOUNTS, ensure_image
-from nemo_watchdog.engine import attribution, signals
+from nemo_watchdog.engine import signals
 from nemo_watchdog.errors import ContainersUnreachable
-from nemo_watchdog.model import ContainerEvent, Reason, RunState
+from nemo_watchdog.model import ContainerEvent, Past, Reason, RunState
 from nemo_watchdog.probes.gpu.container import ContainerView
 from nemo_watchdog.probes.gpu.xid_events import container_of
 
@@ -133,19 +133,23 @@ async def test_docker_remembers_who_ended_a_container(containers: DockerContaine
     assert run.started_at is not None
     await docker("stop", container)
     stopped = await containers.inspect(container)
-    past = await containers.history(container, run.started_at)
+    past = Past(tuple(await containers.history(container)))
     assert [event.signal for event in signals.sent(stopped, past)] == [15]
     assert signals.is_told(stopped, past)
+    assert signals.is_whole(stopped, past)
     await docker("start", container)
     again = await containers.inspect(container)
     assert again.started_at is not None
     os.kill(int(await docker("inspect", "--format", "{{.State.Pid}}", container)), signal.SIGKILL)
     await docker("wait", container)
     crashed = await containers.inspect(container)
-    past = await containers.history(container, run.started_at)
+    past = Past(tuple(await containers.history(container)))
     assert signals.sent(crashed, past) == []
     assert signals.is_told(crashed, past)
-    assert attribution.is_quiet(crashed)
+    assert signals.is_whole(crashed, past)
+    oldest = await containers.remembers_since()
+    assert oldest is not None
+    assert oldest <= min(event.at for event in past.events if event.at is not None)
 
 
 async def test_a_death_is_heard_at_once(containers: DockerContainers, docker_engine: str) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -33,13 +34,16 @@ def inspected(**state: Any) -> dict[str, Any]:
     }
 
 
-def container_event(action: str, name: str = "redis", **attributes: str) -> bytes:
+AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+def container_event(action: str, name: str = "redis", at: datetime = AT, **attributes: str) -> bytes:
     event = {
         "Type": "container",
         "Action": action,
         "Actor": {"ID": CONTAINER_ID, "Attributes": {"name": name, **attributes}},
-        "time": 1772366400,
-        "timeNano": 1772366400_000000000,
+        "time": int(at.timestamp()),
+        "timeNano": int(at.timestamp()) * 1_000_000_000,
     }
     return json.dumps(event).encode() + b"\n"
 
@@ -80,6 +84,8 @@ class FakeDocker:
         self.span: dict[str, str] = {}
         self.events: asyncio.Queue[bytes | None] = asyncio.Queue()
         self.streams = 0
+        self.since: list[str | None] = []
+        """From when on each stream was asked for."""
         self.pings = asyncio.Semaphore(0)
         self.restarts: list[tuple[str, str | None]] = []
         self.filters: dict[str, list[str]] = {}
@@ -142,6 +148,7 @@ class FakeDocker:
         if "until" in request.query:
             return await self._history(request)
         self.streams += 1
+        self.since.append(request.query.get("since"))
         mine = self.streams
         self.filters = json.loads(request.query["filters"])
         response = web.StreamResponse(headers={"Content-Type": "application/json"})
@@ -165,7 +172,7 @@ class FakeDocker:
             over.cancel()
 
     async def _history(self, request: web.Request) -> web.StreamResponse:
-        self.filters = json.loads(request.query["filters"])
+        self.filters = json.loads(request.query.get("filters", "{}"))
         self.span = {key: request.query[key] for key in ("since", "until")}
         if self.history is not None:
             return await self.history(request)

@@ -125,17 +125,27 @@ async def test_a_cut_answer_is_blindness(docker: FakeDocker, containers: DockerC
 
 
 async def test_what_docker_remembers_of_a_container(docker: FakeDocker, containers: DockerContainers) -> None:
-    """The events of that container since then, oldest first, with Docker's own times."""
+    """The events of that container, oldest first, with Docker's own times, as far back as it remembers."""
     docker.past = [container_event("kill", signal="15"), container_event("die"), container_event("die", "redis-2")]
-    since = datetime(2026, 3, 1, 11, 0, tzinfo=UTC)
     at = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
-    assert await containers.history("redis", since) == [
+    assert await containers.history("redis") == [
         ContainerEvent("redis", "kill", 15, at),
         ContainerEvent("redis", "die", at=at),
     ]
     assert docker.filters["container"] == ["redis"]
-    assert float(docker.span["since"]) == since.timestamp()
+    assert float(docker.span["since"]) == 0.0
     assert float(docker.span["until"]) == pytest.approx(datetime.now(UTC).timestamp(), abs=60.0)
+
+
+async def test_how_far_dockers_memory_goes(docker: FakeDocker, containers: DockerContainers) -> None:
+    """To its oldest event of whatever kind; nowhere when it has none, as after a restart of its own."""
+    assert await containers.remembers_since() is None
+    docker.past = [b'{"Type": "network", "timeNano": 1772366400000000000}\n', container_event("die")]
+    assert await containers.remembers_since() == datetime(2026, 3, 1, 12, tzinfo=UTC)
+    assert docker.filters == {}
+    docker.past = [b'{"Type": "network"}\n']
+    with pytest.raises(ContainersUnreachable):
+        await containers.remembers_since()
 
 
 @pytest.mark.parametrize("answer", ["garbage", "refusal", "stall", "cut"])
@@ -153,7 +163,7 @@ async def test_a_memory_that_cannot_be_read_is_blindness(
 
     docker.history = misbehave
     with pytest.raises(ContainersUnreachable):
-        await containers.history("redis", datetime(2026, 3, 1, tzinfo=UTC))
+        await containers.history("redis")
 
 
 async def test_a_restart_gives_the_grace(docker: FakeDocker, containers: DockerContainers) -> None:

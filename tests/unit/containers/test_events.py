@@ -15,9 +15,8 @@ import pytest_asyncio
 from nemo_watchdog.containers import DockerContainers
 from nemo_watchdog.containers.event_stream import RECONNECTED
 from nemo_watchdog.model import ContainerEvent
-from tests.unit.containers.fake_docker import FakeDocker, container_event, fake_docker
+from tests.unit.containers.fake_docker import AT, FakeDocker, container_event, fake_docker
 
-AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
 Events = AsyncGenerator[ContainerEvent, None]
 
 
@@ -48,7 +47,7 @@ async def following(events: Events) -> ContainerEvent:
 async def test_the_first_word_is_reconnected(docker: FakeDocker, events: Events) -> None:
     """A new stream begins with `reconnected`, so that its reader looks at all containers first."""
     docker.events.put_nowait(container_event("start"))
-    assert await following(events) == RECONNECTED
+    assert (await following(events)).action == RECONNECTED
     assert await following(events) == ContainerEvent("redis", "start", at=AT)
     assert docker.filters["type"] == ["container"]
 
@@ -59,14 +58,14 @@ async def test_the_first_word_is_reconnected(docker: FakeDocker, events: Events)
 async def test_a_kill_carries_its_signal(docker: FakeDocker, events: Events, sent: str, number: int | None) -> None:
     """Docker tells the signal as a number or a name."""
     docker.events.put_nowait(container_event("kill", signal=sent))
-    assert await following(events) == RECONNECTED
+    assert (await following(events)).action == RECONNECTED
     assert await following(events) == ContainerEvent("redis", "kill", number, AT)
 
 
 async def test_events_cut_into_pieces_and_glued_together(docker: FakeDocker, events: Events) -> None:
     """Lines are found however the bytes arrive; blank lines and events of other things are passed over."""
     die = container_event("die", exitCode="137", signal="9")
-    assert await following(events) == RECONNECTED
+    assert (await following(events)).action == RECONNECTED
     docker.events.put_nowait(die[:20])
     docker.events.put_nowait(die[20:-1])
     docker.events.put_nowait(b"\n\r\n" + b'{"Type": "network", "Action": "connect"}\n' + container_event("start") * 2)
@@ -92,9 +91,9 @@ async def test_events_cut_into_pieces_and_glued_together(docker: FakeDocker, eve
 )
 async def test_a_broken_stream_is_opened_again(docker: FakeDocker, events: Events, garbage: bytes | None) -> None:
     """A stream that ends or cannot be read is replaced, and the reader is told to look at all containers."""
-    assert await following(events) == RECONNECTED
+    assert (await following(events)).action == RECONNECTED
     docker.events.put_nowait(garbage)
-    assert await following(events) == RECONNECTED
+    assert (await following(events)).action == RECONNECTED
     docker.events.put_nowait(container_event("start"))
     assert await following(events) == ContainerEvent("redis", "start", at=AT)
     assert docker.streams == 2
@@ -102,18 +101,49 @@ async def test_a_broken_stream_is_opened_again(docker: FakeDocker, events: Event
 
 async def test_a_restarted_daemon_is_found_again(docker: FakeDocker, events: Events) -> None:
     """A daemon that goes away and comes back gives `reconnected` and then its events."""
-    assert await following(events) == RECONNECTED
+    assert (await following(events)).action == RECONNECTED
     waiting = asyncio.ensure_future(following(events))
     await docker.stop()
     await docker.start()
-    assert await waiting == RECONNECTED
+    assert (await waiting).action == RECONNECTED
     docker.events.put_nowait(container_event("start"))
     assert await following(events) == ContainerEvent("redis", "start", at=AT)
 
 
+async def test_a_stream_that_is_opened_again_asks_for_what_came_between(docker: FakeDocker, events: Events) -> None:
+    """From where the other was last heard; the first is asked for nothing that is past."""
+    before = datetime.now(UTC)
+    opened = await following(events)
+    assert opened.at is not None
+    assert before <= opened.at
+    docker.events.put_nowait(None)
+    await following(events)
+    first, again = docker.since
+    assert first is None
+    assert again is not None
+    assert before.timestamp() - 2.0 < float(again) <= datetime.now(UTC).timestamp()
+
+
+@pytest.mark.parametrize(
+    ("oldest", "whole"), [(AT, True), (datetime(2100, 1, 1, tzinfo=UTC), False), (None, False)], ids=str
+)
+async def test_whether_a_gap_is_told_in_full_is_told(
+    docker: FakeDocker, events: Events, oldest: datetime | None, whole: bool
+) -> None:
+    """Nothing is missing when Docker remembers back to the stream that was lost; otherwise it begins anew."""
+    docker.past = [] if oldest is None else [container_event("die", at=oldest)]
+    opened = await following(events)
+    docker.events.put_nowait(None)
+    again = await following(events)
+    assert opened.at is not None
+    assert again.at is not None
+    assert (again.at == opened.at) is whole
+    assert again.at >= opened.at
+
+
 async def test_a_silent_stream_is_kept_while_docker_lives(docker: FakeDocker, events: Events) -> None:
     """Silence is answered with pings, and the stream that was silent still brings the next event."""
-    assert await following(events) == RECONNECTED
+    assert (await following(events)).action == RECONNECTED
     waiting = asyncio.ensure_future(following(events))
     for _ in range(3):
         async with asyncio.timeout(10):
@@ -125,16 +155,16 @@ async def test_a_silent_stream_is_kept_while_docker_lives(docker: FakeDocker, ev
 
 async def test_a_daemon_that_hangs_is_noticed(docker: FakeDocker, events: Events) -> None:
     """A silent stream of a daemon that answers no ping is given up and opened anew."""
-    assert await following(events) == RECONNECTED
+    assert (await following(events)).action == RECONNECTED
     docker.ping_stalls = True
     waiting = asyncio.ensure_future(following(events))
-    assert await waiting == RECONNECTED
+    assert (await waiting).action == RECONNECTED
     assert docker.streams == 2
 
 
 async def test_close_ends_the_stream(docker: FakeDocker, containers: DockerContainers, events: Events) -> None:
     """After close a waiting reader comes to the end."""
-    assert await following(events) == RECONNECTED
+    assert (await following(events)).action == RECONNECTED
     waiting = asyncio.ensure_future(following(events))
     async with asyncio.timeout(10):
         await docker.pings.acquire()

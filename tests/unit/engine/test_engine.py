@@ -9,6 +9,7 @@ import pytest
 
 from nemo_watchdog import records as r
 from nemo_watchdog.engine import events as ev
+from nemo_watchdog.engine import signals
 from nemo_watchdog.model import (
     CONTAINER,
     ActionOutcome,
@@ -164,9 +165,9 @@ def test_paused_through_docker_is_held_and_unpaused_is_looked_at_afresh(one: Wor
 
 
 def test_a_quiet_exit_that_nobody_saw_is_held() -> None:
-    """Exit code 0 while the watchdog was away may be a person's stop."""
+    """While the watchdog was away, and Docker has forgotten it: a person's stop cannot be told from a crash."""
     world = World(policy(dependency("gateway")), running=False)
-    world.see("gateway", RunState.EXITED, exit_code=0)
+    world.see("gateway", RunState.EXITED, exit_code=0, whole_since=None)
     world.fail("gateway", Reason.REFUSED, times=5)
     assert not world.started
 
@@ -198,7 +199,7 @@ def test_a_person_who_stops_what_we_could_not_heal_is_respected() -> None:
     ordered = len(world.started)
     world.see("gateway", RunState.EXITED, past=past, exit_code=143)
     world.wait(600.0)
-    assert "signal 15" in world.engine.durable.holds[Target(CONTAINER, "c-gateway")]
+    assert "signal 15" in world.engine.durable.holds[Target(CONTAINER, "c-gateway")].what
     assert len(world.started) == ordered
 
 
@@ -241,7 +242,7 @@ def test_a_stop_during_an_order_that_may_not_have_reached_docker_is_a_persons(ou
     world.finish(outcome)
     world.wait(600.0)
     assert len(world.started) == 1
-    assert "stopped the container" in world.engine.durable.holds[Target(CONTAINER, "c-gateway")]
+    assert "stopped the container" in world.engine.durable.holds[Target(CONTAINER, "c-gateway")].what
 
 
 def test_what_a_person_stops_right_after_our_restart_is_theirs() -> None:
@@ -265,16 +266,17 @@ def test_a_person_who_is_about_to_stop_it_goes_first(one: World) -> None:
     assert not one.started
     (told,) = one.told(NotificationKind.HELD)
     assert "somebody is stopping" in told.body
-    one.fail("gateway", times=60)
+    one.wait(signals.A_STOP_TAKES.total_seconds())
+    one.fail("gateway")
     assert len(one.started) == 1
 
 
 def test_the_images_own_stop_signal_is_a_stop() -> None:
     """Such as WINCH, which httpd is stopped by; for others it is harmless."""
     world = World(policy(dependency("httpd", grace=0.0), dependency("gateway", grace=0.0)))
-    for name, more in (("httpd", {"stop_signal": 28}), ("gateway", {})):
+    for name, stop_signal in (("httpd", 28), ("gateway", 15)):
         past = [world.event(name, "kill", 28), world.event(name, "die")]
-        world.see(name, RunState.EXITED, past=past, exit_code=0, **more)
+        world.see(name, RunState.EXITED, past=past, exit_code=0, stop_signal=stop_signal)
     assert set(world.engine.durable.holds) == {Target(CONTAINER, "c-httpd")}
     assert [request.dependency for _, request in world.started] == ["gateway"]
 

@@ -229,7 +229,7 @@ def test_two_names_of_one_target_are_one_hold_and_one_budget() -> None:
         decision = world.engine.decision(name, world.now)
         assert decision is not None
         assert decision.gate is Gate.HUMAN_HOLD
-    assert len(world.of(r.HoldPlaced)) == 1
+    assert ["lasts=None" in repr(record) for record in world.of(r.HoldPlaced)] == [False, True]
     renamed = replace(a, name="c")
     world.send(ev.PolicyChanged(policy(renamed, fix=remedy(act("docker.restart"), TO_LEAD, budget=BUDGET))))
     world.see("a", RunState.EXITED, exit_code=143)

@@ -24,6 +24,7 @@ from nemo_watchdog.model import (
     Notification,
     NotificationKind,
     Observation,
+    Past,
     Reason,
     RunState,
     Severity,
@@ -47,6 +48,9 @@ from nemo_watchdog.policy.policy import (
     TagQuantifier,
 )
 from nemo_watchdog.records import Record
+
+EVER = datetime.min.replace(tzinfo=UTC)
+"""Docker has forgotten nothing since."""
 
 NOON = datetime(2026, 1, 5, 12, 0, tzinfo=UTC)
 
@@ -174,10 +178,18 @@ class World:
     def succeed(self, name: str, *, times: int = 2) -> None:
         self.look(name, ok(), times=times)
 
-    def see(self, name: str, state: RunState, *, past: Sequence[ContainerEvent] = (), **more: object) -> None:
-        """An inspect; `past` is what Docker remembers of the run."""
+    def see(
+        self,
+        name: str,
+        state: RunState,
+        *,
+        past: Sequence[ContainerEvent] = (),
+        whole_since: datetime | None = EVER,
+        **more: object,
+    ) -> None:
+        """An inspect; `past` is what Docker remembers of the run: all of it, unless `whole_since` says otherwise."""
         status = ContainerStatus(state, f"id-{name}", self._started_at(name), **more)  # type: ignore[arg-type]
-        self.send(ev.ContainerSeen(f"c-{name}", status, tuple(past)))
+        self.send(ev.ContainerSeen(f"c-{name}", status, Past(tuple(past), whole_since)))
 
     def event(self, name: str, action: str, signal: int | None = None) -> ContainerEvent:
         """A line of Docker's event stream that bears the time of now."""
@@ -195,9 +207,11 @@ class World:
         return starts.get(name, self.utc)
 
     def crash(self, name: str, code: int = 1, *, oom: bool = False) -> None:
-        died = self.event(name, "die")
-        self.send(ev.ContainerActed(died))
-        self.see(name, RunState.EXITED, past=[died], finished_at=self.utc, exit_code=code, oom_killed=oom)
+        past = [self.event(name, "oom")] * oom + [self.event(name, "die")]
+        for event in past:
+            self.send(ev.ContainerActed(event))
+        code = 137 if oom else code
+        self.see(name, RunState.EXITED, past=past, finished_at=self.utc, exit_code=code, oom_killed=oom)
 
     def stopped_by_hand(self, name: str) -> None:
         past = [self.event(name, "kill", 15), self.event(name, "die")]

@@ -22,6 +22,7 @@ from nemo_watchdog.model import (
     Notification,
     NotificationKind,
     Observation,
+    Past,
     Reason,
     RunState,
     failed,
@@ -29,6 +30,7 @@ from nemo_watchdog.model import (
 )
 from nemo_watchdog.plugins import installed
 from nemo_watchdog.policy.loader import load_policy
+from tests.unit.engine.world import EVER
 
 RAN_FOR = timedelta(minutes=10)
 """How long every container has run when it begins."""
@@ -125,7 +127,8 @@ class Successor:
     def _see(self, name: str, state: RunState, *past: ContainerEvent, **more: Any) -> None:
         container = self.policy.dependencies[name].container
         assert container is not None
-        self.send(ev.ContainerSeen(container, ContainerStatus(state, f"id-{name}", self._runs[name], **more), past))
+        status = ContainerStatus(state, f"id-{name}", self._runs[name], **more)
+        self.send(ev.ContainerSeen(container, status, Past(past, EVER)))
 
     def _pass_time(self, seconds: float) -> None:
         end, began = self.utc + timedelta(seconds=seconds), self.monotonic

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from datetime import datetime
 
 import pytest
 
 from nemo_watchdog.errors import ContainersUnreachable
 from nemo_watchdog.model import CONTAINER, ContainerEvent, Gate, Health, RunState, Target
 from nemo_watchdog.runtime import container_watch as module
+from nemo_watchdog.testing import ManualClock
 from tests.unit.runtime.shell import Shell, running, settled, until
 
 
@@ -24,6 +24,11 @@ async def shell() -> AsyncIterator[Shell]:
 def state(shell: Shell) -> RunState | None:
     seen = shell.core.engine.trackers["gateway"].container
     return seen.state if seen else None
+
+
+def later(shell: Shell, seconds: float) -> None:
+    assert isinstance(shell.clock, ManualClock)
+    shell.clock.advance(seconds)
 
 
 async def test_an_event_leads_to_an_inspect_and_to_the_engine(shell: Shell) -> None:
@@ -82,18 +87,68 @@ async def test_an_exit_that_the_stream_has_not_told_waits_for_the_event(
         shell.containers.tell("c-gateway", "die")
         await until(reconcile.done)
         await until(lambda: shell.core.engine.durable.holds)
-        assert "signal 9" in shell.core.engine.durable.holds[Target(CONTAINER, "c-gateway")]
+        assert "signal 9" in shell.core.engine.durable.holds[Target(CONTAINER, "c-gateway")].what
         assert not shell.core.engine.durable.open()
 
 
 async def test_an_exit_without_an_event_is_told_after_a_while(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Docker can forget events: then the exit code has to do."""
+    """Docker has forgotten it, and nobody can tell who ended it: it is held."""
     monkeypatch.setattr(module, "EVENT_LAG", 0.01)
+    later(shell, 60.0)
     shell.containers.exit("c-gateway", 1)
     shell.containers.past.clear()
+    shell.containers.memory_since = shell.clock.now().utc
     await shell.watch.reconcile()
     assert state(shell) is RunState.EXITED
-    assert shell.core.engine.durable.open()
+    assert "nobody can tell" in shell.core.engine.durable.holds[Target(CONTAINER, "c-gateway")].what
+    assert not shell.core.engine.durable.open()
+
+
+async def test_a_stream_that_was_open_all_the_while_is_a_whole_history(shell: Shell) -> None:
+    """Docker has forgotten everything, and still it is known that nobody ordered it."""
+    shell.containers.memory_since = None
+    async with running(shell.watch.follow()):
+        shell.containers.tell("", "reconnected")
+        await settled()
+        later(shell, 1200.0)
+        shell.containers.exit("c-gateway", 1)
+        shell.containers.tell("c-gateway", "die")
+        await until(shell.core.engine.durable.open)
+        assert not shell.core.engine.durable.holds
+
+
+async def test_a_stop_that_goes_on_at_the_start_is_seen() -> None:
+    """At the first sight of what runs its history is asked for."""
+    shell = Shell()
+    shell.containers.past.append(ContainerEvent("c-gateway", "kill", 15, shell.clock.now().utc))
+    await shell.up()
+    assert "is stopping" in shell.core.engine.durable.holds[Target(CONTAINER, "c-gateway")].what
+    shell.core.close()
+
+
+async def test_a_history_is_asked_for_once_a_run_and_after_a_gap(shell: Shell) -> None:
+    """Not at every reconcile; again when nobody knows what came while the stream was lost."""
+    asked: list[str] = []
+    history = shell.containers.history
+
+    async def count(name: str) -> Sequence[ContainerEvent]:
+        asked.append(name)
+        return await history(name)
+
+    shell.containers.history = count  # type: ignore[method-assign]
+    async with running(shell.watch.follow()):
+        for _ in range(3):
+            await shell.watch.reconcile()
+        assert asked == []  # it was, when this began
+        later(shell, 1.0)
+        shell.containers.start("c-gateway")
+        await shell.watch.reconcile()
+        assert asked == ["c-gateway"]
+        for _ in range(2):  # the second says that nothing is missing since the first
+            shell.containers.tell("", "reconnected")
+            await settled()
+        await shell.watch.reconcile()
+        assert asked == ["c-gateway"] * 2
 
 
 async def test_a_stop_while_the_stream_was_lost_is_found_in_dockers_memory(shell: Shell) -> None:
@@ -101,7 +156,7 @@ async def test_a_stop_while_the_stream_was_lost_is_found_in_dockers_memory(shell
     shell.containers.tell("c-gateway", "kill", 15)
     shell.containers.exit("c-gateway", 0)
     await shell.watch.reconcile()
-    assert "signal 15" in shell.core.engine.durable.holds[Target(CONTAINER, "c-gateway")]
+    assert "signal 15" in shell.core.engine.durable.holds[Target(CONTAINER, "c-gateway")].what
     assert not shell.core.engine.durable.open()
 
 
@@ -121,7 +176,7 @@ async def test_an_exit_whose_history_cannot_be_had_is_not_judged(shell: Shell) -
     """A Docker that answers half of the questions is blindness; the next reconcile asks again."""
     history = shell.containers.history
 
-    async def refuse(name: str, since: datetime) -> Sequence[ContainerEvent]:
+    async def refuse(name: str) -> Sequence[ContainerEvent]:
         raise ContainersUnreachable("no events")
 
     shell.containers.history = refuse  # type: ignore[method-assign]
@@ -132,7 +187,7 @@ async def test_an_exit_whose_history_cannot_be_had_is_not_judged(shell: Shell) -
     assert not shell.started
     shell.containers.history = history  # type: ignore[method-assign]
     await shell.watch.reconcile()
-    assert "signal 9" in shell.core.engine.durable.holds[Target(CONTAINER, "c-gateway")]
+    assert "signal 9" in shell.core.engine.durable.holds[Target(CONTAINER, "c-gateway")].what
 
 
 async def test_a_newer_look_is_never_overwritten_by_an_older_one(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from nemo_watchdog.engine import events as ev
 from nemo_watchdog.errors import PolicyError, PolicyProblem
-from nemo_watchdog.model import ContainerEvent, Health, Reason, failed, ok
+from nemo_watchdog.model import ContainerEvent, Health, Past, Reason, failed, ok
 from nemo_watchdog.policy.policy import Dependency, Policy
 from nemo_watchdog.ports import Probe
 from nemo_watchdog.runtime import supervisor as module
@@ -23,7 +23,7 @@ from nemo_watchdog.runtime.executor import Executor
 from nemo_watchdog.runtime.outbox import Outbox
 from nemo_watchdog.runtime.supervisor import PolicySource, Supervisor, file_state
 from nemo_watchdog.testing import HANG, RecordingAction, RecordingNotifier, ScriptedProbe
-from tests.unit.engine.world import dependency, policy
+from tests.unit.engine.world import EVER, dependency, policy
 from tests.unit.runtime.shell import Shell, settled, until
 from tests.unit.runtime.test_alerting import Sink
 
@@ -175,7 +175,7 @@ async def test_an_action_that_was_ordered_before_the_stop_is_not_begun_after_it(
     daemon.shell.containers.exit("c-gateway")
     core.tell(ev.ContainerActed(ContainerEvent("c-gateway", "die")))
     daemon.supervisor.stop()
-    core.tell(ev.ContainerSeen("c-gateway", daemon.shell.containers.statuses["c-gateway"]))
+    core.tell(ev.ContainerSeen("c-gateway", daemon.shell.containers.statuses["c-gateway"], Past(whole_since=EVER)))
     await daemon.stop()
     assert daemon.action.requests == []
     ended = [body for _, body in daemon.shell.memory.replay(SystemClock().now()) if body["type"] == "action_ended"]

@@ -1,0 +1,77 @@
+"""What was done to a target and is remembered: our last action on it, a hold for people, an end that was nobody's."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from nemo_watchdog.model import ActionOutcome, ContainerEvent, ContainerStatus, Moment
+
+
+class Initiator(StrEnum):
+    """Who sent a signal through Docker. The words begin a sentence that people read."""
+
+    OURS = "the watchdog"
+    THEIRS = "somebody"
+    UNCLEAR = "somebody, or a restart of ours whose result is unknown,"
+
+
+@dataclass(slots=True)
+class Act:
+    """The last thing that we did to a target. One whose result nobody knows has no end."""
+
+    action_id: str
+    began: datetime
+    ended: datetime | None = None
+    under_way: bool = True
+    unclear_until: Moment | None = None
+    """How long it explains what is seen, when nobody knows whether or when it ended."""
+
+    def end(self, outcome: str, at: Moment, looks_for: float) -> None:
+        """`looks_for` in seconds: one whose result is unknown may still do its work for so long."""
+        self.under_way = False
+        if outcome in (ActionOutcome.SUCCEEDED, ActionOutcome.FAILED):
+            self.ended = at.utc
+        else:
+            self.unclear_until = Moment(at.monotonic + looks_for, at.utc + timedelta(seconds=looks_for))
+
+    def is_unclear(self, now: float) -> bool:
+        """At monotonic seconds `now`."""
+        return self.unclear_until is not None and now < self.unclear_until.monotonic
+
+    def initiator_of(self, status: ContainerStatus, sent: ContainerEvent) -> Initiator:
+        """A restart of ours ends a run that is older than itself, by signals that it sends while it goes on."""
+        if sent.at is None or status.started_at is None:
+            return Initiator.THEIRS
+        if status.started_at >= self.began or sent.at < self.began:
+            return Initiator.THEIRS
+        if self.ended is None:
+            over = self.unclear_until
+            return Initiator.UNCLEAR if over is None or sent.at <= over.utc else Initiator.THEIRS
+        return Initiator.OURS if sent.at <= self.ended else Initiator.THEIRS
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Why a target is left alone, since `placed` (UTC); the ends are monotonic seconds.
+
+    Without `until`, until it runs again; with it somebody is stopping it, and that may take so long.
+    """
+
+    what: str
+    placed: datetime
+    until: float | None = None
+    quiet_until: float = 0.0
+    """Until when nobody is told."""
+
+    def holds(self, now: float) -> bool:
+        return self.until is None or now < self.until
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """A run that ended by itself: Docker's time of the end, and what it died of."""
+
+    finished: str
+    reason: str

@@ -1,0 +1,358 @@
+"""Who ended a container: a person, whenever we look; nobody; or nobody can tell, and then it is held."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from nemo_watchdog import records as r
+from nemo_watchdog.engine import events as ev
+from nemo_watchdog.engine import signals
+from nemo_watchdog.engine.attribution import A_CLEAN_EXIT_IS_QUIET
+from nemo_watchdog.model import (
+    ActionOutcome,
+    Gate,
+    Health,
+    NotificationKind,
+    OnCleanExit,
+    Reason,
+    RunState,
+    WhenUnsure,
+)
+from tests.unit.engine.world import RESTART, World, dependency, policy, remedy
+
+A_STOP = signals.A_STOP_TAKES.total_seconds()
+
+
+@pytest.fixture
+def world() -> World:
+    return World(policy(dependency("gateway", grace=0.0)))
+
+
+def gate(world: World, name: str = "gateway") -> Gate:
+    decision = world.engine.decision(name, world.now)
+    assert decision is not None
+    return decision.gate
+
+
+# -- somebody is stopping it ------------------------------------------------------------------------------------
+
+
+def test_a_stop_that_goes_on_is_seen_at_the_first_sight_of_what_still_runs(world: World) -> None:
+    """The signal was sent while the daemon was away, or the stream was cut: Docker's memory tells it."""
+    sent = world.event("gateway", "kill", 15)
+    world.kill_daemon()
+    world.see("gateway", RunState.RUNNING, past=[sent])
+    world.fail("gateway", Reason.TIMEOUT, times=30)
+    assert gate(world) is Gate.HUMAN_HOLD
+    assert not world.started
+
+
+def test_whoever_stops_has_the_time_that_a_stop_may_take(world: World) -> None:
+    """Docker does not say how long `docker stop -t` waits: a quarter of an hour, and then it is nobody's stop."""
+    world.send(ev.ContainerActed(world.event("gateway", "kill", 15)))
+    world.fail("gateway", Reason.TIMEOUT, times=10)
+    (told,) = world.told(NotificationKind.HELD)
+    assert "until the container has ended or answers again, for 14m5" in told.body
+    world.wait(A_STOP - 60.0)
+    world.fail("gateway", Reason.TIMEOUT)
+    assert not world.started
+    world.wait(60.0)
+    world.fail("gateway", Reason.TIMEOUT)
+    assert len(world.started) == 1
+
+
+def test_a_stop_under_way_outlives_the_daemon_and_dockers_memory(world: World) -> None:
+    """What was heard is on disk."""
+    world.send(ev.ContainerActed(world.event("gateway", "kill", 15)))
+    world.pass_time(60.0)
+    world.kill_daemon()
+    world.see("gateway", RunState.RUNNING, whole_since=None)
+    world.fail("gateway", Reason.TIMEOUT, times=30)
+    assert gate(world) is Gate.HUMAN_HOLD
+    assert not world.started
+
+
+def test_what_answers_again_is_not_being_stopped(world: World) -> None:
+    """The TERM was ignored: the next failure is a failure, and the signal did not end it."""
+    world.send(ev.ContainerActed(world.event("gateway", "kill", 15)))
+    world.fail("gateway", Reason.TIMEOUT)
+    world.succeed("gateway")
+    assert not world.engine.durable.holds
+    world.wait(30.0)
+    world.see("gateway", RunState.RUNNING, past=[world.event("gateway", "start")])
+    world.crash("gateway")
+    assert len(world.started) == 1
+
+
+def test_what_still_answers_may_be_being_stopped(world: World) -> None:
+    """A gateway that drains answers until it ends: its end is the person's."""
+    sent = world.event("gateway", "kill", 15)
+    world.send(ev.ContainerActed(sent))
+    world.succeed("gateway", times=20)
+    past = [sent, world.event("gateway", "die")]
+    world.see("gateway", RunState.EXITED, past=past, finished_at=world.utc, exit_code=0)
+    world.fail("gateway", Reason.REFUSED, times=10)
+    assert gate(world) is Gate.HUMAN_HOLD
+    assert not world.started
+
+
+def test_a_thread_dump_ended_nothing(world: World) -> None:
+    """`docker kill -s QUIT`: the process lives on, and crashes 20 s later by itself."""
+    sent = world.event("gateway", "kill", 3)
+    world.send(ev.ContainerActed(sent))
+    assert world.engine.durable.hold_on("gateway", "c-gateway", world.now.monotonic)
+    world.wait(20.0)
+    assert not world.engine.durable.hold_on("gateway", "c-gateway", world.now.monotonic)
+    past = [sent, world.event("gateway", "die")]
+    world.see("gateway", RunState.EXITED, past=past, finished_at=world.utc, exit_code=134)
+    assert len(world.started) == 1
+
+
+def test_a_quit_that_ends_it_is_a_persons(world: World) -> None:
+    """Within seconds of the signal the end is its doing, also without a core."""
+    sent = world.event("gateway", "kill", 3)
+    world.send(ev.ContainerActed(sent))
+    world.wait(2.0)
+    past = [sent, world.event("gateway", "die")]
+    world.see("gateway", RunState.EXITED, past=past, finished_at=world.utc, exit_code=131)
+    world.fail("gateway", Reason.REFUSED, times=5)
+    assert not world.started
+
+
+# -- nobody can tell --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("code", [0, 1, 137, 143])
+def test_without_the_whole_history_nobody_can_tell(world: World, code: int) -> None:
+    """The `kill` was pushed out of Docker's memory and the `die` was not: whatever the code, it is held."""
+    died = world.event("gateway", "die")
+    too_late = world.utc - timedelta(seconds=30)
+    world.see("gateway", RunState.EXITED, past=[died], whole_since=too_late, finished_at=world.utc, exit_code=code)
+    world.fail("gateway", Reason.REFUSED, times=30)
+    assert gate(world) is Gate.HUMAN_HOLD
+    assert "nobody can tell who ended" in world.told(NotificationKind.OPENED)[0].body
+    assert not world.started
+
+
+def test_the_start_of_the_run_is_the_whole_history(world: World) -> None:
+    """Docker forgets its oldest event first."""
+    world.run("gateway")
+    past = [world.event("gateway", "start")]
+    world.pass_time(5.0)
+    past.append(world.event("gateway", "die"))
+    world.see("gateway", RunState.EXITED, past=past, whole_since=None, finished_at=world.utc, exit_code=1)
+    assert len(world.started) == 1
+
+
+def test_a_history_that_reaches_back_before_a_stop_could_begin_is_whole(world: World) -> None:
+    """The run is an hour old, and of a signal of an hour ago this end is not the doing."""
+    since = world.utc - signals.A_STOP_TAKES
+    died = world.event("gateway", "die")
+    world.see("gateway", RunState.EXITED, past=[died], whole_since=since, finished_at=world.utc, exit_code=1)
+    assert len(world.started) == 1
+
+
+def test_the_policy_may_restart_what_nobody_can_tell() -> None:
+    """`when_unsure: restart`, for what keeps nothing."""
+    world = World(policy(dependency("gateway", grace=0.0, when_unsure=WhenUnsure.RESTART)))
+    world.see("gateway", RunState.EXITED, whole_since=None, finished_at=world.utc, exit_code=0)
+    assert len(world.started) == 1
+
+
+def test_of_two_dependencies_of_one_container_the_careful_one_decides() -> None:
+    """Nobody is asked to be sure for the other."""
+    bold = dependency("a", grace=0.0, when_unsure=WhenUnsure.RESTART)
+    world = World(policy(bold, dependency("b", container="c-a", grace=0.0)), running=False)
+    world.run("a", age=3600.0)
+    world.see("a", RunState.EXITED, whole_since=None, finished_at=world.utc, exit_code=1)
+    world.fail("a", Reason.REFUSED, times=5)
+    assert not world.started
+
+
+def test_what_was_seen_to_end_by_itself_is_known_when_docker_has_forgotten(world: World) -> None:
+    """The daemon is killed in its backoff, and the machine is busy: the crash stays a crash."""
+    world.crash("gateway")
+    world.finish()
+    world.crash("gateway")
+    ended = world.utc
+    world.kill_daemon()
+    world.see("gateway", RunState.EXITED, whole_since=None, finished_at=ended, exit_code=1)
+    assert not world.engine.durable.holds
+    world.wait(30.0)
+    assert len(world.started) == 2
+
+
+def test_after_a_step_of_the_clock_what_came_since_is_of_this_run(world: World) -> None:
+    """The clock was set back by an hour while it ran: its end lies before its start, and a stop is still a stop."""
+    world.run("gateway")
+    began = world.event("gateway", "start")
+    world.utc -= timedelta(hours=1)
+    past = [began, world.event("gateway", "kill", 15), world.event("gateway", "die")]
+    world.see("gateway", RunState.EXITED, past=past, finished_at=world.utc, exit_code=0)
+    world.fail("gateway", Reason.REFUSED, times=5)
+    assert gate(world) is Gate.HUMAN_HOLD
+    assert not world.started
+
+
+# -- what it died of --------------------------------------------------------------------------------------------
+
+
+def test_dockers_flag_alone_is_no_oom_kill(world: World) -> None:
+    """A child was killed for memory long ago; now a person stops the container."""
+    child = world.event("gateway", "oom")
+    world.pass_time(600.0)
+    past = [child, world.event("gateway", "kill", 15), world.event("gateway", "die")]
+    world.see("gateway", RunState.EXITED, past=past, finished_at=world.utc, exit_code=143, oom_killed=True)
+    world.fail("gateway", Reason.REFUSED, times=5)
+    assert gate(world) is Gate.HUMAN_HOLD
+    assert world.engine.trackers["gateway"].state.reason is Reason.EXITED
+
+
+@pytest.mark.parametrize(("code", "before"), [(1, 1.0), (137, 60.0)])
+def test_an_oom_event_counts_for_its_own_end(world: World, code: int, before: float) -> None:
+    """Another exit code, or long ago: it died of something else, and is started as what it is."""
+    child = world.event("gateway", "oom")
+    world.pass_time(before)
+    past = [child, world.event("gateway", "die")]
+    world.see("gateway", RunState.EXITED, past=past, finished_at=world.utc, exit_code=code, oom_killed=True)
+    assert world.engine.trackers["gateway"].state.reason is Reason.EXITED
+    assert len(world.started) == 1
+
+
+def test_an_oom_kill_is_one(world: World) -> None:
+    """Exit code 137 and the event of this end."""
+    world.crash("gateway", oom=True)
+    assert world.engine.trackers["gateway"].state.reason is Reason.OOM_KILLED
+    assert len(world.started) == 1
+
+
+# -- an orderly end from inside -----------------------------------------------------------------------------------
+
+
+def test_what_keeps_data_and_ends_itself_is_held_and_told_after_a_while() -> None:
+    """`pg_ctl stop` inside the container: somebody works on it; after five minutes somebody should know."""
+    world = World(policy(dependency("pg", grace=0.0, on_clean_exit=OnCleanExit.HOLD)))
+    world.crash("pg", 0)
+    world.fail("pg", Reason.REFUSED, times=30)
+    assert world.engine.trackers["pg"].state.reason is Reason.STOPPED_ITSELF
+    assert not world.notifications
+    world.wait(A_CLEAN_EXIT_IS_QUIET)
+    (told,) = world.told(NotificationKind.OPENED)
+    assert "ended by itself, in good order" in told.body
+    world.wait(7200.0)
+    assert gate(world, "pg") is Gate.HUMAN_HOLD
+    assert not world.started
+
+
+def test_what_runs_again_in_time_is_told_to_nobody() -> None:
+    """They started it again themselves."""
+    world = World(policy(dependency("pg", grace=0.0, on_clean_exit=OnCleanExit.HOLD)))
+    world.crash("pg", 0)
+    world.wait(60.0)
+    world.run("pg")
+    world.succeed("pg")
+    world.wait(A_CLEAN_EXIT_IS_QUIET)
+    assert not world.notifications
+    assert not world.engine.durable.holds
+
+
+def test_a_hold_after_a_clean_exit_outlives_the_daemon() -> None:
+    """Also when Docker has forgotten the end."""
+    world = World(policy(dependency("pg", grace=0.0, on_clean_exit=OnCleanExit.HOLD)))
+    world.crash("pg", 0)
+    ended = world.utc
+    world.kill_daemon()
+    world.see("pg", RunState.EXITED, whole_since=None, finished_at=ended, exit_code=0)
+    world.fail("pg", Reason.REFUSED, times=30)
+    assert not world.notifications
+    assert not world.started
+    assert world.engine.trackers["pg"].state.reason is Reason.STOPPED_ITSELF
+
+
+def test_what_keeps_nothing_and_ends_itself_is_started(world: World) -> None:
+    """A worker that ended in good order serves nobody."""
+    world.crash("gateway", 0)
+    assert world.engine.trackers["gateway"].state.reason is Reason.STOPPED_ITSELF
+    assert len(world.started) == 1
+
+
+# -- our own restart, whose end we did not see ----------------------------------------------------------------------
+
+
+def slow_to_verify(verify_within: float = 60.0) -> World:
+    return World(policy(dependency("gateway", grace=0.0), fix=remedy(replace(RESTART, verify_within=verify_within))))
+
+
+def test_after_a_kill_in_our_own_restart_one_restart_is_enough() -> None:
+    """Docker goes on with it: what it does is ours, and is looked at for a whole verification window first."""
+    world = slow_to_verify()
+    world.fail("gateway")
+    assert len(world.started) == 1
+    world.pass_time(0.2)
+    past = [world.event("gateway", "kill", 15)]
+    world.kill_daemon()
+    world.see("gateway", RunState.RUNNING, past=past)
+    assert not world.of(r.HoldPlaced)
+    world.pass_time(5.0)
+    past.append(world.event("gateway", "die"))
+    world.see("gateway", RunState.EXITED, past=past, finished_at=world.utc, exit_code=143)
+    world.wait(1.0)
+    world.run("gateway")
+    world.fail("gateway", Reason.REFUSED, times=5)
+    assert gate(world) is Gate.VERIFICATION
+    world.succeed("gateway", times=5)
+    assert world.health("gateway") is Health.UP
+    assert len(world.started) == 1
+    assert not world.of(r.HoldPlaced)
+
+
+def test_what_our_lost_restart_does_not_start_again_is_held() -> None:
+    """A restart starts again what it has ended: after the window it may have been a person's stop."""
+    world = slow_to_verify()
+    world.fail("gateway")
+    world.pass_time(0.2)
+    past = [world.event("gateway", "kill", 15), world.event("gateway", "die")]
+    world.kill_daemon()
+    world.see("gateway", RunState.EXITED, past=past, finished_at=world.utc, exit_code=143)
+    world.wait(30.0)
+    assert gate(world) is Gate.VERIFICATION
+    world.wait(60.0)
+    assert gate(world) is Gate.HUMAN_HOLD
+    assert "a restart of ours whose result is unknown" in world.told(NotificationKind.HELD)[0].body
+    world.wait(7200.0)
+    assert len(world.started) == 1
+
+
+def test_a_stop_after_the_window_of_a_lost_restart_is_a_persons() -> None:
+    """A restart that never reached Docker explains nothing for ever."""
+    world = slow_to_verify(20.0)
+    world.fail("gateway")
+    world.pending.pop()
+    world.kill_daemon()
+    world.see("gateway", RunState.RUNNING)
+    world.wait(25.0)
+    world.send(ev.ContainerActed(world.event("gateway", "kill", 15)))
+    world.fail("gateway", Reason.TIMEOUT, times=30)
+    assert gate(world) is Gate.HUMAN_HOLD
+    assert len(world.started) == 1
+
+
+@pytest.mark.parametrize("outcome", [ActionOutcome.TIMED_OUT, ActionOutcome.UNKNOWN])
+def test_an_order_that_docker_may_still_carry_out_is_waited_for(outcome: ActionOutcome) -> None:
+    """It did not answer in time and ends the container later: no second order within the window."""
+    world = slow_to_verify()
+    world.fail("gateway")
+    world.finish(outcome)
+    world.pass_time(2.0)
+    past = [world.event("gateway", "kill", 15), world.event("gateway", "die")]
+    for event in past:
+        world.send(ev.ContainerActed(event))
+    world.see("gateway", RunState.EXITED, past=past, finished_at=world.utc, exit_code=143)
+    world.wait(2.0)
+    world.run("gateway")
+    world.succeed("gateway", times=5)
+    assert world.health("gateway") is Health.UP
+    assert len(world.started) == 1
