@@ -14,16 +14,10 @@ from nemo_watchdog.demo import faults
 from nemo_watchdog.demo.parts import Redis
 from nemo_watchdog.demo.platform import Platform
 from tests.integration.daemon import DaemonError
+from tests.suites.acts import add_to, in_turn, person, switch
 from tests.suites.situations import GemmaWithGpu, Happens, Situation, Stage, choose, instead, nvml, play_all
 
 FEWEST = 20
-
-
-def switch(part: str, mode: str) -> Happens:
-    async def act(stage: Stage) -> None:
-        await faults.switch(stage.platform, part, mode)
-
-    return act
 
 
 def send(part: str, number: signal.Signals) -> Happens:
@@ -60,6 +54,33 @@ async def out_of_memory(stage: Stage) -> None:
     await faults.switch(stage.platform, "gateway", "hoard")
 
 
+def later(seconds: float) -> Happens:
+    async def act(_: Stage) -> None:
+        await asyncio.sleep(seconds)
+
+    return act
+
+
+async def killed_in_its_restart(stage: Stage) -> None:
+    """Docker goes on with it: ten seconds later it kills what did not end, and starts it again."""
+    await stage.daemon.event("action_started", within=60.0)
+    await asyncio.sleep(0.3)
+    await stage.daemon.restart(kill=True)
+
+
+async def crashes_unseen(stage: Stage) -> None:
+    await stage.daemon.kill9()
+    await faults.sigkill(stage.platform, "gateway")
+    await stage.daemon.start()
+
+
+async def crashes_and_is_forgotten(stage: Stage) -> None:
+    await stage.daemon.kill9()
+    await faults.sigkill(stage.platform, "gateway")
+    stage.way.forget()
+    await stage.daemon.start()
+
+
 def with_canary(text: str, platform: Platform) -> str:
     """A completion now and then is the work of an idle model server."""
     return text.replace(
@@ -86,15 +107,52 @@ SITUATIONS = (
     Situation("postgres is frozen", ["postgres"], "postgres", "timeout", freeze("postgres")),
     Situation("postgres takes no new session", ["postgres"], "postgres", "timeout", send("postgres", signal.SIGSTOP)),
     Situation(
-        "postgres ends by itself",
+        "postgres ends by itself, and the policy says start",
         ["postgres"],
         "postgres",
-        "exited",
+        "stopped_itself",
         inside("postgres", "pg_ctl -D /data/pg stop -m immediate"),
+        rewrites=add_to("postgres", "on_clean_exit: start"),
     ),
     Situation("redis is killed", ["redis"], "redis", "exited", send("redis", signal.SIGKILL)),
     Situation("redis is frozen", ["redis"], "redis", "timeout", send("redis", signal.SIGSTOP)),
-    Situation("redis ends by itself", ["redis"], "redis", "exited", inside("redis", "redis-cli SHUTDOWN NOSAVE")),
+    Situation(
+        "redis ends by itself, and keeps nothing",
+        ["redis"],
+        "redis",
+        "stopped_itself",
+        inside("redis", "redis-cli SHUTDOWN NOSAVE"),
+        rewrites=add_to("redis", "on_clean_exit: start"),
+    ),
+    Situation(
+        "gateway crashes after a thread dump",
+        GATEWAY,
+        "gateway",
+        "exited",
+        in_turn(person("kill", "-s", "QUIT", "gateway"), later(12.0), send("gateway", signal.SIGKILL)),
+    ),
+    Situation(
+        "the watchdog is killed in its own restart",
+        ["redis"],
+        "redis",
+        "timeout",
+        in_turn(send("redis", signal.SIGSTOP), killed_in_its_restart),
+    ),
+    Situation(
+        "gateway crashes while the watchdog is dead",
+        GATEWAY,
+        "gateway",
+        "exited",
+        crashes_unseen,
+    ),
+    Situation(
+        "nobody can tell who ended it, and the policy says restart",
+        GATEWAY,
+        "gateway",
+        "exited",
+        crashes_and_is_forgotten,
+        rewrites=add_to("gateway", "when_unsure: restart"),
+    ),
     Situation("redis crashes", [DEBUGGABLE], "redis", "exited", inside("redis", "redis-cli DEBUG SEGFAULT")),
     Situation("the model server exits", ["gemma"], "gemma", "exited", switch("gemma", "exit")),
     Situation("the model server is killed", ["gemma"], "gemma", "exited", send("gemma", signal.SIGKILL)),

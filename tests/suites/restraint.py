@@ -19,6 +19,8 @@ from redis import asyncio as redis_client
 from nemo_watchdog.demo import faults
 from nemo_watchdog.demo.parts import Gemma, Postgres, Redis
 from nemo_watchdog.demo.platform import Platform
+from tests.suites.acts import add_to, in_turn, person, swap, switch
+from tests.suites.endings import ENDINGS
 from tests.suites.situations import (
     GemmaWithGpu,
     Happens,
@@ -32,46 +34,7 @@ from tests.suites.situations import (
     play_all,
 )
 
-FEWEST = 30
-
-
-def swap(old: str, new: str) -> Rewrites:
-    """Changes the policy; what is to be changed must be there."""
-
-    def rewrite(text: str, _: Platform) -> str:
-        if old not in text:
-            raise ValueError(f"the demo's policy has no {old!r}")
-        return text.replace(old, new)
-
-    return rewrite
-
-
-def add_to(part: str, line: str) -> Rewrites:
-    return swap(f"  {part}:\n", f"  {part}:\n    {line}\n")
-
-
-def switch(part: str, mode: str) -> Happens:
-    async def act(stage: Stage) -> None:
-        await faults.switch(stage.platform, part, mode)
-
-    return act
-
-
-def person(*arguments: str) -> Happens:
-    """`docker ARGUMENTS`, with a part's name as the last one."""
-
-    async def act(stage: Stage) -> None:
-        await stage.platform.docker(*arguments[:-1], stage.platform.name(arguments[-1]))
-
-    return act
-
-
-def in_turn(*acts: Happens) -> Happens:
-    async def act(stage: Stage) -> None:
-        for each in acts:
-            await each(stage)
-
-    return act
+FEWEST = 60
 
 
 def with_docker_restarting(part: str, fault: Callable[[Platform], Awaitable[None]]) -> Happens:
@@ -481,6 +444,7 @@ SITUATIONS = (
         "gate:human_hold",
         daemon_dies_and_a_person_stops,
     ),
+    *ENDINGS,
     # the operator's word
     Situation("everything is paused", GATEWAY, "gateway", "gate:pause", in_turn(paused, FIVE_HUNDRED)),
     Situation("this one is paused", GATEWAY, "gateway", "gate:pause", in_turn(gateway_paused, FIVE_HUNDRED)),

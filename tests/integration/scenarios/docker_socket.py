@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 ENGINE = "/var/run/docker.sock"
+
+NOTHING = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 0\r\n\r\n"
 
 
 class DockerSocket:
@@ -20,6 +23,7 @@ class DockerSocket:
         self._open.set()
         self._flowing = asyncio.Event()
         self._flowing.set()
+        self._forgetful = False
         self._writers: set[asyncio.StreamWriter] = set()
         self._server: asyncio.Server | None = None
 
@@ -35,6 +39,10 @@ class DockerSocket:
     def stall(self) -> None:
         """Connections stay, and nothing comes through them any more."""
         self._flowing.clear()
+
+    def forget(self) -> None:
+        """Docker remembers no event, as after 256 others or a restart of its own; an open stream tells what comes."""
+        self._forgetful = True
 
     def heal(self) -> None:
         """The way is free; what was stalled goes on."""
@@ -68,7 +76,7 @@ class DockerSocket:
         try:
             with suppress(ConnectionError):
                 async with asyncio.TaskGroup() as group:
-                    group.create_task(self._pass_on(reader, engine_writer))
+                    group.create_task(self._pass_on(reader, engine_writer, writer))
                     group.create_task(self._pass_on(engine_reader, writer))
         except* ConnectionError:
             pass
@@ -77,9 +85,18 @@ class DockerSocket:
             for each in mine:
                 each.close()
 
-    async def _pass_on(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+    async def _pass_on(
+        self, source: asyncio.StreamReader, sink: asyncio.StreamWriter, asker: asyncio.StreamWriter | None = None
+    ) -> None:
+        """`asker` is who sends requests: what was forgotten is answered here."""
         while data := await source.read(65536):
             await self._flowing.wait()
+            if self._forgetful and asker is not None and data.startswith(b"GET /events?"):
+                line = data.partition(b"\r\n")[0]
+                if b"until=" in line:
+                    asker.write(NOTHING)
+                    continue
+                data = re.sub(rb"[?&]since=[^& ]*", b"", line) + data[len(line) :]  # nothing is told again
             sink.write(data)
             await sink.drain()
         sink.close()

@@ -1,0 +1,46 @@
+"""What happens in a situation, from small parts: a fault that is switched on, a person at the command line, in turn."""
+
+from __future__ import annotations
+
+from nemo_watchdog.demo import faults
+from nemo_watchdog.demo.platform import Platform
+from tests.suites.situations import Happens, Rewrites, Stage
+
+
+def swap(old: str, new: str) -> Rewrites:
+    """Changes the policy; what is to be changed must be there."""
+
+    def rewrite(text: str, _: Platform) -> str:
+        if old not in text:
+            raise ValueError(f"the demo's policy has no {old!r}")
+        return text.replace(old, new)
+
+    return rewrite
+
+
+def add_to(part: str, line: str) -> Rewrites:
+    return swap(f"  {part}:\n", f"  {part}:\n    {line}\n")
+
+
+def switch(part: str, mode: str) -> Happens:
+    async def act(stage: Stage) -> None:
+        await faults.switch(stage.platform, part, mode)
+
+    return act
+
+
+def person(*arguments: str) -> Happens:
+    """`docker ARGUMENTS`, with a part's name as the last one."""
+
+    async def act(stage: Stage) -> None:
+        await stage.platform.docker(*arguments[:-1], stage.platform.name(arguments[-1]))
+
+    return act
+
+
+def in_turn(*acts: Happens) -> Happens:
+    async def act(stage: Stage) -> None:
+        for each in acts:
+            await each(stage)
+
+    return act
