@@ -192,10 +192,12 @@ class Past:
     """What is known of a container's events, oldest first.
 
     None that came at or after `whole_since` (the engine's own aware UTC time) is missing; None when nobody can tell.
+    While the engine was `away`, from then to then, nobody could order anything: what ended was its own doing.
     """
 
     events: tuple[ContainerEvent, ...] = ()
     whole_since: datetime | None = None
+    away: tuple[datetime, datetime] | None = None
 
 
 @dataclass(frozen=True, slots=True)

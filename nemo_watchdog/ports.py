@@ -47,7 +47,10 @@ class Containers(Protocol):
         ...
 
     def events(self) -> AsyncIterator[ContainerEvent]:
-        """Container events for ever; reconnects by itself and then yields `action == "reconnected"`."""
+        """Container events for ever; reconnects by itself and then yields `action == "reconnected"`.
+
+        Before that one, `engine_restarted` when the engine was started anew: `at` is when the old one was heard last.
+        """
         ...
 
     async def history(self, name: str) -> Sequence[ContainerEvent]:
@@ -56,6 +59,10 @@ class Containers(Protocol):
 
     async def remembers_since(self) -> datetime | None:
         """The engine's own time since which it remembers every event; None when it remembers none at all."""
+        ...
+
+    async def takes_callers(self) -> bool:
+        """Whether a new caller is answered: an engine that goes down tells those that it has how it ends containers."""
         ...
 
     async def ping(self) -> None:

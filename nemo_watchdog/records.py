@@ -220,7 +220,10 @@ class HoldReleased(Record):
 
 @dataclass(frozen=True, slots=True)
 class EndedByItself(Record):
-    """Nobody ended that run of the target. `finished` is Docker's time of the end, `reason` what it died of."""
+    """No person ended that run of the target. `finished` is Docker's time of the end, `reason` what it died of.
+
+    `by` names what ended it, where that was not itself.
+    """
 
     TYPE: ClassVar[str] = "ended_by_itself"
     dependency: str
@@ -229,6 +232,7 @@ class EndedByItself(Record):
     finished: str
     reason: str
     incident: str = ""
+    by: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,6 +38,10 @@ class Connection:
             raise ValueError(f"the Docker address {self._host} must begin with unix:///, tcp://, http:// or https://")
         self._docker: Docker | None = None
 
+    def another(self) -> Connection:
+        """A way of its own to the same Docker, that nobody has used yet."""
+        return Connection(self._host, self.timeout)
+
     def client(self) -> Docker:
         """Aiodocker's client. Its session belongs to the loop that runs at the first use."""
         if self.closed:
@@ -45,6 +49,10 @@ class Connection:
         if self._docker is None:
             self._docker = Docker(url=self._host)
         return self._docker
+
+    def negotiate_anew(self) -> None:
+        """The next question finds out which version of the API Docker speaks (`GET /version`)."""
+        self.client().api_version = "auto"
 
     async def ask(self, path: str, what: str, most: int, **params: str) -> bytes:
         """The body of a 200, at most so many bytes; raises `ContainersUnreachable`. `what` names it for people."""

@@ -48,7 +48,7 @@ class DockerContainers:
             return missing
         try:
             async with self._connection.bounded("a container's state"):
-                inspected: object = await self._container(name).show()
+                inspected = await self._show(name)
         except DockerError as error:
             if error.status == 404:
                 return missing
@@ -80,7 +80,18 @@ class DockerContainers:
 
     async def remembers_since(self) -> datetime | None:
         """See `ports.Containers.remembers_since`: the time of the oldest event of whatever kind."""
-        return await self._stream.remembers_since()
+        return min(await self._stream.remembered(), default=None)
+
+    async def takes_callers(self) -> bool:
+        """See `ports.Containers.takes_callers`. An Engine that shuts down goes on with the callers that it has."""
+        caller = self._connection.another()
+        try:
+            await caller.ask("/_ping", "that it lives", LONGEST_ANSWER)
+        except ContainersUnreachable:
+            return False
+        finally:
+            await caller.close()
+        return True
 
     async def usage(self, name: str) -> ContainerUsage:
         """See `ports.Containers.usage`. One sample without a second one to compare with, so that it takes no second."""
@@ -126,6 +137,16 @@ class DockerContainers:
 
     async def close(self) -> None:
         await self._connection.close()
+
+    async def _show(self, name: str) -> object:
+        """Asked once more in the version of the API that Docker speaks now: an Engine may have been rolled back."""
+        try:
+            return await self._container(name).show()
+        except DockerError as error:
+            if error.status != 400:
+                raise
+        self._connection.negotiate_anew()
+        return await self._container(name).show()
 
     def _container(self, name: str) -> DockerContainer:
         return self._connection.client().containers.container(_checked(name))

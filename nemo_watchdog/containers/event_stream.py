@@ -20,6 +20,10 @@ from nemo_watchdog.errors import ContainersUnreachable
 from nemo_watchdog.model import ContainerEvent
 
 RECONNECTED = "reconnected"
+ENGINE_RESTARTED = "engine_restarted"
+
+MEMORY = 256
+"""Events that Docker remembers, of whatever kind (moby, daemon/events: eventsLimit)."""
 
 FIRST_PAUSE = 0.1
 LONGEST_PAUSE = 5.0
@@ -47,6 +51,8 @@ class EventStream:
         self._whole_since: datetime | None = None
         self._alive: datetime | None = None
         """When the last stream was surely open."""
+        self._newest: datetime | None = None
+        """The newest event that Docker is known to have had."""
 
     async def events(self) -> AsyncIterator[ContainerEvent]:
         """See `ports.Containers.events`. The first event, too, is `reconnected`; ends only after `close`.
@@ -74,7 +80,8 @@ class EventStream:
             wanted["since"] = unix_seconds(min(self._alive, opened) - OVERLAP)
         response = await self._connection.open_stream("/events", "its events", wanted)
         try:
-            yield ContainerEvent("", RECONNECTED, at=await self._goes_on_since(opened))
+            for word in await self._begin(opened):
+                yield word
             rest = b""
             while True:
                 chunk = await self._read(response)
@@ -84,6 +91,7 @@ class EventStream:
                 for line in lines:
                     event = read_event(line)
                     if event is not None:
+                        self._newest = event.at or self._newest
                         yield event
         finally:
             response.close()
@@ -94,24 +102,28 @@ class EventStream:
         until = unix_seconds(datetime.now(UTC))
         return await self._connection.ask("/events", "its past events", most, since="0", until=until, **wanted)
 
-    async def remembers_since(self) -> datetime | None:
-        """The time of the oldest event that Docker remembers, of whatever kind; None when there is none."""
-        oldest, end, _ = (await self.past(LONGEST_LINE)).partition(b"\n")
+    async def remembered(self) -> list[datetime]:
+        """The time of each event that Docker remembers, of whatever kind, oldest first."""
+        lines = (await self.past(LONGEST_LINE)).splitlines()
         try:
-            nanoseconds = json.loads(oldest)["timeNano"] if end else None
-            return None if nanoseconds is None else datetime.fromtimestamp(nanoseconds / 1e9, UTC)
+            return [datetime.fromtimestamp(json.loads(line)["timeNano"] / 1e9, UTC) for line in lines if line.strip()]
         except (ValueError, LookupError, TypeError) as error:
             raise ContainersUnreachable("Docker's past events are garbled") from error
 
-    async def _goes_on_since(self, opened: datetime) -> datetime:
-        """Since when nothing is missing: as before when Docker remembers back to the stream that was lost."""
-        since = self._whole_since
-        if since is not None and self._alive is not None:
-            oldest = await self.remembers_since()
-            if oldest is None or oldest > self._alive:
-                since = None
-        self._whole_since, self._alive = since or opened, opened
-        return self._whole_since
+    async def _begin(self, opened: datetime) -> list[ContainerEvent]:
+        """Since when nothing is missing: as before when Docker remembers back to the stream that was lost.
+
+        An Engine that was started anew remembers nothing of before; what was pushed out of its memory leaves it full.
+        """
+        remembered = await self.remembered()
+        forgotten = self._newest is not None and self._newest not in remembered and len(remembered) < MEMORY
+        words = [ContainerEvent("", ENGINE_RESTARTED, at=self._alive)] if forgotten else []
+        if self._alive is None or not remembered or remembered[0] > self._alive:
+            self._whole_since = None
+        self._whole_since = self._whole_since or opened
+        self._newest = remembered[-1] if remembered else None
+        self._alive = opened
+        return [*words, ContainerEvent("", RECONNECTED, at=self._whole_since)]
 
     async def _read(self, response: aiohttp.ClientResponse) -> bytes:
         """The next bytes, as soon as there are some. A silent stream is fine for as long as Docker answers pings."""

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from nemo_watchdog import records as r
 from nemo_watchdog.engine import signals
 from nemo_watchdog.engine.events import ContainerSeen
 from nemo_watchdog.engine.state import Durable
-from nemo_watchdog.engine.touches import End, Hold, Initiator
+from nemo_watchdog.engine.touches import End, Ending, Hold, Initiator
 from nemo_watchdog.engine.turn import Turn
 from nemo_watchdog.model import (
     CONTAINER,
@@ -29,15 +27,6 @@ REASONS = {reason.value: reason for reason in Reason}
 
 A_CLEAN_EXIT_IS_QUIET = 300.0
 """Seconds in which somebody who ended it from inside may start it again before anybody is told."""
-
-
-@dataclass(frozen=True, slots=True)
-class Ending:
-    """`held` says why it is left alone, empty when it may be started; nobody is told for `quiet` seconds."""
-
-    reason: Reason = Reason.EXITED
-    held: str = ""
-    quiet: float = 0.0
 
 
 # -- what comes in --------------------------------------------------------------------------------------------
@@ -64,7 +53,7 @@ def attribute(turn: Turn, seen: ContainerSeen) -> None:
         _runs(turn, watching[0], target, seen)
     elif any(_is_new(turn, name, seen.status) for name in watching):
         for name in watching:
-            volatile.trackers[name].ended_as = Reason.EXITED  # until it can be said
+            volatile.trackers[name].ending = Ending()  # until it can be said
         volatile.unattributed[seen.container] = seen
         attribute_what_waited(turn, target)
 
@@ -128,11 +117,11 @@ def _ended(turn: Turn, watching: list[str], target: Target, seen: ContainerSeen)
     finished = seen.status.finished_at and seen.status.finished_at.isoformat()
     known = durable.ends.get(target)
     if known is not None and known.finished == finished:
-        ending = _by_itself(REASONS.get(known.reason, Reason.EXITED), specs, seen.status)
+        ending = _by_itself(REASONS.get(known.reason, Reason.EXITED), specs, seen.status, known.by)
     else:
         ending = ended_by(seen.status, seen.past or Past(), durable, specs, target)
     for each in watching:
-        turn.volatile.trackers[each].ended_as = ending.reason
+        turn.volatile.trackers[each].ending = ending
     hold = durable.holds.get(target)
     if hold is not None and hold.until is None:
         return
@@ -141,8 +130,8 @@ def _ended(turn: Turn, watching: list[str], target: Target, seen: ContainerSeen)
         turn.record(r.HoldPlaced(name, what, target_kind=target.kind, target=target.name, quiet=quiet))
     elif hold is not None:
         turn.record(r.HoldReleased(name, target_kind=target.kind, target=target.name))
-    if finished and known != End(finished, ending.reason) and (not ending.held or ending.quiet):
-        turn.record(r.EndedByItself(name, target.kind, target.name, finished, ending.reason))
+    if finished and known != End(finished, ending.reason, ending.by) and (not ending.held or ending.quiet):
+        turn.record(r.EndedByItself(name, target.kind, target.name, finished, ending.reason, by=ending.by))
 
 
 def ended_by(status: ContainerStatus, past: Past, durable: Durable, specs: list[Dependency], target: Target) -> Ending:
@@ -160,6 +149,8 @@ def ended_by(status: ContainerStatus, past: Past, durable: Durable, specs: list[
             return Ending(held=f"{who} stopped the container through Docker (signal {signal.signal})")
     if sent:
         return Ending()
+    if signals.by_the_engine(status, past):
+        return Ending(by="the Docker Engine, as it went down itself,")
     if signals.for_memory(status, past):
         return Ending(Reason.OOM_KILLED)
     if not signals.is_whole(status, past) and any(spec.when_unsure is WhenUnsure.HOLD for spec in specs):
@@ -168,11 +159,11 @@ def ended_by(status: ContainerStatus, past: Past, durable: Durable, specs: list[
     return _by_itself(Reason.STOPPED_ITSELF if status.exit_code == 0 else Reason.EXITED, specs, status)
 
 
-def _by_itself(reason: Reason, specs: list[Dependency], status: ContainerStatus) -> Ending:
+def _by_itself(reason: Reason, specs: list[Dependency], status: ContainerStatus, by: str = "") -> Ending:
     if reason is Reason.STOPPED_ITSELF and any(spec.on_clean_exit is OnCleanExit.HOLD for spec in specs):
         held = f"it has ended by itself, in good order (exit code {status.exit_code})"
         return Ending(reason, held, A_CLEAN_EXIT_IS_QUIET)
-    return Ending(reason)
+    return Ending(reason, by=by)
 
 
 def _is_outlived(durable: Durable, target: Target, signal: ContainerEvent) -> bool:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from nemo_watchdog.engine.touches import Ending
 from nemo_watchdog.model import (
     Category,
     ContainerStatus,
@@ -58,8 +59,8 @@ class Tracker:
         self.since: Moment | None = None
         self.last: Observation | None = None
         self.container: ContainerStatus | None = None
-        self.ended_as = Reason.EXITED
-        """What its container's end is called while it does not run."""
+        self.ending = Ending()
+        """What became of its container while it does not run."""
         self.failing_since: float | None = None
         """When the first look of the present row of failed looks began; None while it serves."""
         self.last_served_began: float | None = None
@@ -204,7 +205,9 @@ class Tracker:
             return None
         if status.state in NOT_RUNNING:
             code = "" if status.exit_code is None else f" with code {status.exit_code}"
-            return State(Health.DOWN, Category.FAULT, self.ended_as, f"container {status.state}{code}")
+            by = f": {self.ending.by} ended it" if self.ending.by else ""
+            detail = f"container {status.state}{code}{by}"
+            return State(Health.DOWN, Category.FAULT, self.ending.reason, detail)
         if status.state is RunState.PAUSED:
             return State(Health.DOWN, Category.FAULT, Reason.PAUSED, "container paused through Docker")
         if status.state is RunState.RESTARTING:

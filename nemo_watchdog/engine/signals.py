@@ -49,9 +49,14 @@ def is_whole(status: ContainerStatus, past: Past) -> bool:
 
 def sent(status: ContainerStatus, past: Past, at: datetime | None = None) -> list[ContainerEvent]:
     """The signals, sent through Docker, that have ended this run, or still may end it at `at` while it goes on."""
-    kills = [event for event in _of_this_run(status, past) if deadly(event, status)]
+    kills = [e for e in _of_this_run(status, past) if deadly(e, status) and not _while_away(e.at, past)]
     ended = at or status.finished_at
     return [kill for kill in kills if ended is None or kill.at is None or ended - kill.at < works_for(kill, status)]
+
+
+def by_the_engine(status: ContainerStatus, past: Past) -> bool:
+    """It has ended while the Engine went down, was away or came back, when nobody else could end it."""
+    return _while_away(status.finished_at, past)
 
 
 def for_memory(status: ContainerStatus, past: Past) -> bool:
@@ -64,6 +69,10 @@ def for_memory(status: ContainerStatus, past: Past) -> bool:
         return False
     events = _of_this_run(status, past)
     return any(e.action == "oom" and e.at is not None and abs(ended - e.at) < OOM_JUST_BEFORE for e in events)
+
+
+def _while_away(at: datetime | None, past: Past) -> bool:
+    return past.away is not None and at is not None and past.away[0] <= at <= past.away[1]
 
 
 def _of_this_run(status: ContainerStatus, past: Past) -> list[ContainerEvent]:

@@ -351,7 +351,7 @@ def _(record: r.HoldReleased, state: Durable, at: Moment) -> None:
 
 @apply.register
 def _(record: r.EndedByItself, state: Durable, at: Moment) -> None:
-    state.ends[Target(record.target_kind, record.target)] = End(record.finished, record.reason)
+    state.ends[Target(record.target_kind, record.target)] = End(record.finished, record.reason, record.by)
 
 
 def _held(record: r.HoldPlaced | r.HoldReleased) -> Target:

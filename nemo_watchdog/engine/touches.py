@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from nemo_watchdog.model import ActionOutcome, ContainerEvent, ContainerStatus, Moment
+from nemo_watchdog.model import ActionOutcome, ContainerEvent, ContainerStatus, Moment, Reason
 
 
 class Initiator(StrEnum):
@@ -70,8 +70,22 @@ class Hold:
 
 
 @dataclass(frozen=True, slots=True)
+class Ending:
+    """What became of a run: what its end is called, what ended it if not itself, and why it is left alone.
+
+    `held` is empty when it may be started; nobody is told for `quiet` seconds.
+    """
+
+    reason: Reason = Reason.EXITED
+    held: str = ""
+    quiet: float = 0.0
+    by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class End:
-    """A run that ended by itself: Docker's time of the end, and what it died of."""
+    """A run that no person ended: Docker's time of the end, what it died of, and what ended it if not itself."""
 
     finished: str
     reason: str
+    by: str = ""

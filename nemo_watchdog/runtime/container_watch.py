@@ -46,6 +46,10 @@ class ContainerWatch:
         self._heard: defaultdict[str, deque[ContainerEvent]] = defaultdict(lambda: deque(maxlen=HEARD))
         self._heard_since: datetime | None = None
         """Docker's time since which the stream has told every event; None before it was opened first."""
+        self._gone_since: datetime | None = None
+        """Docker's time since which the Engine, which goes down, takes no callers."""
+        self._away: tuple[datetime, datetime] | None = None
+        """When an Engine had gone that is back: its last absence."""
         self._asked: dict[str, ContainerStatus] = {}
         """The run of each container whose history was asked for."""
         self._one_at_a_time: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
@@ -55,6 +59,10 @@ class ContainerWatch:
     async def follow(self) -> None:
         """The event stream, for ever."""
         async for event in self._containers.events():
+            if event.action == "engine_restarted":
+                self._gone_since = self._gone_since or event.at
+                log.warning("docker engine restarted: what it ended is started again as the policy allows")
+                continue
             if event.action == "reconnected":
                 self._go_on_since(event.at)
                 await self.reconcile()
@@ -62,7 +70,10 @@ class ContainerWatch:
             if event.container not in self._watched() or event in self._heard[event.container]:
                 continue
             self._heard[event.container].append(event)
-            self._core.tell(ContainerActed(event))
+            if event.action == "kill" and self._gone_since is None and not await self._containers.takes_callers():
+                self._gone_since = event.at
+            if self._gone_since is None:
+                self._core.tell(ContainerActed(event))
             if event.action in CHANGES:
                 await self.look(event.container)
 
@@ -71,7 +82,9 @@ class ContainerWatch:
         if at != self._heard_since:
             self._heard.clear()
             self._asked.clear()
-        self._heard_since = at
+            if self._gone_since is not None and at is not None:
+                self._away = (self._gone_since, at)
+        self._heard_since, self._gone_since = at, None
 
     async def reconcile_forever(self) -> None:
         while True:
@@ -95,6 +108,8 @@ class ContainerWatch:
     async def _see(self, container: str) -> tuple[ContainerStatus, Past | None]:
         past = None
         try:
+            if self._gone_since is not None:
+                await self._is_it_back()
             status = await self._containers.inspect(container)
             if status.state in NOT_RUNNING and self._is_news(container, status):
                 past = await self._past_of_ended(container, status)
@@ -130,7 +145,14 @@ class ContainerWatch:
         """What was heard here and what Docker remembers, of this run and of those before it."""
         remembered = await self._containers.history(container)
         events = dict.fromkeys((*self._heard[container], *remembered))
-        return Past(tuple(sorted(events, key=_when)), self._heard_since)
+        return Past(tuple(sorted(events, key=_when)), self._heard_since, self._away)
+
+    async def _is_it_back(self) -> None:
+        """It was only slow: what was heard meanwhile is told by its memory. Raises `ContainersUnreachable`."""
+        if not await self._containers.takes_callers():
+            raise ContainersUnreachable("the Docker Engine is going down")
+        self._gone_since = None
+        self._asked.clear()
 
     def _watched(self) -> set[str]:
         return {spec.container for spec in self._core.engine.policy.dependencies.values() if spec.container}

@@ -108,6 +108,8 @@ class FakeContainers:
         self.statuses: dict[str, ContainerStatus] = {}
         self.trouble = ""
         self.hangs = False
+        self.going_down = False
+        """It answers those that it knows, and no new caller."""
         self.inspects: list[str] = []
         self.usages: dict[str, ContainerUsage] = {}
         self.logs: dict[str, list[LogLine]] = {}
@@ -160,6 +162,9 @@ class FakeContainers:
     async def events(self) -> AsyncIterator[ContainerEvent]:
         while True:
             yield await self._events.get()
+
+    async def takes_callers(self) -> bool:
+        return not self.trouble and not self.going_down
 
     async def ping(self) -> None:
         await self._answer()

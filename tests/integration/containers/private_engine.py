@@ -49,11 +49,11 @@ class PrivateEngine:
                     raise AssertionError(f"dockerd ended: {self._last_words()}")
                 await asyncio.sleep(LOOK_EVERY)
 
-    async def stop(self) -> None:
-        """An orderly end, as `systemctl stop docker` does it: the containers end first."""
+    async def stop(self, way: signal.Signals = signal.SIGTERM) -> None:
+        """An orderly end, as `systemctl stop docker` does it: the containers end first. Or another signal."""
         process, self._process = self._process, None
         if process is not None and process.returncode is None:
-            process.send_signal(signal.SIGTERM)
+            process.send_signal(way)
             async with asyncio.timeout(ENDS_WITHIN):
                 await process.wait()
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import signal
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from pathlib import Path
 from typing import cast
 
 import pytest
@@ -16,6 +19,7 @@ from nemo_watchdog.model import ContainerEvent, Outcome, Reason, RunState
 from nemo_watchdog.ports import ProbeContext
 from nemo_watchdog.probes import PROBES
 from tests.integration.containers.private_engine import PrivateEngine
+from tests.integration.daemon import Daemon
 
 HEARD_WITHIN = 30.0
 
@@ -71,3 +75,47 @@ async def test_the_stream_outlives_a_restart_of_dockerd(docker_engine: str) -> N
         listening.cancel()
         await containers.close()
         await probe.close()
+
+
+POLICY = """\
+version: 1
+defaults: {interval: 1s, confirm_interval: 300ms, down_after: 3}
+dependencies:
+  database: {probe: docker, container: database, tags: [data], remedy: restart}
+  gateway: {probe: docker, container: gateway, needs: [database], remedy: restart}
+  parked: {probe: docker, container: parked, remedy: restart}
+remedies:
+  restart: {steps: [{do: docker.restart, stop_timeout: 1s, attempts: 2, verify_within: 10s}], budget: 5 per 1h}
+"""
+
+
+@pytest.mark.parametrize("way", [signal.SIGTERM, signal.SIGKILL], ids=["stopped", "killed"])
+async def test_what_the_engine_ended_is_started_again_and_what_a_person_stopped_is_not(
+    docker_engine: str, tmp_path: Path, way: signal.Signals
+) -> None:
+    """An upgrade at night: what ran is started in the order of `needs`, what somebody had stopped stays down."""
+    async with PrivateEngine() as engine:
+        options = ("--network", "none", *USR_MOUNTS)
+        for name in ("database", "gateway", "parked"):
+            script = "trap 'exit 0' TERM; sleep 600 & wait"
+            await engine.docker("run", "-d", "--name", name, *options, IMAGE, "/bin/sh", "-c", script)
+        async with Daemon(POLICY, tmp_path, environ={"DOCKER_HOST": engine.url}) as daemon:
+            for name in ("database", "gateway", "parked"):
+                await daemon.wait_for_health(name, "up")
+            await engine.docker("stop", "parked")
+            await daemon.wait_until(lambda s: bool(s["dependencies"]["parked"]["held"]))
+            await engine.stop(way)
+            await daemon.event("docker unreachable: every action is held", within=30.0)
+            await engine.start()
+            for name in ("database", "gateway"):
+                await daemon.wait_for_health(name, "up", within=60.0)
+            acted = [line["dependency"] for line in daemon.events if line["event"] == "action_started"]
+            assert acted == ["database", "gateway"]
+            ended = [line for line in daemon.events if line["event"] == "ended_by_itself"]
+            assert {line["dependency"] for line in ended if "the Docker Engine" in line["by"]} == {
+                "database",
+                "gateway",
+            }
+            status = await daemon.status()
+            assert "somebody stopped" in status["dependencies"]["parked"]["held"]
+            assert json.loads(await engine.docker("inspect", "-f", "{{json .State.Running}}", "parked")) is False

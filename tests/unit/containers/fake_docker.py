@@ -72,6 +72,8 @@ class FakeDocker:
         self.url = f"unix://{socket}"
         self.socket = socket
         self.containers: dict[str, dict[str, Any]] = {"redis": inspected()}
+        self.version = "1.41"
+        """Of the API."""
         self.ping_stalls = False
         self.version_stalls = False
         self.inspect: Handler | None = None
@@ -89,6 +91,9 @@ class FakeDocker:
         self.pings = asyncio.Semaphore(0)
         self.restarts: list[tuple[str, str | None]] = []
         self.filters: dict[str, list[str]] = {}
+        """Of the last stream."""
+        self.asked: dict[str, list[str]] = {}
+        """The filters of the last question for events with an end."""
         self._over = asyncio.Event()
         self._runner: web.AppRunner | None = None
 
@@ -97,9 +102,9 @@ class FakeDocker:
         app.router.add_get("/version", self._version)
         app.router.add_get("/_ping", self._ping)
         app.router.add_get("/events", self._events)
-        app.router.add_get("/v1.41/containers/{name}/json", self._inspect)
+        app.router.add_get("/{version}/containers/{name}/json", self._inspect)
         app.router.add_get("/containers/{name}/{part}", self._part)
-        app.router.add_post("/v1.41/containers/{name}/restart", self._restart)
+        app.router.add_post("/{version}/containers/{name}/restart", self._restart)
         self._over.clear()
         self._runner = web.AppRunner(app, shutdown_timeout=0.1, access_log=None)
         await self._runner.setup()
@@ -119,7 +124,11 @@ class FakeDocker:
     async def _version(self, _: web.Request) -> web.Response:
         if self.version_stalls:
             await self.stall()
-        return web.json_response({"ApiVersion": "1.41"})
+        return web.json_response({"ApiVersion": self.version})
+
+    def _is_too_new(self, request: web.Request) -> bool:
+        major, minor = (int(part) for part in request.match_info["version"].removeprefix("v").split("."))
+        return [major, minor] > [int(part) for part in self.version.split(".")]
 
     async def _ping(self, _: web.Request) -> web.Response:
         self.pings.release()
@@ -128,6 +137,8 @@ class FakeDocker:
         return web.Response(text="OK")
 
     async def _inspect(self, request: web.Request) -> web.StreamResponse:
+        if self._is_too_new(request):
+            return web.json_response({"message": f"client version is too new. Maximum: {self.version}"}, status=400)
         if self.inspect is not None:
             return await self.inspect(request)
         found = self.containers.get(request.match_info["name"])
@@ -172,7 +183,7 @@ class FakeDocker:
             over.cancel()
 
     async def _history(self, request: web.Request) -> web.StreamResponse:
-        self.filters = json.loads(request.query.get("filters", "{}"))
+        self.asked = json.loads(request.query.get("filters", "{}"))
         self.span = {key: request.query[key] for key in ("since", "until")}
         if self.history is not None:
             return await self.history(request)

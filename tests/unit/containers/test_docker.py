@@ -132,7 +132,7 @@ async def test_what_docker_remembers_of_a_container(docker: FakeDocker, containe
         ContainerEvent("redis", "kill", 15, at),
         ContainerEvent("redis", "die", at=at),
     ]
-    assert docker.filters["container"] == ["redis"]
+    assert docker.asked["container"] == ["redis"]
     assert float(docker.span["since"]) == 0.0
     assert float(docker.span["until"]) == pytest.approx(datetime.now(UTC).timestamp(), abs=60.0)
 
@@ -142,10 +142,32 @@ async def test_how_far_dockers_memory_goes(docker: FakeDocker, containers: Docke
     assert await containers.remembers_since() is None
     docker.past = [b'{"Type": "network", "timeNano": 1772366400000000000}\n', container_event("die")]
     assert await containers.remembers_since() == datetime(2026, 3, 1, 12, tzinfo=UTC)
-    assert docker.filters == {}
+    assert docker.asked == {}
     docker.past = [b'{"Type": "network"}\n']
     with pytest.raises(ContainersUnreachable):
         await containers.remembers_since()
+
+
+async def test_an_engine_that_was_rolled_back_is_asked_in_its_own_version(
+    docker: FakeDocker, containers: DockerContainers
+) -> None:
+    """It refuses the newer one (400): an answer is not silence."""
+    docker.version = "1.43"
+    assert (await containers.inspect("redis")).state is RunState.RUNNING
+    docker.version = "1.41"
+    assert (await containers.inspect("redis")).state is RunState.RUNNING
+    await containers.restart("redis", 1.0)
+    assert docker.restarts == [("redis", "1")]
+
+
+async def test_an_engine_that_goes_down_takes_no_callers(docker: FakeDocker, containers: DockerContainers) -> None:
+    """Asked in a connection of its own: those that it has are served to the end."""
+    assert await containers.takes_callers()
+    docker.ping_stalls = True
+    assert not await containers.takes_callers()
+    docker.ping_stalls = False
+    await docker.stop()
+    assert not await containers.takes_callers()
 
 
 @pytest.mark.parametrize("answer", ["garbage", "refusal", "stall", "cut"])

@@ -141,6 +141,27 @@ async def test_whether_a_gap_is_told_in_full_is_told(
     assert again.at >= opened.at
 
 
+@pytest.mark.parametrize(
+    ("count", "restarted"), [(0, True), (3, True), (256, False)], ids=["empty", "fresh", "pushed out"]
+)
+async def test_an_engine_that_was_started_anew_is_told(
+    docker: FakeDocker, events: Events, count: int, restarted: bool
+) -> None:
+    """It remembers nothing of before, and its memory is not full; a full one has only pushed it out."""
+    docker.past = [container_event("start")]
+    opened = await following(events)
+    docker.past = [container_event("die", at=datetime(2100, 1, 1, tzinfo=UTC))] * count
+    docker.events.put_nowait(None)
+    word = await following(events)
+    assert (word.action == "engine_restarted") is restarted
+    if restarted:
+        assert opened.at is not None
+        assert word.at is not None
+        assert word.at >= opened.at
+        word = await following(events)
+    assert word.action == RECONNECTED
+
+
 async def test_a_silent_stream_is_kept_while_docker_lives(docker: FakeDocker, events: Events) -> None:
     """Silence is answered with pings, and the stream that was silent still brings the next event."""
     assert (await following(events)).action == RECONNECTED

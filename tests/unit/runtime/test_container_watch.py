@@ -117,6 +117,48 @@ async def test_a_stream_that_was_open_all_the_while_is_a_whole_history(shell: Sh
         assert not shell.core.engine.durable.holds
 
 
+async def test_what_the_engine_ended_as_it_went_down_is_started(shell: Shell) -> None:
+    """It takes no callers any more when it sends the signal; when it is back, this was its own doing."""
+    async with running(shell.watch.follow()):
+        shell.containers.tell("", "reconnected")
+        await settled()
+        later(shell, 60.0)
+        shell.containers.going_down = True
+        shell.containers.tell("c-gateway", "kill", 15)
+        shell.containers.exit("c-gateway", 143)
+        shell.containers.tell("c-gateway", "die")
+        await settled()
+        assert not shell.core.engine.durable.holds
+        await until(lambda: state(shell) is RunState.UNREACHABLE)
+        later(shell, 30.0)
+        shell.containers.going_down = False
+        shell.containers.past.clear()
+        shell.containers.tell("", "engine_restarted")
+        shell.containers.tell("", "reconnected")
+        await until(lambda: state(shell) is RunState.EXITED)
+        assert not shell.core.engine.durable.holds
+        assert (
+            "the Docker Engine, as it went down itself, ended it" in shell.core.engine.trackers["gateway"].state.detail
+        )
+        assert shell.core.engine.durable.open()
+
+
+async def test_an_engine_that_was_only_slow_has_not_gone(shell: Shell) -> None:
+    """It takes callers again: what it remembers of the signal is a person's."""
+    async with running(shell.watch.follow()):
+        shell.containers.tell("", "reconnected")
+        await settled()
+        shell.containers.going_down = True
+        shell.containers.tell("c-gateway", "kill", 15)
+        shell.containers.exit("c-gateway", 143)
+        shell.containers.tell("c-gateway", "die")
+        await until(lambda: state(shell) is RunState.UNREACHABLE)
+        shell.containers.going_down = False
+        await shell.watch.reconcile()
+        await until(lambda: shell.core.engine.durable.holds)
+        assert "signal 15" in shell.core.engine.durable.holds[Target(CONTAINER, "c-gateway")].what
+
+
 async def test_a_stop_that_goes_on_at_the_start_is_seen() -> None:
     """At the first sight of what runs its history is asked for."""
     shell = Shell()
