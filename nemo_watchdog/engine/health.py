@@ -65,6 +65,8 @@ class Tracker:
         """When the first look of the present row of failed looks began; None while it serves."""
         self.last_served_began: float | None = None
         self.recovered_at: float | None = None
+        self.blind_since: float | None = None
+        """When the first of the present row of blind looks began."""
         self._looks: tuple[Observation, ...] = ()
         self._blind_row = 0
         self._grace_until: float | None = None
@@ -85,6 +87,8 @@ class Tracker:
             self.last_served_began = observation.began
             return  # the common case, a thousand times a second
         if _category(observation) is Category.BLIND:
+            if not self._blind_row:
+                self.blind_since = observation.began
             self._blind_row += 1
             return
         self._blind_row = 0

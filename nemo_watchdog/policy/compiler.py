@@ -9,6 +9,7 @@ from typing import Any
 
 from nemo_watchdog.model import Autonomy, Category, Health, OnCleanExit, Severity
 from nemo_watchdog.policy.policy import (
+    CORE_TAG,
     ActionStep,
     Backoff,
     Condition,
@@ -52,6 +53,7 @@ RUNBOOK_SEVERITIES: Mapping[Severity, SeveritySpec] = MappingProxyType(
 PLAIN_RULES: tuple[Rule, ...] = (
     Rule("data-at-risk", Severity.SEV1, Condition(category=frozenset({Category.INTEGRITY}))),
     Rule("down", Severity.SEV2, Condition(health=frozenset({Health.DOWN}))),
+    Rule("core-unseen", Severity.SEV3, Condition(category=frozenset({Category.BLIND}), tags=frozenset({CORE_TAG}))),
     Rule("degraded", Severity.SEV3, Condition(health=frozenset({Health.DEGRADED}))),
     Rule("anything-else", Severity.SEV4),
 )

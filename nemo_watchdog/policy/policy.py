@@ -19,6 +19,10 @@ ALLOWANCE = 60.0
 """Seconds that an action may take beyond what its own options give it, unless the policy says otherwise."""
 
 
+CORE_TAG = "core"
+"""What the users of the platform notice the lack of at once."""
+
+
 class Secret:
     """A value that never prints. Equality compares the value, so that a reload can tell what changed."""
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from nemo_watchdog import records as r
 from nemo_watchdog.engine import events as ev
 from nemo_watchdog.engine import incidents
+from nemo_watchdog.engine.incidents import BLIND_IS_TOLD_AFTER
 from nemo_watchdog.engine.phases import Phase
 from nemo_watchdog.engine.topology import Topology
 from nemo_watchdog.model import Health, NotificationKind, Reason, Severity
@@ -204,6 +205,8 @@ def test_what_cannot_be_seen_with_its_parent_is_one_incident() -> None:
         for _ in range(3):
             for name in order:
                 world.fail(name, Reason.DOCKER_UNREACHABLE, times=1)
+        assert not world.engine.durable.open()
+        world.wait(BLIND_IS_TOLD_AFTER)
         (incident,) = world.engine.durable.open()
         assert incident.root == "postgres"
         assert set(incident.members) == {"postgres", "a", "b"}
@@ -216,5 +219,6 @@ def test_a_blind_parent_found_late_takes_the_blind_over_and_leaves_what_is_down(
     world.fail("a", Reason.AUTH_FAILED, times=3)
     fail_alone(world, "b")
     world.fail("postgres", Reason.AUTH_FAILED, times=3)
+    world.wait(BLIND_IS_TOLD_AFTER)
     roots = {incident.root: set(incident.members) for incident in world.engine.durable.open()}
     assert roots == {"postgres": {"postgres", "a"}, "b": {"b"}}
