@@ -27,6 +27,7 @@ from nemo_watchdog.plugins import installed
 from nemo_watchdog.policy.loader import load_policy
 from nemo_watchdog.policy.policy import Dependency, Policy
 from nemo_watchdog.ports import Action, ActionContext, Containers, Delivery, Heartbeats, Probe, ProbeContext
+from nemo_watchdog.runtime import files
 from nemo_watchdog.runtime import heartbeats as heard
 from nemo_watchdog.runtime.alerting import Alerting
 from nemo_watchdog.runtime.clock import SystemClock, boot_id
@@ -38,6 +39,8 @@ from nemo_watchdog.runtime.supervisor import PolicySource, Supervisor, file_stat
 from nemo_watchdog.sd_notify import SystemdNotify
 from nemo_watchdog.state_dir import JOURNAL_NAME, TOKEN_NAME
 from nemo_watchdog.web.app import runner as web_runner
+from nemo_watchdog.web.door import Limits
+from nemo_watchdog.web.hosts import own_names
 
 log = structlog.get_logger("nemo_watchdog")
 
@@ -57,6 +60,8 @@ class Settings:
     listen: str
     docker: str | None
     latency_buckets: tuple[float, ...] = FEW_BUCKETS
+    allow_hosts: tuple[str, ...] = ()
+    """Names besides this machine's own by which its HTTP side may be read."""
 
     @property
     def address(self) -> tuple[str, int]:
@@ -85,6 +90,7 @@ def read_policy(path: Path, environ: Mapping[str, str]) -> Policy:
 async def run(settings: Settings) -> None:
     """The daemon, until SIGTERM or SIGINT. Raises `NemoWatchdogError` when it cannot start."""
     host, port = settings.address
+    files.raise_limit()
     clock = SystemClock()
     for warning in installed().warnings:
         log.warning("plugin not used", problem=warning)
@@ -116,7 +122,8 @@ async def run(settings: Settings) -> None:
             metrics=metrics,
             service=SystemdNotify(os.environ),
         )
-        runner = web_runner(core, supervisor, metrics, heartbeats, token)
+        names = {*own_names(), host, *settings.allow_hosts}
+        runner = web_runner(core, supervisor, metrics, heartbeats, token, names, Limits.of_this_process())
         await runner.setup()
         try:
             await _listen(runner, host, port)

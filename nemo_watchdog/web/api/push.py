@@ -22,6 +22,8 @@ from nemo_watchdog.web.auth import bearer, is_token
 log = structlog.get_logger("nemo_watchdog")
 
 ROUTE = "/api/v1/push/{name}"
+MAX_SAID = 8 * 1024
+"""Characters of a message among which a line with something to say is looked for."""
 _STATUS = {"ok": True, "fail": False}
 
 
@@ -41,9 +43,16 @@ class PushApi:
         status = request.query.get("status", "ok")
         if status not in _STATUS:
             raise web.HTTPBadRequest(text="status is `ok` or `fail`")
-        self.heartbeats.hear(name, well=_STATUS[status], said=one_line(request.query.get("msg", "")))
+        self.heartbeats.hear(name, well=_STATUS[status], said=self._said(request))
         await on_disk(self.core, "heard, but it could not be written down: call again")
         return answer(HeardView(ok=True))
+
+    def _said(self, request: web.Request) -> str:
+        """The job's own words as far as they are kept. What it sends of its output may repeat this very call."""
+        words = request.query.get("msg", "")
+        for token in filter(None, (request.query.get("token"), bearer(request))):
+            words = words.replace(token, "***")
+        return one_line(words[:MAX_SAID])
 
     def _may(self, name: str, request: web.Request) -> bool:
         spec = self.core.engine.policy.dependencies.get(name)
