@@ -99,8 +99,9 @@ class Connection(web.RequestHandler):
             return
         if self._request_count > asked and self._messages:
             self._body = self._messages[-1][1]
-        if self._request_count > asked or self.phase is Phase.BODY:
-            self._go_on()
+        if self.phase is Phase.BODY or (self.phase is Phase.HEAD and self._request_count > asked):
+            if (now := self._waits_for(Phase.ANSWER)) is not self.phase:
+                self._enter(now)
         elif self.phase is Phase.HEAD and self._head > MAX_HEAD:
             self.refuse(431, TOO_LONG)
 
@@ -116,8 +117,8 @@ class Connection(web.RequestHandler):
         if isinstance(resp, web.StreamResponse):
             resp.headers.update(HEADERS)
         finished = await super().finish_response(request, resp, start_time)
-        self._enter(Phase.IDLE)
-        self._go_on()
+        if self.phase is not Phase.REFUSED:
+            self._enter(self._waits_for(Phase.ANSWER if self._messages else Phase.IDLE))
         return finished
 
     def handle_error(
@@ -151,16 +152,8 @@ class Connection(web.RequestHandler):
             return
         log.error("the HTTP side met an error", error=outline(error) if isinstance(error, BaseException) else "")
 
-    def _go_on(self) -> None:
-        """To what it waits for now; a phase that goes on keeps its age."""
-        if self._body is not None and not self._body.is_eof():
-            now = Phase.BODY
-        elif self._messages or self._request_in_progress or self.phase in (Phase.HEAD, Phase.BODY):
-            now = Phase.ANSWER
-        else:
-            now = Phase.IDLE
-        if now is not self.phase and not (self.phase is Phase.ANSWER and now is Phase.BODY):
-            self._enter(now)
+    def _waits_for(self, otherwise: Phase) -> Phase:
+        return Phase.BODY if self._body is not None and not self._body.is_eof() else otherwise
 
     def _enter(self, phase: Phase) -> None:
         self.phase = phase

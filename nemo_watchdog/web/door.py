@@ -94,7 +94,7 @@ class Door:
         self._refused("full")
         idle = [each for each in self._in if each.phase is Phase.IDLE]
         if idle:
-            _oldest(idle).end()
+            self._end(_oldest(idle))
             return
         now = asyncio.get_running_loop().time()
         slow = [
@@ -106,6 +106,10 @@ class Door:
 
     def left(self, guest: Guest) -> None:
         self._in.pop(guest, None)
+
+    def _end(self, guest: Guest) -> None:
+        self.left(guest)  # at once: who comes in the same moment must not count it again
+        guest.end()
 
     def _look(self) -> None:
         loop = asyncio.get_running_loop()
@@ -122,16 +126,16 @@ class Door:
                     guest.too_slow()
                 case Phase.ANSWER if waited > limits.answer:
                     self._refused("slow_reader")
-                    guest.end()
+                    self._end(guest)
                 case Phase.IDLE if waited > limits.idle:
-                    guest.end()
+                    self._end(guest)
                 case Phase.REFUSED if waited > LEAVES_WITHIN:
-                    guest.end()
+                    self._end(guest)
 
     def _show_out(self, guest: Guest, detail: str, status: int) -> None:
         """With a word, unless those who are being told so are too many already."""
         if sum(each.phase is Phase.REFUSED for each in self._in) > self._limits.connections // 4:
-            guest.end()
+            self._end(guest)
         else:
             guest.refuse(status, detail)
 

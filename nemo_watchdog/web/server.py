@@ -14,6 +14,9 @@ from nemo_watchdog.web.first_line import MAX_LINE
 LINGERS = 5.0
 """Seconds for which the rest of a body is read and thrown away, so that its sender reads the answer."""
 
+FINISHES = 2.0
+"""Seconds for requests under way when the daemon stops: systemd waits for 20 s, and the journal comes after."""
+
 
 class _Server(web.Server):
     door: Door
@@ -34,6 +37,7 @@ class Runner(web.AppRunner):
             access_log=None,
             keepalive_timeout=limits.idle,
             lingering_time=LINGERS,
+            shutdown_timeout=FINISHES,
             max_line_size=MAX_LINE,
             max_field_size=MAX_FIELD,
             **settings,
