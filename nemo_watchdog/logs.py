@@ -6,12 +6,12 @@ import logging
 import os
 import re
 import sys
+import warnings
+from typing import TextIO
 
 import structlog
 
 from nemo_watchdog.errors import outline
-
-log = structlog.get_logger("nemo_watchdog")
 
 LEVELS = ("debug", "info", "warning", "error")
 
@@ -48,7 +48,7 @@ def hear_libraries() -> None:
     for handler in [each for each in root.handlers if isinstance(each, _Libraries)]:
         root.removeHandler(handler)
     root.addHandler(_Libraries(logging.WARNING))
-    logging.captureWarnings(capture=True)
+    warnings.showwarning = _warned
 
 
 class _Libraries(logging.Handler):
@@ -61,10 +61,25 @@ class _Libraries(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         error = record.exc_info[1] if record.exc_info else None
         found = _PLAIN.match(record.msg) if isinstance(record.msg, str) else None
-        (log.error if record.levelno >= logging.ERROR else log.warning)(
-            "a library complained",
+        _complain(
+            "error" if record.levelno >= logging.ERROR else "warning",
             library=record.name,
             place=f"{record.filename}:{record.lineno}",
             said=found[0].strip() if found else "",
             error=outline(error) if error is not None else "",
         )
+
+
+def _warned(
+    message: Warning | str,  # noqa: ARG001 - as above
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,  # noqa: ARG001 - the arguments of warnings.showwarning
+    line: str | None = None,  # noqa: ARG001
+) -> None:
+    _complain("warning", library="python", place=f"{filename}:{lineno}", said=category.__name__, error="")
+
+
+def _complain(level: str, **fields: str) -> None:
+    getattr(structlog.get_logger("nemo_watchdog"), level)("a library complained", **fields)

@@ -9,6 +9,7 @@ import asyncio
 import errno
 import os
 import resource
+from contextlib import suppress
 from dataclasses import dataclass
 
 import structlog
@@ -31,6 +32,8 @@ LACKS = {
 }
 """Errors of the kernel that tell about us, whatever was asked for."""
 
+_DEPTH = 8
+
 
 @dataclass(frozen=True, slots=True)
 class OpenFiles:
@@ -47,7 +50,8 @@ def raise_limit() -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = WANTED if hard == resource.RLIM_INFINITY else min(hard, WANTED)
     if soft != resource.RLIM_INFINITY and soft < wanted:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+        with suppress(OSError, ValueError):  # a sandbox may forbid it, and then has set what it wants
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def open_files() -> OpenFiles | None:
@@ -71,10 +75,10 @@ def none_left() -> str:
 def lack_behind(error: BaseException) -> str:
     """What we lacked, where that is the cause of the error or of one that it came from; else empty."""
     at: BaseException | None = error
-    while at is not None:
+    for _ in range(_DEPTH):
         if isinstance(at, OSError) and at.errno in LACKS:
             return LACKS[at.errno]
-        at = at.__cause__ or at.__context__
+        at = at and (at.__cause__ or at.__context__)
     return ""
 
 
