@@ -9,6 +9,7 @@ import asyncio
 import errno
 import os
 import resource
+import sys
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -45,6 +46,11 @@ class OpenFiles:
         return self.used >= NEARLY_ALL * self.limit
 
 
+def soft_limit() -> int:
+    limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    return sys.maxsize if limit == resource.RLIM_INFINITY else limit
+
+
 def raise_limit() -> None:
     """The soft limit is low for programs that use select(2); who does not may have the hard one (systemd.exec(5))."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -56,7 +62,7 @@ def raise_limit() -> None:
 
 def open_files() -> OpenFiles | None:
     """None where the kernel does not show it. Counting takes one: where there is none, all are used."""
-    limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    limit = soft_limit()
     try:
         return OpenFiles(len(os.listdir("/proc/self/fd")) - 1, limit)  # noqa: PTH208 - names only, and many of them
     except OSError as error:

@@ -20,7 +20,7 @@ from nemo_watchdog.web.problems import BROKEN_OFF, CONTENT_TYPE, OURS, UNREADABL
 
 log = structlog.get_logger("nemo_watchdog")
 
-MAX_FIELD = 32 * 1024
+MAX_FIELD = 16 * 1024
 MAX_HEAD = MAX_LINE + 64 * 1024
 """Bytes of a request's line with all of its headers; of one header."""
 
@@ -53,7 +53,8 @@ class Connection(web.RequestHandler):
     # -- what the door asks
 
     def refuse(self, status: int, detail: str) -> None:
-        if self._wire is None or (status == 408 and not self._head):  # nothing was asked: an answer would surprise
+        nothing_asked = status == 408 and not self._head  # an answer would surprise
+        if self._wire is None or self._wire.is_closing() or nothing_asked:
             self.end()
             return
         self._enter(Phase.REFUSED)
@@ -95,7 +96,10 @@ class Connection(web.RequestHandler):
             super().data_received(data)
         except Exception as error:  # noqa: BLE001 - the parser's edge: whatever it trips over was sent to us
             log.warning("a request could not be read", error=outline(error))
-            self.refuse(400, UNREADABLE)
+            if self.phase is Phase.HEAD:
+                self.refuse(400, UNREADABLE)
+            else:
+                self.end()
             return
         if self._request_count > asked and self._messages:
             self._body = self._messages[-1][1]

@@ -6,11 +6,12 @@ Every look and every word to Docker needs a file descriptor as well, and those c
 from __future__ import annotations
 
 import asyncio
-import resource
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
+
+from nemo_watchdog.runtime.files import soft_limit
 
 MOST = 256
 SHARE = 4
@@ -42,7 +43,7 @@ class Limits:
 
     @classmethod
     def of_this_process(cls) -> Limits:
-        return cls(connections_within(resource.getrlimit(resource.RLIMIT_NOFILE)[0]))
+        return cls(connections_within(soft_limit()))
 
 
 class Phase(Enum):

@@ -11,6 +11,7 @@ from nemo_watchdog.web.connection import MAX_FIELD, Connection
 from nemo_watchdog.web.door import Door, Limits
 from nemo_watchdog.web.first_line import MAX_LINE
 
+MAX_FIELDS = 64
 LINGERS = 5.0
 """Seconds for which the rest of a body is read and thrown away, so that its sender reads the answer."""
 
@@ -40,6 +41,7 @@ class Runner(web.AppRunner):
             shutdown_timeout=FINISHES,
             max_line_size=MAX_LINE,
             max_field_size=MAX_FIELD,
+            max_headers=MAX_FIELDS,
             **settings,
         )
         self._limits = limits

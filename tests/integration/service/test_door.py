@@ -53,6 +53,7 @@ _headers = st.lists(
                 b"Expect: 100-continue", b"Content-Length: TOKEN", b"Content-Length: 10", b"Content-Length: 100000",
                 b"Transfer-Encoding: chunked", b"Transfer-Encoding: TOKEN", b"Content-Encoding: gzip",
                 b"Content-Encoding: TOKEN", b"Content-Type: application/json", b"Content-Type: TOKEN",
+                b"Content-Type: application/x-www-form-urlencoded",
                 b"Upgrade: websocket\r\nConnection: upgrade", b"Sec-WebSocket-Key1: TOKEN", b"Accept: TOKEN",
             ]
         ),
@@ -61,7 +62,14 @@ _headers = st.lists(
     max_size=6,
 )  # fmt: skip
 _bodies = st.sampled_from(
-    [b"", b"TOKEN", b"5\r\nTOKEN\r\n", b"TOKEN\r\n\r\n", b'{"reason": "TOKEN"}', b"ffffffffffffffffffff\r\n"]
+    [
+        b"token=TOKEN&msg=TOKEN&status=TOKEN",
+        b"TOKEN",
+        b"5\r\nTOKEN\r\n",
+        b"TOKEN\r\n\r\n",
+        b'{"reason": "TOKEN"}',
+        b"ffffffffffffffffffff\r\n",
+    ]
 )
 
 

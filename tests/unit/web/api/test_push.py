@@ -93,6 +93,27 @@ async def test_what_a_job_says_is_cut_and_never_refused(site: Site, sent: str, k
         assert heard(site) == (False, kept)
 
 
+@pytest.mark.parametrize(
+    ("query", "form", "kept"),
+    [
+        (f"token={TOKEN}", "status=fail&msg=no+space", (False, "no space")),
+        ("", f"token={TOKEN}&status=fail", (False, "")),
+        (f"token={TOKEN}&status=fail", "just what it said", (False, "")),
+        (f"token={TOKEN}&status=fail&msg=address", "status=ok&msg=form", (False, "address")),
+        (f"token={TOKEN}&status=fail", "msg=" + "x" * 900_000, (False, "x" * 199 + "…")),
+        (f"token={TOKEN}", "&" * 70_000 + "status=fail", (True, "")),
+        (f"token={TOKEN}&status=fail", f"msg=curl -d token={TOKEN}", (False, "curl -d token=***")),
+    ],
+    ids=["form", "all in the form", "no form", "address first", "long", "empty", "its own token"],
+)
+async def test_what_a_form_says_counts_as_well(site: Site, query: str, form: str, kept: tuple[bool, str]) -> None:
+    """`curl -d status=fail` means what it says; no form is too long to be heard."""
+    headers = {"Content-Type": "application/x-www-form-urlencoded"}
+    response = await site.client.post(f"/api/v1/push/backup?{query}", data=form.encode(), headers=headers)
+    assert response.status == 200
+    assert heard(site) == kept
+
+
 async def test_a_line_beyond_all_measure_is_told(site: Site) -> None:
     """With what may be sent, and without what was."""
     head, body = await site.raw(b"GET /api/v1/push/backup?token=" + TOKEN.encode() + b"&msg=" + b"x" * 300_000)
