@@ -106,7 +106,7 @@ class Connection(web.RequestHandler):
         if self.phase is Phase.BODY or (self.phase is Phase.HEAD and self._request_count > asked):
             if (now := self._waits_for(Phase.ANSWER)) is not self.phase:
                 self._enter(now)
-        elif self.phase is Phase.HEAD and self._head > MAX_HEAD:
+        elif self.phase is Phase.HEAD and self._head - self._first_line.cut > MAX_HEAD:
             self.refuse(431, TOO_LONG)
 
     # -- what aiohttp asks

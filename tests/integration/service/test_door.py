@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import aiohttp
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from tests.integration.daemon import Daemon
@@ -26,6 +26,7 @@ dependencies:
   backup: {{probe: push, token: {TOKEN}, period: 1h, interval: 1s, timeout: 500ms}}
 """
 
+PUSH = f"/api/v1/push/backup?token={TOKEN}".encode()
 SILENCE = 0.05
 CLOSES_WITHIN = 20.0
 """Seconds until a connection is ended from here, and until the daemon must have ended it then."""
@@ -136,6 +137,17 @@ async def test_no_byte_of_a_request_reaches_the_log(tmp_path: Path) -> None:
 
         @settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
         @given(_requests())
+        @example(
+            b"POST " + PUSH + b" HTTP/1.1\r\nHost: x\r\nContent-Encoding: gzip\r\nContent-Length: 9\r\n\r\nplanted-t"
+        )
+        @example(b"GET " + PUSH + b"&msg=no space HTTP/1.1\r\nHost: x\r\n\r\n")
+        @example(b"GET " + PUSH + b"&msg=" + b"x" * 9_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n")
+        @example(
+            b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nAuthorization: "
+            + TOKEN.encode()
+            + b"x" * 17_000
+            + b"\r\n\r\n"
+        )
         def nothing_leaks(request: bytes) -> None:
             back = ask(daemon.port, request)
             if request[:4] == b"HEAD" or b"HEAD " in request:

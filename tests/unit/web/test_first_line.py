@@ -56,9 +56,35 @@ def test_what_is_no_heartbeat_is_not_held_back(start: bytes) -> None:
     assert FirstLine().feed(start) == start
 
 
-def test_no_more_is_held_than_a_line_may_have() -> None:
-    """Then the parser says that it is too long."""
+@pytest.mark.parametrize("size", [100_000, 1_000, 900_000])
+def test_a_longer_line_loses_its_middle(size: int) -> None:
+    """Name and parameters stand before or behind it; no more is held than a line may have."""
     first = FirstLine()
     assert first.feed(PUSH) == b""
-    assert first.feed(b"x" * MAX_LINE) == PUSH + b"x" * MAX_LINE
-    assert first.feed(b"y z") == b"y z"
+    for _ in range(2_000_000 // size):
+        assert first.feed(b"x" * size) == b""
+        assert first._held is not None
+        assert len(first._held) <= MAX_LINE
+    line, _, rest = first.feed(b"&token=y HTTP/1.1\r\nHost: x\r\n").partition(b"\r\n")
+    assert line.startswith(PUSH + b"xxx")
+    assert line.endswith(b"xxx&token=y HTTP/1.1")
+    assert rest == b"Host: x\r\n"
+    assert len(line) + first.cut == len(PUSH) + 2_000_000 // size * size + len(b"&token=y HTTP/1.1")
+
+
+def test_what_comes_with_the_end_of_a_long_line_stays() -> None:
+    """Only the line is cut, not what follows in the same breath."""
+    read = FirstLine().feed(PUSH + b"x" * MAX_LINE + b"&a=b HTTP/1.1\r\nHost: x\r\n\r\n")
+    assert read.endswith(b"xxx&a=b HTTP/1.1\r\nHost: x\r\n\r\n")
+    assert len(read) < MAX_LINE
+
+
+def test_a_line_without_end_is_the_parsers() -> None:
+    """Which says that it is too long."""
+    first = FirstLine()
+    assert first.feed(PUSH) == b""
+    piece = b"x" * 1_000_000
+    read = [first.feed(piece) for _ in range(12)]
+    assert read[0] == b""
+    assert any(read)
+    assert max(map(len, read)) <= MAX_LINE + len(piece)
