@@ -40,7 +40,7 @@ from nemo_watchdog.sd_notify import SystemdNotify
 from nemo_watchdog.state_dir import JOURNAL_NAME, TOKEN_NAME
 from nemo_watchdog.web.app import runner as web_runner
 from nemo_watchdog.web.door import Limits
-from nemo_watchdog.web.hosts import own_names
+from nemo_watchdog.web.hosts import is_name, own_names
 
 log = structlog.get_logger("nemo_watchdog")
 
@@ -70,6 +70,14 @@ class Settings:
             raise NemoWatchdogError(f"--listen is {self.listen}: write HOST:PORT, such as 127.0.0.1:9877")
         return host.strip("[]"), int(port)
 
+    @property
+    def hosts(self) -> frozenset[str]:
+        """All names by which its HTTP side may be read."""
+        for name in self.allow_hosts:
+            if not is_name(name):
+                raise NemoWatchdogError(f"--allow-host is {name}: write the name alone, such as watchdog.example.com")
+        return frozenset({*own_names(), self.address[0], *self.allow_hosts})
+
 
 def make_probe(spec: Dependency, containers: Containers, heartbeats: Heartbeats | None = None) -> Probe:
     """The probe that the policy names, with its checked options."""
@@ -89,7 +97,7 @@ def read_policy(path: Path, environ: Mapping[str, str]) -> Policy:
 
 async def run(settings: Settings) -> None:
     """The daemon, until SIGTERM or SIGINT. Raises `NemoWatchdogError` when it cannot start."""
-    host, port = settings.address
+    (host, port), names = settings.address, settings.hosts
     files.raise_limit()
     clock = SystemClock()
     for warning in installed().warnings:
@@ -122,7 +130,6 @@ async def run(settings: Settings) -> None:
             metrics=metrics,
             service=SystemdNotify(os.environ),
         )
-        names = {*own_names(), host, *settings.allow_hosts}
         runner = web_runner(core, supervisor, metrics, heartbeats, token, names, Limits.of_this_process())
         await runner.setup()
         try:

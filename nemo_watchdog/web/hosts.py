@@ -37,6 +37,11 @@ def own_names() -> frozenset[str]:
     return frozenset(names - {""})
 
 
+def is_name(text: str) -> bool:
+    """Whether a browser could send it as `Host`: a name outside of ASCII comes as `xn--…`."""
+    return re.fullmatch(r"[A-Za-z0-9._-]+", text) is not None
+
+
 def answers_to(host: str, names: Iterable[str]) -> bool:
     """Whether a `Host` header's value, with or without a port, is an IP address or one of the (bare) names."""
     name = _bare(host)
