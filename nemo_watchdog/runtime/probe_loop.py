@@ -11,10 +11,11 @@ import structlog
 from nemo_watchdog.durations import duration
 from nemo_watchdog.engine.events import Observed, Sample
 from nemo_watchdog.metrics import Metrics
-from nemo_watchdog.model import Finding, Observation, Reason, failed
+from nemo_watchdog.model import Finding, Observation, Outcome, Reason, failed
 from nemo_watchdog.policy.policy import Dependency
 from nemo_watchdog.ports import Probe
 from nemo_watchdog.runtime.core import Core
+from nemo_watchdog.runtime.files import lack_behind, none_left
 from nemo_watchdog.runtime.sample import LoopLag, clock_jump, discount
 
 log = structlog.get_logger("nemo_watchdog")
@@ -33,6 +34,17 @@ def next_at(place: float, last: float, interval: float) -> float:
     were late together do not look together.
     """
     return (math.floor(last / interval - place + SAME_PLACE) + 1 + place) * interval
+
+
+def blind_without_files(finding: Finding) -> Finding:
+    """The finding, or what it is worth when it failed and we cannot open a file: libraries have many words for that."""
+    if finding.outcome is not Outcome.FAILED or finding.reason is Reason.WATCHDOG_OVERLOADED:
+        return finding
+    lack = none_left()
+    if not lack:
+        return finding
+    said = f"{lack}; the look said {finding.reason}: {finding.detail}"
+    return failed(Reason.WATCHDOG_OVERLOADED, said, finding.measurements)
 
 
 class ProbeLoop:
@@ -72,7 +84,7 @@ class ProbeLoop:
                 start = clock.now()
                 began = self.heartbeat = start.monotonic
                 lost = self._lag.lost(began)
-                finding = await self._look()
+                finding = blind_without_files(await self._look())
                 now = clock.now()
                 sample = Sample(self._lag.lost(now.monotonic) - lost, began - planned, clock_jump(start, now))
                 observation = Observation(discount(finding, sample, spec.timeout), now.monotonic - began, now)
@@ -118,7 +130,8 @@ class ProbeLoop:
                 raise
             return self._bug(error)  # something that the probe awaited was cancelled, and not this loop
         except Exception as error:  # noqa: BLE001 - the edge of the loop: a bug in a probe must not end the watching
-            return self._bug(error)
+            lack = lack_behind(error)
+            return failed(Reason.WATCHDOG_OVERLOADED, lack) if lack else self._bug(error)
         if isinstance(finding, Finding):
             return finding
         return self._bug(TypeError())  # type: ignore[unreachable]  # a plugin may not have been checked

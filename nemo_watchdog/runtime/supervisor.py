@@ -18,6 +18,7 @@ from nemo_watchdog.metrics import Metrics
 from nemo_watchdog.model import ActionRequest
 from nemo_watchdog.policy.policy import Dependency, Policy
 from nemo_watchdog.ports import Probe
+from nemo_watchdog.runtime import files
 from nemo_watchdog.runtime.alerting import Alerting
 from nemo_watchdog.runtime.container_watch import ContainerWatch
 from nemo_watchdog.runtime.core import Core
@@ -156,6 +157,7 @@ class Supervisor:
                 self._root(self._alerting.run(), "alerting"),
                 self._root(self._measure_lag(), "lag"),
                 self._root(self._watch_policy(), "policy"),
+                self._root(files.watch(self._metrics), "files"),
             ]
             core.tell(ev.Started())
             await self._containers.reconcile()
