@@ -60,6 +60,7 @@ PLAIN_RULES: tuple[Rule, ...] = (
 """A policy without `classification` has these."""
 
 DATA_PROBES = frozenset({"postgres", "redis"})
+DATA_OVERLOAD_GRACE = 15 * MINUTE
 DATA_TAG = "data"
 """What a dependency that keeps data is known by."""
 
@@ -132,10 +133,17 @@ def _dependency(
         down_after=section.down_after or defaults.down_after,
         up_after=section.up_after or defaults.up_after,
         startup_grace=defaults.startup_grace if section.startup_grace is None else section.startup_grace,
+        overload_grace=_overload_grace(section),
         when_unsure=section.when_unsure or defaults.when_unsure,
         on_clean_exit=section.on_clean_exit or (OnCleanExit.HOLD if keeps_data(section) else OnCleanExit.START),
         targets=MappingProxyType(targets),
     )
+
+
+def _overload_grace(section: DependencySection) -> float:
+    if section.overload_grace is not None:
+        return section.overload_grace
+    return DATA_OVERLOAD_GRACE if keeps_data(section) else Dependency("", "", None).overload_grace
 
 
 def keeps_data(section: DependencySection) -> bool:

@@ -177,6 +177,8 @@ class Dependency:
     down_after: Threshold = field(default_factory=lambda: Threshold(3, 3))
     up_after: int = 2
     startup_grace: float = 30.0
+    overload_grace: float = 120.0
+    """How long a look that got no answer in time means overloaded while the container works."""
     when_unsure: WhenUnsure = WhenUnsure.HOLD
     on_clean_exit: OnCleanExit = OnCleanExit.START
     targets: Mapping[str, Target] = field(default_factory=dict)

@@ -17,6 +17,7 @@ from nemo_watchdog.ports import Probe
 from nemo_watchdog.runtime.core import Core
 from nemo_watchdog.runtime.files import lack_behind, none_left
 from nemo_watchdog.runtime.sample import LoopLag, clock_jump, discount
+from nemo_watchdog.runtime.work import WorkWitness
 
 log = structlog.get_logger("nemo_watchdog")
 
@@ -51,7 +52,13 @@ class ProbeLoop:
     """Looks at one dependency for ever, at the pace that the engine asks for."""
 
     def __init__(
-        self, spec: Dependency, probe: Probe, core: Core, metrics: Metrics, lag: LoopLag | None = None
+        self,
+        spec: Dependency,
+        probe: Probe,
+        core: Core,
+        metrics: Metrics,
+        lag: LoopLag | None = None,
+        work: WorkWitness | None = None,
     ) -> None:
         self.spec = spec
         self.probe = probe
@@ -59,6 +66,7 @@ class ProbeLoop:
         self._place = crc32(spec.name.encode()) / 2**32
         self._core = core
         self._lag = lag or LoopLag(core.clock)
+        self._work = work
         self._metrics = metrics.dependency(spec.name)
         self._bugs = metrics.probe_bugs
         self._bug_seen = ""
@@ -85,6 +93,8 @@ class ProbeLoop:
                 began = self.heartbeat = start.monotonic
                 lost = self._lag.lost(began)
                 finding = blind_without_files(await self._look())
+                if self._work is not None:
+                    finding = await self._work.judge(finding)
                 now = clock.now()
                 sample = Sample(self._lag.lost(now.monotonic) - lost, began - planned, clock_jump(start, now))
                 observation = Observation(discount(finding, sample, spec.timeout), now.monotonic - began, now)
@@ -111,6 +121,8 @@ class ProbeLoop:
             self._bug(error)
 
     async def _close(self) -> None:
+        if self._work is not None:
+            await self._work.close()
         try:
             async with asyncio.timeout(CLOSE_WITHIN):
                 await self.probe.close()

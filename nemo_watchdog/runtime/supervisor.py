@@ -26,6 +26,7 @@ from nemo_watchdog.runtime.executor import Executor
 from nemo_watchdog.runtime.outbox import Outbox
 from nemo_watchdog.runtime.probe_loop import ProbeLoop
 from nemo_watchdog.runtime.sample import LoopLag
+from nemo_watchdog.runtime.work import WorkWitness
 
 log = structlog.get_logger("nemo_watchdog")
 
@@ -201,7 +202,8 @@ class Supervisor:
                 self._metrics.forget(name)
         for name, spec in wanted.items():
             if name not in self.loops:
-                loop = ProbeLoop(spec, self._source.probe(spec), self.core, self._metrics, self.lag)
+                work = WorkWitness(spec, self._containers.usage) if spec.container else None
+                loop = ProbeLoop(spec, self._source.probe(spec), self.core, self._metrics, self.lag, work)
                 self.loops[name] = loop
                 self._tasks[f"probe {name}"] = self._root(loop.run(), f"probe {name}")
 
