@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 import signal
 from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import pytest
 
+from nemo_watchdog.demo.docker_cli import docker
+from nemo_watchdog.demo.images import USR_MOUNTS, ensure_image
 from nemo_watchdog.model import Category, Finding, Outcome, Reason
 from tests.integration.probes.looking import is_ok, look_until
 from tests.integration.probes.servers import Redis, short_folder
@@ -54,6 +57,22 @@ async def test_wrong_or_missing_password_is_blind(redis: Redis, password: str) -
     finding = await look(redis, password)
     assert finding.reason is Reason.AUTH_FAILED
     assert "wrong-battery" not in repr(finding)
+
+
+async def test_protected_mode_is_blind(docker_engine: str) -> None:
+    """It answers the connect with a refusal and closes: whatever fails after that, the refusal is the reason."""
+    name = f"nemo-test-{secrets.token_hex(4)}"
+    mine = ("--name", name, "--label", "nemo-watchdog.test=1", "--publish", "127.0.0.1::6379")
+    server = ("redis-server", "--bind", "0.0.0.0", "--protected-mode", "yes", "--save", "")
+    await docker("run", "-d", *mine, *USR_MOUNTS, await ensure_image(), *server)
+    try:
+        # Its clients come from the bridge, which is not its loopback.
+        port = (await docker("port", name, "6379")).splitlines()[0].rpartition(":")[2]
+        async with probing("redis", {"url": f"redis://127.0.0.1:{port}/0"}) as probe:
+            await look_until(probe, lambda finding: finding.reason is Reason.AUTH_FAILED)
+            assert {(await probe.look()).reason for _ in range(20)} == {Reason.AUTH_FAILED}
+    finally:
+        await docker("rm", "-f", name)
 
 
 async def test_loading_is_busy(redis: Redis) -> None:
