@@ -19,6 +19,7 @@ from nemo_watchdog.containers.docker import DockerContainers
 from nemo_watchdog.engine.engine import Engine
 from nemo_watchdog.engine.state import rebuild
 from nemo_watchdog.errors import NemoWatchdogError
+from nemo_watchdog.file_state import file_state
 from nemo_watchdog.journal.sqlite import SqliteJournal
 from nemo_watchdog.metrics import FEW_BUCKETS, Metrics
 from nemo_watchdog.model import Alert
@@ -34,7 +35,7 @@ from nemo_watchdog.runtime.container_watch import ContainerWatch
 from nemo_watchdog.runtime.core import Core
 from nemo_watchdog.runtime.executor import Executor
 from nemo_watchdog.runtime.outbox import Outbox
-from nemo_watchdog.runtime.supervisor import PolicySource, Supervisor, file_state
+from nemo_watchdog.runtime.supervisor import PolicySource, Supervisor
 from nemo_watchdog.sd_notify import SystemdNotify
 from nemo_watchdog.state_dir import JOURNAL_NAME, TOKEN_NAME
 from nemo_watchdog.web.app import runner as web_runner

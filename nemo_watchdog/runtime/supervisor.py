@@ -14,6 +14,7 @@ import structlog
 
 from nemo_watchdog.engine import events as ev
 from nemo_watchdog.errors import PolicyError
+from nemo_watchdog.file_state import FileState, file_state
 from nemo_watchdog.metrics import Metrics
 from nemo_watchdog.model import ActionRequest
 from nemo_watchdog.policy.policy import Dependency, Policy
@@ -51,19 +52,6 @@ class ServiceManager(Protocol):
     def watchdog(self) -> None: ...
     def stopping(self) -> None: ...
     def watchdog_interval(self) -> float | None: ...
-
-
-FileState = tuple[int, int, int]
-"""What differs when a file was written or another one was put in its place: inode, time in ns, size in bytes."""
-
-
-def file_state(path: Path) -> FileState | None:
-    """None where no file can be seen. Blocks."""
-    try:
-        stat = path.stat()
-    except OSError:
-        return None
-    return (stat.st_ino, stat.st_mtime_ns, stat.st_size)
 
 
 @dataclass(frozen=True, slots=True)

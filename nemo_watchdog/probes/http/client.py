@@ -26,9 +26,13 @@ from nemo_watchdog.probes.shared.tls_mistakes import may_be_tls, unless_it_speak
 BODY_LIMIT = 64 * 1024
 """Bytes of a body that are read at most."""
 
+_MOST_LINE = 100 * 1024
+_MOST_HEADERS = 1000
+"""What aiohttp reads of a header, in bytes, and how many. curl takes lines of 100 KiB (lib/urldata.h)."""
+
 _BAD_REQUEST = 400
 _NO_DEADLINE = aiohttp.ClientTimeout()
-_HEADERS = {"User-Agent": "nemo-watchdog", "Accept": "*/*", "Accept-Encoding": "identity"}
+HEADERS = {"User-Agent": "nemo-watchdog", "Accept": "*/*", "Accept-Encoding": "identity"}
 _KEEPALIVE = 75.0
 
 
@@ -70,9 +74,12 @@ class _Shared:
             if socket is None
             else aiohttp.UnixConnector(socket, limit=0, keepalive_timeout=_KEEPALIVE),
             cookie_jar=aiohttp.DummyCookieJar(),
-            headers=_HEADERS,
+            headers=HEADERS,
             timeout=_NO_DEADLINE,
             trust_env=False,
+            max_line_size=_MOST_LINE,
+            max_field_size=_MOST_LINE,
+            max_headers=_MOST_HEADERS,
         )
 
 
@@ -135,6 +142,14 @@ async def read_body(response: aiohttp.ClientResponse, limit: int = BODY_LIMIT) -
         return body
     response.close()
     return None
+
+
+async def read_refusal(response: aiohttp.ClientResponse) -> bytes:
+    """What can be had of the body of an answer whose status says most: a reset after it takes nothing from it."""
+    try:
+        return await read_body(response) or b""
+    except (aiohttp.ClientError, ConnectionError):
+        return b""
 
 
 def http_failure(error: aiohttp.ClientError | OSError) -> Finding:

@@ -22,7 +22,7 @@ from yarl import URL
 from nemo_watchdog.durations import duration
 from nemo_watchdog.model import Finding, Outcome, Reason, degraded, failed, ok
 from nemo_watchdog.policy.units import Duration, Whole, duration_within, number_within
-from nemo_watchdog.probes.http.client import HttpClient, http_failure, read_body, wrong_status
+from nemo_watchdog.probes.http.client import HttpClient, http_failure, read_body, read_refusal, wrong_status
 from nemo_watchdog.probes.shared.options import ProbeOptions
 
 _MOST_BYTES = 64 * 1024
@@ -83,10 +83,13 @@ class Canary:
                 self._url, json=self._request(), headers=self._headers, allow_redirects=False, timeout=self._timeout
             ) as response:
                 if response.status != 200:
-                    return _refusal(response.status, await read_body(response) or b"", response.headers)
+                    return _refusal(response.status, await read_refusal(response), response.headers)
                 await _listen(response, heard)
         except TimeoutError:
             return self._late(heard)
+        except aiohttp.ClientResponseError:
+            # The health page was read: HTTP is spoken here, and no restart changes how.
+            return degraded(Reason.PROTOCOL_ERROR, "the canary's answer is HTTP that not all can read")
         except (aiohttp.ClientError, OSError) as error:
             return http_failure(error)
         except ValueError:

@@ -13,6 +13,7 @@ import pytest
 
 from nemo_watchdog.engine import events as ev
 from nemo_watchdog.errors import PolicyError, PolicyProblem
+from nemo_watchdog.file_state import file_state
 from nemo_watchdog.model import ContainerEvent, Health, Reason, failed, ok
 from nemo_watchdog.policy.policy import Dependency, Policy
 from nemo_watchdog.ports import Probe
@@ -21,7 +22,7 @@ from nemo_watchdog.runtime.alerting import Alerting
 from nemo_watchdog.runtime.clock import SystemClock
 from nemo_watchdog.runtime.executor import Executor
 from nemo_watchdog.runtime.outbox import Outbox
-from nemo_watchdog.runtime.supervisor import PolicySource, Supervisor, file_state
+from nemo_watchdog.runtime.supervisor import PolicySource, Supervisor
 from nemo_watchdog.testing import HANG, RecordingAction, RecordingNotifier, ScriptedProbe
 from tests.unit.engine.world import dependency, policy
 from tests.unit.runtime.shell import Shell, settled, until
