@@ -19,7 +19,6 @@ from nemo_watchdog.containers.docker import DockerContainers
 from nemo_watchdog.engine.engine import Engine
 from nemo_watchdog.engine.state import rebuild
 from nemo_watchdog.errors import NemoWatchdogError
-from nemo_watchdog.file_state import file_state
 from nemo_watchdog.journal.sqlite import SqliteJournal
 from nemo_watchdog.metrics import FEW_BUCKETS, Metrics
 from nemo_watchdog.model import Alert
@@ -35,6 +34,7 @@ from nemo_watchdog.runtime.container_watch import ContainerWatch
 from nemo_watchdog.runtime.core import Core
 from nemo_watchdog.runtime.executor import Executor
 from nemo_watchdog.runtime.outbox import Outbox
+from nemo_watchdog.runtime.policy_files import PolicyFiles
 from nemo_watchdog.runtime.supervisor import PolicySource, Supervisor
 from nemo_watchdog.sd_notify import SystemdNotify
 from nemo_watchdog.state_dir import JOURNAL_NAME, TOKEN_NAME
@@ -89,7 +89,7 @@ async def run(settings: Settings) -> None:
     clock = SystemClock()
     for warning in installed().warnings:
         log.warning("plugin not used", problem=warning)
-    seen = file_state(settings.policy)
+    files = PolicyFiles(settings.policy)
     policy = read_policy(settings.policy, os.environ)
     journal = _open_journal(settings.state_dir)
     try:
@@ -105,8 +105,7 @@ async def run(settings: Settings) -> None:
         supervisor = Supervisor(
             core,
             source=PolicySource(
-                settings.policy,
-                seen,
+                files,
                 lambda: read_policy(settings.policy, os.environ),
                 partial(make_probe, containers=containers, heartbeats=heartbeats),
             ),
