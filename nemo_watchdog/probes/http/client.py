@@ -21,6 +21,7 @@ from nemo_watchdog.policy.policy import Secret
 from nemo_watchdog.policy.units import SecretText
 from nemo_watchdog.probes.shared.network import os_failure
 from nemo_watchdog.probes.shared.options import wrong_secret
+from nemo_watchdog.probes.shared.tls import TlsOptions, Trust
 from nemo_watchdog.probes.shared.tls_mistakes import may_be_tls, unless_it_speaks_tls, unless_it_wants_a_certificate
 
 BODY_LIMIT = 64 * 1024
@@ -34,6 +35,7 @@ _BAD_REQUEST = 400
 _NO_DEADLINE = aiohttp.ClientTimeout()
 HEADERS = {"User-Agent": "nemo-watchdog", "Accept": "*/*", "Accept-Encoding": "identity"}
 _KEEPALIVE = 75.0
+_SYSTEM_TRUST = Trust(TlsOptions())
 
 
 def _http_url(secret: Secret) -> Secret:
@@ -119,6 +121,11 @@ class HttpClient:
         if not shared.users:
             del _shared[way]
             await shared.session.close()
+
+
+async def trusted(url: URL) -> ssl.SSLContext | bool:
+    """What a request to that address trusts: the system's authorities, as they are now."""
+    return await _SYSTEM_TRUST.context() if url.scheme == "https" else True
 
 
 def split_credentials(address: Secret, headers: Mapping[str, Secret]) -> tuple[URL, CIMultiDict[str] | None]:

@@ -31,6 +31,7 @@ from nemo_watchdog.probes.http.client import (
     read_body,
     read_refusal,
     split_credentials,
+    trusted,
     unless_tls_explains,
     wrong_status,
 )
@@ -135,8 +136,9 @@ class LlmProbe:
     async def _health(self) -> _Health:
         began = monotonic()
         try:
+            trust = await trusted(self._health_url)
             async with self._client.session().get(
-                self._health_url, headers=self._headers, allow_redirects=False, timeout=self._timeout
+                self._health_url, headers=self._headers, allow_redirects=False, ssl=trust, timeout=self._timeout
             ) as response:
                 well = 200 <= response.status < 300
                 body = await (read_body(response) if well else read_refusal(response))
@@ -171,8 +173,9 @@ class LlmProbe:
         if self._metrics_url is None:
             return None
         try:
+            trust = await trusted(self._metrics_url)
             async with self._client.session().get(
-                self._metrics_url, headers=self._headers, allow_redirects=False, timeout=self._timeout
+                self._metrics_url, headers=self._headers, allow_redirects=False, ssl=trust, timeout=self._timeout
             ) as response:
                 body = await read_body(response, _MOST_METRICS)
         except (aiohttp.ClientError, OSError):

@@ -280,3 +280,21 @@ async def test_an_address_that_does_not_fit_the_servers_tls_is_blind(redis: Redi
             finding = await probe.look()
         assert (url, finding.reason) == (url, reason)
         assert reason.category is Category.BLIND
+
+
+async def test_rotated_certificates_of_an_address_are_read_again(redis: Redis) -> None:
+    """The server comes back with a certificate of another authority: once the file has that one, it is well."""
+    old, new = [await asyncio.to_thread(make_authority, redis.folder / name) for name in ("old", "new")]
+    trusted = redis.folder / "ca.pem"
+    trusted.write_bytes(old.file.read_bytes())
+    port = free_port()
+    async with probing("redis", {"url": f"rediss://127.0.0.1:{port}/0?ssl_ca_certs={trusted}"}) as probe:
+        for authority, reason in ((old, None), (new, Reason.WRONG_TARGET)):
+            await asyncio.to_thread(redis.stop)
+            await asyncio.to_thread(authority.server, timedelta(days=30))
+            files = ("--tls-cert-file", authority.folder / "cert.pem", "--tls-key-file", authority.folder / "key.pem")
+            more = ("--tls-port", port, "--tls-ca-cert-file", authority.file, "--tls-auth-clients", "no")
+            await start(redis, *map(str, (*files, *more)))
+            assert (await probe.look()).reason is reason
+        trusted.write_bytes(new.file.read_bytes())
+        assert is_ok(await probe.look())

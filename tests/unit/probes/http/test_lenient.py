@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gzip
+from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
 from nemo_watchdog.model import Finding, Outcome, Reason
 from tests.parts import need
+from tests.unit.probes.certificates import make_authority
 from tests.unit.probes.making import probing
 from tests.unit.probes.servers import Handler, Server
 
@@ -180,12 +183,85 @@ async def test_an_odd_answer_that_is_cut_is_no_answer() -> None:
     assert (await look(OK + b"Content-Length: 10\r\n\r\nok")).reason is Reason.CONNECTION_LOST
 
 
+async def test_an_odd_answer_is_asked_for_in_the_same_way(tmp_path: Path) -> None:
+    """Over TLS or a unix socket, with the same method, path and headers, after a redirect too."""
+    heads: list[bytes] = []
+
+    async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        heads.append(head := await reader.readuntil(b"\r\n\r\n"))
+        moved = b"HTTP/1.1 302 There\r\nX A: b\r\nLocation: /there?x=1\r\nContent-Length: 0\r\n\r\n"
+        writer.write(ODD["one length twice"] if b" /there?x=1 " in head else moved)
+        await writer.drain()
+        writer.close()
+
+    authority = await asyncio.to_thread(make_authority, tmp_path / "authority")
+    side = await asyncio.to_thread(authority.server, timedelta(days=30))
+    path = tmp_path / "app.sock"
+    options = {
+        "method": "HEAD",
+        "redirects": 1,
+        "headers": {"X-Key": "hunter2"},
+        "basic": {"user": "u", "password": "p"},
+    }
+    for listening, more in (
+        (asyncio.start_server(handler, "127.0.0.1", 0), {"url": "http://127.0.0.1:{port}/here"}),
+        (
+            asyncio.start_server(handler, "127.0.0.1", 0, ssl=side),
+            {"url": "https://127.0.0.1:{port}/here", "ca_file": str(authority.file)},
+        ),
+        (asyncio.start_unix_server(handler, path), {"url": "http://app.internal/here", "socket": str(path)}),
+    ):
+        heads.clear()
+        async with await listening as server:
+            name = server.sockets[0].getsockname()
+            url = more["url"].replace("{port}", str(name[1]))
+            async with probing("http", {**options, **more, "url": url}) as probe:
+                finding = await probe.look()
+        assert (finding.outcome, finding.reason) == (Outcome.DEGRADED, Reason.PROTOCOL_ERROR)
+        first, again, *_ = ({line.lower() for line in head.splitlines()} for head in heads)
+        assert first | {b"connection: close"} == again | {b"connection: close"}
+        assert b"x-key: hunter2" in first
+        assert len(heads) == 4
+
+
 async def test_a_model_server_is_read_the_same_way() -> None:
     """Its health page: odd is degraded, and what it says counts."""
     assert (await look(ODD["one length twice"], kind="llm")).outcome is Outcome.DEGRADED
     loading = b"HTTP/1.1 503 Busy\r\nX A: b\r\nContent-Length: 13\r\n\r\nloading model"
     assert (await look(loading, kind="llm")).reason is Reason.LOADING
     assert (await look(NONE["another protocol"], kind="llm")).reason is Reason.PROTOCOL_ERROR
+
+
+async def test_a_canary_that_is_answered_oddly_is_degraded() -> None:
+    """Its health page was read, so HTTP is spoken there; the canary itself is not asked twice."""
+    asked = 0
+
+    async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal asked
+        head = await reader.readuntil(b"\r\n\r\n")
+        asked += head.startswith(b"POST ")
+        writer.write(ODD["one length twice"] if head.startswith(b"POST ") else OK + LENGTH + BODY)
+        await writer.drain()
+
+    async with Server(handler).running() as server:
+        address = f"http://127.0.0.1:{server.port}/"
+        options: dict[str, object] = {"url": address, "metrics_path": None, "canary": {}}
+        async with probing("llm", options) as probe:
+            finding = await probe.look()
+    assert (finding.outcome, finding.reason) == (Outcome.DEGRADED, Reason.PROTOCOL_ERROR)
+    assert asked == 1
+
+
+async def test_a_canary_is_sent_though_the_kept_connection_has_just_ended() -> None:
+    """The server answered the health page on it and closed: that says nothing about tokens."""
+    tokens = b'{"choices": [{"text": "one", "finish_reason": "length"}]}'
+    answer = OK + b"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(tokens) + tokens
+    async with Server(answering(answer)).running() as server:
+        url = f"http://127.0.0.1:{server.port}/"
+        async with probing("llm", {"url": url, "metrics_path": None, "canary": {}}) as probe:
+            finding = await probe.look()
+    assert (finding.outcome, finding.reason) == (Outcome.OK, None)
+    assert "first token" in finding.detail
 
 
 @pytest.mark.parametrize(

@@ -125,6 +125,17 @@ async def test_what_it_says_before_it_ends_the_connection_is_the_reason(
     assert reason.category is not Category.FAULT
 
 
+async def test_a_sentinel_that_refuses_says_why() -> None:
+    """It is blind like every other trouble with a Sentinel."""
+    line = b"-DENIED Redis is running in protected mode"
+    async with Server(refusing(line, resets=False)).running() as server:
+        options = {"url": "redis://ignored.invalid/0", "master": "main", "sentinels": [f"127.0.0.1:{server.port}"]}
+        async with probing("redis", options) as probe:
+            finding = await probe.look()
+    assert finding.reason is Reason.AUTH_FAILED
+    assert "protected mode" in finding.detail
+
+
 async def test_a_connection_that_ends_without_a_word_is_lost() -> None:
     """Nobody said why: it stays a fault."""
     for handler in (drop, drop_after_request):

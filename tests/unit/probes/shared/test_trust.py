@@ -16,6 +16,7 @@ from yarl import URL
 
 from nemo_watchdog.model import Category, Outcome, Reason
 from nemo_watchdog.ports import Probe
+from nemo_watchdog.probes.http import client
 from nemo_watchdog.probes.shared import tls
 from nemo_watchdog.probes.shared.tls import TlsOptions, Trust
 from tests.unit.probes.certificates import Authority, make_authority
@@ -134,3 +135,21 @@ async def test_the_systems_authorities_are_read_again_too(monkeypatch: pytest.Mo
     assert await trust.context() is before
     renamed(file, b"2")
     assert await trust.context() is not before
+
+
+@pytest.mark.parametrize("kind", ["http", "llm", "prometheus"])
+async def test_who_speaks_https_sees_a_new_authority_of_the_systems(
+    kind: str, authorities: tuple[Authority, Authority], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Also where no `ca_file` can be given."""
+    system = tmp_path / "system.pem"
+    system.write_bytes(authorities[0].file.read_bytes())
+    monkeypatch.setenv("SSL_CERT_FILE", str(system))
+    monkeypatch.setattr(tls, "_SYSTEM", (system,))
+    monkeypatch.setattr(client, "_SYSTEM_TRUST", Trust(TlsOptions()))
+    side = await asyncio.to_thread(authorities[1].server, timedelta(days=30))
+    options = {"query": "up", "max": 1} if kind == "prometheus" else {}
+    async with serving(answering(), side) as url, probing(kind, {"url": url, **options}) as probe:
+        assert "TLS certificate is not accepted" in (await probe.look()).detail
+        renamed(system, authorities[1].file.read_bytes())
+        assert "TLS" not in (await probe.look()).detail
