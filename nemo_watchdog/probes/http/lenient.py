@@ -38,7 +38,7 @@ _SAID = {
 _WITHOUT_BODY = frozenset({101, 204, 304})
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: each look makes one, and that would cost it a microsecond
 class Answer:
     """`body` is None when it is longer than was to be read. `odd` says in a few words what aiohttp does not take."""
 

@@ -38,6 +38,7 @@ from nemo_watchdog.probes.shared.options import ProbeOptions, wrong_secret
 from nemo_watchdog.probes.shared.tls import CertificateWatch, TlsOptions, Trust, bad_ca_file, shake_hands
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_ERROR = 400
 
 
 def _one_line(secret: Secret) -> Secret:
@@ -168,7 +169,7 @@ class HttpProbe:
             ) as response:
                 self._first_byte_at = monotonic()
                 status, headers = response.status, response.headers
-                if status not in _REDIRECTS and self._expectation.problem_of_head(status, headers) is not None:
+                if status >= _ERROR and self._expectation.problem_of_head(status, headers) is not None:
                     return Answer(status, headers, b"")
                 return Answer(status, headers, await read_body(response))
         except (aiohttp.ClientError, OSError) as error:
