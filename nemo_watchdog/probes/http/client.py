@@ -28,7 +28,7 @@ BODY_LIMIT = 64 * 1024
 """Bytes of a body that are read at most."""
 
 _MOST_LINE = 100 * 1024
-_MOST_HEADERS = 1000
+_MOST_HEADERS = 500
 """What aiohttp reads of a header, in bytes, and how many. curl takes lines of 100 KiB (lib/urldata.h)."""
 
 _BAD_REQUEST = 400

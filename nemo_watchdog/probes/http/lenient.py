@@ -24,10 +24,16 @@ _MOST_HEAD = 300 * 1024
 """Bytes of a head; curl reads as many (lib/http.h, MAX_HTTP_RESP_HEADER_SIZE)."""
 
 _CHUNK = 64 * 1024
+_LONGEST_SIZE = 4096
+_MOST_CHUNKS = 1000
+_MOST_HINTS = 10
+"""Bytes of the line before a chunk, chunks, and answers of 1xx before the answer: reading them must not take long."""
+
 _STATUS_LINE = re.compile(rb"\s*HTTP/\d(?:\.\d)?[ \t]+(\d{3})(?=\s)", re.IGNORECASE)
 _BEGINS = b"HTTP/"
 _HEAD_ENDS = re.compile(rb"\r?\n\r?\n")
-_CHUNK_SIZE = re.compile(rb"[ \t]*([0-9a-f]{1,15})\b[^\n]*\n", re.IGNORECASE)
+_CHUNK_SIZE = re.compile(rb"[ \t]*([0-9a-f]{1,15})\b[^\n]{0,4000}\n", re.IGNORECASE)
+_CHUNK_ENDS = re.compile(rb"\r?\n")
 _LENGTH = re.compile(r"\+?(\d{1,15})")
 _WORDS = re.compile(r"[A-Za-z][A-Za-z' -]{0,60}")
 _SAID = {
@@ -135,24 +141,34 @@ def _as_bytes(request: Request) -> bytes:
 
 def _read(data: bytes, method: str, most: int, odd: str, *, ended: bool) -> Answer | None:
     """The answer, None when it is no HTTP; raises `_More`."""
-    line, end = _STATUS_LINE.match(data), _HEAD_ENDS.search(data)
-    if line is None:
-        begun = data.lstrip()
-        if b"\n" in begun or not _BEGINS.startswith(begun[: len(_BEGINS)].upper()) or len(data) > _MOST_HEAD:
+    for _ in range(_MOST_HINTS):
+        status, end = _status(data), _HEAD_ENDS.search(data)
+        if status is None:
             return None
-        raise _More
-    status = int(line[1])
-    if end is None:
-        if ended or len(data) > _MOST_HEAD:
-            return Answer(status, {}, b"", odd, body_is_certain=False)
-        raise _More
-    if 100 <= status < 200 and status not in _WITHOUT_BODY:
-        return _read(data[end.end() :], method, most, odd, ended=ended)
+        if end is None:
+            if ended or len(data) > _MOST_HEAD:
+                return Answer(status, {}, b"", odd, body_is_certain=False)
+            raise _More
+        if not 100 <= status < 200 or status in _WITHOUT_BODY:
+            break
+        data = data[end.end() :]
+    else:
+        return None
     headers = _headers(data[: end.start()])
     if method == "HEAD" or status in _WITHOUT_BODY:
         return Answer(status, headers, b"", odd)
     body, certain = _body(headers, data[end.end() :], most, ended=ended)
     return Answer(status, headers, body if len(body) <= most else None, odd, certain)
+
+
+def _status(data: bytes) -> int | None:
+    """None when it is no HTTP; raises `_More`."""
+    if (line := _STATUS_LINE.match(data)) is not None:
+        return int(line[1])
+    begun = data.lstrip()
+    if b"\n" in begun or not _BEGINS.startswith(begun[: len(_BEGINS)].upper()) or len(data) > _MOST_HEAD:
+        return None
+    raise _More
 
 
 def _headers(head: bytes) -> CIMultiDict[str]:
@@ -186,15 +202,21 @@ def _body(headers: CIMultiDict[str], data: bytes, most: int, *, ended: bool) -> 
 
 
 def _dechunked(data: bytes, most: int, *, certain: bool) -> tuple[bytes, bool]:
-    body = b""
-    while len(body) <= most:
-        size = _CHUNK_SIZE.match(data)
-        if size is None and b"\n" in data:
-            return body, False
-        if size is None or len(rest := data[size.end() :]) < (length := int(size[1], 16)):
+    """At most a little more than `most` bytes, however small or big the chunks are: a server can send any."""
+    body, at = bytearray(), 0
+    for _ in range(_MOST_CHUNKS):
+        size = _CHUNK_SIZE.match(data, at)
+        if size is None:
+            if b"\n" in data[at : at + _LONGEST_SIZE] or len(data) - at > _LONGEST_SIZE:
+                break
             raise _More
-        if not length:
-            return body, certain
-        body += rest[:length]
-        data = rest[length:].removeprefix(b"\r").removeprefix(b"\n")
-    return body, certain
+        length, begins = int(size[1], 16), size.end()
+        body += data[begins : begins + min(length, most + 1)]
+        if not length or len(body) > most:
+            return bytes(body), certain
+        at = begins + length
+        if len(data) < at:
+            raise _More
+        if (ends := _CHUNK_ENDS.match(data, at)) is not None:
+            at = ends.end()
+    return bytes(body), False

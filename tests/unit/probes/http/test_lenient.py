@@ -8,9 +8,12 @@ import gzip
 from datetime import timedelta
 from pathlib import Path
 
+import aiohttp
 import pytest
+from yarl import URL
 
 from nemo_watchdog.model import Finding, Outcome, Reason
+from nemo_watchdog.probes.http.lenient import Request, read_again
 from tests.parts import need
 from tests.unit.probes.certificates import make_authority
 from tests.unit.probes.making import probing
@@ -174,6 +177,44 @@ async def test_a_longer_body_than_is_read_is_told() -> None:
     answer = OK + b"X A: b\r\n\r\n" + b"x" * 100_000
     assert (await look(answer, stays=True)).outcome is Outcome.DEGRADED
     assert (await look(answer, stays=True, expect={"contains": "x"})).reason is Reason.WRONG_ANSWER
+
+
+HEAD = OK + b"X A: b\r\n"
+
+
+@pytest.mark.parametrize(
+    ("begins", "goes_on", "read"),
+    [
+        (b"", b"HTTP/1.1 100 Go on\r\n\r\n", False),
+        (HEAD + CHUNKED + b"\r\n", b"1\r\nx\r\n", True),
+        (HEAD + CHUNKED + b"\r\nfffffffff\r\n", b"x", True),
+        (HEAD + CHUNKED + b"\r\n1;", b"x", True),
+        (HEAD, b"X: y\r\n", True),
+        (HEAD + b"X: ", b"x", True),
+        (HEAD + b"\r\n", b"x", True),
+        (b"", b"\r\n", False),
+        (b"HTTP/", b"x", False),
+    ],
+)
+async def test_an_answer_without_an_end_is_read_no_further(begins: bytes, goes_on: bytes, read: bool) -> None:
+    """Whatever its bytes are, it takes neither memory nor time."""
+    sent = 0
+
+    async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal sent
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(begins)
+        while not writer.is_closing() and sent < 64 * 2**20:
+            writer.write(goes_on * (65536 // len(goes_on)))
+            sent += 65536
+            await writer.drain()
+
+    async with Server(handler).running() as server, asyncio.timeout(10):
+        request = Request("GET", URL(f"http://127.0.0.1:{server.port}/"), {})
+        answer = await read_again(aiohttp.ClientPayloadError("odd"), request, 65536, 5.0)
+        await server.wait_open(0)
+    assert (answer is not None) is read
+    assert sent < 16 * 2**20
 
 
 async def test_an_odd_answer_that_is_cut_is_no_answer() -> None:
