@@ -1,4 +1,4 @@
-"""An answer as curl and browsers read it, where aiohttp's parser refuses it.
+"""An answer as curl reads it, where aiohttp's parser refuses it.
 
 What clients and proxies take every day is no fault of the server: two equal Content-Lengths, a space before a colon, a
 body after a 204. The request is made once more, on a connection of its own, and whoever sends a status line that can be
