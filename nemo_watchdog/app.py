@@ -35,7 +35,8 @@ from nemo_watchdog.runtime.container_watch import ContainerWatch
 from nemo_watchdog.runtime.core import Core
 from nemo_watchdog.runtime.executor import Executor
 from nemo_watchdog.runtime.outbox import Outbox
-from nemo_watchdog.runtime.supervisor import PolicySource, Supervisor, file_state
+from nemo_watchdog.runtime.policy_files import PolicyFiles
+from nemo_watchdog.runtime.supervisor import PolicySource, Supervisor
 from nemo_watchdog.sd_notify import SystemdNotify
 from nemo_watchdog.state_dir import JOURNAL_NAME, TOKEN_NAME
 from nemo_watchdog.web.app import runner as web_runner
@@ -102,7 +103,7 @@ async def run(settings: Settings) -> None:
     clock = SystemClock()
     for warning in installed().warnings:
         log.warning("plugin not used", problem=warning)
-    seen = file_state(settings.policy)
+    policy_files = PolicyFiles(settings.policy)
     policy = read_policy(settings.policy, os.environ)
     journal = _open_journal(settings.state_dir)
     try:
@@ -118,8 +119,7 @@ async def run(settings: Settings) -> None:
         supervisor = Supervisor(
             core,
             source=PolicySource(
-                settings.policy,
-                seen,
+                policy_files,
                 lambda: read_policy(settings.policy, os.environ),
                 partial(make_probe, containers=containers, heartbeats=heartbeats),
             ),

@@ -46,6 +46,15 @@ class ContainersUnreachable(NemoWatchdogError):
     """The container engine does not answer: nothing is known about any container, and no order reached it."""
 
 
+class QuestionRefused(ContainersUnreachable):
+    """The container engine answered a question with an error: an answer is not silence. The words are its own."""
+
+    def __init__(self, status: int, words: str, what: str) -> None:
+        super().__init__(f"Docker answered the question for {what} with {status}: {words}")
+        self.status = status
+        self.words = words
+
+
 class OrderFailed(NemoWatchdogError):
     """The container engine answered that it did not do what was ordered; the message is its own."""
 

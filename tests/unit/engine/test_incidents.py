@@ -11,7 +11,7 @@ from nemo_watchdog.engine.incidents import BLIND_IS_TOLD_AFTER
 from nemo_watchdog.engine.phases import Phase
 from nemo_watchdog.engine.topology import Topology
 from nemo_watchdog.model import Health, NotificationKind, Reason, Severity
-from nemo_watchdog.policy.policy import Limits
+from nemo_watchdog.policy.policy import Limits, Policy, Secret
 from tests.unit.engine.world import World, dependency, policy
 
 MANY = Limits(concurrent_actions=5)
@@ -173,6 +173,22 @@ def test_a_name_that_means_something_else_now_starts_unseen() -> None:
     world.send(ev.PolicyChanged(policy(changed)))
     assert world.health("gateway") is Health.UNKNOWN
     assert not world.engine.durable.open()
+
+
+def test_a_rotated_secret_is_the_same_target() -> None:
+    """What was seen of it goes on counting, and so does its incident."""
+
+    def with_password(password: str) -> Policy:
+        return policy(replace(dependency("gateway"), options={"password": Secret(password, "${file:/secret}")}))
+
+    world = World(with_password("old"))
+    world.fail("gateway")
+    (incident,) = world.engine.durable.open()
+    seen = world.engine.trackers["gateway"]
+    world.send(ev.PolicyChanged(with_password("new")))
+    assert world.engine.trackers["gateway"] is seen
+    assert world.health("gateway") is Health.DOWN
+    assert world.engine.durable.open() == [incident]
 
 
 def test_a_member_can_raise_the_severity() -> None:
