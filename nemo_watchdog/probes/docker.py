@@ -15,6 +15,7 @@ from nemo_watchdog.model import ContainerStatus, ContainerUsage, Finding, Reason
 from nemo_watchdog.policy.policy import Budget
 from nemo_watchdog.policy.units import BudgetText, Duration, Ratio
 from nemo_watchdog.ports import Containers, ProbeContext
+from nemo_watchdog.probes.shared.beside import Beside
 from nemo_watchdog.probes.shared.options import ProbeOptions
 
 PATIENCE = 0.9
@@ -62,6 +63,7 @@ class DockerProbe:
         self._options = options
         self._container = context.container
         self._containers: Containers = context.containers
+        self._timeout = context.timeout
         self._patience = context.timeout * PATIENCE
         self._restarts: list[tuple[float, int]] = []
         self._run: object = None
@@ -70,15 +72,17 @@ class DockerProbe:
         self._cpu: tuple[float, float] | None = None
 
     async def look(self) -> Finding:
+        beside = Beside(self._timeout)
         try:
             async with asyncio.timeout(self._patience):
                 if self._container is None:
                     return await self._look_at_the_engine()
-                return await self._look_at(self._container)
+                status = await self._containers.inspect(self._container)
         except TimeoutError:
             return failed(Reason.DOCKER_UNREACHABLE, f"Docker did not answer within {duration(self._patience)}")
         except ContainersUnreachable as error:
             return failed(Reason.DOCKER_UNREACHABLE, str(error))
+        return await self._judge(self._container, status, beside)
 
     async def close(self) -> None:
         """The way to Docker is not ours to close."""
@@ -93,8 +97,7 @@ class DockerProbe:
             return degraded(Reason.SLOW, f"Docker answered after {duration(took)}", measured)
         return ok("Docker answers", measured)
 
-    async def _look_at(self, container: str) -> Finding:
-        status = await self._containers.inspect(container)
+    async def _judge(self, container: str, status: ContainerStatus, beside: Beside) -> Finding:
         if status.state in {RunState.EXITED, RunState.DEAD}:
             return _ended(status)
         if (reason := DOWN.get(status.state)) is not None:
@@ -106,7 +109,7 @@ class DockerProbe:
             return failed(Reason.STARTING, "its HEALTHCHECK has not passed yet", measured)
         if status.run != self._run:
             self._run, self._asked, self._oom_at, self._cpu = status.run, status.started_at, None, None
-        if await self._killed_for_memory(container, status):
+        if await self._killed_for_memory(container, status, beside):
             return degraded(
                 Reason.MEMORY_HIGH, "a process in it was killed for memory; the container goes on", measured
             )
@@ -114,16 +117,19 @@ class DockerProbe:
             return degraded(Reason.RESTART_LOOP, trouble, measured)
         if self._options.max_memory is None and self._options.max_cpu is None:
             return ok("the container runs", measured)
-        return self._judge_usage(status, await self._containers.usage(container), measured)
+        usage = await beside.ask(self._containers.usage(container))
+        if usage is None:
+            return ok("the container runs; Docker does not tell what it uses", measured)
+        return self._judge_usage(status, usage, measured)
 
-    async def _killed_for_memory(self, container: str, status: ContainerStatus) -> bool:
+    async def _killed_for_memory(self, container: str, status: ContainerStatus, beside: Beside) -> bool:
         """Lately, a process in a container that goes on. Some Engines set the flag for it, all send the event."""
         now, since = datetime.now(UTC), self._asked
         if since is not None:
-            past = await self._containers.history(container, since)
-            if (status.oom_killed and self._oom_at is None) or any(event.action == "oom" for event in past):
+            past = await beside.ask(self._containers.history(container, since))
+            if (status.oom_killed and self._oom_at is None) or any(event.action == "oom" for event in past or ()):
                 self._oom_at = monotonic()
-            self._asked = now
+            self._asked = since if past is None else now
         return self._oom_at is not None and monotonic() - self._oom_at < OOM_TOLD_FOR
 
     def _restart_loop(self, status: ContainerStatus) -> str | None:

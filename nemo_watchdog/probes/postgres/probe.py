@@ -23,6 +23,7 @@ from nemo_watchdog.probes.postgres.address import NotServing, checked, parse, sh
 from nemo_watchdog.probes.postgres.canary import write
 from nemo_watchdog.probes.postgres.readings import BASIC_QUERY, QUERY, Deadlocks, Limits, judge
 from nemo_watchdog.probes.postgres.recovery import RecoveryWatch
+from nemo_watchdog.probes.shared.beside import Beside
 from nemo_watchdog.probes.shared.network import os_failure
 from nemo_watchdog.probes.shared.options import ProbeOptions
 
@@ -113,7 +114,8 @@ class PostgresProbe:
         self._began = 0.0
 
     async def look(self) -> Finding:
-        return await self._recovery.measured(await self._look())
+        beside = Beside(self._timeout)
+        return await self._recovery.measured(await self._look(), beside)
 
     async def _look(self) -> Finding:
         try:
