@@ -58,7 +58,7 @@ class Postgres:
         }
         options = [word for name, value in every.items() for word in ("-c", f"{name}={value}")]
         limit = [] if self.address_space is None else [need("prlimit"), f"--as={self.address_space}"]
-        command = [*limit, *_as_postgres(), need("postgres"), "-D", str(self.data), *options]
+        command = [*limit, *as_postgres(), need("postgres"), "-D", str(self.data), *options]
         with (self._folder / "log").open("ab") as log:
             self._process = subprocess.Popen(command, stdout=log, stderr=log, cwd="/")
 
@@ -72,6 +72,19 @@ class Postgres:
         assert self._process is not None
         self._process.send_signal(number)
 
+    @contextlib.contextmanager
+    def frozen(self) -> Iterator[None]:
+        """All of its processes are stopped, and go on at the end."""
+        assert self._process is not None
+        pids = [self._process.pid, *self.backend_pids("postgres")]
+        for pid in pids:
+            os.kill(pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            for pid in pids:
+                os.kill(pid, signal.SIGCONT)
+
     def stop(self, number: signal.Signals = signal.SIGQUIT) -> None:
         if self._process is not None:
             self._process.send_signal(signal.SIGCONT)
@@ -80,10 +93,10 @@ class Postgres:
             self._process = None
 
     def _run(self, program: str, *arguments: str) -> None:
-        subprocess.run([*_as_postgres(), need(program), *arguments], check=True, capture_output=True, cwd="/")
+        subprocess.run([*as_postgres(), need(program), *arguments], check=True, capture_output=True, cwd="/")
 
 
-def _as_postgres() -> list[str]:
+def as_postgres() -> list[str]:
     if os.geteuid() != 0:
         return []
     return [need("setpriv"), "--reuid=postgres", "--regid=postgres", "--clear-groups", "--"]
