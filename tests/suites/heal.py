@@ -14,6 +14,7 @@ from nemo_watchdog.demo import faults
 from nemo_watchdog.demo.parts import Redis
 from nemo_watchdog.demo.platform import Platform
 from tests.integration.daemon import DaemonError
+from tests.suites.pooler import PgBouncer, pooled
 from tests.suites.situations import GemmaWithGpu, Happens, Situation, Stage, choose, instead, nvml, play_all
 
 FEWEST = 20
@@ -91,6 +92,22 @@ SITUATIONS = (
         "postgres",
         "exited",
         inside("postgres", "pg_ctl -D /data/pg stop -m immediate"),
+    ),
+    Situation(
+        "a pooler is frozen",
+        ["postgres", PgBouncer()],
+        "pgbouncer",
+        "timeout",
+        send("pgbouncer", signal.SIGSTOP),
+        rewrites=pooled,
+    ),
+    Situation(
+        "a pooler is killed",
+        ["postgres", PgBouncer()],
+        "pgbouncer",
+        "exited",
+        send("pgbouncer", signal.SIGKILL),
+        rewrites=pooled,
     ),
     Situation("redis is killed", ["redis"], "redis", "exited", send("redis", signal.SIGKILL)),
     Situation("redis is frozen", ["redis"], "redis", "timeout", send("redis", signal.SIGSTOP)),
