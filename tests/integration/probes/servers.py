@@ -25,23 +25,23 @@ class Postgres:
         self.port = free_port()
         self.address_space: int | None = None
         """Bytes that each of its processes may map, from the next start on."""
-        self._folder = folder
+        self.folder = folder
         self._process: subprocess.Popen[bytes] | None = None
 
     def dsn(self, password: str = PASSWORD, database: str = "postgres") -> str:
         return f"postgresql://postgres:{password}@127.0.0.1:{self.port}/{database}"
 
     def create(self, *options: str) -> None:
-        password = self._folder / "password"
+        password = self.folder / "password"
         password.write_text(PASSWORD)
-        for path in (self._folder, password):
+        for path in (self.folder, password):
             shutil.chown(path, "postgres", "postgres")
         auth = ["--auth=scram-sha-256", "--username=postgres", f"--pwfile={password}"]
         self._run("initdb", "-D", str(self.data), "--no-sync", "--no-instructions", *auth, *options)
 
     def copy(self, primary: Postgres) -> None:
         """Becomes a standby of a running server."""
-        shutil.chown(self._folder, "postgres", "postgres")
+        shutil.chown(self.folder, "postgres", "postgres")
         self._run("pg_basebackup", "-D", str(self.data), "-d", primary.dsn(), "-R", "--no-sync", "-c", "fast")
 
     def start(self, **settings: object) -> None:
@@ -49,7 +49,7 @@ class Postgres:
         every = {
             "port": self.port,
             "listen_addresses": "127.0.0.1",
-            "unix_socket_directories": str(self._folder),
+            "unix_socket_directories": str(self.folder),
             "fsync": "off",
             "max_connections": 10,
             "superuser_reserved_connections": 0,
@@ -59,7 +59,7 @@ class Postgres:
         options = [word for name, value in every.items() for word in ("-c", f"{name}={value}")]
         limit = [] if self.address_space is None else [need("prlimit"), f"--as={self.address_space}"]
         command = [*limit, *as_postgres(), need("postgres"), "-D", str(self.data), *options]
-        with (self._folder / "log").open("ab") as log:
+        with (self.folder / "log").open("ab") as log:
             self._process = subprocess.Popen(command, stdout=log, stderr=log, cwd="/")
 
     def backend_pids(self, title: str) -> list[int]:

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from time import monotonic
+from urllib.parse import quote
 
 import asyncpg
 import pytest
@@ -14,7 +15,7 @@ from nemo_watchdog.model import Category, Finding, Reason
 from nemo_watchdog.ports import Probe
 from nemo_watchdog.probes.postgres import sessions
 from tests.integration.probes.looking import is_ok, look_until
-from tests.integration.probes.servers import Postgres, short_folder
+from tests.integration.probes.servers import PASSWORD, Postgres, short_folder
 from tests.unit.probes.making import probing
 
 pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("postgres-logins")]  # one cluster for all of them
@@ -129,6 +130,17 @@ async def none_is_left(postgres: Postgres) -> None:
     async with asyncio.timeout(10.0):
         while postgres.backend_pids(OURS):
             await asyncio.sleep(0.01)
+
+
+async def test_a_unix_socket_is_as_good_and_as_bad_as_a_port(postgres: Postgres) -> None:
+    """It is asked for the same handshake: a postmaster that hangs there is told from a login that does."""
+    dsn = f"postgresql://postgres:{PASSWORD}@{quote(str(postgres.folder), safe='')}:{postgres.port}/postgres"
+    async with probing("postgres", {"dsn": dsn}, TIMEOUT) as probe:
+        assert is_ok(await probe.look())
+        async with locked(postgres, "pg_authid"):
+            assert (await probe.look()).reason is Reason.LOGINS_BLOCKED
+        with postgres.frozen():
+            assert (await probe.look()).reason is Reason.TIMEOUT
 
 
 async def test_the_last_connection_is_not_asked_for_twice(postgres: Postgres, monkeypatch: pytest.MonkeyPatch) -> None:
