@@ -82,6 +82,11 @@ class Reason(StrEnum):
         Category.BUSY,
         "All of its connections are in use: its clients are the place to look.",
     )
+    LOGINS_BLOCKED = (
+        "logins_blocked",
+        Category.BUSY,
+        "It serves the sessions that it has, and new ones hang at their login: a person must look why.",
+    )
     UPSTREAM_UNAVAILABLE = (
         "upstream_unavailable",
         Category.BUSY,

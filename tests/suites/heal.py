@@ -15,6 +15,7 @@ from nemo_watchdog.demo.parts import Redis
 from nemo_watchdog.demo.platform import Platform
 from tests.integration.daemon import DaemonError
 from tests.suites.acts import add_to, in_turn, person, switch
+from tests.suites.pooler import PgBouncer, pooled
 from tests.suites.situations import GemmaWithGpu, Happens, Situation, Stage, choose, instead, nvml, play_all
 
 FEWEST = 20
@@ -113,6 +114,22 @@ SITUATIONS = (
         "stopped_itself",
         inside("postgres", "pg_ctl -D /data/pg stop -m immediate"),
         rewrites=add_to("postgres", "on_clean_exit: start"),
+    ),
+    Situation(
+        "a pooler is frozen",
+        ["postgres", PgBouncer()],
+        "pgbouncer",
+        "timeout",
+        send("pgbouncer", signal.SIGSTOP),
+        rewrites=pooled,
+    ),
+    Situation(
+        "a pooler is killed",
+        ["postgres", PgBouncer()],
+        "pgbouncer",
+        "exited",
+        send("pgbouncer", signal.SIGKILL),
+        rewrites=pooled,
     ),
     Situation("redis is killed", ["redis"], "redis", "exited", send("redis", signal.SIGKILL)),
     Situation("redis is frozen", ["redis"], "redis", "timeout", send("redis", signal.SIGSTOP)),
