@@ -1,22 +1,17 @@
-"""The durable half of the engine's memory: what must survive `kill -9`. Changed only by `apply`, one record at a time.
+"""The durable half of the engine's memory: what must survive `kill -9`. Changed only by `replay.apply`, record by record.
 
-Everything here can be rebuilt by applying the journal's records in order; all times are monotonic seconds,
-comparable with now because the journal translates them when it replays.
+All times are monotonic seconds, comparable with now because the journal translates them when it replays.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from functools import singledispatch
-from typing import Any
 
-from nemo_watchdog import records as r
-from nemo_watchdog.engine.phases import Move, Phase, after
-from nemo_watchdog.errors import EngineBug, JournalError
+from nemo_watchdog.engine.phases import Phase
 from nemo_watchdog.model import CONTAINER, ActionOutcome, ContainerEvent, ContainerStatus, Moment, Severity, Target
 
 UNNAMED = ""
@@ -220,162 +215,3 @@ class Durable:
                 continue
             if all(ladder.phase is not Phase.ACTING for ladder in incident.ladders.values()):
                 del self.incidents[name]
-
-
-def rebuild(history: Sequence[tuple[Moment, Mapping[str, Any]]]) -> Durable:
-    """The state that the journal's records leave behind. Raises `JournalError` for a record that cannot be read."""
-    state = Durable()
-    for at, body in history:
-        record = r.from_body(body)
-        try:
-            apply(record, state, at)
-        except (EngineBug, ValueError, TypeError) as error:
-            raise JournalError(f"a {record.TYPE} record in the journal cannot be read: {error}") from error
-    return state
-
-
-@singledispatch
-def apply(record: r.Record, state: Durable, at: Moment) -> None:
-    """Changes `state` by one fact that became true at `at`. Facts without an effect on the state are for people."""
-
-
-@apply.register
-def _(record: r.IncidentOpened, state: Durable, at: Moment) -> None:
-    incident = state.incidents[record.incident] = Incident(
-        incident=record.incident,
-        root=record.root,
-        opened=at,
-        severity=Severity(record.severity),
-        rule=record.rule,
-        health=record.health,
-        category=record.category,
-        reason=record.reason,
-        detail=record.detail,
-        ill_since=at,
-    )
-    state.join(incident, record.root)
-
-
-@apply.register
-def _(record: r.IncidentReopened, state: Durable, at: Moment) -> None:
-    if incident := state.incidents.get(record.incident):
-        incident.reason, incident.detail = record.reason, record.detail
-        state.reopen(incident, record.dependency, at)
-
-
-@apply.register
-def _(record: r.MemberJoined, state: Durable, at: Moment) -> None:
-    if incident := state.incidents.get(record.incident):
-        state.join(incident, record.dependency)
-
-
-@apply.register
-def _(record: r.RootChanged, state: Durable, at: Moment) -> None:
-    if incident := state.incidents.get(record.incident):
-        incident.root = record.root
-        state.join(incident, record.root)
-
-
-@apply.register
-def _(record: r.IncidentMerged, state: Durable, at: Moment) -> None:
-    source, target = state.incidents.get(record.incident), state.incidents.get(record.into)
-    if source is None or target is None:
-        return
-    state.merge(source, target, at)
-
-
-@apply.register
-def _(record: r.SeverityRaised, state: Durable, at: Moment) -> None:
-    if incident := state.incidents.get(record.incident):
-        incident.severity, incident.rule = Severity(record.severity), record.rule
-
-
-@apply.register
-def _(record: r.ActionIntended, state: Durable, at: Moment) -> None:
-    target = Target(record.target_kind or CONTAINER, record.target or record.container)
-    if incident := state.incidents.get(record.incident):
-        ladder = incident.ladder(record.dependency)
-        ladder.phase = after(ladder.phase, Move.INTENDED)
-        ladder.action_id, ladder.action, ladder.target = record.action_id, record.action, target
-        ladder.remedy, ladder.step_key, ladder.attempts = record.remedy, record.step_key, record.attempt
-        ladder.tried[record.action] += 1
-        ladder.total += 1
-        ladder.verify_until = at.monotonic + record.verify_within
-    state.intend(record.action_id, record.dependency, target, at)
-
-
-@apply.register
-def _(record: r.ActionEnded, state: Durable, at: Moment) -> None:
-    if incident := state.incidents.get(record.incident):
-        ladder = incident.ladder(record.dependency)
-        ladder.phase = after(ladder.phase, Move.ENDED if record.to_verify else Move.ENDED_FOR_NOTHING)
-        ladder.backoff = record.backoff
-        ladder.not_before = at.monotonic + record.backoff
-        ladder.verify_until = at.monotonic + record.verify_within
-    state.end(record.action_id, record.outcome, at)
-
-
-@apply.register
-def _(record: r.AttemptFailed, state: Durable, at: Moment) -> None:
-    if incident := state.incidents.get(record.incident):
-        ladder = incident.ladder(record.dependency)
-        ladder.phase = after(ladder.phase, Move.ATTEMPT_FAILED)
-
-
-@apply.register
-def _(record: r.Escalated, state: Durable, at: Moment) -> None:
-    if incident := state.incidents.get(record.incident):
-        incident.ladder(record.dependency).ended = record.why
-        incident.escalated.append(record.to)
-
-
-@apply.register
-def _(record: r.Suggested, state: Durable, at: Moment) -> None:
-    if incident := state.incidents.get(record.incident):
-        incident.ladder(record.dependency).suggested = True
-
-
-@apply.register
-def _(record: r.DecisionMade, state: Durable, at: Moment) -> None:
-    if incident := state.incidents.get(record.incident):
-        incident.ladder(record.dependency).decision = (record.verdict, record.gate)
-
-
-@apply.register
-def _(record: r.IncidentResolved, state: Durable, at: Moment) -> None:
-    if incident := state.incidents.get(record.incident):
-        phases = {name: after(ladder.phase, Move.RESOLVED) for name, ladder in incident.ladders.items()}
-        state.close(incident, at)
-        for name, ladder in incident.ladders.items():
-            ladder.phase, ladder.decision = phases[name], None
-
-
-@apply.register
-def _(record: r.HoldPlaced, state: Durable, at: Moment) -> None:
-    state.holds[_held(record)] = record.what
-
-
-@apply.register
-def _(record: r.HoldReleased, state: Durable, at: Moment) -> None:
-    for target in (_held(record), Target(UNNAMED, record.dependency)):
-        state.holds.pop(target, None)
-
-
-def _held(record: r.HoldPlaced | r.HoldReleased) -> Target:
-    return Target(record.target_kind, record.target) if record.target else Target(UNNAMED, record.dependency)
-
-
-@apply.register
-def _(record: r.Paused, state: Durable, at: Moment) -> None:
-    until = None if record.duration is None else at.monotonic + record.duration
-    state.pauses[record.scope] = Pause(record.reason, record.by, until)
-
-
-@apply.register
-def _(record: r.Resumed, state: Durable, at: Moment) -> None:
-    state.pauses.pop(record.scope, None)
-
-
-@apply.register
-def _(record: r.HeartbeatHeard, state: Durable, at: Moment) -> None:
-    state.heartbeats[record.dependency] = Heard(at.monotonic, record.well, record.said)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from nemo_watchdog import records as r
-from nemo_watchdog.engine.state import rebuild
+from nemo_watchdog.engine.replay import rebuild
 from nemo_watchdog.errors import JournalError
 from nemo_watchdog.model import Moment
 

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from nemo_watchdog.engine import events as ev
 from nemo_watchdog.engine.engine import Engine
 from nemo_watchdog.engine.events import Effects
-from nemo_watchdog.engine.state import rebuild
+from nemo_watchdog.engine.replay import rebuild
 from nemo_watchdog.model import (
     CONTAINER,
     ActionOutcome,
