@@ -199,7 +199,7 @@ class ActionOutcome(StrEnum):
     SUCCEEDED = "succeeded"
     FAILED = "failed"
     REFUSED = "refused"
-    """Nothing was ordered, because something was not as it must be; it counts as spent all the same."""
+    """Certainly nothing was ordered, because something was not as it must be: it costs a backoff and nothing else."""
     TIMED_OUT = "timed_out"
     UNKNOWN = "unknown"
     """The daemon stopped before it learned the result: it counts as spent, and we look before trying again."""

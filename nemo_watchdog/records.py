@@ -98,7 +98,7 @@ class SeverityRaised(Record):
 
 @dataclass(frozen=True, slots=True)
 class ActionIntended(Record):
-    """Written before the action runs; from this moment the attempt and the budget are spent."""
+    """Written before the action runs; the attempt and the budget are spent, unless it ends as refused."""
 
     TYPE: ClassVar[str] = "action_intended"
     incident: str

@@ -69,7 +69,7 @@ def _position(remedy: Remedy, ladder: Ladder) -> tuple[int, int, str]:
 
     An escalation ends a ladder, so one that stands before a step that has acted was put there since and is due.
     """
-    if not ladder.total:
+    if not ladder.tried.total():
         return 0, 0, ""
     keys = [step.key for step in remedy.steps]
     if ladder.remedy == remedy.name and ladder.step_key in keys:

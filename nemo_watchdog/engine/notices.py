@@ -13,7 +13,7 @@ from nemo_watchdog.engine.health import State
 from nemo_watchdog.engine.phases import Phase
 from nemo_watchdog.engine.state import Incident
 from nemo_watchdog.engine.turn import Turn
-from nemo_watchdog.model import Alert, Verdict
+from nemo_watchdog.model import ActionOutcome, Alert, Verdict
 from nemo_watchdog.policy.policy import Policy
 
 
@@ -88,6 +88,12 @@ def _(record: r.ActionEnded, incident: Incident, turn: Turn) -> Words:
     detail = f" ({record.detail})" if record.detail else ""
     ladder = incident.ladder(record.dependency)
     plan = "looking again" if ladder.phase is Phase.VERIFYING else f"backing off {duration(ladder.backoff)}"
+    if record.outcome == ActionOutcome.REFUSED:
+        plan = (
+            f"tried again in {duration(ladder.backoff)}, and then less and less often; you are told when it is done, "
+            "or refused for another reason"
+        )
+        detail = f"{detail}: nothing was ordered, and no attempt is spent"
     return Words(
         f"{record.action_id}:finished",
         f"{record.dependency}: {record.action} {record.outcome}",
@@ -126,7 +132,7 @@ def _(record: r.Escalated, incident: Incident, turn: Turn) -> Words:
 
 @words.register
 def _(record: r.IncidentResolved, incident: Incident, turn: Turn) -> Words:
-    attempts = sum(ladder.total for ladder in incident.ladders.values())
+    attempts = sum(ladder.acted for ladder in incident.ladders.values())
     done = f"{attempts} action{'s' if attempts != 1 else ''} taken" if attempts else "no action taken"
     body = f"{', '.join(incident.members)} up again after {duration(record.seconds)}; {done}.\nNext: nothing to do."
     return Words(f"resolved:{turn.now.utc.isoformat()}", f"{incident.root} is up again", body)
@@ -135,7 +141,7 @@ def _(record: r.IncidentResolved, incident: Incident, turn: Turn) -> Words:
 def alert(policy: Policy, incident: Incident) -> Alert:
     """An incident for Alertmanager. A severity that rises makes a new alert; the old one runs out there."""
     spec = policy.severities.get(incident.severity)
-    actions = sum(ladder.total for ladder in incident.ladders.values())
+    actions = sum(ladder.acted for ladder in incident.ladders.values())
     affected = ", ".join(incident.members)
     return Alert(
         incident=incident.incident,

@@ -112,6 +112,7 @@ def end_action(turn: Turn, incident: Incident, name: str, result: ActionResult) 
     ladder = incident.ladder(name)
     step = _step_that_acted(turn, incident, name)
     backoff = step.backoff if step else Backoff()
+    level = ladder.attempts + (ladder.refusals if result.outcome is ActionOutcome.REFUSED else 0)
     turn.record(
         r.ActionEnded(
             incident=incident.incident,
@@ -120,7 +121,7 @@ def end_action(turn: Turn, incident: Incident, name: str, result: ActionResult) 
             action=ladder.action,
             outcome=result.outcome,
             detail=result.detail,
-            backoff=round(delay_after(backoff, ladder.attempts, ladder.action_id), 3),
+            backoff=round(delay_after(backoff, level, ladder.action_id), 3),
             verify_within=step.verify_within if step else 60.0,
             to_verify=result.outcome not in NOTHING_TO_VERIFY,
         )

@@ -1,4 +1,4 @@
-"""What each record does to the durable state, and so what a journal that is replayed leaves behind. Nothing else does."""
+"""What each record does to the durable state, and so what a journal that is replayed leaves behind."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from nemo_watchdog import records as r
 from nemo_watchdog.engine.phases import Move, after
 from nemo_watchdog.engine.state import UNNAMED, Durable, Heard, Incident, Pause
 from nemo_watchdog.errors import EngineBug, JournalError
-from nemo_watchdog.model import CONTAINER, Moment, Severity, Target
+from nemo_watchdog.model import CONTAINER, ActionOutcome, Moment, Severity, Target
 
 
 def rebuild(history: Sequence[tuple[Moment, Mapping[str, Any]]]) -> Durable:
@@ -87,10 +87,7 @@ def _(record: r.ActionIntended, state: Durable, at: Moment) -> None:
     if incident := state.incidents.get(record.incident):
         ladder = incident.ladder(record.dependency)
         ladder.phase = after(ladder.phase, Move.INTENDED)
-        ladder.action_id, ladder.action, ladder.target = record.action_id, record.action, target
-        ladder.remedy, ladder.step_key, ladder.attempts = record.remedy, record.step_key, record.attempt
-        ladder.tried[record.action] += 1
-        ladder.total += 1
+        ladder.begin(record.action_id, record.action, target, (record.remedy, record.step_key, record.attempt))
         ladder.verify_until = at.monotonic + record.verify_within
     state.intend(record.action_id, record.dependency, target, at)
 
@@ -100,6 +97,10 @@ def _(record: r.ActionEnded, state: Durable, at: Moment) -> None:
     if incident := state.incidents.get(record.incident):
         ladder = incident.ladder(record.dependency)
         ladder.phase = after(ladder.phase, Move.ENDED if record.to_verify else Move.ENDED_FOR_NOTHING)
+        if record.outcome == ActionOutcome.REFUSED:
+            ladder.give_back(record.detail)
+        else:
+            ladder.refusals, ladder.refused_for = 0, ""
         ladder.backoff = record.backoff
         ladder.not_before = at.monotonic + record.backoff
         ladder.verify_until = at.monotonic + record.verify_within

@@ -1,4 +1,4 @@
-"""The durable half of the engine's memory: what must survive `kill -9`. Changed only by `replay.apply`, record by record.
+"""The durable half of the engine's memory: what must survive `kill -9`. Changed by `replay.apply` alone.
 
 All times are monotonic seconds, comparable with now because the journal translates them when it replays.
 """
@@ -34,8 +34,11 @@ class Ladder:
     attempts: int = 0
     """In this step."""
     tried: Counter[str] = field(default_factory=Counter)
-    """How often each action was ordered, whatever its step was called."""
+    """How often each action was ordered, or may have been, whatever its step was called."""
     total: int = 0
+    """Intents, those that were refused among them: the number in the last action's id."""
+    acted: int = 0
+    """Of these, how many were ordered or may have been."""
     phase: Phase = Phase.IDLE
     action_id: str = ""
     action: str = ""
@@ -43,12 +46,37 @@ class Ladder:
     """Of the last action."""
     not_before: float | None = None
     backoff: float = 0.0
+    refusals: int = 0
+    """How often in a row nothing was ordered."""
+    refused_for: str = ""
+    alike: int = 0
+    """How many of these refusals were for the last one's reason."""
+    before: tuple[str, str, int] = ("", "", 0)
+    """Remedy, step key and attempts before the last action: to where a refused one goes back."""
     verify_until: float = 0.0
     ended: str = ""
     """Why nothing more will be tried; empty while something may."""
     suggested: bool = False
     decision: tuple[str, str] | None = None
     """Verdict and gate of the last decision that was written down."""
+
+    def begin(self, action_id: str, action: str, target: Target, position: tuple[str, str, int]) -> None:
+        """Spends an attempt, whatever comes of it; `position` is (remedy, step key, attempts)."""
+        self.before = (self.remedy, self.step_key, self.attempts)
+        self.remedy, self.step_key, self.attempts = position
+        self.action_id, self.action, self.target = action_id, action, target
+        self.tried[action] += 1
+        self.total += 1
+        self.acted += 1
+
+    def give_back(self, why: str) -> None:
+        """The last action was certainly not ordered: the attempt is not spent, and its number is not used again."""
+        self.remedy, self.step_key, self.attempts = self.before
+        self.tried[self.action] -= 1
+        self.acted -= 1
+        self.refusals += 1
+        self.alike = self.alike + 1 if why == self.refused_for else 1
+        self.refused_for = why
 
 
 @dataclass(slots=True)
@@ -79,6 +107,7 @@ class Spend:
     at: float
     dependency: str
     target: Target
+    action_id: str
 
 
 class Initiator(StrEnum):
@@ -193,8 +222,8 @@ class Durable:
         return Initiator.OURS if sent.at <= act.ended else Initiator.THEIRS
 
     def intend(self, action_id: str, dependency: str, target: Target, at: Moment) -> None:
-        """Spent from now on, whatever comes of it."""
-        self.spends.append(Spend(at.monotonic, dependency, target))
+        """Spent from now on, unless it turns out that it was certainly not ordered."""
+        self.spends.append(Spend(at.monotonic, dependency, target, action_id))
         self.acts[target] = Act(action_id, at.utc)
 
     def end(self, action_id: str, outcome: str, at: Moment) -> None:
@@ -206,6 +235,8 @@ class Durable:
                 act.ended = at.utc
             elif outcome == ActionOutcome.REFUSED:
                 del self.acts[target]
+        if outcome == ActionOutcome.REFUSED:
+            self.spends = [spend for spend in self.spends if spend.action_id != action_id]
 
     def forget_old(self, now: float, keep_resolved: float) -> None:
         """Drops what no rule can ask for any more. `keep_resolved` in seconds."""

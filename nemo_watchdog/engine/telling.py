@@ -15,7 +15,7 @@ from nemo_watchdog.engine import notices
 from nemo_watchdog.engine.state import Incident
 from nemo_watchdog.engine.turn import Turn
 from nemo_watchdog.errors import EngineBug
-from nemo_watchdog.model import Alert, Gate, Notification, NotificationKind, Told
+from nemo_watchdog.model import ActionOutcome, Alert, Gate, Notification, NotificationKind, Told
 from nemo_watchdog.policy.policy import Policy
 
 NEWS: Mapping[type[r.Record], NotificationKind] = MappingProxyType(
@@ -75,7 +75,17 @@ def _news(record: r.Record, turn: Turn) -> Draft | None:
         return None
     if isinstance(record, r.DecisionMade) and record.gate != Gate.HUMAN_HOLD:
         return None
+    if isinstance(record, r.ActionIntended | r.ActionEnded) and _refused_again(record, incident):
+        return None
     return Draft(record, kind, incident)
+
+
+def _refused_again(record: r.ActionIntended | r.ActionEnded, incident: Incident) -> bool:
+    """One more try of what was refused, or one more refusal for the same reason: that has been told."""
+    ladder = incident.ladder(record.dependency)
+    if isinstance(record, r.ActionIntended):
+        return ladder.refusals > 0
+    return record.outcome == ActionOutcome.REFUSED and ladder.alike > 1
 
 
 def _who(draft: Draft, turn: Turn) -> Draft | Told:

@@ -109,7 +109,7 @@ def _incident(incident: Incident, now: Moment) -> IncidentView:
         age=round(now.monotonic - incident.opened.monotonic, 3),
         escalated=tuple(incident.escalated),
         ladders={
-            name: LadderView(ladder.phase, ladder.total, ladder.backoff, ladder.ended)
+            name: LadderView(ladder.phase, ladder.tried.total(), ladder.backoff, ladder.ended)
             for name, ladder in incident.ladders.items()
         },
     )

@@ -16,6 +16,7 @@ from nemo_watchdog.engine.phases import Phase
 from nemo_watchdog.model import (
     CONTAINER,
     ActionOutcome,
+    ActionRequest,
     Category,
     Health,
     Reason,
@@ -71,6 +72,8 @@ class Safety(RuleBasedStateMachine):
         self.world = platform()
         self.last_reasons: dict[str, list[Reason | None]] = {name: [] for name in NAMES}
         self.checked = 0
+        self.refused: set[str] = set()
+        """Ids of what was certainly not ordered."""
 
     # -- what can happen
 
@@ -121,7 +124,9 @@ class Safety(RuleBasedStateMachine):
     @precondition(lambda self: self.world.pending)
     @rule(outcome=st.sampled_from(ActionOutcome), restarted=st.booleans())
     def action_ends(self, outcome: ActionOutcome, restarted: bool) -> None:
-        self.world.finish(outcome, restarted=restarted)
+        request = self.world.finish(outcome, restarted=restarted)
+        if outcome is ActionOutcome.REFUSED:
+            self.refused.add(request.action_id)
         self._check_new_actions()
 
     @rule(name=names, rounds=st.integers(1, 8))
@@ -197,12 +202,21 @@ class Safety(RuleBasedStateMachine):
             assert request.action_id in {intent.action_id for intent in intents}
         self.checked = len(world.started)
 
+    def _ordered(self) -> list[tuple[float, ActionRequest]]:
+        """All that was, or may have been."""
+        return [(at, request) for at, request in self.world.started if request.action_id not in self.refused]
+
+    @invariant()
+    def what_is_refused_costs_nothing_and_all_else_costs(self) -> None:
+        spent = [spend.action_id for spend in self.world.engine.durable.spends]
+        assert spent == [request.action_id for _, request in self._ordered()]
+
     @invariant()
     def no_budget_is_exceeded_in_any_window(self) -> None:
-        times = [at for at, _ in self.world.started]
+        times = [at for at, _ in self._ordered()]
         assert _most_in_a_window(times, TOTAL_BUDGET.window) <= TOTAL_BUDGET.count
         for name in NAMES:
-            own = [at for at, request in self.world.started if request.dependency == name]
+            own = [at for at, request in self._ordered() if request.dependency == name]
             assert _most_in_a_window(own, REMEDY_BUDGET.window) <= REMEDY_BUDGET.count
 
     @invariant()
@@ -225,7 +239,7 @@ class Safety(RuleBasedStateMachine):
     @invariant()
     def no_reload_grants_an_attempt_anew(self) -> None:
         """No policy here has more than so many attempts of one action, whatever its steps are called."""
-        done = Counter((q.incident, q.dependency, q.action) for _, q in self.world.started)
+        done = Counter((q.incident, q.dependency, q.action) for _, q in self._ordered())
         assert all(count <= STEP.attempts for count in done.values())
         assert all(count <= GENTLER.attempts for (_, _, action), count in done.items() if action == GENTLER.action)
 

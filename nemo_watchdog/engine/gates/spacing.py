@@ -29,15 +29,16 @@ def remedy(s: Situation) -> Decision | None:
 def ladder_end(s: Situation) -> Decision | None:
     if s.next is None or s.action is not None:
         return None
-    tried = f"{s.ladder.total} attempt{'s' if s.ladder.total != 1 else ''} did not help"
-    why = tried if s.ladder.total else "the policy asks for a person"
+    tried = s.ladder.tried.total()
+    why = f"{tried} attempt{'s' if tried != 1 else ''} did not help" if tried else "the policy asks for a person"
     return Decision(Verdict.ESCALATE, Gate.LADDER_END, f"{why}; {s.next.moved}" if s.next.moved else why)
 
 
 def backoff(s: Situation) -> Decision | None:
     until = s.ladder.not_before
     if until is not None and s.now < until and s.action is not None:
-        value = f"{duration(s.ladder.backoff)} after attempt {s.ladder.total}"
+        after = f"{s.ladder.action} was refused" if s.ladder.refusals else f"attempt {s.ladder.tried.total()}"
+        value = f"{duration(s.ladder.backoff)} after {after}"
         return Decision(Verdict.WAIT, Gate.BACKOFF, value, until)
     return None
 
