@@ -7,13 +7,14 @@ from functools import singledispatch
 
 from nemo_watchdog import records as r
 from nemo_watchdog.durations import duration
+from nemo_watchdog.engine.budget import free_at
 from nemo_watchdog.engine.gates.order import decide
 from nemo_watchdog.engine.gates.situation import Situation
 from nemo_watchdog.engine.health import State
 from nemo_watchdog.engine.phases import Phase
 from nemo_watchdog.engine.state import Incident
 from nemo_watchdog.engine.turn import Turn
-from nemo_watchdog.model import ActionOutcome, Alert, Verdict
+from nemo_watchdog.model import ActionOutcome, Alert, Gate, Verdict
 from nemo_watchdog.policy.policy import Policy
 
 
@@ -116,8 +117,20 @@ def _(record: r.Suggested, incident: Incident, turn: Turn) -> Words:
 @words.register
 def _(record: r.DecisionMade, incident: Incident, turn: Turn) -> Words:
     name = record.dependency
+    if record.gate == Gate.BUDGET:
+        return _waits_for_budget(record, incident, turn)
     body = f"{name}: {record.value}.\nNothing was done, on purpose.\nNext: nothing, until the container runs again."
     return Words(f"{name}:held", f"{name} is left alone", body)
+
+
+def _waits_for_budget(record: r.DecisionMade, incident: Incident, turn: Turn) -> Words:
+    name, limit = record.dependency, turn.volatile.policy.limits.budget
+    wait = free_at(limit, [spend.at for spend in turn.durable.spends], turn.now.monotonic) - turn.now.monotonic
+    body = (
+        f"{name} is {_seen(name, turn)}.\nNothing was done: {record.value}, by what was done to all dependencies.\n"
+        f"Next: its remedy goes on in {duration(wait)}, or when `limits.budget` is raised."
+    )
+    return Words(f"{name}:budget:{incident.ladder(name).total}", f"{name} waits for the budget", body)
 
 
 @words.register

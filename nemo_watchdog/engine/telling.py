@@ -15,7 +15,7 @@ from nemo_watchdog.engine import notices
 from nemo_watchdog.engine.state import Incident
 from nemo_watchdog.engine.turn import Turn
 from nemo_watchdog.errors import EngineBug
-from nemo_watchdog.model import ActionOutcome, Alert, Gate, Notification, NotificationKind, Told
+from nemo_watchdog.model import ActionOutcome, Alert, Gate, Notification, NotificationKind, Told, Verdict
 from nemo_watchdog.policy.policy import Policy
 
 NEWS: Mapping[type[r.Record], NotificationKind] = MappingProxyType(
@@ -31,6 +31,9 @@ NEWS: Mapping[type[r.Record], NotificationKind] = MappingProxyType(
         r.IncidentResolved: NotificationKind.RESOLVED,
     }
 )
+
+WAITS_THAT_ARE_TOLD = ((Verdict.WAIT, Gate.HUMAN_HOLD), (Verdict.WAIT, Gate.BUDGET))
+"""Something is down that a restart may help, and none comes for a while."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +76,7 @@ def _news(record: r.Record, turn: Turn) -> Draft | None:
     incident = turn.durable.incidents.get(getattr(record, "incident", ""))
     if kind is None or incident is None:
         return None
-    if isinstance(record, r.DecisionMade) and record.gate != Gate.HUMAN_HOLD:
+    if isinstance(record, r.DecisionMade) and (record.verdict, record.gate) not in WAITS_THAT_ARE_TOLD:
         return None
     if isinstance(record, r.ActionIntended | r.ActionEnded) and _refused_again(record, incident):
         return None

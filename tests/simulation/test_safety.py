@@ -220,6 +220,11 @@ class Safety(RuleBasedStateMachine):
             assert _most_in_a_window(own, REMEDY_BUDGET.window) <= REMEDY_BUDGET.count
 
     @invariant()
+    def what_others_spent_ends_no_ladder(self) -> None:
+        ends = [record.why for record in self.world.of(r.Escalated) if isinstance(record, r.Escalated)]
+        assert not [why for why in ends if "all actions" in why]
+
+    @invariant()
     def never_two_actions_on_one_dependency(self) -> None:
         under_way = [request.dependency for request in self.world.pending]
         assert len(under_way) == len(set(under_way)) <= 2

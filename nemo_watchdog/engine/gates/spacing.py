@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from nemo_watchdog.durations import duration
-from nemo_watchdog.engine.budget import remaining
+from nemo_watchdog.engine.budget import free_at, remaining
 from nemo_watchdog.engine.gates.situation import Situation
 from nemo_watchdog.engine.phases import Phase
 from nemo_watchdog.model import Decision, Gate, Verdict
@@ -44,13 +44,16 @@ def backoff(s: Situation) -> Decision | None:
 
 
 def budget(s: Situation) -> Decision | None:
+    """What others spent only delays: it says nothing about this one. What was spent on itself did not help."""
     if s.remedy is None:
         return None
-    own = s.durable.spends_on(s.name, s.targets)
-    everyone = [spend.at for spend in s.durable.spends]
-    for limit, spends, whose in ((s.remedy.budget, own, s.name), (s.policy.limits.budget, everyone, "all actions")):
-        if remaining(limit, spends, s.now) == 0:
-            return Decision(Verdict.ESCALATE, Gate.BUDGET, f"the budget of {whose} is spent ({limit})")
+    limit = s.remedy.budget
+    if remaining(limit, s.durable.spends_on(s.name, s.targets), s.now) == 0:
+        return Decision(Verdict.ESCALATE, Gate.BUDGET, f"the budget of {s.name} is spent ({limit})")
+    limit, everyone = s.policy.limits.budget, [spend.at for spend in s.durable.spends]
+    if s.action is not None and remaining(limit, everyone, s.now) == 0:
+        value = f"the budget of all actions is spent ({limit})"
+        return Decision(Verdict.WAIT, Gate.BUDGET, value, free_at(limit, everyone, s.now))
     return None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from nemo_watchdog.demo import faults
@@ -35,3 +36,43 @@ async def test_what_docker_never_heard_costs_no_attempt(start_platform: StartPla
         await daemon.event("incident_resolved", within=90.0)
         assert await starts.of("gateway") == 1
         assert not [line for line in daemon.events if line["event"] == "escalated"]
+
+
+async def test_what_others_spent_only_delays_and_a_raised_budget_helps_at_once(
+    start_platform: StartPlatform, tmp_path: Path
+) -> None:
+    """Redis took the last action of all; the gateway, innocent of that, waits, says so, and is not given up."""
+    platform = await start_platform("redis", "gateway")
+    policy = platform.policy_text()
+    async with Daemon(policy.replace("budget: 20 per 15m", "budget: 1 per 1h"), tmp_path) as daemon:
+        async with Starts(platform) as starts:
+            await daemon.wait_for_health("gateway", "up")
+            await faults.sigkill(platform, "redis")
+            await daemon.event("incident_resolved", within=30.0, root="redis")
+            await faults.switch(platform, "gateway", "500")
+            made = await daemon.event("decision_made", within=30.0, dependency="gateway", gate="budget")
+            assert made["verdict"] == "wait"
+            await daemon.event("notification", kind="held")
+            await daemon.more_looks(5)
+            assert await starts.of("gateway") == 0
+            daemon.write_policy(policy)
+            await daemon.event("incident_resolved", within=30.0, root="gateway")
+            assert await starts.of("gateway") == 1
+            assert not [line for line in daemon.events if line["event"] == "escalated"]
+
+
+async def test_a_budget_of_all_that_is_free_again_is_used(start_platform: StartPlatform, tmp_path: Path) -> None:
+    """Nobody has to do anything: the window moves on."""
+    platform = await start_platform("redis", "gateway")
+    policy = platform.policy_text().replace("budget: 20 per 15m", "budget: 1 per 20s")
+    async with Daemon(policy, tmp_path) as daemon, Starts(platform) as starts:
+        await daemon.wait_for_health("gateway", "up")
+        await faults.sigkill(platform, "redis")
+        intended = await daemon.event("action_intended", within=30.0, dependency="redis")
+        await faults.switch(platform, "gateway", "500")
+        await daemon.event("decision_made", within=30.0, dependency="gateway", gate="budget", verdict="wait")
+        second = await daemon.event("action_intended", within=30.0, dependency="gateway")
+        moved = datetime.fromisoformat(second["timestamp"]) - datetime.fromisoformat(intended["timestamp"])
+        assert moved >= timedelta(seconds=19)  # a line is stamped when its record is on disk, sooner or later
+        await daemon.event("incident_resolved", within=30.0, root="gateway")
+        assert await starts.of("gateway") == 1
