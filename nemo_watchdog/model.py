@@ -294,6 +294,8 @@ class Decision:
 
 class NotificationKind(StrEnum):
     OPENED = "opened"
+    WORSENED = "worsened"
+    """A member of an open incident that had served is down."""
     SEVERITY_CHANGED = "severity_changed"
     ACTION_STARTED = "action_started"
     ACTION_FINISHED = "action_finished"

@@ -126,6 +126,15 @@ class PausesView:
 
 
 @dataclass(frozen=True, slots=True)
+class RetryView:
+    """`POST /api/v1/retry`: the ladder has begun anew, and this is decided now."""
+
+    dependency: str
+    incident: str
+    decision: GateView
+
+
+@dataclass(frozen=True, slots=True)
 class LivenessView:
     """`GET /healthz`: which of the daemon's own loops do not run."""
 
@@ -158,7 +167,7 @@ class ProblemView:
     detail: str
 
 
-View = StatusView | PausesView | LivenessView | ReadinessView | HeardView | ProblemView
+View = StatusView | PausesView | RetryView | LivenessView | ReadinessView | HeardView | ProblemView
 
 
 def as_json(view: View) -> str:

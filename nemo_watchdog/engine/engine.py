@@ -9,13 +9,14 @@ from __future__ import annotations
 from functools import singledispatchmethod
 
 from nemo_watchdog import records as r
-from nemo_watchdog.engine import attribution
+from nemo_watchdog.engine import attribution, rearming
 from nemo_watchdog.engine import events as ev
 from nemo_watchdog.engine.events import Effects, Event
 from nemo_watchdog.engine.gates.order import decide, explain
 from nemo_watchdog.engine.gates.situation import Situation
 from nemo_watchdog.engine.health import Tracker
 from nemo_watchdog.engine.incidents import REOPEN_WINDOW
+from nemo_watchdog.engine.pacing import keep_pace_with_the_policy
 from nemo_watchdog.engine.phases import Phase
 from nemo_watchdog.engine.reconcile import reconcile_all, reconcile_from
 from nemo_watchdog.engine.remediation import advance, end_action
@@ -87,6 +88,7 @@ class Engine:
             for name, ladder in incident.ladders.items():
                 if ladder.phase is Phase.ACTING:
                     end_action(turn, incident, name, lost)
+        keep_pace_with_the_policy(turn)
         reconcile_all(turn)
 
     @_take.register
@@ -141,6 +143,11 @@ class Engine:
         reconcile_all(turn)
 
     @_take.register
+    def _(self, event: ev.RetryAsked, turn: Turn) -> None:
+        rearming.retry(turn, event.dependency, event.reason, event.by)
+        reconcile_all(turn)
+
+    @_take.register
     def _(self, event: ev.HeartbeatCame, turn: Turn) -> None:
         if event.dependency in self.trackers:
             turn.record(r.HeartbeatHeard(event.dependency, event.well, event.said))
@@ -148,8 +155,8 @@ class Engine:
 
     @_take.register
     def _(self, event: ev.PolicyChanged, turn: Turn) -> None:
-        """Trackers of what stays keep what they saw; incidents, budgets and backoff are not touched at all."""
-        kept = {}
+        """Trackers of what stays keep what they saw, and what was spent stays spent."""
+        kept, before = {}, self.policy
         for name, spec in event.policy.dependencies.items():
             tracker = self.trackers.get(name)
             if tracker is None or _other_target(tracker.spec, spec):
@@ -158,6 +165,8 @@ class Engine:
                 tracker.update_spec(spec)
             kept[name] = tracker
         self.volatile.adopt(event.policy, kept)
+        keep_pace_with_the_policy(turn)
+        rearming.rearm_where_more_is_granted(turn, before)
         reconcile_all(turn)
 
     @_take.register

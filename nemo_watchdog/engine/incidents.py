@@ -109,16 +109,17 @@ def place(turn: Turn, name: str) -> None:
     if where.deferred:
         return
     if where.join is not None:
-        turn.record(r.MemberJoined(where.join.incident, name, reason, detail))
+        turn.record(r.MemberJoined(where.join.incident, name, reason, detail, tracker.state.health))
     elif where.adopt:
         first, *others = where.adopt
-        turn.record(r.MemberJoined(first.incident, name, reason, detail))
+        turn.record(r.MemberJoined(first.incident, name, reason, detail, tracker.state.health))
         turn.record(r.RootChanged(first.incident, name, first.root))
         for other in others:
             turn.record(r.IncidentMerged(other.incident, first.incident))
         raise_severity(turn, first, list(first.members))
     elif where.recurrence is not None:
-        turn.record(r.IncidentReopened(where.recurrence.incident, name, reason, detail))
+        again = where.recurrence.incident
+        turn.record(r.IncidentReopened(again, name, reason, detail, tracker.state.health))
     else:
         _open(turn, name)
 
@@ -165,12 +166,12 @@ def _is_unhealthy(trackers: Mapping[str, Tracker], name: str) -> bool:
 
 
 def resolve(turn: Turn, incident: Incident) -> bool:
-    """Ends it when every member is up and nothing is under way; whether it did."""
+    """Ends it when every member is up, and was seen to be since the last action on it; whether it did."""
     watched = False
     for name in incident.members:
         if tracker := turn.volatile.trackers.get(name):
             watched = True
-            if tracker.state.health is not Health.UP:
+            if tracker.state.health is not Health.UP or name not in incident.serving:
                 return False
     if any(ladder.phase is Phase.ACTING for ladder in incident.ladders.values()):
         return False

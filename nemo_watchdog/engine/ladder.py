@@ -50,6 +50,17 @@ def next_contact(remedy: Remedy, ladder: Ladder) -> str:
     return next((step.to for step in ahead if isinstance(step, EscalateStep)), "")
 
 
+def attempts_left(remedy: Remedy, ladder: Ladder) -> int:
+    """How many attempts come before a person is told, or nothing is left."""
+    index, attempts, _ = _position(remedy, ladder)
+    spent, left = _spent(remedy, ladder.tried), 0
+    for at, step in enumerate(remedy.steps[index:], index):
+        if isinstance(step, EscalateStep):
+            break
+        left += max(0, step.attempts - (attempts if at == index else spent[at]))
+    return left
+
+
 def current_step(remedy: Remedy, ladder: Ladder) -> ActionStep | None:
     """The step that acted last, found again by what was done where its key is gone; None when nothing acts like it."""
     if ladder.remedy == remedy.name:

@@ -54,15 +54,28 @@ def _opened(key: str, name: str, incident: Incident, turn: Turn) -> Words:
     spec = turn.volatile.policy.severities.get(incident.severity)
     title = spec.title if spec else ""
     respond = f"Respond within {duration(spec.respond_within)}." if spec else ""
-    decision = decide(Situation(turn.volatile, turn.durable, incident, name, turn.now.monotonic))
-    acting = decision.verdict is Verdict.ACT
-    plan = "acting now" if acting else f"{decision.verdict} ({decision.gate}): {decision.value}"
     body = (
         f"{name} is {_seen(name, turn)}.\n"
         f"{incident.severity} {title} by the rule {incident.rule}. {respond}\n"
-        f"Next: {plan}."
+        f"Next: {_plan(name, incident, turn)}."
     )
     return Words(key, f"{name} is {turn.volatile.trackers[name].state.health}", body)
+
+
+def _plan(name: str, incident: Incident, turn: Turn) -> str:
+    decision = decide(Situation(turn.volatile, turn.durable, incident, name, turn.now.monotonic))
+    acting = decision.verdict is Verdict.ACT
+    return "acting now" if acting else f"{decision.verdict} ({decision.gate}): {decision.value}"
+
+
+@words.register
+def _(record: r.MemberDown, incident: Incident, turn: Turn) -> Words:
+    name = record.dependency
+    body = (
+        f"{name} is {_seen(name, turn)}.\nIt had served meanwhile: this is a new trouble in an incident that is open.\n"
+        f"Next: {_plan(name, incident, turn)}."
+    )
+    return Words(f"{name}:down:{turn.now.utc.isoformat()}", f"{name} is down now", body)
 
 
 @words.register
@@ -111,7 +124,7 @@ def _(record: r.Suggested, incident: Incident, turn: Turn) -> Words:
         f"{name} is {_seen(name, turn)}.\nNothing was done: the policy lets the watchdog only suggest.\n"
         f"Suggested: {record.action} of {target or name}."
     )
-    return Words(f"{name}:suggested", f"{name}: {record.action} suggested", body)
+    return Words(f"{name}:suggested:{incident.ladder(name).begun}", f"{name}: {record.action} suggested", body)
 
 
 @words.register
@@ -120,7 +133,7 @@ def _(record: r.DecisionMade, incident: Incident, turn: Turn) -> Words:
     if record.gate == Gate.BUDGET:
         return _waits_for_budget(record, incident, turn)
     body = f"{name}: {record.value}.\nNothing was done, on purpose.\nNext: nothing, until the container runs again."
-    return Words(f"{name}:held", f"{name} is left alone", body)
+    return Words(f"{name}:held:{incident.ladder(name).begun}", f"{name} is left alone", body)
 
 
 def _waits_for_budget(record: r.DecisionMade, incident: Incident, turn: Turn) -> Words:
@@ -130,7 +143,8 @@ def _waits_for_budget(record: r.DecisionMade, incident: Incident, turn: Turn) ->
         f"{name} is {_seen(name, turn)}.\nNothing was done: {record.value}, by what was done to all dependencies.\n"
         f"Next: its remedy goes on in {duration(wait)}, or when `limits.budget` is raised."
     )
-    return Words(f"{name}:budget:{incident.ladder(name).total}", f"{name} waits for the budget", body)
+    ladder = incident.ladder(name)
+    return Words(f"{name}:budget:{ladder.begun}:{ladder.total}", f"{name} waits for the budget", body)
 
 
 @words.register
@@ -138,9 +152,10 @@ def _(record: r.Escalated, incident: Incident, turn: Turn) -> Words:
     name, why = record.dependency, record.why
     body = (
         f"{name} is {_seen(name, turn)}.\n{why[:1].upper()}{why[1:]}.\n"
-        "Next: the watchdog tries nothing more in this incident; a person must look."
+        f"Next: nothing more is tried until it has served again, or `nemo-watchdog retry {name}`; a person must look."
     )
-    return Words(f"{name}:escalated:{incident.ladder(name).total}", f"{name} needs a person", body)
+    ladder = incident.ladder(name)
+    return Words(f"{name}:escalated:{ladder.begun}:{ladder.total}", f"{name} needs a person", body)
 
 
 @words.register

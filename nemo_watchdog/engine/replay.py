@@ -10,7 +10,7 @@ from nemo_watchdog import records as r
 from nemo_watchdog.engine.phases import Move, after
 from nemo_watchdog.engine.state import UNNAMED, Durable, Heard, Incident, Pause
 from nemo_watchdog.errors import EngineBug, JournalError
-from nemo_watchdog.model import CONTAINER, ActionOutcome, Moment, Severity, Target
+from nemo_watchdog.model import CONTAINER, ActionOutcome, Health, Moment, Severity, Target
 
 
 def rebuild(history: Sequence[tuple[Moment, Mapping[str, Any]]]) -> Durable:
@@ -44,7 +44,7 @@ def _(record: r.IncidentOpened, state: Durable, at: Moment) -> None:
         detail=record.detail,
         ill_since=at,
     )
-    state.join(incident, record.root)
+    state.join(incident, record.root, serves=record.health == Health.DEGRADED)
 
 
 @apply.register
@@ -52,12 +52,31 @@ def _(record: r.IncidentReopened, state: Durable, at: Moment) -> None:
     if incident := state.incidents.get(record.incident):
         incident.reason, incident.detail = record.reason, record.detail
         state.reopen(incident, record.dependency, at)
+        if record.health != Health.DEGRADED:
+            incident.serving.discard(record.dependency)
 
 
 @apply.register
 def _(record: r.MemberJoined, state: Durable, at: Moment) -> None:
     if incident := state.incidents.get(record.incident):
-        state.join(incident, record.dependency)
+        state.join(incident, record.dependency, serves=record.health == Health.DEGRADED)
+
+
+@apply.register
+def _(record: r.MemberRecovered, state: Durable, at: Moment) -> None:
+    if incident := state.incidents.get(record.incident):
+        ladder = incident.ladder(record.dependency)
+        ladder.phase = after(ladder.phase, Move.RECOVERED)
+        ladder.begin_anew()
+        if record.backoff is not None:
+            ladder.back_off(record.backoff, at)
+        incident.serving.add(record.dependency)
+
+
+@apply.register
+def _(record: r.MemberDown, state: Durable, at: Moment) -> None:
+    if incident := state.incidents.get(record.incident):
+        incident.serving.discard(record.dependency)
 
 
 @apply.register
@@ -87,7 +106,8 @@ def _(record: r.ActionIntended, state: Durable, at: Moment) -> None:
     if incident := state.incidents.get(record.incident):
         ladder = incident.ladder(record.dependency)
         ladder.phase = after(ladder.phase, Move.INTENDED)
-        ladder.begin(record.action_id, record.action, target, (record.remedy, record.step_key, record.attempt))
+        position = (record.remedy, record.step_key, record.attempt)
+        ladder.begin(record.action_id, record.action, target, position, rung=record.step_key or str(record.step))
         ladder.verify_until = at.monotonic + record.verify_within
     state.intend(record.action_id, record.dependency, target, at)
 
@@ -101,8 +121,8 @@ def _(record: r.ActionEnded, state: Durable, at: Moment) -> None:
             ladder.give_back(record.detail)
         else:
             ladder.refusals, ladder.refused_for = 0, ""
-        ladder.backoff = record.backoff
-        ladder.not_before = at.monotonic + record.backoff
+            ladder.acted_at = at.monotonic
+        ladder.back_off(record.backoff, at)
         ladder.verify_until = at.monotonic + record.verify_within
     state.end(record.action_id, record.outcome, at)
 
@@ -112,6 +132,15 @@ def _(record: r.AttemptFailed, state: Durable, at: Moment) -> None:
     if incident := state.incidents.get(record.incident):
         ladder = incident.ladder(record.dependency)
         ladder.phase = after(ladder.phase, Move.ATTEMPT_FAILED)
+        if record.backoff is not None:
+            ladder.back_off(record.backoff, at)
+
+
+@apply.register
+def _(record: r.BackoffChanged, state: Durable, at: Moment) -> None:
+    if incident := state.incidents.get(record.incident):
+        ladder = incident.ladder(record.dependency)
+        ladder.backoff, ladder.not_before = record.backoff, at.monotonic + record.remaining
 
 
 @apply.register
@@ -119,6 +148,17 @@ def _(record: r.Escalated, state: Durable, at: Moment) -> None:
     if incident := state.incidents.get(record.incident):
         incident.ladder(record.dependency).ended = record.why
         incident.escalated.append(record.to)
+
+
+@apply.register
+def _(record: r.LadderRearmed, state: Durable, at: Moment) -> None:
+    if incident := state.incidents.get(record.incident):
+        ladder = incident.ladder(record.dependency)
+        if record.anew:
+            ladder.begin_anew()
+            ladder.not_before = None
+        else:
+            ladder.go_on()
 
 
 @apply.register
@@ -138,6 +178,7 @@ def _(record: r.IncidentResolved, state: Durable, at: Moment) -> None:
     if incident := state.incidents.get(record.incident):
         phases = {name: after(ladder.phase, Move.RESOLVED) for name, ladder in incident.ladders.items()}
         state.close(incident, at)
+        incident.serving |= set(incident.members)
         for name, ladder in incident.ladders.items():
             ladder.phase, ladder.decision = phases[name], None
 

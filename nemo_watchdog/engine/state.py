@@ -44,8 +44,16 @@ class Ladder:
     action: str = ""
     target: Target | None = None
     """Of the last action."""
+    acted_at: float = 0.0
+    """When the last action that was or may have been ordered had ended."""
     not_before: float | None = None
     backoff: float = 0.0
+    """Seconds from the verdict on the last attempt to `not_before`."""
+    rung: str = ""
+    level: int = 0
+    """How often its rung has acted in this incident: the backoff grows by it, also over attempts that helped."""
+    levels: Counter[str] = field(default_factory=Counter)
+    """Of each rung."""
     refusals: int = 0
     """How often in a row nothing was ordered."""
     refused_for: str = ""
@@ -56,11 +64,13 @@ class Ladder:
     verify_until: float = 0.0
     ended: str = ""
     """Why nothing more will be tried; empty while something may."""
+    begun: int = 0
+    """How often it has begun anew in this incident: what is told then is news."""
     suggested: bool = False
     decision: tuple[str, str] | None = None
     """Verdict and gate of the last decision that was written down."""
 
-    def begin(self, action_id: str, action: str, target: Target, position: tuple[str, str, int]) -> None:
+    def begin(self, action_id: str, action: str, target: Target, position: tuple[str, str, int], rung: str) -> None:
         """Spends an attempt, whatever comes of it; `position` is (remedy, step key, attempts)."""
         self.before = (self.remedy, self.step_key, self.attempts)
         self.remedy, self.step_key, self.attempts = position
@@ -68,15 +78,34 @@ class Ladder:
         self.tried[action] += 1
         self.total += 1
         self.acted += 1
+        self.rung, self.level = rung, max(position[2], self.levels[rung] + 1)
+        self.levels[rung] = self.level
 
     def give_back(self, why: str) -> None:
         """The last action was certainly not ordered: the attempt is not spent, and its number is not used again."""
         self.remedy, self.step_key, self.attempts = self.before
         self.tried[self.action] -= 1
         self.acted -= 1
+        self.level -= 1
+        self.levels[self.rung] = self.level
         self.refusals += 1
         self.alike = self.alike + 1 if why == self.refused_for else 1
         self.refused_for = why
+
+    def begin_anew(self) -> None:
+        """What was tried helped, or a person says so. Numbers, and how far the backoff has grown, are kept."""
+        self.attempts = 0
+        self.tried.clear()
+        self.refusals, self.alike, self.refused_for = 0, 0, ""
+        self.suggested = False
+        self.go_on()
+
+    def go_on(self) -> None:
+        self.ended, self.decision = "", None
+        self.begun += 1
+
+    def back_off(self, seconds: float, at: Moment) -> None:
+        self.backoff, self.not_before = seconds, at.monotonic + seconds
 
 
 @dataclass(slots=True)
@@ -92,6 +121,8 @@ class Incident:
     detail: str
     members: dict[str, None] = field(default_factory=dict)
     ladders: dict[str, Ladder] = field(default_factory=dict)
+    serving: set[str] = field(default_factory=set)
+    """Members that were confirmed to serve since their last trouble, or never did worse than serve badly."""
     escalated: list[str] = field(default_factory=list)
     ill_since: Moment | None = None
     """When it was opened, or reopened last."""
@@ -164,7 +195,9 @@ class Durable:
         """The open incident that this dependency is part of."""
         return self._homes.get(dependency)
 
-    def join(self, incident: Incident, dependency: str) -> None:
+    def join(self, incident: Incident, dependency: str, *, serves: bool = False) -> None:
+        if serves:
+            incident.serving.add(dependency)
         incident.members[dependency] = None
         self._homes[dependency] = incident
 
@@ -187,6 +220,7 @@ class Durable:
         """The members move with their ladders; attempts go on counting from the higher number, so no id comes twice."""
         self.close(source, at)
         source.merged = True
+        target.serving |= source.serving
         for name in source.members:
             self.join(target, name)
             if ladder := source.ladders.get(name):

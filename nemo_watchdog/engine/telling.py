@@ -12,6 +12,8 @@ from types import MappingProxyType
 
 from nemo_watchdog import records as r
 from nemo_watchdog.engine import notices
+from nemo_watchdog.engine.gates.people import human_hold
+from nemo_watchdog.engine.gates.situation import Situation
 from nemo_watchdog.engine.state import Incident
 from nemo_watchdog.engine.turn import Turn
 from nemo_watchdog.errors import EngineBug
@@ -22,6 +24,7 @@ NEWS: Mapping[type[r.Record], NotificationKind] = MappingProxyType(
     {
         r.IncidentOpened: NotificationKind.OPENED,
         r.IncidentReopened: NotificationKind.OPENED,
+        r.MemberDown: NotificationKind.WORSENED,
         r.SeverityRaised: NotificationKind.SEVERITY_CHANGED,
         r.ActionIntended: NotificationKind.ACTION_STARTED,
         r.ActionEnded: NotificationKind.ACTION_FINISHED,
@@ -80,7 +83,14 @@ def _news(record: r.Record, turn: Turn) -> Draft | None:
         return None
     if isinstance(record, r.ActionIntended | r.ActionEnded) and _refused_again(record, incident):
         return None
+    if isinstance(record, r.MemberDown) and _is_held(record.dependency, incident, turn):
+        return None
     return Draft(record, kind, incident)
+
+
+def _is_held(name: str, incident: Incident, turn: Turn) -> bool:
+    """A person stopped it: that it is held is told instead."""
+    return human_hold(Situation(turn.volatile, turn.durable, incident, name, turn.now.monotonic)) is not None
 
 
 def _refused_again(record: r.ActionIntended | r.ActionEnded, incident: Incident) -> bool:

@@ -19,6 +19,7 @@ from nemo_watchdog.views import (
     LadderView,
     PauseView,
     PolicyView,
+    RetryView,
     StatusView,
 )
 
@@ -45,6 +46,14 @@ def pauses(engine: Engine, now: Moment) -> dict[str, PauseView]:
         for scope, pause in engine.durable.pauses.items()
         if pause.until is None or now.monotonic < pause.until
     }
+
+
+def retried(engine: Engine, name: str, now: Moment) -> RetryView:
+    """What is decided of it, now that it has begun anew; raises `KeyError` for what is in no open incident."""
+    incident, decision = engine.durable.incident_of(name), engine.decision(name, now)
+    if incident is None or decision is None:
+        raise KeyError(name)
+    return RetryView(name, incident.incident, _gate(decision, now))
 
 
 def budgets(engine: Engine, now: float) -> Iterator[tuple[str, BudgetView]]:

@@ -12,6 +12,7 @@ from nemo_watchdog.web.api.health import HealthApi
 from nemo_watchdog.web.api.metrics import MetricsApi
 from nemo_watchdog.web.api.pauses import PausesApi
 from nemo_watchdog.web.api.push import PushApi
+from nemo_watchdog.web.api.retries import RetriesApi
 from nemo_watchdog.web.api.status import StatusApi
 from nemo_watchdog.web.problems import ProblemRunner
 
@@ -27,6 +28,7 @@ def runner(core: Core, supervisor: Supervisor, metrics: Metrics, heartbeats: Hea
             *HealthApi(core, supervisor).routes(),
             *StatusApi(core, supervisor).routes(),
             *PausesApi(core, token).routes(),
+            *RetriesApi(core, token).routes(),
             *PushApi(core, heartbeats).routes(),
         ]
     )

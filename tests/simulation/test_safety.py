@@ -154,6 +154,11 @@ class Safety(RuleBasedStateMachine):
         self.world.send(ev.ResumeAsked(scope, "ops"))
         self._check_new_actions()
 
+    @rule(name=names)
+    def a_person_wants_it_tried_again(self, name: str) -> None:
+        self.world.send(ev.RetryAsked(name, "test", "ops"))
+        self._check_new_actions()
+
     @rule(ladder=st.sampled_from(sorted(LADDERS)))
     def policy_is_reloaded(self, ladder: str) -> None:
         before = self.world.engine.durable.spends[:]
@@ -244,18 +249,45 @@ class Safety(RuleBasedStateMachine):
     @invariant()
     def no_reload_grants_an_attempt_anew(self) -> None:
         """No policy here has more than so many attempts of one action, whatever its steps are called."""
-        done = Counter((q.incident, q.dependency, q.action) for _, q in self._ordered())
-        assert all(count <= STEP.attempts for count in done.values())
-        assert all(count <= GENTLER.attempts for (_, _, action), count in done.items() if action == GENTLER.action)
+        done: Counter[tuple[str, str]] = Counter()
+        for _, record in self.world.records:
+            match record:
+                case r.MemberRecovered(dependency=name) | r.LadderRearmed(dependency=name, anew=True):
+                    done = Counter({key: count for key, count in done.items() if key[0] != name})
+                case r.IncidentOpened(root=name):
+                    done = Counter({key: count for key, count in done.items() if key[0] != name})
+                case r.ActionIntended() if record.action_id not in self.refused:
+                    done[record.dependency, record.action] += 1
+                    most = GENTLER.attempts if record.action == GENTLER.action else STEP.attempts
+                    assert done[record.dependency, record.action] <= most
 
     @invariant()
     def an_escalation_ends_a_ladder(self) -> None:
+        """Until it has served again, a person says so, or the policy grants more."""
         ended: set[tuple[str, str]] = set()
         for _, record in self.world.records:
-            if isinstance(record, r.Escalated):
-                ended.add((record.incident, record.dependency))
-            elif isinstance(record, r.ActionIntended):
-                assert (record.incident, record.dependency) not in ended
+            match record:
+                case r.Escalated():
+                    ended.add((record.incident, record.dependency))
+                case r.MemberRecovered() | r.LadderRearmed():
+                    ended.discard((record.incident, record.dependency))
+                case r.ActionIntended():
+                    assert (record.incident, record.dependency) not in ended
+
+    @invariant()
+    def who_was_confirmed_to_serve_is_told_of_when_it_is_down(self) -> None:
+        """Nothing is done about a member that had served before people were told that it is down."""
+        serving: set[str] = set()
+        for _, record in self.world.records:
+            match record:
+                case r.MemberRecovered():
+                    serving.add(record.dependency)
+                case r.MemberDown() | r.IncidentReopened() | r.MemberJoined():
+                    serving.discard(record.dependency)
+                case r.IncidentOpened():
+                    serving.discard(record.root)
+                case r.ActionIntended() | r.Escalated() | r.Suggested():
+                    assert record.dependency not in serving
 
     @invariant()
     def a_dependency_is_in_one_open_incident_at_most(self) -> None:
