@@ -101,6 +101,7 @@ def test_what_moves_with_time_is_computed_at_the_scrape(metrics: Metrics) -> Non
     assert value(metrics, "paused", scope="*") == 0.0
     backoff = value(metrics, "backoff_seconds", dependency="gateway")
     assert backoff == pytest.approx(5.0, rel=0.2)
+    world.run("gateway")
     world.succeed("gateway")
     world.pass_time(120.0)
     metrics.refresh(world.engine, world.now)
