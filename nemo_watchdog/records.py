@@ -84,6 +84,19 @@ class MemberRecovered(Record):
     health: str
     action_id: str
     backoff: float | None
+    over: bool = True
+    """False while another that shares its target is still in trouble: the attempts on the target are not judged yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class LadderShared(Record):
+    """What acts on this target has acted on it for another: attempts, verification and backoff are one from now on."""
+
+    TYPE: ClassVar[str] = "ladder_shared"
+    incident: str
+    dependency: str
+    target_kind: str
+    target: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -320,6 +333,7 @@ TYPES: Mapping[str, type[Record]] = {
         StepExhausted,
         Escalated,
         LadderRearmed,
+        LadderShared,
         Suggested,
         DecisionMade,
         IncidentResolved,

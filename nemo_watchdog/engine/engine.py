@@ -15,12 +15,12 @@ from nemo_watchdog.engine.events import Effects, Event
 from nemo_watchdog.engine.gates.order import decide, explain
 from nemo_watchdog.engine.gates.situation import Situation
 from nemo_watchdog.engine.health import Tracker
-from nemo_watchdog.engine.incidents import REOPEN_WINDOW
 from nemo_watchdog.engine.pacing import keep_pace_with_the_policy
 from nemo_watchdog.engine.phases import Phase
 from nemo_watchdog.engine.reconcile import reconcile_all, reconcile_from
 from nemo_watchdog.engine.remediation import advance, end_action
-from nemo_watchdog.engine.state import Durable, Incident
+from nemo_watchdog.engine.sharing import others_on
+from nemo_watchdog.engine.state import REOPEN_WINDOW, Durable, Incident
 from nemo_watchdog.engine.telling import tell
 from nemo_watchdog.engine.turn import Turn
 from nemo_watchdog.engine.volatile import Volatile
@@ -86,7 +86,7 @@ class Engine:
         lost = ActionResult(ActionOutcome.UNKNOWN, "the watchdog stopped before it knew the result")
         for incident in self.durable.open():
             for name, ladder in incident.ladders.items():
-                if ladder.phase is Phase.ACTING:
+                if ladder.phase is Phase.ACTING and ladder.actor == name:
                     end_action(turn, incident, name, lost)
         keep_pace_with_the_policy(turn)
         reconcile_all(turn)
@@ -126,9 +126,10 @@ class Engine:
             return
         end_action(turn, incident, name, event.result)
         attribution.attribute_what_waited(turn, event.request.target)
-        if name in self.trackers:
-            self.trackers[name].forget_looks()
-            turn.look_soon(name)
+        for each in [name, *others_on(self.volatile, name, event.request.target)]:
+            if each in self.trackers:
+                self.trackers[each].forget_looks()
+                turn.look_soon(each)
         reconcile_all(turn)
 
     @_take.register

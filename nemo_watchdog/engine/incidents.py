@@ -13,14 +13,11 @@ from nemo_watchdog.engine.gates.evidence import recovering_until
 from nemo_watchdog.engine.health import Tracker
 from nemo_watchdog.engine.phases import Phase
 from nemo_watchdog.engine.severity import highest_severity
-from nemo_watchdog.engine.state import Durable, Incident
+from nemo_watchdog.engine.state import REOPEN_WINDOW, Durable, Incident
 from nemo_watchdog.engine.topology import upstreams
 from nemo_watchdog.engine.turn import Turn
 from nemo_watchdog.engine.volatile import Volatile
-from nemo_watchdog.model import Health, Moment, Reason
-
-REOPEN_WINDOW = 300.0
-"""Seconds after a resolution within which trouble reopens the same incident: it came back is not it is fixed."""
+from nemo_watchdog.model import CONTAINER, Health, Moment, Reason, Target
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +97,9 @@ def place(turn: Turn, name: str) -> None:
     tracker = turn.volatile.trackers[name]
     if not tracker.unhealthy or turn.durable.incident_of(name) is not None:
         return
+    container = tracker.spec.container
+    if tracker.exited and container and turn.durable.is_acting_on(Target(CONTAINER, container)):
+        return  # we are restarting it, for another
     if turn.held(name) and not tracker.failure_threshold_met:
         return
     where = correlate(turn.volatile, turn.durable, name, turn.now.monotonic)

@@ -160,7 +160,7 @@ def _(record: r.Escalated, incident: Incident, turn: Turn) -> Words:
 
 @words.register
 def _(record: r.IncidentResolved, incident: Incident, turn: Turn) -> Words:
-    attempts = sum(ladder.acted for ladder in incident.ladders.values())
+    attempts = incident.acted
     done = f"{attempts} action{'s' if attempts != 1 else ''} taken" if attempts else "no action taken"
     body = f"{', '.join(incident.members)} up again after {duration(record.seconds)}; {done}.\nNext: nothing to do."
     return Words(f"resolved:{turn.now.utc.isoformat()}", f"{incident.root} is up again", body)
@@ -169,7 +169,6 @@ def _(record: r.IncidentResolved, incident: Incident, turn: Turn) -> Words:
 def alert(policy: Policy, incident: Incident) -> Alert:
     """An incident for Alertmanager. A severity that rises makes a new alert; the old one runs out there."""
     spec = policy.severities.get(incident.severity)
-    actions = sum(ladder.acted for ladder in incident.ladders.values())
     affected = ", ".join(incident.members)
     return Alert(
         incident=incident.incident,
@@ -182,7 +181,7 @@ def alert(policy: Policy, incident: Incident) -> Alert:
         annotations={
             "summary": f"{incident.root} is {incident.health} ({incident.reason or incident.rule})",
             "description": (
-                f"{incident.detail}. Affected: {affected}. Rule: {incident.rule}. Actions so far: {actions}."
+                f"{incident.detail}. Affected: {affected}. Rule: {incident.rule}. Actions so far: {incident.acted}."
             ),
             "title": spec.title if spec else "",
         },

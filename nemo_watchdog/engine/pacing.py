@@ -14,9 +14,9 @@ _SAME = 0.0015
 """Seconds by which two gaps may differ through rounding."""
 
 
-def step_that_acted(policy: Policy, name: str, ladder: Ladder) -> ActionStep | None:
-    """None when the policy does nothing of the kind for this dependency any more."""
-    spec = policy.dependencies.get(name)
+def step_that_acted(policy: Policy, ladder: Ladder) -> ActionStep | None:
+    """None when the policy does nothing of the kind any more for whom it was done."""
+    spec = policy.dependencies.get(ladder.actor)
     if spec is None or spec.remedy is None:
         return None
     return current_step(policy.remedies[spec.remedy], ladder)
@@ -32,9 +32,16 @@ def keep_pace_with_the_policy(turn: Turn) -> None:
     now = turn.now.monotonic
     for incident in turn.durable.incidents.values():
         for name, ladder in incident.ladders.items():
-            step = step_that_acted(turn.volatile.policy, name, ladder)
+            step = step_that_acted(turn.volatile.policy, ladder)
             until = ladder.not_before
-            if incident.merged or ladder.phase is not Phase.IDLE or step is None or until is None or until <= now:
+            if (
+                incident.merged
+                or ladder.actor != name
+                or ladder.phase is not Phase.IDLE
+                or step is None
+                or until is None
+                or until <= now
+            ):
                 continue
             wanted = gap(step, ladder, ladder.refusals)
             if abs(wanted - ladder.backoff) > _SAME:

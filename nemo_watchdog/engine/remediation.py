@@ -10,6 +10,7 @@ from nemo_watchdog.engine.ladder import next_contact
 from nemo_watchdog.engine.pacing import gap, step_that_acted
 from nemo_watchdog.engine.phases import Phase
 from nemo_watchdog.engine.serving import notice_new_trouble
+from nemo_watchdog.engine.sharing import share
 from nemo_watchdog.engine.state import Incident
 from nemo_watchdog.engine.topology import upstreams
 from nemo_watchdog.engine.turn import Turn
@@ -33,6 +34,7 @@ def advance(turn: Turn, incident: Incident, name: str) -> None:
     tracker = turn.volatile.trackers.get(name)
     if tracker is None or tracker.state.health is Health.UP:
         return
+    share(turn, incident, name)
     situation = Situation(turn.volatile, turn.durable, incident, name, turn.now.monotonic)
     _judge_attempt(turn, incident, situation)
     notice_new_trouble(turn, situation)
@@ -46,14 +48,14 @@ def advance(turn: Turn, incident: Incident, name: str) -> None:
     elif decision.verdict is Verdict.ESCALATE:
         to = next_contact(situation.remedy, situation.ladder) if situation.remedy is not None else ""
         turn.record(r.Escalated(incident.incident, name, to, decision.value))
-    elif decision.verdict is Verdict.ASK and situation.action is not None and not situation.ladder.suggested:
+    elif decision.verdict is Verdict.ASK and situation.action is not None and name not in incident.suggested:
         turn.record(r.Suggested(incident.incident, name, situation.action.action))
 
 
 def _judge_attempt(turn: Turn, incident: Incident, situation: Situation) -> None:
     """The symptom outlived the verification window, or the container died in it: that attempt failed."""
     name, ladder, tracker = situation.name, situation.ladder, situation.tracker
-    step = step_that_acted(turn.volatile.policy, name, ladder)
+    step = step_that_acted(turn.volatile.policy, ladder)
     state = tracker.state
     mended = FAULTS | (situation.action.helps if situation.action is not None else FAULTS)
     if ladder.phase is not Phase.VERIFYING or state.category not in mended or not tracker.fresh_evidence:
@@ -66,7 +68,7 @@ def _judge_attempt(turn: Turn, incident: Incident, situation: Situation) -> None
 
 def _write_down(turn: Turn, incident: Incident, name: str, decision: Decision) -> None:
     """Every change of mind is a record; the same answer again is not."""
-    if incident.ladder(name).decision != (decision.verdict, decision.gate):
+    if incident.decisions.get(name) != (decision.verdict, decision.gate):
         turn.record(r.DecisionMade(incident.incident, name, decision.verdict, decision.gate, decision.value))
 
 
@@ -112,7 +114,7 @@ def _act(turn: Turn, incident: Incident, situation: Situation) -> None:
 def end_action(turn: Turn, incident: Incident, name: str, result: ActionResult) -> None:
     """Writes down how the action that is under way ended."""
     ladder = incident.ladder(name)
-    step = step_that_acted(turn.volatile.policy, name, ladder)
+    step = step_that_acted(turn.volatile.policy, ladder)
     to_verify = result.outcome not in NOTHING_TO_VERIFY
     refusals = ladder.refusals if result.outcome is ActionOutcome.REFUSED else 0
     turn.record(

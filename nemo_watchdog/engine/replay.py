@@ -65,11 +65,13 @@ def _(record: r.MemberJoined, state: Durable, at: Moment) -> None:
 @apply.register
 def _(record: r.MemberRecovered, state: Durable, at: Moment) -> None:
     if incident := state.incidents.get(record.incident):
-        ladder = incident.ladder(record.dependency)
-        ladder.phase = after(ladder.phase, Move.RECOVERED)
-        ladder.begin_anew()
-        if record.backoff is not None:
-            ladder.back_off(record.backoff, at)
+        if record.over:
+            ladder = incident.ladder(record.dependency)
+            ladder.phase = after(ladder.phase, Move.RECOVERED)
+            ladder.begin_anew()
+            if record.backoff is not None:
+                ladder.back_off(record.backoff, at)
+        incident.begin_anew(record.dependency)
         incident.serving.add(record.dependency)
 
 
@@ -108,6 +110,7 @@ def _(record: r.ActionIntended, state: Durable, at: Moment) -> None:
         ladder.phase = after(ladder.phase, Move.INTENDED)
         position = (record.remedy, record.step_key, record.attempt)
         ladder.begin(record.action_id, record.action, target, position, rung=record.step_key or str(record.step))
+        ladder.actor, state.ladders[target] = record.dependency, ladder
         ladder.verify_until = at.monotonic + record.verify_within
     state.intend(record.action_id, record.dependency, target, at)
 
@@ -154,6 +157,7 @@ def _(record: r.Escalated, state: Durable, at: Moment) -> None:
 def _(record: r.LadderRearmed, state: Durable, at: Moment) -> None:
     if incident := state.incidents.get(record.incident):
         ladder = incident.ladder(record.dependency)
+        incident.begin_anew(record.dependency)
         if record.anew:
             ladder.begin_anew()
             ladder.not_before = None
@@ -162,15 +166,21 @@ def _(record: r.LadderRearmed, state: Durable, at: Moment) -> None:
 
 
 @apply.register
+def _(record: r.LadderShared, state: Durable, at: Moment) -> None:
+    if incident := state.incidents.get(record.incident):
+        state.share(incident, record.dependency, Target(record.target_kind, record.target))
+
+
+@apply.register
 def _(record: r.Suggested, state: Durable, at: Moment) -> None:
     if incident := state.incidents.get(record.incident):
-        incident.ladder(record.dependency).suggested = True
+        incident.suggested.add(record.dependency)
 
 
 @apply.register
 def _(record: r.DecisionMade, state: Durable, at: Moment) -> None:
     if incident := state.incidents.get(record.incident):
-        incident.ladder(record.dependency).decision = (record.verdict, record.gate)
+        incident.decisions[record.dependency] = (record.verdict, record.gate)
 
 
 @apply.register
@@ -179,8 +189,10 @@ def _(record: r.IncidentResolved, state: Durable, at: Moment) -> None:
         phases = {name: after(ladder.phase, Move.RESOLVED) for name, ladder in incident.ladders.items()}
         state.close(incident, at)
         incident.serving |= set(incident.members)
+        incident.decisions.clear()
         for name, ladder in incident.ladders.items():
-            ladder.phase, ladder.decision = phases[name], None
+            if ladder.phase is not phases[name] and not state.is_shared(incident, ladder):
+                ladder.phase = phases[name]
 
 
 @apply.register

@@ -20,13 +20,16 @@ UNNAMED = ""
 EVERYTHING = "*"
 """The pause scope that holds all dependencies."""
 
+REOPEN_WINDOW = 300.0
+"""Seconds after a resolution within which trouble reopens the same incident: it came back is not it is fixed."""
+
 LONGEST_BUDGET_WINDOW = 31 * 86400.0
 """Seconds that a spent action is remembered; the policy refuses longer windows."""
 
 
 @dataclass(slots=True)
 class Ladder:
-    """Where one dependency stands on its remedy in one incident: (remedy, step key, attempts)."""
+    """How far a remedy has come in one incident: (remedy, step key, attempts). Who shares a target shares it."""
 
     remedy: str = ""
     step_key: str = ""
@@ -41,6 +44,8 @@ class Ladder:
     """Of these, how many were ordered or may have been."""
     phase: Phase = Phase.IDLE
     action_id: str = ""
+    actor: str = ""
+    """The dependency that the last action was for."""
     action: str = ""
     target: Target | None = None
     """Of the last action."""
@@ -66,9 +71,6 @@ class Ladder:
     """Why nothing more will be tried; empty while something may."""
     begun: int = 0
     """How often it has begun anew in this incident: what is told then is news."""
-    suggested: bool = False
-    decision: tuple[str, str] | None = None
-    """Verdict and gate of the last decision that was written down."""
 
     def begin(self, action_id: str, action: str, target: Target, position: tuple[str, str, int], rung: str) -> None:
         """Spends an attempt, whatever comes of it; `position` is (remedy, step key, attempts)."""
@@ -97,12 +99,21 @@ class Ladder:
         self.attempts = 0
         self.tried.clear()
         self.refusals, self.alike, self.refused_for = 0, 0, ""
-        self.suggested = False
         self.go_on()
 
     def go_on(self) -> None:
-        self.ended, self.decision = "", None
+        self.ended = ""
         self.begun += 1
+
+    def take_in(self, other: Ladder) -> None:
+        """What another ladder counted of the same target counts here; no number comes twice."""
+        self.total = max(self.total, other.total)
+        self.tried.update(other.tried)
+        self.acted += other.acted
+        self.levels |= other.levels
+        self.begun = max(self.begun, other.begun)
+        if other.not_before is not None and other.not_before > (self.not_before or 0.0):
+            self.backoff, self.not_before = other.backoff, other.not_before
 
     def back_off(self, seconds: float, at: Moment) -> None:
         self.backoff, self.not_before = seconds, at.monotonic + seconds
@@ -123,6 +134,10 @@ class Incident:
     ladders: dict[str, Ladder] = field(default_factory=dict)
     serving: set[str] = field(default_factory=set)
     """Members that were confirmed to serve since their last trouble, or never did worse than serve badly."""
+    suggested: set[str] = field(default_factory=set)
+    """Members of which a person was asked to act, in their present trouble."""
+    decisions: dict[str, tuple[str, str]] = field(default_factory=dict)
+    """Verdict and gate of the last decision about each that was written down."""
     escalated: list[str] = field(default_factory=list)
     ill_since: Moment | None = None
     """When it was opened, or reopened last."""
@@ -131,6 +146,16 @@ class Incident:
 
     def ladder(self, dependency: str) -> Ladder:
         return self.ladders.setdefault(dependency, Ladder())
+
+    @property
+    def acted(self) -> int:
+        """How many actions were ordered in it or may have been; a ladder that two share counts once."""
+        return sum({id(ladder): ladder.acted for ladder in self.ladders.values()}.values())
+
+    def begin_anew(self, dependency: str) -> None:
+        """What is decided and suggested of it now is news."""
+        self.decisions.pop(dependency, None)
+        self.suggested.discard(dependency)
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,6 +212,8 @@ class Durable:
     _homes: dict[str, Incident] = field(init=False, repr=False, default_factory=dict)
     """The open incident of each member of one."""
     acts: dict[Target, Act] = field(default_factory=dict)
+    ladders: dict[Target, Ladder] = field(default_factory=dict)
+    """The one that acted last on each target."""
 
     def open(self) -> list[Incident]:
         return [incident for incident in self.incidents.values() if incident.resolved is None]
@@ -221,6 +248,8 @@ class Durable:
         self.close(source, at)
         source.merged = True
         target.serving |= source.serving
+        target.suggested |= source.suggested
+        target.decisions |= source.decisions
         for name in source.members:
             self.join(target, name)
             if ladder := source.ladders.get(name):
@@ -230,6 +259,28 @@ class Durable:
     def spends_on(self, dependency: str, targets: Collection[Target]) -> list[float]:
         """Monotonic times of what was spent on it. A new name for the same target does not make that unspent."""
         return [spend.at for spend in self.spends if spend.dependency == dependency or spend.target in targets]
+
+    def ladder_on(self, target: Target, now: float) -> Ladder | None:
+        """The one that acted last on it, while its incident is open or would be reopened."""
+        ladder = self.ladders.get(target)
+        for incident in self.incidents.values() if ladder is not None else ():
+            fresh = incident.resolved is None or now - incident.resolved.monotonic < REOPEN_WINDOW
+            if fresh and any(each is ladder for each in incident.ladders.values()):
+                return ladder
+        return None
+
+    def share(self, incident: Incident, dependency: str, target: Target) -> None:
+        """From now on the ladder of the target is that of this dependency."""
+        ladder = self.ladders[target]
+        own = incident.ladders.get(dependency)
+        if own is not None and own is not ladder:
+            ladder.take_in(own)
+        incident.ladders[dependency] = ladder
+
+    def is_shared(self, incident: Incident, ladder: Ladder) -> bool:
+        """Whether another open incident has it as well."""
+        others = (each for each in self.open() if each is not incident)
+        return any(each is ladder for other in others for each in other.ladders.values())
 
     def hold_on(self, dependency: str, container: str | None) -> str | None:
         """What a person did to it, for which it is left alone; None when nobody did anything."""
@@ -280,3 +331,5 @@ class Durable:
                 continue
             if all(ladder.phase is not Phase.ACTING for ladder in incident.ladders.values()):
                 del self.incidents[name]
+        kept = {id(ladder) for incident in self.incidents.values() for ladder in incident.ladders.values()}
+        self.ladders = {target: ladder for target, ladder in self.ladders.items() if id(ladder) in kept}

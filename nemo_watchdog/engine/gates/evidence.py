@@ -32,7 +32,8 @@ def blind(s: Situation) -> Decision | None:
 def verification(s: Situation) -> Decision | None:
     ladder = s.ladder
     if ladder.phase is Phase.VERIFYING and s.now < ladder.verify_until and not s.tracker.exited:
-        return Decision(Verdict.WAIT, Gate.VERIFICATION, f"verifying {ladder.action}", ladder.verify_until)
+        whose = "" if ladder.actor == s.name else f" on {ladder.target}, done for {ladder.actor}"
+        return Decision(Verdict.WAIT, Gate.VERIFICATION, f"verifying {ladder.action}{whose}", ladder.verify_until)
     return None
 
 

@@ -41,7 +41,11 @@ class Situation:
 
     @property
     def ladder(self) -> Ladder:
-        return (self.incident and self.incident.ladders.get(self.name)) or Ladder()
+        """Its own; before it has one, that of its target, on which another may have acted."""
+        if self.incident is None:
+            return Ladder()
+        own = self.incident.ladders.get(self.name)
+        return own or next(filter(None, (self.durable.ladder_on(each, self.now) for each in self.targets)), Ladder())
 
     @property
     def remedy(self) -> Remedy | None:

@@ -163,3 +163,33 @@ async def test_the_backoff_counts_from_the_verdict_and_follows_a_reload(
         second = await daemon.event("action_intended", within=30.0, after=seen)
         waited = datetime.fromisoformat(second["timestamp"]) - datetime.fromisoformat(failed["timestamp"])
         assert waited >= timedelta(seconds=7.5)  # a line is stamped when its record is on disk
+
+
+async def test_two_looks_at_one_container_have_one_ladder(start_platform: StartPlatform, tmp_path: Path) -> None:
+    """Both fail for good: two attempts on the container, each verified and followed by its backoff, and one person."""
+    platform = await start_platform("gateway")
+    policy = platform.policy_text().replace("attempts: 6", "attempts: 2").replace("initial: 1s", "initial: 3s")
+    policy = policy.replace("startup_grace: 2s", "startup_grace: 0").replace("verify_within: 6s", "verify_within: 4s")
+    twin = f"""\
+  twin:
+    probe: http
+    url: http://127.0.0.1:{platform.port("gateway")}/health
+    container: {platform.name("gateway")}
+    startup_grace: 0
+    remedy: restart-container
+
+severities:
+"""
+    async with Daemon(policy.replace("\nseverities:\n", twin), tmp_path) as daemon, Starts(platform) as starts:
+        await daemon.wait_for_health("gateway", "up")
+        await daemon.wait_for_health("twin", "up")
+        await faults.switch(platform, "gateway", "never")
+        await daemon.event("escalated", within=90.0)
+        await daemon.more_looks(5)
+        assert await starts.of("gateway") == 2
+        stories = [line["event"] for line in daemon.events]
+        assert (stories.count("action_intended"), stories.count("escalated")) == (2, 1)
+        intents = [line for line in daemon.events if line["event"] == "action_intended"]
+        first, second = (datetime.fromisoformat(line["timestamp"]) for line in intents)
+        assert second - first >= timedelta(seconds=4.0 + 3.0 * 0.8)
+        assert "ladder_shared" in stories
