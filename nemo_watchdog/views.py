@@ -48,7 +48,9 @@ class DependencyView:
 
 @dataclass(frozen=True, slots=True)
 class LadderView:
-    """How far the remedy of one member has come. `backoff` is the gap before the next attempt."""
+    """How far the remedy of one member has come: `attempts` that did not help in its present trouble, those under way
+    among them. `backoff` is the gap before the next one. Who shares a target shows the same.
+    """
 
     phase: str
     attempts: int
@@ -70,6 +72,8 @@ class IncidentView:
     escalated: tuple[str, ...]
     """The contacts who were told that a person must look."""
     ladders: Mapping[str, LadderView]
+    actions: int | None = None
+    """How many were ordered in it or may have been; None from a daemon of 0.1.0."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from functools import cache
 
 from nemo_watchdog.engine import budget
 from nemo_watchdog.engine.engine import Engine
-from nemo_watchdog.engine.state import Incident
+from nemo_watchdog.engine.state import Incident, Ladder
 from nemo_watchdog.model import Decision, Gate, Moment, Verdict
 from nemo_watchdog.policy.policy import Budget
 from nemo_watchdog.views import (
@@ -119,8 +119,10 @@ def _incident(incident: Incident, now: Moment) -> IncidentView:
         escalated=tuple(incident.escalated),
         ladders={
             name: LadderView(ladder.phase, ladder.tried.total(), ladder.backoff, ladder.ended)
-            for name, ladder in incident.ladders.items()
+            for name in incident.members
+            for ladder in [incident.ladders.get(name) or Ladder()]
         },
+        actions=incident.acted,
     )
 
 
