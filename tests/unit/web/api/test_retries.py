@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from nemo_watchdog.engine import events as ev
-from nemo_watchdog.model import Moment, Observation, Reason, failed
+from nemo_watchdog.model import Reason, failed
+from tests.unit.runtime.shell import until
 from tests.unit.web.site import BEARER, Site, detail
 
 ASKED = {"dependency": "gateway", "reason": "the disk is free again", "by": "ops"}
@@ -15,9 +16,8 @@ async def down(site: Site) -> None:
     """The gateway fails for long, in an incident, and nothing is done about it yet."""
     core = site.daemon.shell.core
     core.tell(ev.PauseAsked("gateway", "a test", "ops"))
-    for _ in range(5):
-        now: Moment = core.clock.now()
-        core.tell(ev.Observed("gateway", Observation(failed(Reason.REFUSED, "test"), 0.0, now)))
+    site.daemon.probes["gateway"].script.append(failed(Reason.REFUSED, "test"))
+    await until(lambda: core.engine.durable.incident_of("gateway"))
 
 
 async def test_a_retry_is_on_disk_when_it_is_answered(site: Site) -> None:
