@@ -19,7 +19,6 @@ from nemo_watchdog.engine.pacing import keep_pace_with_the_policy
 from nemo_watchdog.engine.phases import Phase
 from nemo_watchdog.engine.reconcile import reconcile_all, reconcile_from
 from nemo_watchdog.engine.remediation import advance, end_action
-from nemo_watchdog.engine.sharing import others_on
 from nemo_watchdog.engine.state import REOPEN_WINDOW, Durable, Incident
 from nemo_watchdog.engine.telling import tell
 from nemo_watchdog.engine.turn import Turn
@@ -126,7 +125,7 @@ class Engine:
             return
         end_action(turn, incident, name, event.result)
         attribution.attribute_what_waited(turn, event.request.target)
-        for each in [name, *others_on(self.volatile, name, event.request.target)]:
+        for each in self.volatile.sharing.get(name, [name]):
             if each in self.trackers:
                 self.trackers[each].forget_looks()
                 turn.look_soon(each)

@@ -16,7 +16,6 @@ from nemo_watchdog.engine.gates.spacing import in_flight
 from nemo_watchdog.engine.health import Tracker
 from nemo_watchdog.engine.pacing import gap, step_that_acted
 from nemo_watchdog.engine.phases import Phase
-from nemo_watchdog.engine.sharing import others_on
 from nemo_watchdog.engine.state import Incident, Ladder
 from nemo_watchdog.engine.turn import Turn
 from nemo_watchdog.model import Health, Reason
@@ -35,7 +34,8 @@ def confirm(turn: Turn, incident: Incident, members: Iterable[str]) -> None:
             turn.volatile.awaited.add(name)
             continue
         verified = ladder.phase is Phase.VERIFYING
-        others = [other for other in others_on(turn.volatile, name) if _in_trouble(turn, other, ladder)]
+        alike = turn.volatile.sharing.get(name, ())
+        others = [other for other in alike if other != name and _in_trouble(turn, other, ladder)]
         if others and verified and turn.now.monotonic < ladder.verify_until:
             turn.volatile.awaited.add(name)
             turn.wake(ladder.verify_until)

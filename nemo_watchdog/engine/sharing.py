@@ -4,28 +4,26 @@ from __future__ import annotations
 
 from nemo_watchdog import records as r
 from nemo_watchdog.engine.phases import Phase
-from nemo_watchdog.engine.state import Incident
+from nemo_watchdog.engine.state import Incident, Ladder
 from nemo_watchdog.engine.turn import Turn
-from nemo_watchdog.engine.volatile import Volatile
-from nemo_watchdog.model import Target
+from nemo_watchdog.policy.policy import Policy
 
 
 def share(turn: Turn, incident: Incident, name: str) -> None:
-    """Binds a member to the ladder of its target, where another has one; its own attempt is judged first."""
-    spec, own = turn.volatile.policy.dependencies[name], incident.ladders.get(name)
+    """Binds a member to the ladder of its targets, where another has one; its own attempt is judged first."""
+    policy, own = turn.volatile.policy, incident.ladders.get(name)
     if own is not None and own.phase is not Phase.IDLE:
         return
-    for target in sorted(set(spec.targets.values())):
+    for target in sorted(set(policy.dependencies[name].targets.values())):
         last = turn.durable.ladders.get(target)
-        if last is not own and turn.durable.ladder_on(target, turn.now.monotonic) is not None:
+        if last is None or last is own or not _is_of_the_same(policy, name, last):
+            continue
+        if turn.durable.ladder_on(target, turn.now.monotonic) is not None:
             turn.record(r.LadderShared(incident.incident, name, target.kind, target.name))
             return
 
 
-def others_on(volatile: Volatile, name: str, target: Target | None = None) -> list[str]:
-    """Who else may act on one of its targets, or on this one."""
-    dependencies = volatile.policy.dependencies
-    if name not in dependencies:
-        return []
-    wanted = set(dependencies[name].targets.values()) if target is None else {target}
-    return [each for each in volatile.sharing.get(name, ()) if wanted & set(dependencies[each].targets.values())]
+def _is_of_the_same(policy: Policy, name: str, ladder: Ladder) -> bool:
+    """Whether it acts for one that has the same targets, all of them; one that is gone had at least the last."""
+    mine, actor = set(policy.dependencies[name].targets.values()), policy.dependencies.get(ladder.actor)
+    return mine == ({ladder.target} if actor is None else set(actor.targets.values()))

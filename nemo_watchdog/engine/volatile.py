@@ -18,7 +18,7 @@ class Volatile:
     trackers: dict[str, Tracker]
     topology: Topology = field(init=False)
     sharing: dict[str, list[str]] = field(init=False)
-    """Of each dependency, the others that may act on one of its targets."""
+    """Of each dependency that has targets, all that have the same ones, itself among them: they share a ladder."""
     tags: TagConditions = field(init=False)
     tags_changed: bool = False
     """Since the last time that everything was reconciled."""
@@ -39,14 +39,10 @@ class Volatile:
         self.topology = Topology.of(policy)
         self.tags, self.tags_changed = tag_conditions(policy, trackers), False
 
-        by_target: dict[Target, set[str]] = {}
+        alike: dict[frozenset[Target], list[str]] = {}
         for name, spec in policy.dependencies.items():
-            for target in spec.targets.values():
-                by_target.setdefault(target, set()).add(name)
-        self.sharing = {
-            name: sorted(set().union(*(by_target[target] for target in spec.targets.values())) - {name})
-            for name, spec in policy.dependencies.items()
-        }
+            alike.setdefault(frozenset(spec.targets.values()), []).append(name)
+        self.sharing = {name: group for targets, group in alike.items() if targets for name in group}
 
     def weigh_tags(self) -> None:
         """Somebody went down or came back: what the policy says about tags may have changed."""

@@ -41,11 +41,13 @@ class Situation:
 
     @property
     def ladder(self) -> Ladder:
-        """Its own; before it has one, that of its target, on which another may have acted."""
-        if self.incident is None:
-            return Ladder()
-        own = self.incident.ladders.get(self.name)
-        return own or next(filter(None, (self.durable.ladder_on(each, self.now) for each in self.targets)), Ladder())
+        return (self.incident and self.incident.ladders.get(self.name)) or Ladder()
+
+    @property
+    def last_on_target(self) -> Ladder:
+        """The ladder that acted last on what the next step would act on, be it its own or another's."""
+        target = self.spec.targets.get(self.action.key) if self.action is not None else None
+        return (target and self.durable.ladder_on(target, self.now)) or self.ladder
 
     @property
     def remedy(self) -> Remedy | None:

@@ -6,6 +6,7 @@ from nemo_watchdog.durations import duration
 from nemo_watchdog.engine.budget import free_at, remaining
 from nemo_watchdog.engine.gates.situation import Situation
 from nemo_watchdog.engine.phases import Phase
+from nemo_watchdog.engine.state import Ladder
 from nemo_watchdog.model import Decision, Gate, Verdict
 
 
@@ -35,12 +36,17 @@ def ladder_end(s: Situation) -> Decision | None:
 
 
 def backoff(s: Situation) -> Decision | None:
-    until = s.ladder.not_before
-    if until is not None and s.now < until and s.action is not None:
-        after = f"{s.ladder.action} was refused" if s.ladder.refusals else f"attempt {s.ladder.tried.total()}"
-        value = f"{duration(s.ladder.backoff)} after {after}"
-        return Decision(Verdict.WAIT, Gate.BACKOFF, value, until)
+    for ladder in (s.ladder, s.last_on_target):
+        until = ladder.not_before
+        if until is not None and s.now < until and s.action is not None:
+            return Decision(Verdict.WAIT, Gate.BACKOFF, f"{duration(ladder.backoff)} after {_what_came(ladder)}", until)
     return None
+
+
+def _what_came(ladder: Ladder) -> str:
+    if ladder.refusals:
+        return f"{ladder.action} was refused"
+    return f"attempt {ladder.tried.total()}" if ladder.tried.total() else f"{ladder.action} helped"
 
 
 def budget(s: Situation) -> Decision | None:

@@ -11,8 +11,8 @@ import pytest
 from nemo_watchdog import records as r
 from nemo_watchdog.engine import events as ev
 from nemo_watchdog.engine.replay import rebuild
-from nemo_watchdog.model import ActionOutcome, Gate, Moment, NotificationKind, Reason, RunState
-from nemo_watchdog.policy.policy import Backoff, Budget, EscalateStep, Policy
+from nemo_watchdog.model import ActionOutcome, Gate, Moment, NotificationKind, Reason, RunState, Target
+from nemo_watchdog.policy.policy import Backoff, Budget, EscalateStep, Limits, Policy
 from tests.unit.engine.world import NOON, RESTART, World, dependency, policy, remedy
 
 STEP = replace(RESTART, attempts=3, backoff=Backoff(10.0, 2.0, 300.0, 0.0), verify_within=20.0)
@@ -214,3 +214,32 @@ def test_a_journal_in_which_two_acted_on_one_target_is_read() -> None:
     both_fail(world, 60)
     assert not world.started  # the three attempts on the container are spent
     assert len(world.told(NotificationKind.ESCALATED)) == 1
+
+
+def test_a_file_that_two_share_makes_no_ladder_of_two_containers() -> None:
+    """Each restarts its own container; only the last step is on the same target, and there one waits for the other."""
+    once = replace(STEP, attempts=1, backoff=Backoff(1.0, 1.0, 1.0, 0.0))
+    touch = replace(once, action="touch.file", key="touch.file", target_kind="file")
+    base = policy(
+        dependency("a", grace=0.0),
+        dependency("b", grace=0.0),
+        fix=remedy(once, touch, EscalateStep("lead"), budget=Budget(20, 36000.0)),
+        limits=Limits(Budget(20, 36000.0), 5),
+    )
+    flag = Target("file", "/flag")
+    targets = {name: {**spec.targets, "touch.file": flag} for name, spec in base.dependencies.items()}
+    world = World(
+        replace(
+            base, dependencies={name: replace(spec, targets=targets[name]) for name, spec in base.dependencies.items()}
+        )
+    )
+    for _ in range(120):
+        while world.pending:
+            world.finish(restarted=world.pending[0].target != flag)
+        world.fail("a", times=1)
+        world.fail("b", times=1)
+    assert sorted(str(request.target) for _, request in world.started) == ["c-a", "c-b", "file /flag", "file /flag"]
+    touched = [at for at, request in world.started if request.target == flag]
+    assert touched[1] - touched[0] >= once.verify_within
+    assert not world.of(r.LadderShared)
+    assert len(world.told(NotificationKind.ESCALATED)) == 2
