@@ -57,11 +57,53 @@ class IncidentReopened(Record):
     dependency: str
     reason: str | None
     detail: str
+    health: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class MemberJoined(Record):
     TYPE: ClassVar[str] = "member_joined"
+    incident: str
+    dependency: str
+    reason: str | None
+    detail: str
+    health: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class MemberRecovered(Record):
+    """Confirmed to serve, up or degraded: what was tried helped or is over, and what comes now is a new trouble.
+
+    `action_id` is the attempt that was being verified, if one was, and `backoff` the seconds from this moment before
+    the next; None leaves the backoff as it is.
+    """
+
+    TYPE: ClassVar[str] = "member_recovered"
+    incident: str
+    dependency: str
+    health: str
+    action_id: str
+    backoff: float | None
+    over: bool = True
+    """False while another that shares its target is still in trouble: the attempts on the target are not judged yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class LadderShared(Record):
+    """What acts on this target has acted on it for another: attempts, verification and backoff are one from now on."""
+
+    TYPE: ClassVar[str] = "ladder_shared"
+    incident: str
+    dependency: str
+    target_kind: str
+    target: str
+
+
+@dataclass(frozen=True, slots=True)
+class MemberDown(Record):
+    """A member that had served in this open incident is down: a change to worse."""
+
+    TYPE: ClassVar[str] = "member_down"
     incident: str
     dependency: str
     reason: str | None
@@ -98,7 +140,7 @@ class SeverityRaised(Record):
 
 @dataclass(frozen=True, slots=True)
 class ActionIntended(Record):
-    """Written before the action runs; from this moment the attempt and the budget are spent."""
+    """Written before the action runs; the attempt and the budget are spent, unless it ends as refused."""
 
     TYPE: ClassVar[str] = "action_intended"
     incident: str
@@ -121,7 +163,10 @@ class ActionIntended(Record):
 
 @dataclass(frozen=True, slots=True)
 class ActionEnded(Record):
-    """`backoff` and `verify_within` in seconds from this moment; `to_verify` is False when it surely failed."""
+    """`backoff` and `verify_within` in seconds from this moment; `to_verify` is False when it surely failed.
+
+    0.1.0 wrote the backoff of every action here; it is 0 now for one that is to be verified: the verdict has it.
+    """
 
     TYPE: ClassVar[str] = "action_ended"
     incident: str
@@ -142,6 +187,20 @@ class AttemptFailed(Record):
     dependency: str
     action_id: str
     why: str
+    backoff: float | None = None
+    """Seconds from this moment; None where 0.1.0 counted it from the end of the action."""
+
+
+@dataclass(frozen=True, slots=True)
+class BackoffChanged(Record):
+    """The policy has another backoff now: the gap that runs is so long, of which so much remains from this moment."""
+
+    TYPE: ClassVar[str] = "backoff_changed"
+    incident: str
+    dependency: str
+    backoff: float
+    remaining: float
+    previous: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,13 +214,25 @@ class StepExhausted(Record):
 
 @dataclass(frozen=True, slots=True)
 class Escalated(Record):
-    """The ladder of this dependency ends here for this incident; a person has been told."""
+    """The ladder of this dependency ends here; a person has been told. It begins anew when it has served again."""
 
     TYPE: ClassVar[str] = "escalated"
     incident: str
     dependency: str
     to: str
     why: str
+
+
+@dataclass(frozen=True, slots=True)
+class LadderRearmed(Record):
+    """What ended may go on: a person said so, and then attempts and backoff begin `anew`, or the policy grants more."""
+
+    TYPE: ClassVar[str] = "ladder_rearmed"
+    incident: str
+    dependency: str
+    reason: str
+    by: str
+    anew: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,14 +344,19 @@ TYPES: Mapping[str, type[Record]] = {
         IncidentOpened,
         IncidentReopened,
         MemberJoined,
+        MemberRecovered,
+        MemberDown,
         RootChanged,
         IncidentMerged,
         SeverityRaised,
         ActionIntended,
         ActionEnded,
         AttemptFailed,
+        BackoffChanged,
         StepExhausted,
         Escalated,
+        LadderRearmed,
+        LadderShared,
         Suggested,
         DecisionMade,
         IncidentResolved,

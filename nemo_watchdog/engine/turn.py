@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 
 from nemo_watchdog import records as r
 from nemo_watchdog.engine.events import Effects
-from nemo_watchdog.engine.state import Durable, Incident, apply
+from nemo_watchdog.engine.replay import apply
+from nemo_watchdog.engine.state import Durable, Incident
 from nemo_watchdog.engine.touches import Hold
 from nemo_watchdog.engine.volatile import Volatile
 from nemo_watchdog.model import ActionRequest, Health, Moment
