@@ -243,6 +243,26 @@ class HeartbeatHeard(Record):
     incident: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class JournalDistrusted(Record):
+    """The journal was found damaged: written when a person has accepted it."""
+
+    TYPE: ClassVar[str] = "journal_distrusted"
+    damage: str
+    incident: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class JournalAccepted(Record):
+    """A person let a damaged journal go on with what could be read of it; what stands before it may lack something."""
+
+    TYPE: ClassVar[str] = "journal_accepted"
+    reason: str
+    by: str
+    damage: str
+    incident: str = ""
+
+
 TYPES: Mapping[str, type[Record]] = {
     kind.TYPE: kind
     for kind in (
@@ -266,6 +286,8 @@ TYPES: Mapping[str, type[Record]] = {
         Paused,
         Resumed,
         HeartbeatHeard,
+        JournalDistrusted,
+        JournalAccepted,
     )
 }
 

@@ -162,8 +162,14 @@ class Engine:
 
     @_take.register
     def _(self, event: ev.JournalChanged, turn: Turn) -> None:
-        self.volatile.journal_trouble = event.trouble
+        self.volatile.journal_trouble, self.volatile.journal_damaged = event.trouble, event.damaged
+        if event.damaged:
+            turn.record(r.JournalDistrusted(event.trouble))
         reconcile_all(turn)
+
+    @_take.register
+    def _(self, event: ev.JournalAccepted, turn: Turn) -> None:
+        turn.record(r.JournalAccepted(event.reason, event.by, event.damage))
 
     @_take.register
     def _(self, event: ev.Tick, turn: Turn) -> None:

@@ -21,6 +21,8 @@ class Volatile:
     """Since the last time that everything was reconciled."""
     journal_trouble: str = ""
     """Why the journal cannot be written; empty while it can."""
+    journal_damaged: bool = False
+    """Whether that is because something that it held is gone or changed."""
     bug: str = ""
     """What the engine was about to do against its own rules; from then on it only observes."""
     awaited: set[str] = field(default_factory=set)

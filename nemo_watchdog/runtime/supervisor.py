@@ -152,12 +152,13 @@ class Supervisor:
             roots = [
                 self._root(core.write_forever(), "writer"),
                 self._root(core.prune_forever(), "pruner"),
+                self._root(core.look_at_journal_forever(), "journal"),
                 self._root(self._outbox.run(), "outbox"),
                 self._root(self._alerting.run(), "alerting"),
                 self._root(self._measure_lag(), "lag"),
                 self._root(self._watch_policy(), "policy"),
             ]
-            core.tell(ev.Started())
+            await core.start()
             await self._containers.reconcile()
             roots += [
                 self._root(self._containers.follow(), "container events"),

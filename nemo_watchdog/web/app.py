@@ -9,6 +9,7 @@ from nemo_watchdog.runtime.core import Core
 from nemo_watchdog.runtime.heartbeats import Heartbeats
 from nemo_watchdog.runtime.supervisor import Supervisor
 from nemo_watchdog.web.api.health import HealthApi
+from nemo_watchdog.web.api.journal import JournalApi
 from nemo_watchdog.web.api.metrics import MetricsApi
 from nemo_watchdog.web.api.pauses import PausesApi
 from nemo_watchdog.web.api.push import PushApi
@@ -27,6 +28,7 @@ def runner(core: Core, supervisor: Supervisor, metrics: Metrics, heartbeats: Hea
             *HealthApi(core, supervisor).routes(),
             *StatusApi(core, supervisor).routes(),
             *PausesApi(core, token).routes(),
+            *JournalApi(core, token).routes(),
             *PushApi(core, heartbeats).routes(),
         ]
     )

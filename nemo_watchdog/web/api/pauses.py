@@ -6,18 +6,17 @@ A change needs `Authorization: Bearer TOKEN` and a JSON body, so no page of anot
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeVar
 
 from aiohttp import web
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from nemo_watchdog.engine.events import PauseAsked, ResumeAsked
 from nemo_watchdog.engine.state import EVERYTHING
 from nemo_watchdog.engine.view import pauses
 from nemo_watchdog.runtime.core import Core
 from nemo_watchdog.views import PausesView
-from nemo_watchdog.web import auth
 from nemo_watchdog.web.answers import answer, on_disk
+from nemo_watchdog.web.asking import asked_for
 
 
 class PauseBody(BaseModel):
@@ -36,9 +35,6 @@ class ResumeBody(BaseModel):
     by: str = Field(default="somebody", min_length=1, max_length=100)
 
 
-Body = TypeVar("Body", PauseBody, ResumeBody)
-
-
 @dataclass(frozen=True, slots=True)
 class PausesApi:
     core: Core
@@ -48,12 +44,14 @@ class PausesApi:
         return [web.post("/api/v1/pause", self.pause), web.post("/api/v1/resume", self.resume)]
 
     async def pause(self, request: web.Request) -> web.Response:
-        asked = await self._asked(request, PauseBody)
+        asked = await asked_for(request, self.token, PauseBody)
+        self._must_be_known(asked.scope)
         self.core.tell(PauseAsked(asked.scope, asked.reason, asked.by, asked.duration))
         return await self._now()
 
     async def resume(self, request: web.Request) -> web.Response:
-        asked = await self._asked(request, ResumeBody)
+        asked = await asked_for(request, self.token, ResumeBody)
+        self._must_be_known(asked.scope)
         self.core.tell(ResumeAsked(asked.scope, asked.by))
         return await self._now()
 
@@ -61,19 +59,6 @@ class PausesApi:
         """Answers when the change is on disk: a kill switch that might be forgotten is none."""
         await on_disk(self.core, "it holds now, but could not be written: it will not outlive a restart of the daemon")
         return answer(PausesView(pauses(self.core.engine, self.core.clock.now())))
-
-    async def _asked(self, request: web.Request, model: type[Body]) -> Body:
-        """The checked body of a change; raises the refusal that fits otherwise."""
-        auth.demand(request, self.token)
-        if request.content_type != "application/json":
-            raise web.HTTPUnsupportedMediaType(text="send JSON, with Content-Type: application/json")
-        try:
-            asked = model.model_validate_json(await request.read())
-        except ValidationError as error:
-            problems = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'body'}: {e['msg']}" for e in error.errors())
-            raise web.HTTPBadRequest(text=problems) from error
-        self._must_be_known(asked.scope)
-        return asked
 
     def _must_be_known(self, scope: str) -> None:
         engine = self.core.engine
