@@ -3,17 +3,17 @@
 `tell` is synchronous, so two events can never interleave. What the engine wants done is queued; one writer puts it
 on disk in a thread of its own and only then logs and counts it and hands actions to the executor. A batch that
 cannot be written is kept and tried again; its actions are not carried out, the engine is told so that it orders no
-more, and what happens is logged at once, for the log is then all that there is.
+more, and what happens is logged, counted and told at once: acting waits for the disk, telling does not.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import partial
 from typing import TypeVar
@@ -63,6 +63,8 @@ class _Batch:
     published: int = 0
     """How many of the records have been logged and counted."""
     notifications: list[Notification] = field(default_factory=list)
+    told: int = 0
+    """How many of the notifications were handed over to be told from memory."""
     actions: list[ActionRequest] = field(default_factory=list)
 
 
@@ -76,6 +78,8 @@ class Core:
         self.on_action: Callable[[ActionRequest], None] = _ignore
         self.on_written: Callable[[], None] = _ignore
         """Called after notifications or incident changes have reached the disk."""
+        self.on_unwritten: Callable[[Sequence[Notification]], None] = _ignore
+        """Called with what happens while the journal takes no writes: people must hear of it all the same."""
         self._journal = journal
         self._metrics = metrics
         self._queue: asyncio.Queue[_Batch] = asyncio.Queue()
@@ -83,6 +87,7 @@ class Core:
         self._unpublished: deque[_Batch] = deque()
         self._trouble = ""
         """Why the journal cannot be written; empty while it can."""
+        self._damaged = False
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="journal")
         self._write_again = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = None
@@ -186,7 +191,7 @@ class Core:
             try:
                 await self._append(batch)
             except JournalError as error:
-                self._journal_failed(error, batch)
+                self._journal_failed(error)
                 if self._stopping:
                     return
                 await self._until_worth_a_try()
@@ -209,7 +214,7 @@ class Core:
         writing = asyncio.ensure_future(self.in_journal_thread(append))
         await asyncio.wait({writing}, timeout=SLOW_AFTER)
         if not writing.done():
-            self._journal_failed(JournalError(f"the disk has not answered for {duration(SLOW_AFTER)}"), batch)
+            self._journal_failed(JournalError(f"the disk has not answered for {duration(SLOW_AFTER)}"))
         await writing
 
     async def _until_worth_a_try(self) -> None:
@@ -227,15 +232,15 @@ class Core:
             if not self._unpublished:
                 self._journal_works()
 
-    def _journal_failed(self, error: JournalError, batch: _Batch | None = None) -> None:
+    def _journal_failed(self, error: JournalError) -> None:
         if str(error) != self._trouble:
-            self._trouble = str(error)
+            self._trouble, self._damaged = str(error), isinstance(error, JournalDamaged)
             log.error("journal cannot be written: no action until it can", error=self._trouble)
             self._metrics.journal_writable.set(0)
-            for unwritten in self._unpublished:
-                self._publish(unwritten)
-            self.tell(ev.JournalChanged(self._trouble, damaged=isinstance(error, JournalDamaged)))
-        if batch is not None:
+            for batch in self._unpublished:
+                self._publish(batch)
+            self.tell(ev.JournalChanged(self._trouble, damaged=self._damaged))
+        for batch in list(self._unpublished):
             self._refuse(batch, "not carried out: its intent could not be written")
 
     def _journal_works(self) -> None:
@@ -258,6 +263,14 @@ class Core:
         for record in records:
             body = record.body()
             log.info(body.pop("type"), **{key: value for key, value in body.items() if value not in ("", None)})
+        if self._trouble:
+            self._hand_over(batch)
+
+    def _hand_over(self, batch: _Batch) -> None:
+        why = "is damaged" if self._damaged else f"cannot be written: {self._trouble}"
+        fresh, batch.told = batch.notifications[batch.told :], len(batch.notifications)
+        mark = f"\nThis is told from memory and not written down, for the journal {why}."
+        self.on_unwritten([replace(each, body=each.body + mark) for each in fresh])
 
     def _wake_at(self, at: float | None, now: Moment) -> None:
         if at is None or self._stopping:
