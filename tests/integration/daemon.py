@@ -76,8 +76,8 @@ class Daemon:
     ) -> None:
         await self._close()
 
-    async def start(self) -> None:
-        """Returns once it is ready; raises `DaemonError` when it ends before."""
+    async def start(self, *, observing: bool = False) -> None:
+        """Returns once it is ready, or answers where it will only observe; raises `DaemonError` when it ends before."""
         command = (sys.executable, "-m", "nemo_watchdog", "run", "--log-format", "json")
         where = ("--policy", str(self.policy), "--state-dir", str(self.state_dir), "--listen", f"127.0.0.1:{self.port}")
         self._process = await asyncio.create_subprocess_exec(
@@ -90,7 +90,7 @@ class Daemon:
             start_new_session=True,
         )
         self._reading = asyncio.create_task(self._read(self._process))
-        await self.until(self._ready, READY_WITHIN, "not ready")
+        await self.until(self.status if observing else self._ready, READY_WITHIN, "not ready")
 
     async def status(self) -> dict[str, Any]:
         """What `/api/v1/status` answers."""
