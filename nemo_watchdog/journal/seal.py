@@ -24,9 +24,12 @@ SIZE = 32
 """Bytes of a checksum."""
 
 
+_encoder = json.JSONEncoder(separators=(",", ":"))
+
+
 def digest(*row: object) -> bytes:
     """The checksum of a record: over its number, its times and its words."""
-    return hashlib.sha256(json.dumps(row, separators=(",", ":")).encode()).digest()
+    return hashlib.sha256(_encoder.encode(row).encode()).digest()
 
 
 def add(total: bytes, digests: Iterable[bytes]) -> bytes:

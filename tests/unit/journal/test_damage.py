@@ -21,7 +21,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from nemo_watchdog.errors import JournalDamaged, JournalError
-from nemo_watchdog.journal import SqliteJournal
+from nemo_watchdog.journal import SqliteJournal, reading
 from nemo_watchdog.journal.migrations import MIGRATIONS
 from nemo_watchdog.journal.seal import BINDING
 from nemo_watchdog.model import Moment
@@ -175,6 +175,23 @@ def test_an_older_copy_put_back(tmp_path: Path) -> None:
         journal.append([{"type": "paused"}], [], moment(2))
     shutil.copy(tmp_path / "backup", tmp_path / "state" / DATABASE)
     assert "record 2 is missing: its newest is 1" in damage_of(tmp_path / "state")
+
+
+def test_a_backup_of_a_running_journal_is_whole_by_itself(tmp_path: Path) -> None:
+    """The head is copied first: the database may be ahead of it."""
+    backup = tmp_path / "backup"
+    backup.mkdir()
+    with closing(opened(tmp_path / "state")) as journal:
+        journal.append([{"type": "action_intended"}], [], moment(1))
+        shutil.copy(tmp_path / "state" / HEAD, backup / HEAD)
+        journal.append([{"type": "paused"}], [], moment(2))
+        with (
+            closing(sqlite3.connect(tmp_path / "state" / DATABASE)) as source,
+            closing(sqlite3.connect(backup / DATABASE)) as target,
+        ):
+            source.backup(target)
+        assert reading.read(backup / DATABASE).damage == []
+    assert damage_of(backup) == ""
 
 
 def test_the_journal_of_another_machine_put_there(tmp_path: Path) -> None:
