@@ -63,8 +63,10 @@ class Files:
         with self._guard:
             if self._connection is None and self._lock >= 0:
                 return self._found.rows
-        with self.reading() as connection:
-            return connection.execute(f"SELECT {reading.COLUMNS} FROM records ORDER BY id").fetchall()  # noqa: S608
+            try:
+                return self._use().execute(f"SELECT {reading.COLUMNS} FROM records ORDER BY id").fetchall()  # noqa: S608
+            except FAILURES as error:
+                raise self._failed("read", error) from error
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:

@@ -267,9 +267,9 @@ class Core:
             self._hand_over(batch)
 
     def _hand_over(self, batch: _Batch) -> None:
-        why = "is damaged" if self._damaged else f"cannot be written: {self._trouble}"
+        why = "the journal is damaged" if self._damaged else self._trouble
         fresh, batch.told = batch.notifications[batch.told :], len(batch.notifications)
-        mark = f"\nThis is told from memory and not written down, for the journal {why}."
+        mark = f"\nThis is told from memory and not written down: {why}."
         self.on_unwritten([replace(each, body=each.body + mark) for each in fresh])
 
     def _wake_at(self, at: float | None, now: Moment) -> None:

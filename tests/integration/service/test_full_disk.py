@@ -15,7 +15,7 @@ from tests.integration.daemon import Daemon
 from tests.integration.service.parts import Receiver, Service, tcp_policy
 from tests.integration.service.test_notifications import told
 
-MARK = "This is told from memory and not written down, for the journal cannot be written"
+MARK = "This is told from memory and not written down: the journal"
 
 
 @contextmanager

@@ -458,6 +458,29 @@ def test_a_head_that_cannot_be_written_keeps_the_intent_from_being_proven(
     assert damage_of(tmp_path) == ""
 
 
+def test_a_disk_that_is_full_at_the_start_is_no_damage(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is there is read; nothing is written until there is room, and then the same journal goes on."""
+    with closing(opened(copy(state, state.with_name("other")))) as journal:
+        expected = list(journal.replay(moment(99)))
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as disk:
+        disk.setattr(os, "fsync", full)
+        journal = opened(state)
+        assert list(journal.replay(moment(99))) == expected
+        for call in (journal.check, lambda: journal.append([{"type": "paused"}], [], moment(99))):
+            with pytest.raises(JournalError, match=r"cannot be written.*No space left") as caught:
+                call()
+            assert not isinstance(caught.value, JournalDamaged)
+    with closing(journal):
+        journal.check()
+        journal.append([{"type": "paused"}], [], moment(100))
+        assert len(journal.replay(moment(101))) == len(expected) + 1
+    assert damage_of(state) == ""
+
+
 def test_a_distrusted_journal_takes_no_write_until_it_is_accepted(tmp_path: Path) -> None:
     """The engine cannot make sense of a record, though it is as it was written."""
     with closing(opened(tmp_path)) as journal:
@@ -465,6 +488,7 @@ def test_a_distrusted_journal_takes_no_write_until_it_is_accepted(tmp_path: Path
         journal.distrust("a record of an unknown type")
         with pytest.raises(JournalDamaged, match="a record of an unknown type"):
             journal.check()
+        assert len(journal.replay(moment(9))) == 1
         journal.accept(moment(2))
         journal.check()
         assert len(journal.replay(moment(9))) == 1

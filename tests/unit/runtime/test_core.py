@@ -168,7 +168,7 @@ async def test_what_cannot_be_written_is_told_all_the_same(shell: Shell, monkeyp
         await until(lambda: shell.core.engine.journal_trouble)
         kinds = [NotificationKind.OPENED, NotificationKind.ACTION_STARTED, NotificationKind.ACTION_FINISHED]
         assert [each.kind for each in told] == kinds
-        mark = "This is told from memory and not written down, for the journal cannot be written: disk full."
+        mark = "This is told from memory and not written down: disk full."
         assert all(each.body.endswith(f"\n{mark}") for each in told)
         assert shell.memory.outbox() == []
         shell.memory.trouble = ""
@@ -195,7 +195,7 @@ async def test_a_damaged_journal_is_told_from_memory_and_kept_for_the_one_that_i
         await settled()
         assert shell.started == []
         assert [each.kind for each in told] == [NotificationKind.JOURNAL, NotificationKind.OPENED]
-        assert told[1].body.endswith("for the journal is damaged.")
+        assert told[1].body.endswith("not written down: the journal is damaged.")
         await shell.core.accept_journal("I have looked", "ops")
         await until(lambda: shell.started)
         await shell.core.written()
