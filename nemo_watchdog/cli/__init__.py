@@ -27,7 +27,7 @@ app.command("schema")(schema.schema)
 app.command("status")(status.status)
 app.command("pause")(pause.pause)
 app.command("resume")(pause.resume)
-app.add_typer(journal.app)
+app.add_typer(journal.app, name="journal")
 app.command("demo")(demo.demo)
 
 

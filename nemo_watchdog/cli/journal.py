@@ -14,7 +14,7 @@ from nemo_watchdog.model import Moment
 from nemo_watchdog.state_dir import JOURNAL_NAME
 from nemo_watchdog.views import AcceptedView
 
-app = typer.Typer(name="journal", help="What the watchdog remembers: is it whole?", no_args_is_help=True)
+app = typer.Typer(help="What the watchdog remembers: is it whole?", no_args_is_help=True)
 
 
 @app.command()

@@ -88,6 +88,7 @@ class Core:
         self._trouble = ""
         """Why the journal cannot be written; empty while it can."""
         self._damaged = False
+        """Whether the trouble was damage when it was last told."""
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="journal")
         self._write_again = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = None
@@ -188,6 +189,7 @@ class Core:
 
     async def _write(self, batch: _Batch) -> None:
         while True:
+            self._write_again.clear()
             try:
                 await self._append(batch)
             except JournalError as error:
@@ -199,7 +201,10 @@ class Core:
                 break
         self._unpublished.popleft()
         self._publish(batch)
-        self._journal_works()
+        if self._damaged:  # a write that ended before the damage was found says nothing of it
+            await self._look_at_journal()
+        else:
+            self._journal_works()
         if self._stopping:
             self._refuse(batch, "not carried out: the watchdog was stopping")
         elif batch.actions and self.clock.now().monotonic - batch.at.monotonic > STALE_AFTER:
@@ -218,7 +223,6 @@ class Core:
         await writing
 
     async def _until_worth_a_try(self) -> None:
-        self._write_again.clear()
         with suppress(TimeoutError):
             async with asyncio.timeout(WRITE_AGAIN_AFTER):
                 await self._write_again.wait()
@@ -229,12 +233,13 @@ class Core:
         except JournalError as error:
             self._journal_failed(error)
         else:
-            if not self._unpublished:
+            if self._damaged or not self._unpublished:
                 self._journal_works()
 
     def _journal_failed(self, error: JournalError) -> None:
+        self._damaged = isinstance(error, JournalDamaged)
         if str(error) != self._trouble:
-            self._trouble, self._damaged = str(error), isinstance(error, JournalDamaged)
+            self._trouble = str(error)
             log.error("journal cannot be written: no action until it can", error=self._trouble)
             self._metrics.journal_writable.set(0)
             for batch in self._unpublished:
@@ -246,7 +251,7 @@ class Core:
     def _journal_works(self) -> None:
         if self._trouble:
             log.info("journal can be written again")
-            self._trouble = ""
+            self._trouble, self._damaged = "", False
             self._metrics.journal_writable.set(1)
             self.tell(ev.JournalChanged(""))
 

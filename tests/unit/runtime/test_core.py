@@ -11,7 +11,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from nemo_watchdog.engine import events as ev
-from nemo_watchdog.errors import JournalError
+from nemo_watchdog.errors import JournalDamaged, JournalError
 from nemo_watchdog.model import Moment, Notification, NotificationKind
 from nemo_watchdog.runtime import core as module
 from nemo_watchdog.testing import ManualClock, MemoryJournal
@@ -26,12 +26,14 @@ class SlowJournal(MemoryJournal):
         self.may_write = threading.Event()
         self.may_write.set()
         self.asked = 0
+        self.damaged_after_it = ""
 
     def append(self, records: Sequence[Mapping[str, Any]], notifications: Sequence[Notification], at: Moment) -> None:
         self.asked += 1
         if not self.may_write.wait(30.0):
             raise AssertionError("the test never let the disk answer")
         super().append(records, notifications, at)
+        self.damage = self.damaged_after_it
 
 
 @pytest.fixture
@@ -202,6 +204,29 @@ async def test_a_damaged_journal_is_told_from_memory_and_kept_for_the_one_that_i
     types = shell.memory.types()
     assert types[0] == "journal_distrusted"
     assert types.index("incident_opened") < types.index("journal_accepted") < types.index("action_intended")
+
+
+async def test_a_write_that_ended_before_the_damage_was_found_clears_nothing(
+    slow: tuple[Shell, SlowJournal], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its success is heard after the damage, and says nothing of it."""
+    monkeypatch.setattr(module, "WRITE_AGAIN_AFTER", 3600.0)
+    shell, journal = slow
+    async with running(shell.core.write_forever()):
+        await shell.up()
+        await shell.core.written()
+        journal.may_write.clear()
+        asked = journal.asked
+        shell.fail()
+        await until(lambda: journal.asked > asked)
+        shell.core._journal_failed(JournalDamaged("record 3 is missing"))
+        journal.damaged_after_it = "record 3 is missing"
+        journal.may_write.set()
+        await until(lambda: "action_intended" in journal.types())
+        await shell.core.in_journal_thread(lambda: None)
+        await settled()
+        assert shell.core.engine.volatile.journal_damaged
+        assert shell.started == []
 
 
 async def test_a_journal_is_looked_at_though_nothing_is_to_be_written(
