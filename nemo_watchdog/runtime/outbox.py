@@ -120,6 +120,7 @@ class Outbox:
         if self._reading is None:
             read = self._core.in_journal_thread(lambda: self._journal.pending(AT_ONCE))
             self._reading = _Reading(frozenset(self._busy), asyncio.ensure_future(read))
+            self._reading.items.add_done_callback(_heard)
         reading = self._reading
         await asyncio.wait({reading.items}, timeout=DISK_WITHIN)
         if not reading.items.done():
@@ -230,6 +231,12 @@ class Outbox:
             log.error("delivery not written down: a restart may repeat it", contact=key[1], error=str(error))
         elif self._known.get(key) is known:
             del self._known[key]
+
+
+def _heard(reading: asyncio.Future[Sequence[OutboxItem]]) -> None:
+    """At a stop nobody asks any more how it ended."""
+    if not reading.cancelled():
+        reading.exception()
 
 
 def _pause_after(attempts: int) -> float:
