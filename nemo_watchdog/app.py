@@ -17,7 +17,7 @@ from aiohttp import web
 
 from nemo_watchdog.containers.docker import DockerContainers
 from nemo_watchdog.engine.engine import Engine
-from nemo_watchdog.engine.replay import rebuild
+from nemo_watchdog.engine.replay import salvage
 from nemo_watchdog.errors import NemoWatchdogError
 from nemo_watchdog.journal.sqlite import SqliteJournal
 from nemo_watchdog.metrics import FEW_BUCKETS, Metrics
@@ -108,7 +108,10 @@ async def run(settings: Settings) -> None:
     journal = _open_journal(settings.state_dir)
     try:
         token = _token(settings.state_dir)
-        engine = Engine(policy, rebuild(journal.replay(clock.now())))
+        durable, nonsense = salvage(journal.replay(clock.now()))
+        if nonsense:
+            journal.distrust(nonsense)
+        engine = Engine(policy, durable)
         metrics = Metrics(settings.latency_buckets)
         core = Core(engine, journal, clock, metrics)
         heartbeats = heard.Heartbeats(core)

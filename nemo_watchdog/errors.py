@@ -47,6 +47,10 @@ class JournalError(NemoWatchdogError):
     """The journal cannot be read or written: the watchdog observes only, until it can."""
 
 
+class JournalDamaged(JournalError):
+    """Something that the journal held is gone or changed: the watchdog observes only, until a person accepts that."""
+
+
 class ContainersUnreachable(NemoWatchdogError):
     """The container engine does not answer: nothing is known about any container, and no order reached it."""
 

@@ -335,6 +335,8 @@ class NotificationKind(StrEnum):
     HELD = "held"
     ESCALATED = "escalated"
     RESOLVED = "resolved"
+    JOURNAL = "journal"
+    """Of the watchdog itself: what it remembers is damaged, or a person let it go on."""
 
 
 class Told(StrEnum):

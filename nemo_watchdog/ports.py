@@ -228,7 +228,11 @@ class OutboxItem:
 
 
 class Journal(Protocol):
-    """Durable facts. `append` returns once they are on disk; every method raises `JournalError` when it cannot."""
+    """Durable facts. `append` returns once they are on disk; every method raises `JournalError` when it cannot.
+
+    Of a journal of which something is gone or changed, that is `JournalDamaged`, until `accept`; `replay` alone gives
+    what can be read.
+    """
 
     def append(self, records: Sequence[Mapping[str, Any]], notifications: Sequence[Notification], at: Moment) -> None:
         """Writes the records and queues the notifications, all or nothing, in one transaction.
@@ -256,6 +260,14 @@ class Journal(Protocol):
         ...
 
     def give_up(self, item_id: int, at: Moment, detail: str) -> None: ...
+
+    def check(self) -> None:
+        """Returns when it could be written now, as far as can be seen without writing."""
+        ...
+
+    def accept(self, at: Moment) -> str:
+        """A person lets a damaged journal go on with what can be read of it; what was damaged, in words."""
+        ...
 
     def prune(self, before: datetime) -> int:
         """Forgets what was over before that time (aware UTC); the number of rows that went."""

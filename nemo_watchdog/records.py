@@ -337,36 +337,30 @@ class HeartbeatHeard(Record):
     incident: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class JournalDistrusted(Record):
+    """The journal was found damaged: written when a person has accepted it."""
+
+    TYPE: ClassVar[str] = "journal_distrusted"
+    damage: str
+    incident: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class JournalAccepted(Record):
+    """A person let a damaged journal go on with what could be read of it; what stands before it may lack something."""
+
+    TYPE: ClassVar[str] = "journal_accepted"
+    reason: str
+    by: str
+    damage: str
+    incident: str = ""
+
+
 TYPES: Mapping[str, type[Record]] = {
     kind.TYPE: kind
-    for kind in (
-        HealthChanged,
-        IncidentOpened,
-        IncidentReopened,
-        MemberJoined,
-        MemberRecovered,
-        MemberDown,
-        RootChanged,
-        IncidentMerged,
-        SeverityRaised,
-        ActionIntended,
-        ActionEnded,
-        AttemptFailed,
-        BackoffChanged,
-        StepExhausted,
-        Escalated,
-        LadderRearmed,
-        LadderShared,
-        Suggested,
-        DecisionMade,
-        IncidentResolved,
-        HoldPlaced,
-        HoldReleased,
-        EndedByItself,
-        Paused,
-        Resumed,
-        HeartbeatHeard,
-    )
+    for kind in list(globals().values())
+    if isinstance(kind, type) and issubclass(kind, Record) and kind is not Record
 }
 
 

@@ -139,6 +139,15 @@ class RetryView:
 
 
 @dataclass(frozen=True, slots=True)
+class AcceptedView:
+    """`POST /api/v1/journal/accept`: what was damaged, and what is known now that holds the watchdog back."""
+
+    damage: str
+    pauses: Mapping[str, PauseView]
+    budgets: Mapping[str, BudgetView]
+
+
+@dataclass(frozen=True, slots=True)
 class LivenessView:
     """`GET /healthz`: which of the daemon's own loops do not run."""
 
@@ -171,7 +180,7 @@ class ProblemView:
     detail: str
 
 
-View = StatusView | PausesView | RetryView | LivenessView | ReadinessView | HeardView | ProblemView
+View = StatusView | PausesView | RetryView | AcceptedView | LivenessView | ReadinessView | HeardView | ProblemView
 
 
 def as_json(view: View) -> str:

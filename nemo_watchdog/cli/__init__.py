@@ -10,7 +10,7 @@ import sys
 
 import typer
 
-from nemo_watchdog.cli import check, demo, pause, retry, run, schema, status
+from nemo_watchdog.cli import check, demo, journal, pause, retry, run, schema, status
 from nemo_watchdog.cli.output import fail
 from nemo_watchdog.errors import NemoWatchdogError
 
@@ -28,6 +28,7 @@ app.command("status")(status.status)
 app.command("pause")(pause.pause)
 app.command("resume")(pause.resume)
 app.command("retry")(retry.retry)
+app.add_typer(journal.app, name="journal")
 app.command("demo")(demo.demo)
 
 

@@ -60,7 +60,9 @@ def render(view: StatusView) -> Group:
         parts.append(Text(f"paused: {what}{until}, by {pause.by}: {pause.reason}", style="yellow"))
     parts += [Text(f"policy not reloaded: {problem}", style="red") for problem in view.policy.problems]
     if view.journal != "ok":
-        parts.append(Text(f"the journal cannot be written, so nothing is done: {view.journal}", style="red"))
+        parts.append(
+            Text(f"nothing is done, for the journal cannot be trusted or written: {view.journal}", style="red")
+        )
     left = ", ".join(f"{scope} {budget.remaining}/{budget.of}" for scope, budget in view.budgets.items())
     parts.append(Text(f"autonomy {view.autonomy}; actions left: {left}", style="dim"))
     return Group(*parts)

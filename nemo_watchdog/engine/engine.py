@@ -25,7 +25,7 @@ from nemo_watchdog.engine.turn import Turn
 from nemo_watchdog.engine.volatile import Volatile
 from nemo_watchdog.errors import EngineBug
 from nemo_watchdog.model import CONTAINER, ActionOutcome, ActionRequest, ActionResult, Decision, Health, Moment, Target
-from nemo_watchdog.policy.policy import Policy, is_same_target
+from nemo_watchdog.policy.policy import Policy
 
 NOTHING = Effects()
 
@@ -155,27 +155,23 @@ class Engine:
 
     @_take.register
     def _(self, event: ev.PolicyChanged, turn: Turn) -> None:
-        """Trackers of what stays keep what they saw, and what was spent stays spent.
-
-        Where a name now means something else, what was seen of the old target says nothing about the new one.
-        """
-        kept, before = {}, self.policy
-        for name, spec in event.policy.dependencies.items():
-            tracker = self.trackers.get(name)
-            if tracker is None or not is_same_target(tracker.spec, spec):
-                tracker = Tracker(spec)
-            else:
-                tracker.update_spec(spec)
-            kept[name] = tracker
-        self.volatile.adopt(event.policy, kept)
+        """What was spent stays spent."""
+        before = self.policy
+        self.volatile.reload(event.policy)
         keep_pace_with_the_policy(turn)
         rearming.rearm_where_more_is_granted(turn, before)
         reconcile_all(turn)
 
     @_take.register
     def _(self, event: ev.JournalChanged, turn: Turn) -> None:
-        self.volatile.journal_trouble = event.trouble
+        self.volatile.journal_trouble, self.volatile.journal_damaged = event.trouble, event.damaged
+        if event.damaged:
+            turn.record(r.JournalDistrusted(event.trouble))
         reconcile_all(turn)
+
+    @_take.register
+    def _(self, event: ev.JournalAccepted, turn: Turn) -> None:
+        turn.record(r.JournalAccepted(event.reason, event.by, event.damage))
 
     @_take.register
     def _(self, event: ev.Tick, turn: Turn) -> None:

@@ -106,9 +106,19 @@ class PolicyChanged:
 
 @dataclass(frozen=True, slots=True)
 class JournalChanged:
-    """`trouble` says why the journal cannot be written; empty when it can again."""
+    """`trouble` says why the journal cannot be written; empty when it can again. `damaged`: a person must accept it."""
 
     trouble: str
+    damaged: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class JournalAccepted:
+    """A person lets a damaged journal go on with what could be read of it; `damage` says what was wrong."""
+
+    reason: str
+    by: str
+    damage: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +138,7 @@ Event = (
     | HeartbeatCame
     | PolicyChanged
     | JournalChanged
+    | JournalAccepted
     | Tick
 )
 

@@ -35,8 +35,8 @@ class Words:
 
 
 @singledispatch
-def words(record: r.Record, incident: Incident, turn: Turn) -> Words:
-    """The message about a record that is news, at the moment when it became true."""
+def words(record: r.Record, incident: Incident | None, turn: Turn) -> Words:
+    """The message about a record that is news, at the moment when it became true; what is about us has no incident."""
     raise TypeError(f"{type(record).__name__} is not told to people")
 
 
@@ -167,6 +167,20 @@ def _(record: r.IncidentResolved, incident: Incident, turn: Turn) -> Words:
     done = f"{attempts} action{'s' if attempts != 1 else ''} taken" if attempts else "no action taken"
     body = f"{', '.join(incident.members)} up again after {duration(record.seconds)}; {done}.\nNext: nothing to do."
     return Words(f"resolved:{turn.now.utc.isoformat()}", f"{incident.root} is up again", body)
+
+
+@words.register
+def _(record: r.JournalDistrusted, incident: None, turn: Turn) -> Words:
+    title = "the watchdog only observes: its journal is damaged"
+    body = f"{record.damage[:1].upper()}{record.damage[1:]}.\nUntil then it watches and tells, and does nothing."
+    return Words(f"{record.TYPE}:{turn.now.utc.isoformat()}", title, body)
+
+
+@words.register
+def _(record: r.JournalAccepted, incident: None, turn: Turn) -> Words:
+    title = "the watchdog's journal was accepted"
+    body = f"{record.by} lets it go on from what can be read: {record.reason}.\nNext: it acts as the policy allows."
+    return Words(f"{record.TYPE}:{turn.now.utc.isoformat()}", title, body)
 
 
 def alert(policy: Policy, incident: Incident) -> Alert:

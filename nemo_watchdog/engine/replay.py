@@ -16,14 +16,27 @@ from nemo_watchdog.model import CONTAINER, ActionOutcome, Health, Moment, Severi
 
 def rebuild(history: Sequence[tuple[Moment, Mapping[str, Any]]]) -> Durable:
     """The state that the journal's records leave behind. Raises `JournalError` for a record that cannot be read."""
-    state = Durable()
-    for at, body in history:
-        record = r.from_body(body)
-        try:
-            apply(record, state, at)
-        except (EngineBug, ValueError, TypeError) as error:
-            raise JournalError(f"a {record.TYPE} record in the journal cannot be read: {error}") from error
+    state, trouble = salvage(history)
+    if trouble:
+        raise JournalError(trouble)
     return state
+
+
+def salvage(history: Sequence[tuple[Moment, Mapping[str, Any]]]) -> tuple[Durable, str]:
+    """The state that those records leave behind which can be read, and what is wrong with the first that cannot.
+
+    That is empty when there is none, or none since a person accepted the journal as it was.
+    """
+    state, trouble = Durable(), ""
+    for at, body in history:
+        try:
+            record = r.from_body(body)
+            apply(record, state, at)
+        except (EngineBug, JournalError, ValueError, TypeError) as error:
+            trouble = trouble or f"a {body.get('type')} record in the journal cannot be read: {error}"
+        else:
+            trouble = "" if isinstance(record, r.JournalAccepted) else trouble
+    return state, trouble
 
 
 @singledispatch

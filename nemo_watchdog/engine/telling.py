@@ -17,7 +17,7 @@ from nemo_watchdog.engine.gates.situation import Situation
 from nemo_watchdog.engine.state import Incident
 from nemo_watchdog.engine.turn import Turn
 from nemo_watchdog.errors import EngineBug
-from nemo_watchdog.model import ActionOutcome, Alert, Gate, Notification, NotificationKind, Told, Verdict
+from nemo_watchdog.model import ActionOutcome, Alert, Gate, Notification, NotificationKind, Severity, Told, Verdict
 from nemo_watchdog.policy.policy import Policy
 
 NEWS: Mapping[type[r.Record], NotificationKind] = MappingProxyType(
@@ -32,6 +32,8 @@ NEWS: Mapping[type[r.Record], NotificationKind] = MappingProxyType(
         r.DecisionMade: NotificationKind.HELD,
         r.Escalated: NotificationKind.ESCALATED,
         r.IncidentResolved: NotificationKind.RESOLVED,
+        r.JournalDistrusted: NotificationKind.JOURNAL,
+        r.JournalAccepted: NotificationKind.JOURNAL,
     }
 )
 
@@ -53,6 +55,9 @@ Stage = Callable[[Draft, Turn], Draft | Told]
 
 def tell(record: r.Record, turn: Turn) -> None:
     """Queues what people must hear of a fact, and counts why it was told or was not."""
+    if isinstance(record, r.JournalDistrusted | r.JournalAccepted):
+        _of_the_journal(record, turn)
+        return
     draft = _news(record, turn)
     if draft is None:
         return
@@ -62,6 +67,16 @@ def tell(record: r.Record, turn: Turn) -> None:
             turn.effects.told.append((draft.kind, answer))
             return
         draft = answer
+
+
+def _of_the_journal(record: r.JournalDistrusted | r.JournalAccepted, turn: Turn) -> None:
+    """What on-call must know of the watchdog itself, to those of the highest severity that names somebody."""
+    kind, words = NEWS[type(record)], notices.words(record, None, turn)
+    severities = sorted(turn.volatile.policy.severities.items())
+    severity, contacts = next(((each, spec.notify) for each, spec in severities if spec.notify), (Severity.SEV1, ()))
+    if contacts:
+        turn.effects.notifications.append(_message(words, kind, severity, "", "nemo-watchdog", contacts, turn))
+    turn.effects.told.append((kind, Told.QUEUED if contacts else Told.NO_CONTACT))
 
 
 def alert_of(policy: Policy, incident: Incident) -> Alert | Told:
@@ -125,19 +140,31 @@ def _queued(draft: Draft, turn: Turn) -> Draft | Told:
     if words is None:
         raise EngineBug(f"a {draft.kind} message without words")
     turn.effects.notifications.append(
-        Notification(
-            key=f"{incident.incident}:{words.key}",
-            kind=draft.kind,
-            incident=incident.incident,
-            severity=incident.severity,
-            root=incident.root,
-            title=f"[{incident.severity}] {words.title}",
-            body=words.body,
-            contacts=draft.contacts,
-            at=turn.now.utc,
-        )
+        _message(words, draft.kind, incident.severity, incident.incident, incident.root, draft.contacts, turn)
     )
     return Told.QUEUED
+
+
+def _message(
+    words: notices.Words,
+    kind: NotificationKind,
+    severity: Severity,
+    incident: str,
+    root: str,
+    contacts: tuple[str, ...],
+    turn: Turn,
+) -> Notification:
+    return Notification(
+        key=f"{incident}:{words.key}",
+        kind=kind,
+        incident=incident,
+        severity=severity,
+        root=root,
+        title=f"[{severity}] {words.title}",
+        body=words.body,
+        contacts=contacts,
+        at=turn.now.utc,
+    )
 
 
 STAGES: tuple[Stage, ...] = (_who, _muted, _worded, _queued)

@@ -9,7 +9,7 @@ from nemo_watchdog.engine.health import Tracker
 from nemo_watchdog.engine.severity import TagConditions, tag_conditions
 from nemo_watchdog.engine.topology import Topology
 from nemo_watchdog.model import Target
-from nemo_watchdog.policy.policy import Policy
+from nemo_watchdog.policy.policy import Policy, is_same_target
 
 
 @dataclass(slots=True)
@@ -24,6 +24,8 @@ class Volatile:
     """Since the last time that everything was reconciled."""
     journal_trouble: str = ""
     """Why the journal cannot be written; empty while it can."""
+    journal_damaged: bool = False
+    """Whether that is because something that it held is gone or changed."""
     bug: str = ""
     """What the engine was about to do against its own rules; from then on it only observes."""
     awaited: set[str] = field(default_factory=set)
@@ -43,6 +45,21 @@ class Volatile:
         for name, spec in policy.dependencies.items():
             alike.setdefault(frozenset(spec.targets.values()), []).append(name)
         self.sharing = {name: group for targets, group in alike.items() if targets for name in group}
+
+    def reload(self, policy: Policy) -> None:
+        """Trackers of what stays keep what they saw.
+
+        Where a name now means something else, what was seen of the old target says nothing about the new one.
+        """
+        kept = {}
+        for name, spec in policy.dependencies.items():
+            tracker = self.trackers.get(name)
+            if tracker is None or not is_same_target(tracker.spec, spec):
+                tracker = Tracker(spec)
+            else:
+                tracker.update_spec(spec)
+            kept[name] = tracker
+        self.adopt(policy, kept)
 
     def weigh_tags(self) -> None:
         """Somebody went down or came back: what the policy says about tags may have changed."""

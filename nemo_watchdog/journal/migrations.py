@@ -9,6 +9,7 @@ from __future__ import annotations
 import sqlite3
 
 from nemo_watchdog.errors import JournalError
+from nemo_watchdog.journal.seal import DigestSum, digest
 
 APPLICATION_ID = 0x4E57444A
 """Marks a SQLite file as ours ("NWDJ"; https://www.sqlite.org/pragma.html#pragma_application_id)."""
@@ -45,15 +46,32 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         """,
         "CREATE INDEX outbox_pending ON outbox (id) WHERE state = 'pending'",
     ),
+    (
+        "ALTER TABLE records ADD COLUMN digest BLOB NOT NULL DEFAULT x''",
+        "UPDATE records SET digest = record_digest(id, at_utc, at_monotonic, boot_id, type, incident, body)",
+        """
+        CREATE TABLE tally (
+            one INTEGER PRIMARY KEY CHECK (one = 1),
+            records INTEGER NOT NULL,
+            last INTEGER NOT NULL,
+            total BLOB NOT NULL
+        ) STRICT
+        """,
+        """
+        INSERT INTO tally
+        SELECT 1, count(*), coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'records'), 0),
+            coalesce(digest_sum(digest), zeroblob(32))
+        FROM records
+        """,
+    ),
 )
 
+SEALED = 2
+"""The schema from which on each record has a checksum, and the journal a head."""
 
-def migrate(connection: sqlite3.Connection) -> None:
-    """Brings the file to the newest schema. `connection` is in autocommit mode.
 
-    Raises `JournalError` for a file of a newer version or of another program, `sqlite3.Error` when it cannot be
-    written.
-    """
+def schema(connection: sqlite3.Connection) -> int:
+    """The schema that the file has. Raises `JournalError` for one of a newer version or of another program."""
     owner: int = connection.execute("PRAGMA application_id").fetchone()[0]
     version: int = connection.execute("PRAGMA user_version").fetchone()[0]
     tables: int = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
@@ -64,8 +82,20 @@ def migrate(connection: sqlite3.Connection) -> None:
     if version > len(MIGRATIONS):
         raise JournalError(
             f"it was written by a newer nemo-watchdog (schema {version}; this one knows {len(MIGRATIONS)}): "
-            "install that version again, or move the file away to begin without its incidents and spent budgets"
+            "install that version again"
         )
+    return version
+
+
+def migrate(connection: sqlite3.Connection) -> None:
+    """Brings the file to the newest schema. `connection` is in autocommit mode.
+
+    Raises `JournalError` for a file of a newer version or of another program, `sqlite3.Error` when it cannot be
+    written.
+    """
+    version = schema(connection)
+    connection.create_function("record_digest", -1, digest, deterministic=True)
+    connection.create_aggregate("digest_sum", 1, DigestSum)  # type: ignore[arg-type]  # its step takes one argument
     for number, statements in enumerate(MIGRATIONS[version:], start=version + 1):
         connection.execute("BEGIN IMMEDIATE")
         try:

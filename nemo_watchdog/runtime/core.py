@@ -3,16 +3,17 @@
 `tell` is synchronous, so two events can never interleave. What the engine wants done is queued; one writer puts it
 on disk in a thread of its own and only then logs and counts it and hands actions to the executor. A batch that
 cannot be written is kept and tried again; its actions are not carried out, the engine is told so that it orders no
-more, and what happens is logged at once, for the log is then all that there is.
+more, and what happens is logged, counted and told at once: acting waits for the disk, telling does not.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import partial
 from typing import TypeVar
@@ -22,7 +23,7 @@ import structlog
 from nemo_watchdog.durations import duration
 from nemo_watchdog.engine import events as ev
 from nemo_watchdog.engine.engine import NOTHING, Engine
-from nemo_watchdog.errors import JournalError
+from nemo_watchdog.errors import JournalDamaged, JournalError
 from nemo_watchdog.metrics import Metrics
 from nemo_watchdog.model import ActionOutcome, ActionRequest, ActionResult, Moment, Notification
 from nemo_watchdog.ports import Clock, Journal
@@ -34,6 +35,9 @@ log = structlog.get_logger("nemo_watchdog")
 
 WRITE_AGAIN_AFTER = 5.0
 """Seconds between tries to write what could not be written."""
+
+LOOK_EVERY = 5.0
+"""Seconds from one look at the journal's files to the next."""
 
 SLOW_AFTER = 5.0
 """Seconds after which a disk that has not answered counts as one that cannot be written."""
@@ -59,6 +63,8 @@ class _Batch:
     published: int = 0
     """How many of the records have been logged and counted."""
     notifications: list[Notification] = field(default_factory=list)
+    told: int = 0
+    """How many of the notifications were handed over to be told from memory."""
     actions: list[ActionRequest] = field(default_factory=list)
 
 
@@ -72,6 +78,8 @@ class Core:
         self.on_action: Callable[[ActionRequest], None] = _ignore
         self.on_written: Callable[[], None] = _ignore
         """Called after notifications or incident changes have reached the disk."""
+        self.on_unwritten: Callable[[Sequence[Notification]], None] = _ignore
+        """Called with what happens while the journal takes no writes: people must hear of it all the same."""
         self._journal = journal
         self._metrics = metrics
         self._queue: asyncio.Queue[_Batch] = asyncio.Queue()
@@ -79,7 +87,10 @@ class Core:
         self._unpublished: deque[_Batch] = deque()
         self._trouble = ""
         """Why the journal cannot be written; empty while it can."""
+        self._damaged = False
+        """Whether the trouble was damage when it was last told."""
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="journal")
+        self._write_again = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = None
         self._stopping = False
         metrics.journal_writable.set(1)
@@ -103,6 +114,24 @@ class Core:
     async def in_journal_thread(self, work: Callable[[], T]) -> T:
         """Runs blocking work with the journal where it holds up nobody."""
         return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+
+    async def start(self) -> None:
+        """The first event. Before it the journal is looked at: on what it may have forgotten nobody acts."""
+        await self._look_at_journal()
+        self.tell(ev.Started())
+
+    async def accept_journal(self, reason: str, by: str) -> str:
+        """A person lets a damaged journal go on with what can be read: what was damaged. Raises `JournalError`."""
+        damage = await self.in_journal_thread(partial(self._journal.accept, self.clock.now()))
+        self.tell(ev.JournalAccepted(reason, by, damage))
+        self._write_again.set()
+        return damage
+
+    async def look_at_journal_forever(self) -> None:
+        """Somebody may remove its files, or make room for it, while there is nothing to write."""
+        while True:
+            await asyncio.sleep(LOOK_EVERY)
+            await self._look_at_journal()
 
     async def write_forever(self) -> None:
         """The writer: the only task that appends to the journal."""
@@ -160,22 +189,22 @@ class Core:
 
     async def _write(self, batch: _Batch) -> None:
         while True:
+            self._write_again.clear()
             try:
                 await self._append(batch)
             except JournalError as error:
-                self._journal_failed(str(error), batch)
+                self._journal_failed(error)
                 if self._stopping:
                     return
-                await asyncio.sleep(WRITE_AGAIN_AFTER)
+                await self._until_worth_a_try()
             else:
                 break
         self._unpublished.popleft()
         self._publish(batch)
-        if self._trouble:
-            log.info("journal can be written again")
-            self._trouble = ""
-            self._metrics.journal_writable.set(1)
-            self.tell(ev.JournalChanged(""))
+        if self._damaged:  # a write that ended before the damage was found says nothing of it
+            await self._look_at_journal()
+        else:
+            self._journal_works()
         if self._stopping:
             self._refuse(batch, "not carried out: the watchdog was stopping")
         elif batch.actions and self.clock.now().monotonic - batch.at.monotonic > STALE_AFTER:
@@ -190,18 +219,41 @@ class Core:
         writing = asyncio.ensure_future(self.in_journal_thread(append))
         await asyncio.wait({writing}, timeout=SLOW_AFTER)
         if not writing.done():
-            self._journal_failed(f"the disk has not answered for {duration(SLOW_AFTER)}", batch)
+            self._journal_failed(JournalError(f"the disk has not answered for {duration(SLOW_AFTER)}"))
         await writing
 
-    def _journal_failed(self, trouble: str, batch: _Batch) -> None:
-        if not self._trouble:
-            self._trouble = trouble
-            log.error("journal cannot be written: no action until it can", error=trouble)
+    async def _until_worth_a_try(self) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(WRITE_AGAIN_AFTER):
+                await self._write_again.wait()
+
+    async def _look_at_journal(self) -> None:
+        try:
+            await self.in_journal_thread(self._journal.check)
+        except JournalError as error:
+            self._journal_failed(error)
+        else:
+            if self._damaged or not self._unpublished:
+                self._journal_works()
+
+    def _journal_failed(self, error: JournalError) -> None:
+        self._damaged = isinstance(error, JournalDamaged)
+        if str(error) != self._trouble:
+            self._trouble = str(error)
+            log.error("journal cannot be written: no action until it can", error=self._trouble)
             self._metrics.journal_writable.set(0)
-            for unwritten in self._unpublished:
-                self._publish(unwritten)
-            self.tell(ev.JournalChanged(trouble))
-        self._refuse(batch, "not carried out: its intent could not be written")
+            for batch in self._unpublished:
+                self._publish(batch)
+            self.tell(ev.JournalChanged(self._trouble, damaged=self._damaged))
+        for batch in list(self._unpublished):
+            self._refuse(batch, "not carried out: its intent could not be written")
+
+    def _journal_works(self) -> None:
+        if self._trouble:
+            log.info("journal can be written again")
+            self._trouble, self._damaged = "", False
+            self._metrics.journal_writable.set(1)
+            self.tell(ev.JournalChanged(""))
 
     def _refuse(self, batch: _Batch, why: str) -> None:
         for request in batch.actions:
@@ -216,6 +268,14 @@ class Core:
         for record in records:
             body = record.body()
             log.info(body.pop("type"), **{key: value for key, value in body.items() if value not in ("", None)})
+        if self._trouble:
+            self._hand_over(batch)
+
+    def _hand_over(self, batch: _Batch) -> None:
+        why = "the journal is damaged" if self._damaged else self._trouble
+        fresh, batch.told = batch.notifications[batch.told :], len(batch.notifications)
+        mark = f"\nThis is told from memory and not written down: {why}."
+        self.on_unwritten([replace(each, body=each.body + mark) for each in fresh])
 
     def _wake_at(self, at: float | None, now: Moment) -> None:
         if at is None or self._stopping:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -14,7 +14,7 @@ import structlog
 from nemo_watchdog.engine import events as ev
 from nemo_watchdog.errors import PolicyError
 from nemo_watchdog.metrics import Metrics
-from nemo_watchdog.model import ActionRequest
+from nemo_watchdog.model import ActionRequest, Notification
 from nemo_watchdog.policy.policy import Dependency, Policy
 from nemo_watchdog.ports import Probe
 from nemo_watchdog.runtime import files
@@ -135,18 +135,20 @@ class Supervisor:
         core.on_action = self._start_action
         core.on_probe_soon = self._poke
         core.on_written = self._written
+        core.on_unwritten = self._unwritten
         async with asyncio.TaskGroup() as group:
             self._group = group
             roots = [
                 self._root(core.write_forever(), "writer"),
                 self._root(core.prune_forever(), "pruner"),
+                self._root(core.look_at_journal_forever(), "journal"),
                 self._root(self._outbox.run(), "outbox"),
                 self._root(self._alerting.run(), "alerting"),
                 self._root(self._measure_lag(), "lag"),
                 self._root(self._watch_policy(), "policy"),
                 self._root(files.watch(self._metrics), "files"),
             ]
-            core.tell(ev.Started())
+            await core.start()
             await self._containers.reconcile()
             roots += [
                 self._root(self._containers.follow(), "container events"),
@@ -204,6 +206,11 @@ class Supervisor:
 
     def _written(self) -> None:
         self._outbox.poke()
+        self._alerting.poke()
+        self._service.status(self._summary())
+
+    def _unwritten(self, notifications: Sequence[Notification]) -> None:
+        self._outbox.tell_from_memory(notifications)
         self._alerting.poke()
         self._service.status(self._summary())
 

@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from enum import Enum
 from typing import Any, Final, TypeVar
 
-from nemo_watchdog.errors import ContainersUnreachable, JournalError, QuestionRefused
+from nemo_watchdog.errors import ContainersUnreachable, JournalDamaged, JournalError, QuestionRefused
 from nemo_watchdog.model import (
     ActionOutcome,
     ActionRequest,
@@ -214,10 +214,14 @@ class _Queued:
 
 
 class MemoryJournal:
-    """Satisfies `ports.Journal` and forgets everything with the process. `trouble` makes every method fail."""
+    """Satisfies `ports.Journal` and forgets everything with the process.
+
+    `trouble` makes every method fail, and `damage` does until `accept`.
+    """
 
     def __init__(self, clock: Clock) -> None:
         self.trouble = ""
+        self.damage = ""
         self.closed = 0
         self._clock = clock
         self._records: list[tuple[Moment, Mapping[str, Any]]] = []
@@ -270,6 +274,14 @@ class MemoryJournal:
             each.state = "pruned"
         return len(gone)
 
+    def check(self) -> None:
+        self._check()
+
+    def accept(self, at: Moment) -> str:  # noqa: ARG002 - nothing is put aside here
+        """Whole again."""
+        damage, self.damage = self.damage, ""
+        return damage
+
     def close(self) -> None:
         self.closed += 1
 
@@ -279,6 +291,8 @@ class MemoryJournal:
         queued.state, queued.changed, queued.detail = state, at, detail
 
     def _check(self) -> None:
+        if self.damage:
+            raise JournalDamaged(self.damage)
         if self.trouble:
             raise JournalError(self.trouble)
 

@@ -11,6 +11,7 @@ from nemo_watchdog.runtime.core import Core
 from nemo_watchdog.runtime.heartbeats import Heartbeats
 from nemo_watchdog.runtime.supervisor import Supervisor
 from nemo_watchdog.web.api.health import HealthApi
+from nemo_watchdog.web.api.journal import JournalApi
 from nemo_watchdog.web.api.metrics import MetricsApi
 from nemo_watchdog.web.api.pauses import PausesApi
 from nemo_watchdog.web.api.push import ROUTE as PUSH
@@ -42,6 +43,7 @@ def runner(
             *StatusApi(core, supervisor).routes(),
             *PausesApi(core, token).routes(),
             *RetriesApi(core, token).routes(),
+            *JournalApi(core, token).routes(),
             *PushApi(core, heartbeats).routes(),
         ]
     )

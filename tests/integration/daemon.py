@@ -87,8 +87,8 @@ class Daemon:
     ) -> None:
         await self._close()
 
-    async def start(self) -> None:
-        """Returns once it is ready; raises `DaemonError` when it ends before."""
+    async def start(self, *, observing: bool = False) -> None:
+        """Returns once it is ready, or answers where it will only observe; raises `DaemonError` when it ends before."""
         command = (sys.executable, "-m", "nemo_watchdog", "run", "--log-format", "json", *self._more)
         if self._files is not None:
             command = ("/bin/sh", "-c", f'ulimit -n {self._files}; exec "$@"', "sh", *command)
@@ -103,7 +103,7 @@ class Daemon:
             start_new_session=True,
         )
         self._reading = asyncio.create_task(self._read(self._process))
-        await self.until(self._ready, READY_WITHIN, "not ready")
+        await self.until(self.status if observing else self._ready, READY_WITHIN, "not ready")
 
     async def status(self) -> dict[str, Any]:
         """What `/api/v1/status` answers."""

@@ -217,6 +217,24 @@ class Safety(RuleBasedStateMachine):
         self.last_reasons = {name: [] for name in NAMES}
         self._check_new_actions()
 
+    @rule(lost=st.integers(1, 30), seconds=st.sampled_from([3.0, 300.0]))
+    def journal_is_damaged(self, lost: int, seconds: float) -> None:
+        """Its tail is lost at a kill: whatever was forgotten, nothing is done, until a person has restored it."""
+        world = self.world
+        whole, world.records = world.records, world.records[:-lost]
+        world.kill_daemon(damage="the journal is damaged: its tail is missing")
+        before = len(world.started)
+        for name in NAMES:
+            world.see(name, RunState.EXITED, exit_code=1)
+        for name in NAMES:
+            world.look(name, failed(Reason.WRONG_STATUS, "test"), times=4)
+        world.wait(seconds)
+        assert len(world.started) == before
+        world.records = whole
+        world.kill_daemon()
+        self.last_reasons = {name: [] for name in NAMES}
+        self._check_new_actions()
+
     def _is_ours(self, name: str) -> bool:
         """An action of ours is under way, or may be: what it does is not a person's."""
         world, target = self.world, Target(CONTAINER, CONTAINERS[name])

@@ -21,7 +21,7 @@ import uvloop
 
 from nemo_watchdog import app
 from nemo_watchdog.app import Settings
-from nemo_watchdog.errors import JournalError, NemoWatchdogError, PolicyError
+from nemo_watchdog.errors import NemoWatchdogError, PolicyError
 from nemo_watchdog.journal.sqlite import SqliteJournal
 from nemo_watchdog.runtime.clock import SystemClock, boot_id
 from nemo_watchdog.state_dir import JOURNAL_NAME, TOKEN_NAME
@@ -55,14 +55,24 @@ def with_(settings: Settings, **changes: Any) -> Settings:
     return Settings(**{**values, **changes})
 
 
-def live(settings: Settings, story: Callable[[], Awaitable[None]]) -> None:
+async def listening(listen: str) -> bool:
+    try:
+        return bool(await ask(listen, "/api/v1/status"))
+    except OSError:
+        return False
+
+
+def live(
+    settings: Settings, story: Callable[[], Awaitable[None]], until: Callable[[str], Awaitable[bool]] | None = None
+) -> None:
     """Starts the daemon, tells the story once it is ready, ends it with SIGTERM and waits for its end."""
+    there = until or ready
 
     async def life() -> None:
         daemon = asyncio.create_task(app.run(settings))
         try:
             async with asyncio.timeout(30.0):
-                while not daemon.done() and not await ready(settings.listen):
+                while not daemon.done() and not await there(settings.listen):
                     await asyncio.sleep(0.01)
             if not daemon.done():
                 await story()
@@ -215,32 +225,98 @@ def test_a_state_directory_in_use_is_refused(settings: Settings) -> None:
     assert "another nemo-watchdog uses the state directory" in message
 
 
-def test_a_corrupt_journal_stops_the_start_and_is_left_as_it_is(settings: Settings, call: Call) -> None:
-    """Exit code 2; what it knew about spent budgets is for a person to save."""
-    settings.state_dir.mkdir()
-    path = settings.state_dir / JOURNAL_NAME
-    path.write_bytes(b"this is no database" * 500)
-    before = path.read_bytes()
-    assert isinstance(refusal(settings), JournalError)
-    result = call("run", "--policy", settings.policy, "--state-dir", settings.state_dir, "--listen", settings.listen)
-    assert result.code == 2
-    assert str(path) in result.err
-    assert "Traceback" not in result.err
-    assert path.read_bytes() == before
+async def until_damaged(listen: str) -> str:
+    """What the status says of the journal, as soon as it does not call it well."""
+    async with asyncio.timeout(20.0):
+        while (said := (await ask(listen, "/api/v1/status"))["journal"]) == "ok":
+            await asyncio.sleep(0.02)
+        return str(said)
 
 
-def test_a_record_that_makes_no_sense_stops_the_start(settings: Settings) -> None:
-    """The file is sound, and what it says is not."""
-    settings.state_dir.mkdir()
+def journal_of(settings: Settings, *records: dict[str, Any]) -> Path:
+    """A journal that an earlier process has left, and has ended well."""
     path = settings.state_dir / JOURNAL_NAME
     journal = SqliteJournal(path, boot_id())
-    record = {"type": "paused", "scope": "*", "reason": "x", "by": "ops", "duration": 60.0, "incident": ""}
-    journal.append([record], [], SystemClock().now())
+    journal.append(records, [], SystemClock().now())
     journal.close()
+    return path
+
+
+PAUSED = {"type": "paused", "scope": "*", "reason": "deploying", "by": "ops", "duration": None, "incident": ""}
+
+
+def test_a_damaged_journal_lets_it_start_and_observe_only_until_a_person_accepts(
+    settings: Settings, call: Call
+) -> None:
+    """From the start to the next one: what was wrong, what it did not do, who said go on, and that it is whole."""
+    path = journal_of(settings, PAUSED)
     with sqlite3.connect(path) as connection:
-        connection.execute("UPDATE records SET body = replace(body, '60.0', '\"soon\"')")
+        connection.execute("UPDATE records SET body = replace(body, 'deploying', 'deployed!')")
     connection.close()
-    assert "paused record in the journal cannot be read" in str(refusal(settings))
+    where = ("--state-dir", settings.state_dir)
+
+    async def first() -> None:
+        said = await until_damaged(settings.listen)
+        assert "record 1 is not as it was written" in said
+        assert "nemo-watchdog journal accept --reason TEXT" in said
+        await until_health(settings.listen, "down")
+        verified = await asyncio.to_thread(call, "journal", "verify", *where)
+        assert (verified.code, "- record 1 is not as it was written" in verified.out) == (1, True)
+        assert "paused: *" in verified.out
+        accepting = ("journal", "accept", "--reason", "I have looked", "--listen", settings.listen, *where)
+        accepted = await asyncio.to_thread(call, *accepting)
+        assert (accepted.code, accepted.err) == (0, "")
+        assert "record 1 is not as it was written" in accepted.out
+        assert "Paused: * by ops: deployed!" in accepted.out
+        assert (await ask(settings.listen, "/api/v1/status"))["journal"] == "ok"
+        again = await asyncio.to_thread(call, *accepting)
+        assert (again.code, "nothing to accept" in again.err) == (1, True)
+
+    async def second() -> None:
+        body = await ask(settings.listen, "/api/v1/status")
+        assert (body["journal"], list(body["pauses"])) == ("ok", ["*"])
+
+    live(settings, first, until=listening)
+    live(settings, second)
+    assert call("journal", "verify", *where).code == 0
+    journal = SqliteJournal(path, boot_id())
+    records = [body for _, body in journal.replay(SystemClock().now())]
+    journal.close()
+    (accepted,) = [body for body in records if body["type"] == "journal_accepted"]
+    assert accepted["reason"] == "I have looked"
+    assert [body["type"] for body in records].count("incident_opened") == 1  # what happened meanwhile is there
+    assert len(list(settings.state_dir.glob("damaged-*"))) == 1
+
+
+def test_a_record_that_makes_no_sense_is_damage(settings: Settings, call: Call) -> None:
+    """The file is sound, and what it says is not; accepted, it is skipped at every start."""
+    journal_of(settings, PAUSED | {"duration": "soon"}, PAUSED | {"scope": "port"})
+
+    async def first() -> None:
+        assert "paused record in the journal cannot be read" in await until_damaged(settings.listen)
+        where = ("--listen", settings.listen, "--state-dir", settings.state_dir)
+        assert (await asyncio.to_thread(call, "journal", "accept", "--reason", "I have looked", *where)).code == 0
+
+    async def second() -> None:
+        body = await ask(settings.listen, "/api/v1/status")
+        assert (body["journal"], list(body["pauses"])) == ("ok", ["port"])
+
+    live(settings, first, until=listening)
+    live(settings, second)
+
+
+def test_files_that_are_removed_while_it_runs(settings: Settings, call: Call) -> None:
+    """It notices though nothing is to be written, and a kill in that state is no first start."""
+
+    async def story() -> None:
+        await until_health(settings.listen, "down")
+        for file in settings.state_dir.glob("journal*"):
+            file.unlink()
+        assert "was removed while it was in use" in await until_damaged(settings.listen)
+
+    live(settings, story)
+    verified = call("journal", "verify", "--state-dir", settings.state_dir)
+    assert (verified.code, "the file is gone" in verified.out) == (1, True)
 
 
 @pytest.mark.parametrize(("content", "said"), [(b"", "is empty"), (b"\xff\xfe", "cannot be used")])

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from nemo_watchdog import records as r
-from nemo_watchdog.engine.replay import rebuild
+from nemo_watchdog.engine.replay import rebuild, salvage
 from nemo_watchdog.errors import JournalError
 from nemo_watchdog.model import Moment
 
@@ -42,8 +42,9 @@ def test_the_names_on_disk_do_not_change() -> None:
     assert sorted(r.TYPES) == [
         "action_ended", "action_intended", "attempt_failed", "backoff_changed", "decision_made", "ended_by_itself",
         "escalated", "health_changed", "heartbeat_heard", "incident_merged", "incident_opened", "incident_reopened",
-        "incident_resolved", "ladder_rearmed", "ladder_shared", "member_down", "member_joined", "member_recovered",
-        "paused", "released", "resumed", "root_changed", "severity_raised", "step_exhausted", "suggested", "touched",
+        "incident_resolved", "journal_accepted", "journal_distrusted", "ladder_rearmed", "ladder_shared",
+        "member_down", "member_joined", "member_recovered", "paused", "released", "resumed", "root_changed",
+        "severity_raised", "step_exhausted", "suggested", "touched",
     ]  # fmt: skip
 
 
@@ -84,3 +85,16 @@ def test_a_record_with_a_value_that_makes_no_sense_fails_closed(body: dict[str, 
     """As a `JournalError` that names the record, not as a traceback."""
     with pytest.raises(JournalError, match=body["type"]):
         rebuild([(NOON, body)])
+
+
+def test_what_cannot_be_read_is_skipped_and_said_until_a_person_accepts() -> None:
+    """The pause behind it holds all the same."""
+    pause = r.Paused("*", "deploying", "ops", None).body()
+    accepted = r.JournalAccepted("I have looked", "ops", "nonsense").body()
+    history = [(NOON, {"type": "from_the_future"}), (NOON, pause | {"duration": "soon", "scope": "x"}), (NOON, pause)]
+    state, trouble = salvage(history)
+    assert (list(state.pauses), "unknown type 'from_the_future'" in trouble) == (["*"], True)
+    state, trouble = salvage([*history, (NOON, accepted)])
+    assert (list(state.pauses), trouble) == (["*"], "")
+    with pytest.raises(JournalError, match="from_the_future"):
+        rebuild(history)

@@ -14,8 +14,9 @@ def bug(s: Situation) -> Decision | None:
 
 
 def journal(s: Situation) -> Decision | None:
-    if s.volatile.journal_trouble:
-        return Decision(Verdict.REFUSE, Gate.JOURNAL, f"the journal cannot be written: {s.volatile.journal_trouble}")
+    if trouble := s.volatile.journal_trouble:
+        said = trouble if s.volatile.journal_damaged else f"the journal cannot be written: {trouble}"
+        return Decision(Verdict.REFUSE, Gate.JOURNAL, said)
     return None
 
 

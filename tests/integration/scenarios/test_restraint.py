@@ -6,7 +6,10 @@ import asyncio
 import os
 import re
 import signal
+from collections.abc import Callable
 from pathlib import Path
+
+import pytest
 
 from nemo_watchdog.demo import faults
 from nemo_watchdog.demo.load import PostgresLoad
@@ -165,4 +168,38 @@ async def test_a_pause_outlives_a_restart_of_the_daemon(start_platform: StartPla
         assert await starts.of("gateway") == 0
         await daemon.post("/api/v1/resume", {"by": "ops"})
         await daemon.wait_for_health("gateway", "up", within=20.0)
+        assert await starts.of("gateway") == 1
+
+
+def flip_a_bit(log: Path) -> None:
+    """Of the first frame of a write-ahead log: SQLite drops it and all that follow, and says nothing."""
+    content = bytearray(log.read_bytes())
+    content[32 + 24 + 100] ^= 1
+    log.write_bytes(content)
+
+
+@pytest.mark.parametrize("damage", [flip_a_bit, Path.unlink])
+async def test_a_journal_that_has_forgotten_a_pause_lets_nothing_be_done_until_a_person_accepts_it(
+    start_platform: StartPlatform, tmp_path: Path, damage: Callable[[Path], None]
+) -> None:
+    """The daemon was killed, and its log was damaged: it starts, watches, tells, and holds."""
+    platform = await start_platform("gateway")
+    async with Daemon(platform.policy_text(), tmp_path) as daemon, Starts(platform) as starts:
+        await daemon.wait_for_health("gateway", "up")
+        await daemon.post("/api/v1/pause", {"reason": "deploying", "by": "ops"})
+        await daemon.kill9()
+        damage(daemon.state_dir / "journal.sqlite3-wal")
+        await daemon.start(observing=True)
+        status = await daemon.wait_for_health("gateway", "up")
+        assert "is missing" in status["journal"]
+        assert status["pauses"] == {}
+        await faults.sigkill(platform, "gateway")
+        status = await daemon.wait_for_health("gateway", "down")
+        await daemon.event("incident_opened")
+        await daemon.more_looks(5)
+        assert (await daemon.status())["dependencies"]["gateway"]["decision"]["gate"] == "journal"
+        assert await starts.of("gateway") == 0
+        accepted = await daemon.post("/api/v1/journal/accept", {"reason": "nothing is being deployed", "by": "ops"})
+        assert (accepted["pauses"], "is missing" in accepted["damage"]) == ({}, True)
+        await daemon.event("incident_resolved", within=60.0)
         assert await starts.of("gateway") == 1

@@ -21,6 +21,7 @@ HELP = {
     "pause": ("Start no new action", "--reason", "--for", "--json", "--state-dir"),
     "resume": ("Allow actions again", "--json", "--state-dir"),
     "retry": ("Begin the remedy", "--reason", "--json", "--state-dir"),
+    "journal": ("is it whole", "verify", "accept"),
     "demo": ("small real platform", "--keep"),
 }
 

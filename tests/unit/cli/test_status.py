@@ -49,7 +49,7 @@ def test_pauses_a_bad_reload_and_a_full_disk_are_said(call: Call, daemon: StandI
     assert "paused: everything until 2026-" in out
     assert "by ops: deploying" in out
     assert "policy not reloaded: policy.yaml:3:5: there is no probe https" in out
-    assert "the journal cannot be written, so nothing is done: disk full" in out
+    assert "nothing is done, for the journal cannot be trusted or written: disk full" in out
 
 
 def test_what_a_probe_says_is_no_markup(call: Call, daemon: StandIn, world: World) -> None:

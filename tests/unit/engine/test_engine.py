@@ -558,6 +558,26 @@ def test_without_a_journal_nothing_is_done(one: World) -> None:
     assert len(one.started) == 1
 
 
+def test_with_a_damaged_journal_nothing_is_done_and_on_call_is_told(one: World) -> None:
+    """Once, with what to do; then once more, when a person has let it go on, by whom and why."""
+    one.send(ev.JournalChanged("the journal x is damaged: record 3 is missing", damaged=True))
+    one.crash("gateway")
+    assert not one.started
+    decision = one.engine.decision("gateway", one.now)
+    assert decision is not None
+    assert (decision.gate, decision.value) == (Gate.JOURNAL, "the journal x is damaged: record 3 is missing")
+    (damaged,) = one.told(NotificationKind.JOURNAL)
+    assert (damaged.contacts, damaged.severity, damaged.root) == (("on-call", "lead"), Severity.SEV1, "nemo-watchdog")
+    assert damaged.body.startswith("The journal x is damaged: record 3 is missing.")
+    one.send(ev.JournalAccepted("I have looked", "ops", "record 3 is missing"))
+    assert not one.started
+    one.send(ev.JournalChanged(""))
+    assert len(one.started) == 1
+    _, accepted = one.told(NotificationKind.JOURNAL)
+    assert "ops lets it go on from what can be read: I have looked." in accepted.body
+    assert accepted.key != damaged.key
+
+
 def test_a_reload_keeps_the_incident_the_budget_and_the_backoff(one: World) -> None:
     """Only what the new policy says changes."""
     one.crash("gateway")

@@ -232,12 +232,14 @@ class World:
         self.send(ev.ActionFinished(request, ActionResult(outcome)))
         return request
 
-    def kill_daemon(self) -> None:
-        """`kill -9` and a new process: volatile state is gone, the records are replayed."""
+    def kill_daemon(self, *, damage: str = "") -> None:
+        """`kill -9` and a new process: volatile state is gone, the records are replayed; with damage as it is found."""
         self.pending = []
         self.wake_at = None
         history = [(at, record.body()) for at, record in self.records]
         self.engine = Engine(self.engine.policy, rebuild(history))
+        if damage:
+            self.send(ev.JournalChanged(damage, damaged=True))
         self.send(ev.Started())
 
     # -- what is asked

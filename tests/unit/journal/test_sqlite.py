@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import sqlite3
 import subprocess
 import sys
 from contextlib import closing
@@ -15,7 +14,6 @@ import pytest
 
 from nemo_watchdog.errors import JournalError
 from nemo_watchdog.journal import SqliteJournal
-from nemo_watchdog.journal.migrations import MIGRATIONS
 from nemo_watchdog.model import Moment, Notification, NotificationKind, Severity
 from nemo_watchdog.records import HeartbeatHeard
 from tests.unit.journal.parts import NOON, MovableClock, moment, notification
@@ -75,28 +73,6 @@ def test_a_wall_clock_set_backwards_in_this_boot_moves_nothing(tmp_path: Path) -
     assert [at.monotonic for at, _ in replayed] == [10.0, 20.0]
 
 
-@pytest.mark.parametrize("body", ["{", "[]", '"text"', '{"n": 1}', '{"type": 3}'])
-def test_a_malformed_record_fails_the_replay(tmp_path: Path, body: str) -> None:
-    """A record that cannot be read is an error with its number, never skipped."""
-    with closing(journal_at(tmp_path)) as journal:
-        journal.append([{"type": "a"}, {"type": "b"}], [], moment(1))
-    with closing(sqlite3.connect(tmp_path / "journal.sqlite3")) as raw, raw:
-        raw.execute("UPDATE records SET body = ? WHERE id = 2", (body,))
-    with closing(journal_at(tmp_path)) as journal, pytest.raises(JournalError, match="record 2 is damaged"):
-        journal.replay(moment(2))
-
-
-@pytest.mark.parametrize("at", ["yesterday", "2026-01-01T00:00:00"])
-def test_a_malformed_time_fails_the_replay(tmp_path: Path, at: str) -> None:
-    """A time that cannot be read, or has no zone, is an error."""
-    with closing(journal_at(tmp_path)) as journal:
-        journal.append([{"type": "a"}], [], moment(1))
-    with closing(sqlite3.connect(tmp_path / "journal.sqlite3")) as raw, raw:
-        raw.execute("UPDATE records SET at_utc = ?", (at,))
-    with closing(journal_at(tmp_path)) as journal, pytest.raises(JournalError, match="record 1 is damaged"):
-        journal.replay(moment(2))
-
-
 @pytest.mark.parametrize("bad", [{"n": 1}, {"type": ""}, {"type": "a", "n": float("nan")}, {"type": "a", "n": {1}}])
 def test_an_append_is_all_or_nothing(tmp_path: Path, bad: dict[str, object]) -> None:
     """One record that cannot be written leaves neither the others nor the notifications."""
@@ -135,62 +111,6 @@ def test_a_dead_daemon_leaves_no_lock(tmp_path: Path) -> None:
     journal_at(tmp_path).close()
 
 
-def test_a_newer_journal_is_refused_with_advice(tmp_path: Path) -> None:
-    """A file of a newer schema is left alone, and the error says what to do."""
-    journal_at(tmp_path).close()
-    with closing(sqlite3.connect(tmp_path / "journal.sqlite3")) as raw, raw:
-        raw.execute(f"PRAGMA user_version = {len(MIGRATIONS) + 1}")
-    with pytest.raises(JournalError, match=r"newer nemo-watchdog.*install that version"):
-        journal_at(tmp_path)
-
-
-def test_another_programs_file_is_refused(tmp_path: Path) -> None:
-    """A SQLite file that is not a journal gets no tables of ours."""
-    with closing(sqlite3.connect(tmp_path / "journal.sqlite3")) as raw, raw:
-        raw.execute("CREATE TABLE theirs (x)")
-    with pytest.raises(JournalError, match="another program"):
-        journal_at(tmp_path)
-    with closing(sqlite3.connect(tmp_path / "journal.sqlite3")) as raw:
-        assert [name for (name,) in raw.execute("SELECT name FROM sqlite_master")] == ["theirs"]
-
-
-@pytest.mark.parametrize("content", [b"", b"this is no database at all, but it is long enough to have a header" * 20])
-def test_a_corrupt_file_is_refused_and_kept(tmp_path: Path, content: bytes) -> None:
-    """A file that is empty or no database is an error and is never replaced."""
-    path = tmp_path / "journal.sqlite3"
-    path.write_bytes(content)
-    with pytest.raises(JournalError, match="cannot be used"):
-        journal_at(tmp_path)
-    assert path.read_bytes() == content
-
-
-def test_a_damaged_page_is_found_at_the_start(tmp_path: Path) -> None:
-    """A journal whose middle was overwritten is refused when it is opened."""
-    with closing(journal_at(tmp_path)) as journal:
-        journal.append([{"type": "a", "text": "x" * 500} for _ in range(200)], [], moment(1))
-    path = tmp_path / "journal.sqlite3"
-    damaged = bytearray(path.read_bytes())
-    damaged[4096 * 3 : 4096 * 8] = b"\xa5" * (4096 * 5)
-    path.write_bytes(damaged)
-    with pytest.raises(JournalError, match="cannot be used"):
-        journal_at(tmp_path)
-
-
-def test_a_lost_file_with_its_log_left_is_refused(tmp_path: Path) -> None:
-    """A write-ahead log without its journal is a loss, not a fresh start."""
-    (tmp_path / "journal.sqlite3-wal").write_bytes(b"left over")
-    with pytest.raises(JournalError, match="write-ahead log"):
-        journal_at(tmp_path)
-
-
-def test_a_file_deleted_while_in_use_is_an_error(tmp_path: Path) -> None:
-    """An append to a deleted journal fails instead of writing into the void."""
-    with closing(journal_at(tmp_path)) as journal:
-        (tmp_path / "journal.sqlite3").unlink()
-        with pytest.raises(JournalError, match="cannot be written"):
-            journal.append([{"type": "a"}], [], moment(1))
-
-
 @pytest.mark.parametrize("folder", ["/proc", "/dev/null/state"])
 def test_a_directory_that_takes_no_file_is_an_error(folder: str) -> None:
     """A state directory in which nobody, not even root, can make a file is named in the error."""
@@ -203,7 +123,7 @@ def test_only_the_owner_can_read_it(tmp_path: Path) -> None:
     with closing(journal_at(tmp_path / "state")) as journal:
         journal.append([{"type": "a"}], [], moment(1))
         modes = {file.name: file.stat().st_mode & 0o077 for file in (tmp_path / "state").iterdir()}
-    assert len(modes) == 4
+    assert len(modes) == 5
     assert set(modes.values()) == {0}
 
 
@@ -223,7 +143,7 @@ def test_a_closed_journal_says_so(tmp_path: Path) -> None:
 def test_an_interrupted_append_leaves_no_transaction_open(tmp_path: Path) -> None:
     """What is not an SQLite error rolls back too, and the next append succeeds."""
     with closing(journal_at(tmp_path)) as journal:
-        with pytest.raises(KeyboardInterrupt), journal._transaction():
+        with pytest.raises(KeyboardInterrupt), journal._files.transaction():
             raise KeyboardInterrupt
         journal.append([{"type": "a"}], [], moment(1))
         assert len(journal.replay(moment(2))) == 1

@@ -11,8 +11,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from nemo_watchdog.engine import events as ev
-from nemo_watchdog.errors import JournalError
-from nemo_watchdog.model import Moment, Notification
+from nemo_watchdog.errors import JournalDamaged, JournalError
+from nemo_watchdog.model import Moment, Notification, NotificationKind
 from nemo_watchdog.runtime import core as module
 from nemo_watchdog.testing import ManualClock, MemoryJournal
 from tests.unit.runtime.shell import Shell, running, settled, until
@@ -26,12 +26,14 @@ class SlowJournal(MemoryJournal):
         self.may_write = threading.Event()
         self.may_write.set()
         self.asked = 0
+        self.damaged_after_it = ""
 
     def append(self, records: Sequence[Mapping[str, Any]], notifications: Sequence[Notification], at: Moment) -> None:
         self.asked += 1
         if not self.may_write.wait(30.0):
             raise AssertionError("the test never let the disk answer")
         super().append(records, notifications, at)
+        self.damage = self.damaged_after_it
 
 
 @pytest.fixture
@@ -153,6 +155,93 @@ async def test_what_cannot_be_written_is_not_done(shell: Shell, monkeypatch: pyt
         shell.fail(times=3)
         await until(lambda: shell.started)
         assert len(shell.started) == 1
+
+
+async def test_what_cannot_be_written_is_told_all_the_same(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At once, each fact once, marked; nothing more when the disk is back, which has it without the mark."""
+    monkeypatch.setattr(module, "WRITE_AGAIN_AFTER", 0.005)
+    told: list[Notification] = []
+    shell.core.on_unwritten = told.extend
+    async with running(shell.core.write_forever()):
+        await shell.up()
+        await shell.core.written()
+        shell.memory.trouble = "disk full"
+        shell.fail()
+        await until(lambda: shell.core.engine.journal_trouble)
+        kinds = [NotificationKind.OPENED, NotificationKind.ACTION_STARTED, NotificationKind.ACTION_FINISHED]
+        assert [each.kind for each in told] == kinds
+        mark = "This is told from memory and not written down: disk full."
+        assert all(each.body.endswith(f"\n{mark}") for each in told)
+        assert shell.memory.outbox() == []
+        shell.memory.trouble = ""
+        await until(lambda: not shell.core.engine.journal_trouble)
+        await shell.core.written()
+    assert [each.kind for each in told] == kinds
+    written = list(dict.fromkeys(key for _, key, _ in shell.memory.outbox()))
+    assert written[: len(kinds)] == [each.key for each in told]
+    assert not any(mark in item.notification.body for item in shell.memory.pending(100))
+
+
+async def test_a_damaged_journal_is_told_from_memory_and_kept_for_the_one_that_is_accepted(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Found before the first event: nothing is done; and who accepts it is answered when all is on disk."""
+    monkeypatch.setattr(module, "WRITE_AGAIN_AFTER", 3600.0)
+    told: list[Notification] = []
+    shell.core.on_unwritten = told.extend
+    shell.memory.damage = "the journal is damaged: record 3 is missing"
+    await shell.core.start()
+    async with running(shell.core.write_forever()):
+        await shell.up()
+        shell.fail(times=6)
+        await settled()
+        assert shell.started == []
+        assert [each.kind for each in told] == [NotificationKind.JOURNAL, NotificationKind.OPENED]
+        assert told[1].body.endswith("not written down: the journal is damaged.")
+        await shell.core.accept_journal("I have looked", "ops")
+        await until(lambda: shell.started)
+        await shell.core.written()
+    types = shell.memory.types()
+    assert types[0] == "journal_distrusted"
+    assert types.index("incident_opened") < types.index("journal_accepted") < types.index("action_intended")
+
+
+async def test_a_write_that_ended_before_the_damage_was_found_clears_nothing(
+    slow: tuple[Shell, SlowJournal], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its success is heard after the damage, and says nothing of it."""
+    monkeypatch.setattr(module, "WRITE_AGAIN_AFTER", 3600.0)
+    shell, journal = slow
+    async with running(shell.core.write_forever()):
+        await shell.up()
+        await shell.core.written()
+        journal.may_write.clear()
+        asked = journal.asked
+        shell.fail()
+        await until(lambda: journal.asked > asked)
+        with capture_logs() as said:
+            shell.core._journal_failed(JournalDamaged("record 3 is missing"))
+            journal.damaged_after_it = "record 3 is missing"
+            journal.may_write.set()
+            await until(lambda: journal.asked > asked + 1)  # what was to be written next
+            await shell.core.in_journal_thread(lambda: None)
+            await settled()
+        assert "journal can be written again" not in [line["event"] for line in said]
+        assert shell.core.engine.volatile.journal_damaged
+        assert shell.started == []
+
+
+async def test_a_journal_is_looked_at_though_nothing_is_to_be_written(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its files may go, and room may come, while all is well."""
+    monkeypatch.setattr(module, "LOOK_EVERY", 0.002)
+    async with running(shell.core.look_at_journal_forever()):
+        shell.memory.trouble = "the file is gone"
+        await until(lambda: shell.core.engine.journal_trouble == "the file is gone")
+        shell.memory.trouble = ""
+        await until(lambda: not shell.core.engine.journal_trouble)
+        assert shell.metric("journal_writable") == 1.0
 
 
 async def test_a_stale_decision_is_not_carried_out(slow: tuple[Shell, SlowJournal]) -> None:

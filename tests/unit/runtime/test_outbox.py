@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 
 import pytest
 
-from nemo_watchdog.model import Notification
+from nemo_watchdog.errors import JournalError
+from nemo_watchdog.model import Moment, Notification, NotificationKind
 from nemo_watchdog.ports import Delivery
 from nemo_watchdog.runtime import outbox as module
 from nemo_watchdog.runtime.outbox import Outbox
@@ -184,3 +186,105 @@ async def test_a_stop_between_telling_and_writing_it_down_tells_nobody_twice(pos
     may_write.set()
     await until(lambda: post_made.states() == ["delivered"])
     assert post_made.told() == ["a"]
+
+
+# -- without the disk
+
+
+async def test_what_is_not_on_disk_is_told_once_and_settled_when_it_is(post: Post) -> None:
+    """Whatever the disk says afterwards."""
+    post.shell.memory.trouble = "disk full"
+    post.outbox.tell_from_memory([notification("a"), notification("b")])
+    await until(lambda: post.told() == ["a", "b"])
+    post.shell.memory.trouble = ""
+    for key in ("a", "b", "c"):
+        post.queue(key)
+    await until(lambda: post.states() == ["delivered"] * 3)
+    assert post.told() == ["a", "b", "c"]
+    await until(lambda: post.outbox._known == {})
+    await until(lambda: post.shell.metric("outbox_pending") == 0.0)
+
+
+async def test_what_cannot_be_written_down_is_not_told_again(post: Post, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A full disk can be read: what is on it is still to be told for it, at every look."""
+    monkeypatch.setattr(module, "LOOK_EVERY", 0.002)
+    refused: list[int] = []
+
+    def full(item_id: int, _: Moment) -> None:
+        refused.append(item_id)
+        raise JournalError("disk full")
+
+    with monkeypatch.context() as disk:
+        disk.setattr(post.shell.memory, "delivered", full)
+        post.queue("a")
+        await until(lambda: len(refused) > 5)
+        assert post.told() == ["a"]
+    await until(lambda: post.states() == ["delivered"])
+    assert post.told() == ["a"]
+
+
+async def test_it_is_tried_again_from_memory_after_growing_pauses(post: Post) -> None:
+    """And goes on counting when the disk is back."""
+    post.shell.memory.trouble = "disk full"
+    post.notifier.answers["on-call"] = BUSY
+    post.outbox.tell_from_memory([notification("a")])
+    for tries, pause in enumerate((5.0, 10.0, 20.0), start=1):
+        await until(lambda tries=tries: len(post.told()) == tries and not post.outbox._busy)  # type: ignore[misc]
+        post.outbox.poke()
+        await until(lambda: not post.outbox._due.is_set())
+        await settled()
+        assert len(post.told()) == tries
+        post.shell.manual.advance(pause)
+        post.outbox.poke()
+    await until(lambda: len(post.told()) == 4 and not post.outbox._busy)
+    post.shell.memory.trouble = ""
+    post.notifier.answers["on-call"] = Delivery(delivered=True)
+    post.queue("a")
+    await until(lambda: not post.outbox._due.is_set())
+    assert len(post.told()) == 4  # the disk does not know of its pause, and the memory does
+    post.shell.manual.advance(40.0)
+    post.outbox.poke()
+    await until(lambda: post.states() == ["delivered"])
+    assert len(post.told()) == 5
+
+
+async def test_who_cannot_be_told_is_given_up_on_disk_when_it_is_back(post: Post) -> None:
+    """Once."""
+    post.shell.memory.trouble = "disk full"
+    post.notifier.answers["on-call"] = WRONG
+    post.outbox.tell_from_memory([notification("a")])
+    await until(post.counted("failed"))
+    post.shell.memory.trouble = ""
+    post.queue("a")
+    await until(lambda: post.states() == ["given_up"])
+    assert post.told() == ["a"]
+
+
+async def test_a_disk_that_hangs_holds_up_no_telling(post: Post, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither the asking what is due nor the writing down."""
+    monkeypatch.setattr(module, "DISK_WITHIN", 0.01)
+    may_answer = threading.Event()
+    hanging = asyncio.ensure_future(post.shell.core.in_journal_thread(lambda: may_answer.wait(30.0)))
+    post.outbox.tell_from_memory([notification("a")])
+    await until(lambda: post.told() == ["a"])
+    post.outbox.tell_from_memory([notification("b")])
+    await until(lambda: post.told() == ["a", "b"])
+    may_answer.set()
+    await hanging
+    for key in ("a", "b", "c"):
+        post.queue(key)
+    await until(lambda: post.states() == ["delivered"] * 3)
+    assert post.told() == ["a", "b", "c"]
+
+
+async def test_an_action_that_was_announced_and_not_carried_out_is_not_told(post: Post) -> None:
+    """Neither now nor when the disk is back: the word that it was refused is."""
+    announced = replace(notification("i-1/1:started"), kind=NotificationKind.ACTION_STARTED)
+    post.shell.memory.trouble = "disk full"
+    post.outbox.tell_from_memory([announced, notification("i-1/1:finished")])
+    await until(lambda: post.told() == ["i-1/1:finished"])
+    post.shell.memory.trouble = ""
+    post.queue("i-1/1:started")
+    post.queue("i-1/1:finished")
+    await until(lambda: post.states() == ["delivered"] * 2)
+    assert post.told() == ["i-1/1:finished"]
