@@ -33,6 +33,7 @@ from tests.suites.situations import (
     nvml,
     play_all,
 )
+from tests.suites.touched import TOUCHED
 
 FEWEST = 60
 
@@ -445,6 +446,7 @@ SITUATIONS = (
         daemon_dies_and_a_person_stops,
     ),
     *ENDINGS,
+    *TOUCHED,
     # the operator's word
     Situation("everything is paused", GATEWAY, "gateway", "gate:pause", in_turn(paused, FIVE_HUNDRED)),
     Situation("this one is paused", GATEWAY, "gateway", "gate:pause", in_turn(gateway_paused, FIVE_HUNDRED)),

@@ -111,6 +111,50 @@ async def test_inspect_through_a_containers_life(containers: DockerContainers, c
     assert (await containers.inspect(running.container_id[:12])).state is RunState.MISSING
 
 
+@pytest_asyncio.fixture
+async def network(docker_engine: str) -> AsyncIterator[str]:
+    """A network of one's own, removed after the test with what is on it."""
+    name = f"nemo-test-{secrets.token_hex(4)}"
+    await docker("network", "create", "--label", "nemo-watchdog.test=1", name)
+    yield name
+    there = await docker("ps", "-aq", "--filter", f"label=nemo-watchdog.test-network={name}")
+    await docker("rm", "-f", "-v", *there.split())
+    await docker("network", "rm", name)
+
+
+@pytest.mark.parametrize("by", ["name", "id", "prefix", "default"])
+async def test_what_was_taken_off_its_network_is_seen(containers: DockerContainers, network: str, by: str) -> None:
+    """A stop takes nothing off; a disconnect does, and no restart puts it back."""
+    identity = (await docker("network", "inspect", "-f", "{{.Id}}", network)).strip()
+    wanted = {"name": network, "id": identity, "prefix": identity[:12], "default": "default"}[by]
+    found, off = ("bridge", "bridge") if by == "default" else (network, wanted)
+    container = f"{network}-one"
+    options = ("--name", container, "--label", f"nemo-watchdog.test-network={network}", "--network", wanted)
+    await docker("run", "-d", *options, *USR_MOUNTS, await ensure_image(), "sleep", "600")
+    assert (await containers.inspect(container)).off_network == ""
+    await docker("stop", "-t", "1", container)
+    assert (await containers.inspect(container)).off_network == ""
+    await docker("start", container)
+    await docker("network", "disconnect", found, container)
+    assert (await containers.inspect(container)).off_network == off
+    await docker("restart", "-t", "1", container)
+    assert (await containers.inspect(container)).off_network == off
+    await docker("network", "connect", found, container)
+    assert (await containers.inspect(container)).off_network == ""
+
+
+@pytest.mark.parametrize("mode", ["none", "host", "container"])
+async def test_what_has_no_network_of_its_own_was_taken_off_none(
+    containers: DockerContainers, container: str, network: str, mode: str
+) -> None:
+    """`NetworkMode` names no network there."""
+    name = f"{network}-child"
+    wanted = f"container:{container}" if mode == "container" else mode
+    options = ("--name", name, "--label", f"nemo-watchdog.test-network={network}", "--network", wanted)
+    await docker("run", "-d", *options, *USR_MOUNTS, await ensure_image(), "sleep", "600")
+    assert (await containers.inspect(name)).off_network == ""
+
+
 async def test_a_stop_by_a_person_shows_as_kill_die_stop(ear: Ear, container: str) -> None:
     """`docker stop` is a kill with SIGTERM through the API, a death and a stop, in this order."""
     await docker("stop", container)

@@ -11,6 +11,7 @@ from nemo_watchdog import records as r
 from nemo_watchdog.engine import events as ev
 from nemo_watchdog.engine import signals
 from nemo_watchdog.engine.attribution import A_CLEAN_EXIT_IS_QUIET
+from nemo_watchdog.engine.view import status
 from nemo_watchdog.model import (
     ActionOutcome,
     Gate,
@@ -21,6 +22,7 @@ from nemo_watchdog.model import (
     RunState,
     WhenUnsure,
 )
+from nemo_watchdog.views import PolicyView
 from tests.unit.engine.world import RESTART, World, dependency, policy, remedy
 
 A_STOP = signals.A_STOP_TAKES.total_seconds()
@@ -356,3 +358,24 @@ def test_an_order_that_docker_may_still_carry_out_is_waited_for(outcome: ActionO
     world.succeed("gateway", times=5)
     assert world.health("gateway") is Health.UP
     assert len(world.started) == 1
+
+
+def test_what_is_taken_off_its_network_is_held_until_it_is_on_it_again() -> None:
+    """Nothing is kept of it: the next inspect ends it, and its end through Docker's own doing is not held for it."""
+    world = World(policy(dependency("gateway")))
+    world.see("gateway", RunState.RUNNING, off_network="app")
+    world.fail("gateway", Reason.REFUSED, times=5)
+    assert gate(world) is Gate.HUMAN_HOLD
+    assert not world.pending
+    view = status(world.engine, world.now, PolicyView(0.0, ()), "0").dependencies["gateway"]
+    assert view.held == "somebody took the container off its network app"
+    world.see("gateway", RunState.RUNNING)
+    world.fail("gateway", Reason.REFUSED)
+    assert [request.action for request in world.pending] == ["docker.restart"]
+
+
+def test_what_ends_off_its_network_is_started() -> None:
+    """It has ended by itself: the network is no reason to leave it down."""
+    world = World(policy(dependency("gateway")))
+    world.see("gateway", RunState.EXITED, off_network="app", exit_code=1, finished_at=world.utc)
+    assert len(world.pending) == 1
