@@ -83,13 +83,15 @@ def taken_off(status: ContainerStatus | None) -> str:
 class Ending:
     """What became of a run: what its end is called, what ended it if not itself, and why it is left alone.
 
-    `held` is empty when it may be started; nobody is told for `quiet` seconds.
+    `held` is empty when it may be started; nobody is told for `quiet` seconds. `said` are its last words, where they
+    gave the reason.
     """
 
     reason: Reason = Reason.EXITED
     held: str = ""
     quiet: float = 0.0
     by: str = ""
+    said: str = ""
 
 
 @dataclass(frozen=True, slots=True)

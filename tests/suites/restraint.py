@@ -21,6 +21,7 @@ from nemo_watchdog.demo.parts import Gemma, Postgres, Redis
 from nemo_watchdog.demo.platform import Platform
 from tests.suites.acts import add_to, in_turn, person, swap, switch
 from tests.suites.endings import ENDINGS
+from tests.suites.exits import EXITS
 from tests.suites.situations import (
     GemmaWithGpu,
     Happens,
@@ -447,6 +448,7 @@ SITUATIONS = (
     ),
     *ENDINGS,
     *TOUCHED,
+    *EXITS,
     # the operator's word
     Situation("everything is paused", GATEWAY, "gateway", "gate:pause", in_turn(paused, FIVE_HUNDRED)),
     Situation("this one is paused", GATEWAY, "gateway", "gate:pause", in_turn(gateway_paused, FIVE_HUNDRED)),

@@ -24,6 +24,7 @@ from nemo_watchdog.errors import ContainersUnreachable
 from nemo_watchdog.model import ContainerEvent, Past, Reason, RunState
 from nemo_watchdog.probes.gpu.container import ContainerView
 from nemo_watchdog.probes.gpu.xid_events import container_of
+from nemo_watchdog.runtime.container_watch import LAST_WORDS_WITHIN
 
 LATENCY = timedelta(seconds=0.5)
 """From a death to its event; measured some 20 ms, and a busy machine is given room."""
@@ -308,3 +309,35 @@ async def test_a_container_that_loses_its_gpu_is_seen_and_a_restart_gives_it_bac
     finally:
         await containers.close()
         await docker("rm", "-f", name)
+
+
+MUCH = "yes 'a line of a long log that nobody has ever rotated' | head -c 100000000"
+
+
+@pytest.mark.parametrize("driver", ["json-file", "local"])
+async def test_the_last_words_of_what_has_ended(containers: DockerContainers, network: str, driver: str) -> None:
+    """Its last lines, from both of its streams, with the times of their writing, however much it wrote before."""
+    name = f"{network}-teller"
+    options = ("--name", name, "--label", f"nemo-watchdog.test-network={network}", "--log-driver", driver)
+    script = f"{MUCH}; sleep 0.2; echo one; sleep 0.2; echo two >&2; exit 3"
+    await docker("run", "-d", *options, *USR_MOUNTS, await ensure_image(), "sh", "-c", script)
+    await docker("wait", name)
+    began = time.monotonic()
+    told = await containers.last_words(name, 50)
+    took = time.monotonic() - began
+    status = await containers.inspect(name)
+    assert [line.text for line in told[-2:]] == ["one", "two"]
+    assert len(told) == 50
+    assert status.finished_at is not None
+    assert timedelta() <= status.finished_at - told[-1].at < LATENCY
+    assert took < LAST_WORDS_WITHIN
+
+
+async def test_a_driver_that_keeps_no_log_has_no_last_words(containers: DockerContainers, network: str) -> None:
+    """Docker says so, with 501: nothing is known, and nobody has to wait for it."""
+    name = f"{network}-teller"
+    options = ("--name", name, "--label", f"nemo-watchdog.test-network={network}", "--log-driver", "none")
+    await docker("run", "-d", *options, *USR_MOUNTS, await ensure_image(), "sh", "-c", "echo one; exit 3")
+    await docker("wait", name)
+    with pytest.raises(ContainersUnreachable, match="501"):
+        await containers.last_words(name, 50)

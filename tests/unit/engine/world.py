@@ -20,6 +20,7 @@ from nemo_watchdog.model import (
     ContainerStatus,
     Finding,
     Health,
+    LogLine,
     Moment,
     Notification,
     NotificationKind,
@@ -185,11 +186,16 @@ class World:
         *,
         past: Sequence[ContainerEvent] = (),
         whole_since: datetime | None = EVER,
+        said: str = "",
         **more: object,
     ) -> None:
-        """An inspect; `past` is what Docker remembers of the run: all of it, unless `whole_since` says otherwise."""
+        """An inspect; `past` is what Docker remembers of the run: all of it, unless `whole_since` says otherwise.
+
+        `said` is the last line that it wrote, just now.
+        """
         status = ContainerStatus(state, f"id-{name}", self._started_at(name), **more)  # type: ignore[arg-type]
-        self.send(ev.ContainerSeen(f"c-{name}", status, Past(tuple(past), whole_since)))
+        words = (LogLine(self.utc, said),) if said else ()
+        self.send(ev.ContainerSeen(f"c-{name}", status, Past(tuple(past), whole_since), words))
 
     def event(self, name: str, action: str, signal: int | None = None) -> ContainerEvent:
         """A line of Docker's event stream that bears the time of now."""
@@ -206,12 +212,12 @@ class World:
         starts: dict[str, datetime] = getattr(self, "_starts", {})
         return starts.get(name, self.utc)
 
-    def crash(self, name: str, code: int = 1, *, oom: bool = False) -> None:
+    def crash(self, name: str, code: int = 1, *, oom: bool = False, said: str = "") -> None:
         past = [self.event(name, "oom")] * oom + [self.event(name, "die")]
         for event in past:
             self.send(ev.ContainerActed(event))
         code = 137 if oom else code
-        self.see(name, RunState.EXITED, past=past, finished_at=self.utc, exit_code=code, oom_killed=oom)
+        self.see(name, RunState.EXITED, past=past, said=said, finished_at=self.utc, exit_code=code, oom_killed=oom)
 
     def stopped_by_hand(self, name: str) -> None:
         past = [self.event(name, "kill", 15), self.event(name, "die")]
