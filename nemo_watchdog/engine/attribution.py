@@ -172,8 +172,8 @@ def _by_itself(reason: Reason, specs: list[Dependency], status: ContainerStatus,
 
 
 def _as_it_said(ending: Ending, status: ContainerStatus, lines: Sequence[LogLine]) -> Ending:
-    """What ended by itself may have said that no new start helps; what others did to it needs no words of its own."""
-    if ending.held or ending.by or ending.reason is Reason.OOM_KILLED:
+    """It may have said that no new start helps. Who holds it goes on with that; who ended it needs no words of it."""
+    if ending.by or ending.reason is Reason.OOM_KILLED:
         return ending
     told = last_words.at_risk(status, lines)
     return ending if told is None else replace(ending, reason=told[0], said=told[1])

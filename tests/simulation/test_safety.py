@@ -96,6 +96,18 @@ class Safety(RuleBasedStateMachine):
         self._check_new_actions()
 
     @rule(name=names)
+    def exits_and_says_that_its_disk_is_full(self, name: str) -> None:
+        world = self.world
+        said = "2026-01-05 12:00:00.000 UTC [1] FATAL:  could not write: No space left on device"
+        world.see(name, RunState.EXITED, said=said, exit_code=1, finished_at=world.utc)
+        self._check_new_actions()
+
+    @rule(name=names)
+    def is_taken_off_its_network(self, name: str) -> None:
+        self.world.see(name, RunState.RUNNING, off_network="app")
+        self._check_new_actions()
+
+    @rule(name=names)
     def is_stopped_by_hand(self, name: str) -> None:
         world, before = self.world, self.world.engine.trackers[name].container
         ran = before is not None and before.state is RunState.RUNNING
@@ -186,6 +198,7 @@ class Safety(RuleBasedStateMachine):
             assert tracker.state.category is Category.FAULT
             assert request.target not in world.engine.durable.holds
             if not tracker.exited:
+                assert tracker.container is None or not tracker.container.off_network
                 seen = [reason for reason in self.last_reasons[request.dependency] if reason is not None]
                 assert any(reason.category is Category.FAULT for reason in seen)
                 for upstream in tracker.spec.needs:

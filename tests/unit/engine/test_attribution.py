@@ -28,7 +28,7 @@ from nemo_watchdog.model import (
     ok,
 )
 from nemo_watchdog.views import PolicyView
-from tests.unit.engine.world import RESTART, World, dependency, policy, remedy
+from tests.unit.engine.world import EVER, RESTART, World, dependency, policy, remedy
 
 A_STOP = signals.A_STOP_TAKES.total_seconds()
 
@@ -440,13 +440,26 @@ def _status(world: World, ended: datetime) -> ContainerStatus:
     return ContainerStatus(RunState.EXITED, "id-gateway", world.utc - timedelta(hours=2), ended, exit_code=1)
 
 
-def test_what_it_said_counts_for_its_own_end_alone(world: World) -> None:
-    """A person's stop is a person's, and what was killed for memory was."""
-    stop = [world.event("gateway", "kill", 15), world.event("gateway", "die")]
-    world.see("gateway", RunState.EXITED, past=stop, said=FULL, finished_at=world.utc, exit_code=1)
-    assert world.engine.trackers["gateway"].state.reason is Reason.EXITED
+@pytest.mark.parametrize("by_hand", [True, False], ids=["a person", "nobody can tell"])
+def test_what_it_said_ends_no_hold(world: World, by_hand: bool) -> None:
+    """A stop that found the disk full, or an end that Docker has forgotten: it is held, and told as what it is."""
+    stop = [world.event("gateway", "kill", 15), world.event("gateway", "die")] if by_hand else []
+    past = {"past": stop} if by_hand else {"whole_since": None}
+    world.see("gateway", RunState.EXITED, said=FULL, finished_at=world.utc, exit_code=1, **past)
     world.fail("gateway", Reason.REFUSED, times=5)
+    assert reason(world) is Reason.DISK_FULL
     assert gate(world) is Gate.HUMAN_HOLD
+    assert not world.started
+
+
+def test_what_the_engine_or_the_kernel_ended_needs_no_words(world: World) -> None:
+    """It was written before, and is not why it ended."""
+    away = (world.utc - timedelta(seconds=60), world.utc + timedelta(seconds=60))
+    status = ContainerStatus(RunState.EXITED, "id-gateway", world.utc - timedelta(hours=2), world.utc, exit_code=1)
+    past = Past((world.event("gateway", "die"),), whole_since=EVER, away=away)
+    world.send(ev.ContainerSeen("c-gateway", status, past, (LogLine(world.utc, FULL),)))
+    assert reason(world) is Reason.EXITED
+    assert len(world.pending) == 1
 
 
 def test_what_is_well_again_says_nothing_of_its_last_end(world: World) -> None:
