@@ -166,6 +166,8 @@ class ContainerStatus:
     """How often Docker's own restart policy has started it (RestartCount); an order to restart sets it back to 0."""
     cpus: float | None = None
     """CPU cores that it may use; None without a limit."""
+    off_network: str = ""
+    """The network that it was made for, when somebody took it off that: a restart does not put it back."""
     detail: str = ""
 
     @property

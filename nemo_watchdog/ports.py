@@ -80,6 +80,10 @@ class Containers(Protocol):
         """What the container has written since then, oldest first; a bounded part of it when that is much."""
         ...
 
+    async def last_words(self, name: str, lines: int) -> Sequence[LogLine]:
+        """The last so many lines that the container has written, oldest first, however much it wrote before."""
+        ...
+
     async def execute(self, name: str, command: Sequence[str]) -> int | None:
         """The exit code of a command inside a running container; None when it cannot be run there."""
         ...

@@ -127,6 +127,11 @@ class Reason(StrEnum):
     READ_ONLY = "read_only", Category.INTEGRITY, "It takes no writes where it should: a failover or a damaged disk."
     IO_ERROR = "io_error", Category.INTEGRITY, "Files cannot be read or written: the disk may be dying."
     DATA_CORRUPTED = "data_corrupted", Category.INTEGRITY, "It found its own data damaged: a restart can make it worse."
+    DATA_UNUSABLE = (
+        "data_unusable",
+        Category.INTEGRITY,
+        "It cannot use its data: not their owner, rights, version or place. A restart changes none of it.",
+    )
     PERSISTENCE_FAILED = (
         "persistence_failed",
         Category.INTEGRITY,

@@ -37,7 +37,7 @@ class DependencyView:
     container_state: str | None
     needs: tuple[str, ...]
     held: str | None
-    """Who stopped its container and how, while it is left alone for that."""
+    """What somebody did to its container, while it is left alone for that."""
     latency: float | None
     incident: str | None
     decision: GateView | None

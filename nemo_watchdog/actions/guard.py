@@ -54,6 +54,8 @@ def not_as_judged(judged: ContainerStatus | None, found: ContainerStatus) -> str
         return "the container was started anew since it was judged"
     if found.state is not judged.state:
         return f"the container is {found.state} and was {judged.state} when it was judged"
+    if found.off_network and not judged.off_network:
+        return f"the container was taken off its network {found.off_network} since it was judged"
     return None
 
 

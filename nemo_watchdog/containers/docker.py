@@ -104,9 +104,11 @@ class DockerContainers:
 
     async def log(self, name: str, since: datetime) -> Sequence[LogLine]:
         """See `ports.Containers.log`."""
-        asked = {"stdout": "1", "stderr": "1", "timestamps": "1", "since": unix_seconds(since)}
-        told = await self._connection.ask(self._path(name, "logs"), "a container's log", LONGEST_ANSWER, **asked)
-        return [line for line in parse_log(told) if line.at >= since]
+        return [line for line in await self._log(name, since=unix_seconds(since)) if line.at >= since]
+
+    async def last_words(self, name: str, lines: int) -> Sequence[LogLine]:
+        """See `ports.Containers.last_words`. Docker reads from the end for it, and for a `since` from the beginning."""
+        return await self._log(name, tail=str(lines))
 
     async def execute(self, name: str, command: Sequence[str]) -> int | None:
         """See `ports.Containers.execute`. One that prints more than `MOST_TOLD` bytes has no end that we wait for."""
@@ -137,6 +139,12 @@ class DockerContainers:
 
     async def close(self) -> None:
         await self._connection.close()
+
+    async def _log(self, name: str, **which: str) -> list[LogLine]:
+        asked = {"stdout": "1", "stderr": "1", "timestamps": "1", **which}
+        return parse_log(
+            await self._connection.ask(self._path(name, "logs"), "a container's log", LONGEST_ANSWER, **asked)
+        )
 
     async def _show(self, name: str) -> object:
         """Asked once more in the version of the API that Docker speaks now: an Engine may have been rolled back."""

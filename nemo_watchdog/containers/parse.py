@@ -1,4 +1,4 @@
-"""Docker's JSON in our words: pure functions. Of an inspect only the state and the stop signal are read."""
+"""Docker's JSON in our words: pure functions. Of an inspect no more is read than is needed."""
 
 from __future__ import annotations
 
@@ -55,6 +55,7 @@ def parse_inspect(inspected: Mapping[str, Any]) -> ContainerStatus:
         oom_killed=state.get("OOMKilled") is True,
         restarts=restarts if isinstance(restarts, int) else 0,
         cpus=_cpus(inspected.get("HostConfig")),
+        off_network=_off_network(inspected.get("HostConfig"), inspected.get("NetworkSettings")),
         stop_signal=stop_signal or signal.SIGTERM,
         health=word if word in {"healthy", "unhealthy", "starting"} else None,
         detail=" ".join(str(state.get("Error") or "").split()),
@@ -71,6 +72,26 @@ def _cpus(host_config: object) -> float | None:
     if nano > 0:
         return nano / 1e9
     return quota / (period or 100_000) if quota > 0 else None
+
+
+def _off_network(host_config: object, settings: object) -> str:
+    """The network that `NetworkMode` names, by name or id, where it is not among `Networks`; "" where all is well.
+
+    `Networks` of one that does not run are those that it will be on. One that was made for no network by name
+    (`default`, which newer Engines show as `bridge`) may have been put on others by what made it, such as Swarm: it is
+    well on any. (Engine 20.10: a `network disconnect` takes it out of them, and no start or restart puts it back.)
+    """
+    if not isinstance(host_config, Mapping) or not isinstance(settings, Mapping):
+        return ""
+    mode, networks = host_config.get("NetworkMode"), settings.get("Networks")
+    if not isinstance(mode, str) or not isinstance(networks, Mapping):
+        return ""
+    if mode in {"", "host", "none"} or mode.startswith("container:"):
+        return ""
+    if mode in {"default", "bridge"}:
+        return "" if networks else "bridge"
+    ids = (each.get("NetworkID") for each in networks.values() if isinstance(each, Mapping))
+    return "" if mode in networks or any(str(each).startswith(mode) for each in ids) else mode
 
 
 def parse_usage(stats: object) -> ContainerUsage:

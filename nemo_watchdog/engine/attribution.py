@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 from nemo_watchdog import records as r
-from nemo_watchdog.engine import signals
+from nemo_watchdog.engine import last_words, signals
 from nemo_watchdog.engine.events import ContainerSeen
 from nemo_watchdog.engine.state import Durable
 from nemo_watchdog.engine.touches import End, Ending, Hold, Initiator
@@ -12,6 +15,7 @@ from nemo_watchdog.model import (
     CONTAINER,
     ContainerEvent,
     ContainerStatus,
+    LogLine,
     OnCleanExit,
     Past,
     Reason,
@@ -123,6 +127,7 @@ def _ended(turn: Turn, watching: list[str], target: Target, seen: ContainerSeen)
     hold = durable.holds.get(target)
     if hold is not None and hold.until is not None and hold.holds(turn.now.monotonic) and not ending.held:
         ending = Ending(held="somebody was stopping the container through Docker when it ended")
+    ending = _as_it_said(ending, seen.status, seen.last_words)
     for each in watching:
         turn.volatile.trackers[each].ending = ending
     if hold is not None and hold.until is None:
@@ -166,6 +171,14 @@ def _by_itself(reason: Reason, specs: list[Dependency], status: ContainerStatus,
         held = f"it has ended by itself, in good order (exit code {status.exit_code})"
         return Ending(reason, held, A_CLEAN_EXIT_IS_QUIET)
     return Ending(reason, by=by)
+
+
+def _as_it_said(ending: Ending, status: ContainerStatus, lines: Sequence[LogLine]) -> Ending:
+    """It may have said that no new start helps. Who holds it goes on with that; who ended it needs no words of it."""
+    if ending.by or ending.reason is Reason.OOM_KILLED:
+        return ending
+    told = last_words.at_risk(status, lines)
+    return ending if told is None else replace(ending, reason=told[0], said=told[1])
 
 
 def _is_outlived(durable: Durable, target: Target, signal: ContainerEvent) -> bool:

@@ -10,6 +10,7 @@ from nemo_watchdog.model import (
     ActionResult,
     ContainerEvent,
     ContainerStatus,
+    LogLine,
     Notification,
     NotificationKind,
     Observation,
@@ -52,11 +53,15 @@ class ContainerActed:
 
 @dataclass(frozen=True, slots=True)
 class ContainerSeen:
-    """An inspect. `past` is what is known of this run's events; None when nobody asked for them, as nothing is new."""
+    """An inspect. `past` is what is known of this run's events; None when nobody asked for them, as nothing is new.
+
+    `last_words` are the last lines that it wrote, where it has ended and they could be had.
+    """
 
     container: str
     status: ContainerStatus
     past: Past | None = None
+    last_words: tuple[LogLine, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

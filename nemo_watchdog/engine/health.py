@@ -26,9 +26,6 @@ from nemo_watchdog.model import (
 from nemo_watchdog.policy.policy import Dependency
 
 NOT_RUNNING = frozenset({RunState.EXITED, RunState.DEAD, RunState.CREATED})
-WORDS_OF_DOCKER = frozenset({Reason.EXITED, Reason.STOPPED_ITSELF, Reason.OOM_KILLED, Reason.PAUSED, Reason.RESTARTING})
-"""What only an inspect says, and no look."""
-
 NOT_ANSWERING = NOT_RUNNING | {RunState.PAUSED, RunState.RESTARTING}
 
 
@@ -71,6 +68,8 @@ class Tracker:
         self._blind_row = 0
         self._grace_until: float | None = None
         self._up_in_this_run = False
+        self._is_dockers_word = False
+        """The state is what an inspect said, and no look."""
 
     def update_spec(self, spec: Dependency) -> None:
         """Takes a reloaded policy without forgetting what was seen."""
@@ -132,7 +131,9 @@ class Tracker:
 
     def evaluate(self, now: Moment) -> tuple[State, State] | None:
         """Recomputes the state; (before, after) when health, category or reason changed."""
-        before, after = self.state, self._judge(now.monotonic)
+        word = self._judge_container()
+        before, after = self.state, word or self._judge_looks(now.monotonic)
+        self._is_dockers_word = word is not None
         if after.health is Health.UP:
             self._up_in_this_run = True
             full = len(self._looks) == self._history
@@ -200,9 +201,6 @@ class Tracker:
         window = self._looks[-self.spec.down_after.window :]
         return sum(look.finding.outcome is Outcome.FAILED for look in window)
 
-    def _judge(self, now: float) -> State:
-        return self._judge_container() or self._judge_looks(now)
-
     def _judge_container(self) -> State | None:
         status = self.container
         if status is None:
@@ -210,12 +208,17 @@ class Tracker:
         if status.state in NOT_RUNNING:
             code = "" if status.exit_code is None else f" with code {status.exit_code}"
             by = f": {self.ending.by} ended it" if self.ending.by else ""
-            detail = f"container {status.state}{code}{by}"
-            return State(Health.DOWN, Category.FAULT, self.ending.reason, detail)
+            said = f"; its last words: {self.ending.said}" if self.ending.said else ""
+            detail = f"container {status.state}{code}{by}{said}"
+            return State(Health.DOWN, self.ending.reason.category, self.ending.reason, detail)
         if status.state is RunState.PAUSED:
             return State(Health.DOWN, Category.FAULT, Reason.PAUSED, "container paused through Docker")
         if status.state is RunState.RESTARTING:
-            return State(Health.DOWN, Category.BUSY, Reason.RESTARTING, "Docker is restarting the container")
+            detail = "Docker is restarting the container"
+            if self.ending.said:
+                reason = self.ending.reason
+                return State(Health.DOWN, reason.category, reason, f"{detail}; its last words: {self.ending.said}")
+            return State(Health.DOWN, Category.BUSY, Reason.RESTARTING, detail)
         return None
 
     def _judge_looks(self, now: float) -> State:
@@ -258,7 +261,7 @@ class Tracker:
         running = self.container is not None and self.container.state is RunState.RUNNING
         if running and self.grace_until(now) is not None and state is not UNSEEN:
             return State(Health.STARTING, Category.BUSY, Reason.STARTING, "the container has just started")
-        if state.reason in WORDS_OF_DOCKER:
+        if self._is_dockers_word:
             return State(Health.UNKNOWN, Category.BLIND, Reason.NOT_LOOKED, "the container runs; not looked at yet")
         return state
 
@@ -271,7 +274,7 @@ class Tracker:
             category = _category(last)
             if category is not Category.FAULT and category is not state.category:
                 return _as_state(Health.DOWN, last)
-        if state.reason in WORDS_OF_DOCKER:
+        if self._is_dockers_word:
             return self._without_looks(now)
         return state
 

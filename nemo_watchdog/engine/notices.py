@@ -133,8 +133,12 @@ def _(record: r.DecisionMade, incident: Incident, turn: Turn) -> Words:
     if record.gate == Gate.BUDGET:
         return _waits_for_budget(record, incident, turn)
     hold = turn.held(name)
-    lasts = hold.until - turn.now.monotonic if hold is not None and hold.until is not None else None
-    until = "runs again" if lasts is None else f"has ended or answers again, for {duration(round(lasts))} at most"
+    if hold is None:  # nobody stopped it: it runs without its network
+        until = "is on its network again"
+    elif hold.until is None:
+        until = "runs again"
+    else:
+        until = f"has ended or answers again, for {duration(round(hold.until - turn.now.monotonic))} at most"
     body = f"{name}: {record.value}.\nNothing was done, on purpose.\nNext: nothing, until the container {until}."
     return Words(f"{name}:held:{incident.ladder(name).begun}", f"{name} is left alone", body)
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from nemo_watchdog.model import ActionOutcome, ContainerEvent, ContainerStatus, Moment, Reason
+from nemo_watchdog.model import ActionOutcome, ContainerEvent, ContainerStatus, Moment, Reason, RunState
 
 
 class Initiator(StrEnum):
@@ -73,17 +73,29 @@ class Hold:
         return self.until is None or now < self.until
 
 
+def taken_off(status: ContainerStatus | None) -> str:
+    """What a person did to a container that runs without the network that it was made for; "" when nobody did.
+
+    No record of it is kept: an inspect shows it for as long as it is so.
+    """
+    if status is None or status.state is not RunState.RUNNING or not status.off_network:
+        return ""
+    return f"somebody took the container off its network {status.off_network}"
+
+
 @dataclass(frozen=True, slots=True)
 class Ending:
     """What became of a run: what its end is called, what ended it if not itself, and why it is left alone.
 
-    `held` is empty when it may be started; nobody is told for `quiet` seconds.
+    `held` is empty when it may be started; nobody is told for `quiet` seconds. `said` are its last words, where they
+    gave the reason.
     """
 
     reason: Reason = Reason.EXITED
     held: str = ""
     quiet: float = 0.0
     by: str = ""
+    said: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from functools import cache
 from nemo_watchdog.engine import budget
 from nemo_watchdog.engine.engine import Engine
 from nemo_watchdog.engine.state import Incident, Ladder
+from nemo_watchdog.engine.touches import taken_off
 from nemo_watchdog.model import Decision, Gate, Moment, Verdict
 from nemo_watchdog.policy.policy import Budget
 from nemo_watchdog.views import (
@@ -86,7 +87,7 @@ def _dependency(engine: Engine, name: str, now: Moment) -> DependencyView:
         container=tracker.spec.container,
         container_state=tracker.container.state if tracker.container else None,
         needs=tracker.spec.needs,
-        held=hold.what if hold is not None else None,
+        held=hold.what if hold is not None else taken_off(tracker.container) or None,
         latency=tracker.last.latency if tracker.last else None,
         incident=incident.incident if incident else None,
         decision=_gate(decision, now) if decision else None,

@@ -9,12 +9,12 @@ from datetime import UTC, datetime
 
 import structlog
 
-from nemo_watchdog.engine import signals
+from nemo_watchdog.engine import last_words, signals
 from nemo_watchdog.engine.events import ContainerActed, ContainerSeen
 from nemo_watchdog.engine.health import NOT_RUNNING
 from nemo_watchdog.errors import ContainersUnreachable
 from nemo_watchdog.metrics import Metrics
-from nemo_watchdog.model import ContainerEvent, ContainerStatus, ContainerUsage, Past, RunState
+from nemo_watchdog.model import ContainerEvent, ContainerStatus, ContainerUsage, LogLine, Past, RunState
 from nemo_watchdog.ports import Containers
 from nemo_watchdog.runtime.core import Core
 
@@ -31,6 +31,12 @@ ASK_AGAIN_AFTER = 0.05
 
 HEARD = 32
 """Events of one container that are remembered here, because Docker forgets those of a long stop."""
+
+LAST_WORDS = 50
+"""Lines of a container that has ended by itself which are asked for, once."""
+
+LAST_WORDS_WITHIN = 2.0
+"""Seconds that this question may take; from a log file of any length it takes milliseconds."""
 
 CHANGES = frozenset({"die", "start", "restart", "pause", "unpause", "oom", "destroy", "rename", "create"})
 
@@ -107,7 +113,8 @@ class ContainerWatch:
         async with self._one_at_a_time[container]:
             status, past = await self._see(container)
             if not news_only or past is not None or self._is_news(container, status):
-                self._core.tell(ContainerSeen(container, status, past))
+                words = await self._last_words(container, status, past)
+                self._core.tell(ContainerSeen(container, status, past, words))
 
     async def _see(self, container: str) -> tuple[ContainerStatus, Past | None]:
         past = None
@@ -144,6 +151,19 @@ class ContainerWatch:
         if signals.sent(status, past) or signals.is_whole(status, past):
             return past
         return replace(past, whole_since=await self._containers.remembers_since())
+
+    async def _last_words(self, container: str, status: ContainerStatus, past: Past | None) -> tuple[LogLine, ...]:
+        """What it wrote last, if that may explain its end; a log that cannot be had takes nothing from what is seen."""
+        if not last_words.tells_its_end(status) or not self._is_news(container, status):
+            return ()
+        if past is not None and signals.sent(status, past):
+            return ()
+        try:
+            async with asyncio.timeout(LAST_WORDS_WITHIN):
+                return tuple(await self._containers.last_words(container, LAST_WORDS))
+        except (TimeoutError, ContainersUnreachable) as error:
+            log.info("last words not heard", container=container, why=str(error) or "Docker was too slow")
+            return ()
 
     async def _past(self, container: str) -> Past:
         """What was heard here and what Docker remembers, of this run and of those before it."""

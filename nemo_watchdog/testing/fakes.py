@@ -113,6 +113,10 @@ class FakeContainers:
         self.inspects: list[str] = []
         self.usages: dict[str, ContainerUsage] = {}
         self.logs: dict[str, list[LogLine]] = {}
+        self.log_tails: list[str] = []
+        """Every container whose last lines were asked for."""
+        self.log_ends: BaseException | _Hang | None = None
+        """What that question raises; None lets it be answered."""
         self.executed: list[tuple[str, tuple[str, ...]]] = []
         self.exit_code: int | None = 0
         """What a command in any container gives."""
@@ -180,6 +184,12 @@ class FakeContainers:
         if name not in self.statuses:
             raise QuestionRefused(404, f"No such container: {name}", "a container's log")
         return [line for line in self.logs.get(name, []) if line.at >= since]
+
+    async def last_words(self, name: str, lines: int) -> Sequence[LogLine]:
+        self.log_tails.append(name)
+        await self._answer()
+        await _perform(self.log_ends)
+        return self.logs.get(name, [])[-lines:]
 
     async def execute(self, name: str, command: Sequence[str]) -> int | None:
         self.executed.append((name, tuple(command)))

@@ -108,7 +108,7 @@ class Safety(RuleBasedStateMachine):
         past = [world.event(name, "die")]
         since = EVER if whole else None
         ended = {"exit_code": code, "oom_killed": oom, "finished_at": world.utc}
-        world.see(name, RunState.EXITED, past=past, whole_since=since, away=None, **ended)
+        world.see(name, RunState.EXITED, past=past, whole_since=since, away=None, said="", **ended)
         if is_news and not whole and not self._is_ours(name):
             self.left_alone.add(CONTAINERS[name])
         self._check_new_actions()
@@ -131,6 +131,18 @@ class Safety(RuleBasedStateMachine):
         world.pass_time(5.0)
         away, ended = (began, world.utc), world.utc
         world.see(name, RunState.EXITED, past=past, whole_since=None, away=away, exit_code=143, finished_at=ended)
+        self._check_new_actions()
+
+    @rule(name=names)
+    def exits_and_says_that_its_disk_is_full(self, name: str) -> None:
+        world = self.world
+        said = "2026-01-05 12:00:00.000 UTC [1] FATAL:  could not write: No space left on device"
+        world.see(name, RunState.EXITED, said=said, exit_code=1, finished_at=world.utc)
+        self._check_new_actions()
+
+    @rule(name=names)
+    def is_taken_off_its_network(self, name: str) -> None:
+        self.world.see(name, RunState.RUNNING, off_network="app")
         self._check_new_actions()
 
     @rule(name=names)
@@ -266,6 +278,7 @@ class Safety(RuleBasedStateMachine):
             stopped_at = self.being_stopped.get(request.target.name)
             assert stopped_at is None or world.monotonic - stopped_at >= A_STOP_TAKES.total_seconds()
             if not tracker.exited:
+                assert tracker.container is None or not tracker.container.off_network
                 seen = [reason for reason in self.last_reasons[request.dependency] if reason is not None]
                 assert any(reason.category is Category.FAULT for reason in seen)
                 for upstream in tracker.spec.needs:

@@ -27,6 +27,7 @@ from tests.integration.scenarios.socket_proxy import EVERYTHING, SocketProxy
 from tests.suites import pooler
 from tests.suites.acts import add_to, in_turn, person, swap, switch
 from tests.suites.endings import ENDINGS
+from tests.suites.exits import EXITS
 from tests.suites.overload import OVERLOADED
 from tests.suites.pooler import PgBouncer
 from tests.suites.situations import (
@@ -41,6 +42,7 @@ from tests.suites.situations import (
     nvml,
     play_all,
 )
+from tests.suites.touched import TOUCHED
 
 FEWEST = 60
 
@@ -600,6 +602,8 @@ SITUATIONS = (
     ),
     *ENDINGS,
     *OVERLOADED,
+    *TOUCHED,
+    *EXITS,
     # the operator's word
     Situation("everything is paused", GATEWAY, "gateway", "gate:pause", in_turn(paused, FIVE_HUNDRED)),
     Situation("this one is paused", GATEWAY, "gateway", "gate:pause", in_turn(gateway_paused, FIVE_HUNDRED)),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from nemo_watchdog.engine.gates.situation import Situation
 from nemo_watchdog.engine.state import EVERYTHING
+from nemo_watchdog.engine.touches import taken_off
 from nemo_watchdog.model import Autonomy, Decision, Gate, Verdict
 
 
@@ -32,7 +33,8 @@ def pause(s: Situation) -> Decision | None:
 def human_hold(s: Situation) -> Decision | None:
     hold = s.durable.hold_on(s.name, s.spec.container, s.now)
     if hold is None:
-        return None
+        off = taken_off(s.tracker.container)
+        return Decision(Verdict.WAIT, Gate.HUMAN_HOLD, f"{off}; held until it is on it again") if off else None
     end = "it runs again" if hold.until is None else "it has ended or answers again"
     return Decision(Verdict.WAIT, Gate.HUMAN_HOLD, f"{hold.what}; held until {end}", hold.until)
 

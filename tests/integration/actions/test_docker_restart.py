@@ -78,6 +78,25 @@ async def test_a_replaced_container_is_not_restarted(containers: DockerContainer
     assert (await containers.inspect(container)).run == before.run
 
 
+async def test_what_was_taken_off_its_network_since_is_not_restarted(
+    containers: DockerContainers, docker_engine: str
+) -> None:
+    """Nobody has told the gates yet; the last look before the order sees it."""
+    name = f"nemo-test-{secrets.token_hex(4)}"
+    command = ("sh", "-c", "trap 'exit 0' TERM; sleep 600 & wait")
+    label = ("--label", "nemo-watchdog.test=1")
+    await docker("run", "-d", "--name", name, *label, *USR_MOUNTS, await ensure_image(), *command)
+    try:
+        judged = await containers.inspect(name)
+        await docker("network", "disconnect", "bridge", name)
+        result = await restart(containers, name, judged)
+        assert result.outcome is ActionOutcome.REFUSED
+        assert "taken off its network bridge" in result.detail
+        assert (await containers.inspect(name)).run == judged.run
+    finally:
+        await docker("rm", "-f", name)
+
+
 async def test_a_restart_that_outlives_its_timeout(containers: DockerContainers, docker_engine: str) -> None:
     """A container that ignores SIGTERM for longer than the request allows gives TIMED_OUT, in time."""
     name = f"nemo-test-{secrets.token_hex(4)}"

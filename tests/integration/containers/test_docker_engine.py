@@ -25,6 +25,7 @@ from nemo_watchdog.model import ContainerEvent, Past, Reason, RunState
 from nemo_watchdog.probes.gpu.container import ContainerView
 from nemo_watchdog.probes.gpu.xid_events import container_of
 from nemo_watchdog.probes.shared.beside import Beside
+from nemo_watchdog.runtime.container_watch import LAST_WORDS_WITHIN
 
 LATENCY = timedelta(seconds=0.5)
 """From a death to its event; measured some 20 ms, and a busy machine is given room."""
@@ -110,6 +111,50 @@ async def test_inspect_through_a_containers_life(containers: DockerContainers, c
     await docker("rm", container)
     assert (await containers.inspect(container)).state is RunState.MISSING
     assert (await containers.inspect(running.container_id[:12])).state is RunState.MISSING
+
+
+@pytest_asyncio.fixture
+async def network(docker_engine: str) -> AsyncIterator[str]:
+    """A network of one's own, removed after the test with what is on it."""
+    name = f"nemo-test-{secrets.token_hex(4)}"
+    await docker("network", "create", "--label", "nemo-watchdog.test=1", name)
+    yield name
+    there = await docker("ps", "-aq", "--filter", f"label=nemo-watchdog.test-network={name}")
+    await docker("rm", "-f", "-v", *there.split())
+    await docker("network", "rm", name)
+
+
+@pytest.mark.parametrize("by", ["name", "id", "prefix", "default"])
+async def test_what_was_taken_off_its_network_is_seen(containers: DockerContainers, network: str, by: str) -> None:
+    """A stop takes nothing off; a disconnect does, and no restart puts it back."""
+    identity = (await docker("network", "inspect", "-f", "{{.Id}}", network)).strip()
+    wanted = {"name": network, "id": identity, "prefix": identity[:12], "default": "default"}[by]
+    found, off = ("bridge", "bridge") if by == "default" else (network, wanted)
+    container = f"{network}-one"
+    options = ("--name", container, "--label", f"nemo-watchdog.test-network={network}", "--network", wanted)
+    await docker("run", "-d", *options, *USR_MOUNTS, await ensure_image(), "sleep", "600")
+    assert (await containers.inspect(container)).off_network == ""
+    await docker("stop", "-t", "1", container)
+    assert (await containers.inspect(container)).off_network == ""
+    await docker("start", container)
+    await docker("network", "disconnect", found, container)
+    assert (await containers.inspect(container)).off_network == off
+    await docker("restart", "-t", "1", container)
+    assert (await containers.inspect(container)).off_network == off
+    await docker("network", "connect", found, container)
+    assert (await containers.inspect(container)).off_network == ""
+
+
+@pytest.mark.parametrize("mode", ["none", "host", "container"])
+async def test_what_has_no_network_of_its_own_was_taken_off_none(
+    containers: DockerContainers, container: str, network: str, mode: str
+) -> None:
+    """`NetworkMode` names no network there."""
+    name = f"{network}-child"
+    wanted = f"container:{container}" if mode == "container" else mode
+    options = ("--name", name, "--label", f"nemo-watchdog.test-network={network}", "--network", wanted)
+    await docker("run", "-d", *options, *USR_MOUNTS, await ensure_image(), "sleep", "600")
+    assert (await containers.inspect(name)).off_network == ""
 
 
 async def test_a_stop_by_a_person_shows_as_kill_die_stop(ear: Ear, container: str) -> None:
@@ -265,3 +310,35 @@ async def test_a_container_that_loses_its_gpu_is_seen_and_a_restart_gives_it_bac
     finally:
         await containers.close()
         await docker("rm", "-f", name)
+
+
+MUCH = "yes 'a line of a long log that nobody has ever rotated' | head -c 100000000"
+
+
+@pytest.mark.parametrize("driver", ["json-file", "local"])
+async def test_the_last_words_of_what_has_ended(containers: DockerContainers, network: str, driver: str) -> None:
+    """Its last lines, from both of its streams, with the times of their writing, however much it wrote before."""
+    name = f"{network}-teller"
+    options = ("--name", name, "--label", f"nemo-watchdog.test-network={network}", "--log-driver", driver)
+    script = f"{MUCH}; sleep 0.2; echo one; sleep 0.2; echo two >&2; exit 3"
+    await docker("run", "-d", *options, *USR_MOUNTS, await ensure_image(), "sh", "-c", script)
+    await docker("wait", name)
+    began = time.monotonic()
+    told = await containers.last_words(name, 50)
+    took = time.monotonic() - began
+    status = await containers.inspect(name)
+    assert [line.text for line in told[-2:]] == ["one", "two"]
+    assert len(told) == 50
+    assert status.finished_at is not None
+    assert timedelta() <= status.finished_at - told[-1].at < LATENCY
+    assert took < LAST_WORDS_WITHIN
+
+
+async def test_a_driver_that_keeps_no_log_has_no_last_words(containers: DockerContainers, network: str) -> None:
+    """Docker says so, with 501: nothing is known, and nobody has to wait for it."""
+    name = f"{network}-teller"
+    options = ("--name", name, "--label", f"nemo-watchdog.test-network={network}", "--log-driver", "none")
+    await docker("run", "-d", *options, *USR_MOUNTS, await ensure_image(), "sh", "-c", "echo one; exit 3")
+    await docker("wait", name)
+    with pytest.raises(ContainersUnreachable, match="501"):
+        await containers.last_words(name, 50)

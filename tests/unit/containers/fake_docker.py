@@ -82,6 +82,7 @@ class FakeDocker:
         self.past: list[bytes] = []
         """What a question for events with an end is answered."""
         self.more: dict[str, web.Response] = {}
+        self.asked_more: list[dict[str, str]] = []
         """What `/containers/NAME/PART` answers, by its part."""
         self.span: dict[str, str] = {}
         self.events: asyncio.Queue[bytes | None] = asyncio.Queue()
@@ -147,6 +148,7 @@ class FakeDocker:
         return web.json_response(found)
 
     async def _part(self, request: web.Request) -> web.StreamResponse:
+        self.asked_more.append(dict(request.query))
         return self.more[request.match_info["part"]]
 
     async def _restart(self, request: web.Request) -> web.StreamResponse:

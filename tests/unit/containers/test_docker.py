@@ -257,6 +257,25 @@ async def test_usage_and_log_of_a_running_container(docker: FakeDocker, containe
     assert [line.text for line in await containers.log("redis", since)] == ["new"]
 
 
+@pytest.mark.parametrize("status", [404, 409, 500, 501])
+async def test_last_words_that_cannot_be_had_are_blindness(
+    docker: FakeDocker, containers: DockerContainers, status: int
+) -> None:
+    """501 is the answer of a log driver that keeps nothing."""
+    docker.more["logs"] = web.Response(status=status)
+    with pytest.raises(ContainersUnreachable, match=str(status)):
+        await containers.last_words("redis", 50)
+
+
+async def test_last_words_are_asked_for_from_the_end(docker: FakeDocker, containers: DockerContainers) -> None:
+    """Never with a `since`: for that Docker reads a log of gigabytes from its beginning."""
+    docker.more["logs"] = web.Response(body=b"2026-03-01T12:00:00.1Z one\n2026-03-01T12:00:00.6Z two\n")
+    assert [line.text for line in await containers.last_words("redis", 50)] == ["one", "two"]
+    (asked,) = docker.asked_more
+    assert (asked["tail"], asked["timestamps"], asked["stdout"], asked["stderr"]) == ("50", "1", "1", "1")
+    assert "since" not in asked
+
+
 @pytest.mark.parametrize("status", [200, 404, 409, 500])
 async def test_usage_that_cannot_be_had_is_blindness(
     docker: FakeDocker, containers: DockerContainers, status: int
@@ -306,5 +325,7 @@ async def test_a_name_that_is_none_asks_nothing(containers: DockerContainers, na
         await containers.usage(name)
     with pytest.raises(ContainersUnreachable, match="no name"):
         await containers.log(name, datetime(2026, 3, 1, tzinfo=UTC))
+    with pytest.raises(ContainersUnreachable, match="no name"):
+        await containers.last_words(name, 1)
     with pytest.raises(ContainersUnreachable, match="no name"):
         await containers.restart(name, 1.0)

@@ -62,6 +62,47 @@ def test_fields_of_the_state(state: dict[str, Any], field: str, value: object) -
     assert getattr(parse_inspect(inspected(**state)), field) == value
 
 
+NETWORK = "e0936eb9fb332d6b246c554417d58a557d9b6d060e890866a5b43a2fae4c601d"
+ON = {"NetworkID": NETWORK}
+
+
+@pytest.mark.parametrize(
+    ("mode", "networks", "off"),
+    [
+        ("app", {"app": ON}, ""),
+        ("app", {"app": ON, "other": {}}, ""),
+        ("app", {"app": {"NetworkID": ""}}, ""),
+        ("app", {}, "app"),
+        ("app", {"other": {"NetworkID": "1f54"}}, "app"),
+        (NETWORK, {"app": ON}, ""),
+        (NETWORK[:12], {"app": ON}, ""),
+        (NETWORK[:12], {"other": {"NetworkID": "1f54"}}, NETWORK[:12]),
+        ("default", {"bridge": ON}, ""),
+        ("default", {}, "bridge"),
+        ("bridge", {}, "bridge"),
+        ("default", {"ingress": ON}, ""),
+        ("bridge", {"overlay": ON}, ""),
+        ("host", {"host": ON}, ""),
+        ("none", {}, ""),
+        ("container:" + NETWORK, {}, ""),
+        ("", {}, ""),
+        ("app", None, ""),
+        ("app", {"other": None}, "app"),
+        (None, {}, ""),
+    ],
+)
+def test_the_network_that_somebody_took_it_off(mode: object, networks: object, off: str) -> None:
+    """The one that it was made for, where it is not on it; what cannot be known is no touch."""
+    told = inspected() | {"HostConfig": {"NetworkMode": mode}, "NetworkSettings": {"Networks": networks}}
+    assert parse_inspect(told).off_network == off
+
+
+@pytest.mark.parametrize("missing", ["HostConfig", "NetworkSettings"])
+def test_an_inspect_that_tells_no_networks(missing: str) -> None:
+    told = inspected() | {"HostConfig": {"NetworkMode": "app"}, "NetworkSettings": {"Networks": {}}, missing: None}
+    assert parse_inspect(told).off_network == ""
+
+
 def frame(stream: int, text: bytes) -> bytes:
     return bytes([stream, 0, 0, 0]) + len(text).to_bytes(4, "big") + text
 

@@ -53,6 +53,13 @@ def stopped_by_hand() -> World:
     return world
 
 
+def off_its_network() -> World:
+    world = World(policy(dependency("gateway")))
+    world.see("gateway", RunState.RUNNING, off_network="app")
+    world.fail("gateway", Reason.REFUSED, times=4)
+    return world
+
+
 def without_docker() -> World:
     world = World(policy(dependency("gateway")))
     world.see("gateway", RunState.UNREACHABLE, detail="no answer")
@@ -177,6 +184,9 @@ CASES = [
     Case(without_journal, Verdict.REFUSE, Gate.JOURNAL, "the journal cannot be written: disk full"),
     Case(paused, Verdict.WAIT, Gate.PAUSE, "ops paused everything: deploying"),
     Case(stopped_by_hand, Verdict.WAIT, Gate.HUMAN_HOLD, "somebody stopped the container"),
+    Case(
+        off_its_network, Verdict.WAIT, Gate.HUMAN_HOLD, "somebody took the container off its network app; held until it"
+    ),
     Case(without_docker, Verdict.WAIT, Gate.BLIND, "cannot see the container: no answer"),
     Case(just_restarted, Verdict.WAIT, Gate.VERIFICATION, "verifying docker.restart"),
     Case(below_something_unseen, Verdict.WAIT, Gate.UPSTREAM, "it needs postgres, which is unknown"),

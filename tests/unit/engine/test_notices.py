@@ -7,7 +7,16 @@ from dataclasses import replace
 from nemo_watchdog.engine import events as ev
 from nemo_watchdog.engine.health import State
 from nemo_watchdog.engine.notices import what
-from nemo_watchdog.model import ActionOutcome, Autonomy, Category, Health, Notification, NotificationKind, Reason
+from nemo_watchdog.model import (
+    ActionOutcome,
+    Autonomy,
+    Category,
+    Health,
+    Notification,
+    NotificationKind,
+    Reason,
+    RunState,
+)
 from nemo_watchdog.policy.policy import Backoff, EscalateStep, Rule
 from tests.unit.engine.world import RESTART, World, dependency, policy, remedy
 
@@ -86,6 +95,16 @@ def test_what_a_person_stopped_is_told_as_left_alone() -> None:
     held = only(world, NotificationKind.HELD)
     assert "somebody stopped the container through Docker (signal 15)" in held.body
     assert "Nothing was done, on purpose." in held.body
+
+
+def test_what_was_taken_off_its_network_is_told_as_left_alone() -> None:
+    """It runs, so that it cannot be asked to run again."""
+    world = World(policy(dependency("gateway")))
+    world.see("gateway", RunState.RUNNING, off_network="app")
+    world.fail("gateway", Reason.REFUSED, times=4)
+    held = only(world, NotificationKind.HELD)
+    assert "somebody took the container off its network app" in held.body
+    assert held.body.endswith("Next: nothing, until the container is on its network again.")
 
 
 def test_what_is_held_at_the_opening_says_so() -> None:

@@ -20,6 +20,7 @@ from nemo_watchdog.model import (
     ContainerStatus,
     Finding,
     Health,
+    LogLine,
     Moment,
     Notification,
     NotificationKind,
@@ -187,12 +188,17 @@ class World:
         past: Sequence[ContainerEvent] = (),
         whole_since: datetime | None = EVER,
         away: tuple[datetime, datetime] | None = None,
+        said: str = "",
         **more: object,
     ) -> None:
-        """An inspect; `past` is what Docker remembers of the run: all of it, unless `whole_since` says otherwise."""
+        """An inspect; `past` is what Docker remembers of the run: all of it, unless `whole_since` says otherwise.
+
+        `said` is the last line that it wrote, just now.
+        """
         container = self.container(name)
         status = ContainerStatus(state, f"id-{container}", self._started_at(container), **more)  # type: ignore[arg-type]
-        self.send(ev.ContainerSeen(container, status, Past(tuple(past), whole_since, away)))
+        words = (LogLine(self.utc, said),) if said else ()
+        self.send(ev.ContainerSeen(container, status, Past(tuple(past), whole_since, away), words))
 
     def container(self, name: str) -> str:
         """The one that the policy gives it; two may have the same."""
@@ -211,12 +217,12 @@ class World:
     def _started_at(self, container: str) -> datetime:
         return self.starts.get(container, self.utc)
 
-    def crash(self, name: str, code: int = 1, *, oom: bool = False) -> None:
+    def crash(self, name: str, code: int = 1, *, oom: bool = False, said: str = "") -> None:
         past = [self.event(name, "oom")] * oom + [self.event(name, "die")]
         for event in past:
             self.send(ev.ContainerActed(event))
         code = 137 if oom else code
-        self.see(name, RunState.EXITED, past=past, finished_at=self.utc, exit_code=code, oom_killed=oom)
+        self.see(name, RunState.EXITED, past=past, said=said, finished_at=self.utc, exit_code=code, oom_killed=oom)
 
     def stopped_by_hand(self, name: str) -> None:
         past = [self.event(name, "kill", 15), self.event(name, "die")]

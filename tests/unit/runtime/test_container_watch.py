@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from nemo_watchdog.errors import ContainersUnreachable
-from nemo_watchdog.model import CONTAINER, ContainerEvent, Gate, Health, RunState, Target
+from nemo_watchdog.model import CONTAINER, ContainerEvent, Gate, Health, LogLine, Reason, RunState, Target
 from nemo_watchdog.runtime import container_watch as module
+from nemo_watchdog.testing import HANG
 from tests.unit.runtime.shell import Shell, running, settled, until
 
 
@@ -283,3 +286,65 @@ async def test_a_missing_container_is_said_to_be_missing(shell: Shell) -> None:
     decision = shell.core.engine.decision("gateway", shell.clock.now())
     assert decision is not None
     assert (decision.gate, decision.value) == (Gate.BLIND, "there is no container c-gateway to act on")
+
+
+# -- what it said as it ended -----------------------------------------------------------------------------------
+
+FULL = '2026-01-05 12:00:00.000 UTC [1] PANIC:  could not write to file "pg_wal/x": No space left on device'
+
+
+def said(shell: Shell, text: str) -> None:
+    shell.containers.logs["c-gateway"] = [LogLine(shell.clock.now().utc, text)]
+
+
+async def test_what_ended_by_itself_is_asked_for_its_last_words(shell: Shell) -> None:
+    """Once for each end, whoever looks again."""
+    said(shell, FULL)
+    async with running(shell.watch.follow()):
+        shell.containers.exit("c-gateway")
+        shell.containers.tell("c-gateway", "die")
+        await until(shell.core.engine.durable.open)
+        assert shell.core.engine.trackers["gateway"].state.reason is Reason.DISK_FULL
+        await shell.watch.reconcile()
+        await shell.watch.look("c-gateway")
+    assert shell.containers.log_tails == ["c-gateway"]
+    assert not shell.core.engine.durable.acting()
+
+
+@pytest.mark.parametrize(("code", "signal"), [(1, 15), (0, None), (137, None)])
+async def test_what_cannot_have_explained_its_end_is_not_asked(shell: Shell, code: int, signal: int | None) -> None:
+    """A person ended it, it ended in good order, or it was killed."""
+    said(shell, FULL)
+    if signal is not None:
+        shell.containers.tell("c-gateway", "kill", signal)
+    shell.containers.exit("c-gateway", code)
+    await shell.watch.reconcile()
+    assert state(shell) is RunState.EXITED
+    assert shell.containers.log_tails == []
+
+
+@pytest.mark.parametrize("how", [ContainersUnreachable("Docker answered with 501"), HANG], ids=["refused", "hangs"])
+async def test_last_words_that_cannot_be_had_take_nothing_from_what_was_seen(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch, how: Any
+) -> None:
+    """The end is judged all the same, after no more than the bound, and Docker is not called unreachable for it."""
+    monkeypatch.setattr(module, "LAST_WORDS_WITHIN", 0.01)
+    shell.containers.log_ends = how
+    shell.containers.exit("c-gateway")
+    await shell.watch.reconcile()
+    assert state(shell) is RunState.EXITED
+    assert shell.core.engine.trackers["gateway"].state.reason is Reason.EXITED
+    assert shell.metric("docker_reachable") == 1.0
+    assert shell.core.engine.durable.acting() == 1
+
+
+async def test_what_docker_restarts_is_asked_at_each_end(shell: Shell) -> None:
+    """And not for as long as it waits for the next start."""
+    said(shell, FULL)
+    shell.containers.exit("c-gateway")
+    ended = shell.containers.statuses["c-gateway"]
+    shell.containers.statuses["c-gateway"] = replace(ended, state=RunState.RESTARTING)
+    for _ in range(3):
+        await shell.watch.look("c-gateway")
+    assert shell.core.engine.trackers["gateway"].state.reason is Reason.DISK_FULL
+    assert shell.containers.log_tails == ["c-gateway"]

@@ -75,6 +75,16 @@ async def test_what_is_not_as_it_was_judged_is_not_restarted(
     assert docker.restarts == []
 
 
+async def test_what_was_taken_off_its_network_meanwhile_is_not_restarted(docker: FakeDocker) -> None:
+    """A restart would not put it back; what was judged without its network is the gates' to hold."""
+    docker.containers["redis"] |= {"HostConfig": {"NetworkMode": "app"}, "NetworkSettings": {"Networks": {}}}
+    result = await restart(docker)
+    assert result.outcome is ActionOutcome.REFUSED
+    assert result.detail == "the container was taken off its network app since it was judged"
+    assert docker.restarts == []
+    assert (await restart(docker, judged=replace(JUDGED, off_network="app"))).outcome is ActionOutcome.SUCCEEDED
+
+
 async def test_nothing_is_not_restarted(docker: FakeDocker) -> None:
     """A container that is missing gives a failure that names it."""
     result = await restart(docker, "gone")

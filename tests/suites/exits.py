@@ -1,0 +1,136 @@
+"""Situations in which a program says, as it ends by itself, that its disk or its data are at risk.
+
+Each program is the real one, on a disk that is really full or with files that are really damaged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any
+
+from nemo_watchdog.demo.docker_cli import DockerError
+from nemo_watchdog.demo.parts import Gemma, Part, Postgres, Redis
+from tests.integration.daemon import DaemonError
+from tests.suites.acts import in_turn, person
+from tests.suites.situations import Happens, Situation, Stage
+
+TABLE = "CREATE TABLE big AS SELECT repeat(md5(n::text), 30) FROM generate_series(1, 100000) n"
+"""About 100 MB with its WAL."""
+
+
+GATES = {"category", "grace"}
+"""What holds it: its data at risk, or before that Docker, which is starting it."""
+
+WITNESS = Gemma(load_seconds=0.0)
+"""It goes on: with all down, the incident would be grave for that alone."""
+
+
+class SmallPostgres(Postgres):
+    """Its data are on a disk that holds an empty database and not much more."""
+
+    def options(self, others: Mapping[str, Part]) -> list[str]:
+        return [*super().options(others), "--tmpfs", "/data:size=90m,mode=1777"]
+
+
+class SmallRedis(Redis):
+    """As small a disk; a write that did not come to disk ends it (`appendfsync always`)."""
+
+    def options(self, others: Mapping[str, Part]) -> list[str]:
+        return [*super().options(others), "--tmpfs", "/data:size=2m,mode=1777"]
+
+
+def inside(part: str, *script: str) -> Happens:
+    """A script that may fail: what it does may end the container that it runs in."""
+
+    async def act(stage: Stage) -> None:
+        with suppress(DockerError):
+            await stage.platform.exec(part, "sh", "-c", *script)
+
+    return act
+
+
+def sev1(part: str) -> Happens:
+    """The incident is one of data at risk, and says in which words the program told it."""
+
+    async def act(stage: Stage) -> None:
+        def at_risk(status: dict[str, Any]) -> bool:
+            dependency = status["dependencies"][part]
+            told = [(each["severity"], each["rule"]) for each in status["incidents"]]
+            return dependency["category"] == "integrity" and told == [("SEV1", "data-at-risk")]
+
+        status = await stage.daemon.wait_until(at_risk, within=60.0)
+        dependency = status["dependencies"][part]
+        if "its last words: " not in dependency["detail"] or dependency["decision"]["gate"] not in GATES:
+            raise DaemonError(f"it does not say why: {dependency['detail']} ({dependency['decision']})")
+
+    return act
+
+
+def ends(name: str, part: Part, sees: str, happens: Happens, *, by_people: int = 0) -> Situation:
+    happens = in_turn(happens, sev1(part.kind))
+    return Situation(name, [part, WITNESS], part.kind, sees, happens, by_people=by_people)
+
+
+def damaged(name: str, part: Part, sees: str, script: str) -> Situation:
+    """A person restarts it, and it does not come up with what is there."""
+    happens = in_turn(inside(part.kind, script), person("restart", "-t", "30", part.kind))
+    return ends(name, part, sees, happens, by_people=1)
+
+
+async def docker_goes_on(stage: Stage) -> None:
+    await stage.platform.docker("update", "--restart", "always", stage.platform.name("redis"))
+
+
+APPENDING = {"appendonly": "yes", "appendfsync": "always"}
+
+EXITS = (
+    ends(
+        "postgres finds its disk full",
+        SmallPostgres(),
+        "disk_full",
+        inside("postgres", f'psql -qU postgres -c "{TABLE}"'),
+    ),
+    ends(
+        "redis finds its disk full",
+        SmallRedis(settings=APPENDING),
+        "disk_full",
+        inside("redis", "dd if=/dev/zero of=/data/fill bs=1k; seq 2000 | redis-cli -x set fresh"),
+    ),
+    damaged(
+        "redis finds a file that is none of its own",
+        Redis(),
+        "data_corrupted",
+        "echo 'no file of Redis at all' > /data/dump.rdb",
+    ),
+    ends(
+        "redis finds a file that is none of its own, and Docker starts it again and again",
+        Redis(),
+        "data_corrupted",
+        in_turn(
+            docker_goes_on,
+            inside("redis", "echo 'no file of Redis at all' > /data/dump.rdb"),
+            person("restart", "redis"),
+        ),
+        by_people=1,
+    ),
+    damaged(
+        "redis finds its snapshot cut off",
+        Redis(),
+        "data_corrupted",
+        "redis-cli mset a 1 b 2; redis-cli save; head -c 100 /data/dump.rdb > /data/cut && mv /data/cut /data/dump.rdb",
+    ),
+    damaged(
+        "redis finds its append only file damaged",
+        Redis(settings=APPENDING),
+        "data_corrupted",
+        "for n in 1 2 3; do redis-cli set k$n v; done; "
+        "printf garbage | dd of=$(echo /data/appendonlydir/*incr.aof) bs=1 seek=30 conv=notrunc",
+    ),
+    damaged(
+        "postgres finds its data open to all",
+        Postgres(),
+        "data_unusable",
+        "chmod 777 /data/pg",
+    ),
+)
