@@ -109,8 +109,9 @@ def _hold_while_it_stops(turn: Turn, name: str, target: Target, status: Containe
         age = 0.0 if signal.at is None else max(0.0, (now.utc - signal.at).total_seconds())
         lasts = signals.works_for(signal, status).total_seconds() - age
         hold = durable.hold_on(name, target.name, now.monotonic)
-        if hold is not None and (hold.until is None or hold.until > now.monotonic + signals.OUTLIVED_AFTER.seconds):
-            return
+        longer = signals.OUTLIVED_AFTER.total_seconds()
+        if hold is not None and (hold.until is None or hold.until + longer >= now.monotonic + lasts):
+            continue
         what = f"somebody is stopping the container through Docker (signal {signal.signal})"
         turn.record(r.HoldPlaced(name, what, target_kind=target.kind, target=target.name, lasts=lasts))
 

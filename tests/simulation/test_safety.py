@@ -13,7 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from nemo_watchdog import records as r
 from nemo_watchdog.engine import events as ev
 from nemo_watchdog.engine.phases import Phase
-from nemo_watchdog.engine.signals import A_STOP_TAKES
+from nemo_watchdog.engine.signals import A_STOP_TAKES, OUTLIVED_AFTER
 from nemo_watchdog.model import (
     CONTAINER,
     ActionOutcome,
@@ -142,7 +142,10 @@ class Safety(RuleBasedStateMachine):
 
     @rule(name=names)
     def is_taken_off_its_network(self, name: str) -> None:
-        self.world.see(name, RunState.RUNNING, off_network="app")
+        """What runs."""
+        before = self.world.engine.trackers[name].container
+        if before is not None and before.state is RunState.RUNNING:
+            self.world.see(name, RunState.RUNNING, off_network="app")
         self._check_new_actions()
 
     @rule(name=names)
@@ -276,7 +279,7 @@ class Safety(RuleBasedStateMachine):
             assert not world.engine.durable.hold_on(request.dependency, request.target.name, world.monotonic)
             assert request.target.name not in self.left_alone
             stopped_at = self.being_stopped.get(request.target.name)
-            assert stopped_at is None or world.monotonic - stopped_at >= A_STOP_TAKES.total_seconds()
+            assert stopped_at is None or world.monotonic - stopped_at >= (A_STOP_TAKES - OUTLIVED_AFTER).total_seconds()
             if not tracker.exited:
                 assert tracker.container is None or not tracker.container.off_network
                 seen = [reason for reason in self.last_reasons[request.dependency] if reason is not None]

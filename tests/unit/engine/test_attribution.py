@@ -71,6 +71,17 @@ def test_whoever_stops_has_the_time_that_a_stop_may_take(world: World) -> None:
     assert len(world.started) == 1
 
 
+def test_a_second_stop_has_its_own_time(world: World) -> None:
+    """Somebody who sends the signal again waits again."""
+    world.send(ev.ContainerActed(world.event("gateway", "kill", 15)))
+    world.wait(A_STOP - 60.0)
+    world.send(ev.ContainerActed(world.event("gateway", "kill", 15)))
+    world.wait(A_STOP - 60.0)
+    world.fail("gateway", Reason.TIMEOUT)
+    assert gate(world) is Gate.HUMAN_HOLD
+    assert not world.started
+
+
 def test_a_stop_under_way_outlives_the_daemon_and_dockers_memory(world: World) -> None:
     """What was heard is on disk."""
     world.send(ev.ContainerActed(world.event("gateway", "kill", 15)))
