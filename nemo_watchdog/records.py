@@ -36,6 +36,16 @@ class HealthChanged(Record):
 
 
 @dataclass(frozen=True, slots=True)
+class SeenUp(Record):
+    """It was up as the policy names it; `digest` is that of `Dependency`. One for each address and expectation."""
+
+    TYPE: ClassVar[str] = "seen_up"
+    dependency: str
+    digest: str
+    incident: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class IncidentOpened(Record):
     TYPE: ClassVar[str] = "incident_opened"
     incident: str
@@ -270,6 +280,7 @@ TYPES: Mapping[str, type[Record]] = {
     kind.TYPE: kind
     for kind in (
         HealthChanged,
+        SeenUp,
         IncidentOpened,
         IncidentReopened,
         MemberJoined,

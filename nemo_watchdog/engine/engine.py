@@ -35,7 +35,7 @@ class Engine:
 
     def __init__(self, policy: Policy, durable: Durable | None = None) -> None:
         self.durable = durable or Durable()
-        self.volatile = Volatile(policy, {name: Tracker(spec) for name, spec in policy.dependencies.items()})
+        self.volatile = Volatile(policy, {name: self._tracker(spec) for name, spec in policy.dependencies.items()})
 
     @property
     def policy(self) -> Policy:
@@ -87,6 +87,9 @@ class Engine:
             for name, ladder in incident.ladders.items():
                 if ladder.phase is Phase.ACTING:
                     end_action(turn, incident, name, lost)
+        for name, digest in self.durable.seen_up.items():
+            if not digest and name in self.trackers:
+                turn.remember_up(name)  # an older version saw it up: that counts for the address that it has now
         reconcile_all(turn)
 
     @_take.register
@@ -153,7 +156,7 @@ class Engine:
         for name, spec in event.policy.dependencies.items():
             tracker = self.trackers.get(name)
             if tracker is None or _other_target(tracker.spec, spec):
-                tracker = Tracker(spec)
+                tracker = self._tracker(spec)
             else:
                 tracker.update_spec(spec)
             kept[name] = tracker
@@ -191,6 +194,9 @@ class Engine:
         """Seconds from one look to the next: the interval, or the confirm interval while a change is in the air."""
         tracker = self.trackers[name]
         return tracker.spec.interval if tracker.stable else tracker.spec.confirm_interval
+
+    def _tracker(self, spec: Dependency) -> Tracker:
+        return Tracker(spec, proven=self.durable.has_seen_up(spec.name, spec.digest))
 
     def _situation(self, name: str, now: Moment) -> Situation:
         return Situation(self.volatile, self.durable, self.durable.incident_of(name), name, now.monotonic)

@@ -5,6 +5,8 @@ Rules, each paid for by somebody's outage:
 - `fault` must be confirmed by the threshold with faults alone; any other category takes effect at once, because
   it only makes the watchdog more careful.
 - A container that Docker reports exited needs no confirmation, and only Docker can say it.
+- What was never up as the policy names it says more about the policy than about the target: only Docker can call it
+  broken, until it was up once.
 - A new run of a container starts with a clean record and its own grace, which ends at its first confirmed success.
 """
 
@@ -29,6 +31,9 @@ NOT_RUNNING = frozenset({RunState.EXITED, RunState.DEAD, RunState.CREATED})
 WORDS_OF_DOCKER = frozenset({Reason.EXITED, Reason.STOPPED_ITSELF, Reason.OOM_KILLED, Reason.PAUSED, Reason.RESTARTING})
 """What only an inspect says, and no look."""
 
+NEEDS_NO_PROOF = WORDS_OF_DOCKER | {Reason.UNHEALTHY}
+"""What Docker itself says of a container, whatever the policy expects of it."""
+
 NOT_ANSWERING = NOT_RUNNING | {RunState.PAUSED, RunState.RESTARTING}
 
 
@@ -51,10 +56,11 @@ UP = State(Health.UP)
 
 
 class Tracker:
-    """The running record of one dependency."""
+    """The running record of one dependency. `proven`: it was up once with this address and expectation."""
 
-    def __init__(self, spec: Dependency) -> None:
+    def __init__(self, spec: Dependency, *, proven: bool) -> None:
         self.spec = spec
+        self.proven = proven
         self.state = UNSEEN
         self.since: Moment | None = None
         self.last: Observation | None = None
@@ -130,7 +136,7 @@ class Tracker:
         """Recomputes the state; (before, after) when health, category or reason changed."""
         before, after = self.state, self._judge(now.monotonic)
         if after.health is Health.UP:
-            self._up_in_this_run = True
+            self._up_in_this_run = self.proven = True
             full = len(self._looks) == self._history
             if full and all(look.finding.outcome is Outcome.OK for look in self._looks):
                 self._looks = ()  # nothing left to remember: the next OK takes the short way
@@ -197,7 +203,15 @@ class Tracker:
         return sum(look.finding.outcome is Outcome.FAILED for look in window)
 
     def _judge(self, now: float) -> State:
-        return self._judge_container() or self._judge_looks(now)
+        return self._judge_container() or self._believed(self._judge_looks(now))
+
+    def _believed(self, seen: State) -> State:
+        """A fault of what was never up is a question about the policy."""
+        broken = seen.health is Health.DOWN and seen.category is Category.FAULT
+        if self.proven or not broken or seen.reason in NEEDS_NO_PROOF:
+            return seen
+        detail = f"never seen up since the policy named it: {seen.detail or seen.reason}"
+        return State(Health.UNKNOWN, Category.BLIND, Reason.WRONG_TARGET, detail)
 
     def _judge_container(self) -> State | None:
         status = self.container

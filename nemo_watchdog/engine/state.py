@@ -17,7 +17,7 @@ from nemo_watchdog import records as r
 from nemo_watchdog.engine.phases import Move, Phase, after
 from nemo_watchdog.engine.touches import Act, End, Hold, Initiator
 from nemo_watchdog.errors import EngineBug, JournalError
-from nemo_watchdog.model import CONTAINER, ActionOutcome, ContainerEvent, ContainerStatus, Moment, Severity, Target
+from nemo_watchdog.model import CONTAINER, ActionOutcome, ContainerEvent, ContainerStatus, Health, Moment, Severity, Target
 
 UNNAMED = ""
 """The kind of target of a hold that an older version wrote down for a dependency, without its container."""
@@ -115,6 +115,8 @@ class Durable:
     ends: dict[Target, End] = field(default_factory=dict)
     """The last end of a target that was nobody's doing, known also when Docker has forgotten it."""
     heartbeats: dict[str, Heard] = field(default_factory=dict)
+    seen_up: dict[str, str] = field(default_factory=dict)
+    """The digest with which each dependency was up last; empty where an older version wrote down only that it was."""
     _homes: dict[str, Incident] = field(init=False, repr=False, default_factory=dict)
     """The open incident of each member of one."""
     acts: dict[Target, Act] = field(default_factory=dict)
@@ -164,6 +166,10 @@ class Durable:
         held = self.holds.get(Target(CONTAINER, container)) if container else None
         held = held or self.holds.get(Target(UNNAMED, dependency))
         return held if held is not None and held.holds(now) else None
+
+    def has_seen_up(self, dependency: str, digest: str) -> bool:
+        """Whether it was up once since the policy names it so."""
+        return self.seen_up.get(dependency) in ("", digest)
 
     def acting(self) -> int:
         """How many actions are under way."""
@@ -222,6 +228,17 @@ def rebuild(history: Sequence[tuple[Moment, Mapping[str, Any]]]) -> Durable:
 @singledispatch
 def apply(record: r.Record, state: Durable, at: Moment) -> None:
     """Changes `state` by one fact that became true at `at`. Facts without an effect on the state are for people."""
+
+
+@apply.register
+def _(record: r.HealthChanged, state: Durable, at: Moment) -> None:
+    if record.health == Health.UP:
+        state.seen_up.setdefault(record.dependency, "")
+
+
+@apply.register
+def _(record: r.SeenUp, state: Durable, at: Moment) -> None:
+    state.seen_up[record.dependency] = record.digest
 
 
 @apply.register

@@ -68,4 +68,12 @@ class Turn:
                     incident=incident.incident if incident else "",
                 )
             )
+        if after.health is Health.UP:
+            self.remember_up(name)
         return True
+
+    def remember_up(self, name: str) -> None:
+        """Once for each address and expectation, so that a later start knows that it was good once."""
+        digest = self.volatile.trackers[name].spec.digest
+        if self.durable.seen_up.get(name) != digest:
+            self.record(r.SeenUp(name, digest))

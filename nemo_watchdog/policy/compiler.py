@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Any
 
 from nemo_watchdog.model import Autonomy, Category, Health, OnCleanExit, Severity
+from nemo_watchdog.policy.digest import digest_of
 from nemo_watchdog.policy.policy import (
     ActionStep,
     Backoff,
@@ -132,6 +133,7 @@ def _dependency(
         startup_grace=defaults.startup_grace if section.startup_grace is None else section.startup_grace,
         when_unsure=section.when_unsure or defaults.when_unsure,
         on_clean_exit=section.on_clean_exit or (OnCleanExit.HOLD if keeps_data(section) else OnCleanExit.START),
+        digest=digest_of(section.probe, section.container, options),
         targets=MappingProxyType(targets),
     )
 

@@ -175,6 +175,8 @@ class Dependency:
     startup_grace: float = 30.0
     when_unsure: WhenUnsure = WhenUnsure.HOLD
     on_clean_exit: OnCleanExit = OnCleanExit.START
+    digest: str = ""
+    """Of its address and of what is expected there: the same after every start, and no secret is in it."""
     targets: Mapping[str, Target] = field(default_factory=dict)
     """What each acting step of its remedy acts on here, by the step's key."""
 

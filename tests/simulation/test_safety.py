@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import replace
 
 import pytest
@@ -49,18 +50,22 @@ LADDERS: dict[str, tuple[Step, ...]] = {
 }
 
 
-def plan(ladder: str) -> Policy:
+ADDRESSES = ("as it was", "another", "a third")
+DOCKERS = frozenset({Reason.EXITED, Reason.STOPPED_ITSELF, Reason.OOM_KILLED, Reason.PAUSED, Reason.UNHEALTHY})
+"""What needs no proof that the address is right."""
+
+
+def plan(ladder: str, addresses: Mapping[str, str]) -> Policy:
+    where: dict[str, dict[str, object]] = {
+        name: {"digest": addresses[name], "options": addresses[name]} for name in NAMES
+    }
     return policy(
-        dependency("postgres", grace=20.0),
-        dependency("redis", grace=5.0),
-        dependency("gateway", needs=["postgres", "redis"], grace=5.0),
+        dependency("postgres", grace=20.0, **where["postgres"]),
+        dependency("redis", grace=5.0, **where["redis"]),
+        dependency("gateway", needs=["postgres", "redis"], grace=5.0, **where["gateway"]),
         fix=remedy(*LADDERS[ladder], budget=REMEDY_BUDGET),
         limits=Limits(budget=TOTAL_BUDGET, concurrent_actions=2),
     )
-
-
-def platform() -> World:
-    return World(plan("as it was"))
 
 
 class Safety(RuleBasedStateMachine):
@@ -68,7 +73,11 @@ class Safety(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.world = platform()
+        self.ladder = "as it was"
+        self.addresses = dict.fromkeys(NAMES, ADDRESSES[0])
+        self.world = World(plan(self.ladder, self.addresses))
+        self.seen_up = dict(self.addresses)
+        """With which address each was up last."""
         self.last_reasons: dict[str, list[Reason | None]] = {name: [] for name in NAMES}
         self.checked = 0
 
@@ -152,8 +161,17 @@ class Safety(RuleBasedStateMachine):
     @rule(ladder=st.sampled_from(sorted(LADDERS)))
     def policy_is_reloaded(self, ladder: str) -> None:
         before = self.world.engine.durable.spends[:]
-        self.world.send(ev.PolicyChanged(plan(ladder)))
+        self.ladder = ladder
+        self.world.send(ev.PolicyChanged(plan(ladder, self.addresses)))
         assert self.world.engine.durable.spends[: len(before)] == before
+        self._check_new_actions()
+
+    @rule(name=names, address=st.sampled_from(ADDRESSES), ran_for=st.sampled_from([0.0, 3600.0]))
+    def is_given_an_address(self, name: str, address: str, ran_for: float) -> None:
+        """At another one it was never seen up, whatever was seen at the one before."""
+        self.addresses[name] = address
+        self.world.send(ev.PolicyChanged(plan(self.ladder, self.addresses)))
+        self.world.run(name, age=ran_for)
         self._check_new_actions()
 
     @rule()
@@ -181,7 +199,10 @@ class Safety(RuleBasedStateMachine):
         """Judges each action at the moment that it was ordered."""
         world = self.world
         for _, request in world.started[self.checked :]:
-            tracker = world.engine.trackers[request.dependency]
+            name = request.dependency
+            tracker = world.engine.trackers[name]
+            dockers = tracker.exited or tracker.state.reason in DOCKERS
+            assert dockers or self.seen_up[name] == self.addresses[name]
             assert tracker.state.health is Health.DOWN
             assert tracker.state.category is Category.FAULT
             assert request.target not in world.engine.durable.holds
@@ -196,6 +217,7 @@ class Safety(RuleBasedStateMachine):
             intents = [record for record in world.of(r.ActionIntended) if isinstance(record, r.ActionIntended)]
             assert request.action_id in {intent.action_id for intent in intents}
         self.checked = len(world.started)
+        self.seen_up |= {name: self.addresses[name] for name in NAMES if world.health(name) is Health.UP}
 
     @invariant()
     def no_budget_is_exceeded_in_any_window(self) -> None:

@@ -90,19 +90,20 @@ async def ask(listen: str, path: str) -> dict[str, Any]:
     return await asyncio.to_thread(asked)
 
 
-async def until_health(listen: str, health: str) -> dict[str, Any]:
+async def until_never_up(listen: str) -> dict[str, Any]:
+    """Nobody has ever served there."""
     async with asyncio.timeout(20.0):
         while True:
             body = await ask(listen, "/api/v1/status")
-            if body["dependencies"]["port"]["health"] == health:
+            if body["dependencies"]["port"]["reason"] == "wrong_target":
                 return body
 
 
 def test_one_life(settings: Settings, call: Call) -> None:
-    """It sees a dependency down, opens an incident, obeys the kill switch, and remembers both after a restart."""
+    """It sees a dependency that was never up, opens an incident, obeys the kill switch, and remembers both after a restart."""
 
     async def first() -> None:
-        body = await until_health(settings.listen, "down")
+        body = await until_never_up(settings.listen)
         assert [incident["root"] for incident in body["incidents"]] == ["port"]
         where = ("--listen", settings.listen, "--state-dir", settings.state_dir)
         paused = await asyncio.to_thread(call, "pause", "--reason", "deploying", *where)
@@ -145,7 +146,7 @@ def test_sighup_reloads_the_policy(settings: Settings) -> None:
     """And a bad one is told and changes nothing."""
 
     async def story() -> None:
-        await until_health(settings.listen, "down")
+        await until_never_up(settings.listen)
         settings.policy.write_text("version: 1\n", encoding="utf-8")
         os.kill(os.getpid(), signal.SIGHUP)
         async with asyncio.timeout(20.0):

@@ -42,8 +42,8 @@ def test_the_names_on_disk_do_not_change() -> None:
     assert sorted(r.TYPES) == [
         "action_ended", "action_intended", "attempt_failed", "decision_made", "ended_by_itself", "escalated",
         "health_changed", "heartbeat_heard", "incident_merged", "incident_opened", "incident_reopened",
-        "incident_resolved", "member_joined", "paused", "released", "resumed", "root_changed", "severity_raised",
-        "step_exhausted", "suggested", "touched",
+        "incident_resolved", "member_joined", "paused", "released", "resumed", "root_changed", "seen_up",
+        "severity_raised", "step_exhausted", "suggested", "touched",
     ]  # fmt: skip
 
 
