@@ -157,7 +157,7 @@ class Reason(StrEnum):
     WRONG_TARGET = (
         "wrong_target",
         Category.BLIND,
-        "What is there is not what the policy describes: another server, database, role or path.",
+        "What is there is not what the policy describes: another server, database, role or path; or it was never up so.",
     )
     NAME_UNRESOLVED = "name_unresolved", Category.BLIND, "DNS has no answer for the name."
     NETWORK_UNREACHABLE = "network_unreachable", Category.BLIND, "There is no way from the watchdog to the target."

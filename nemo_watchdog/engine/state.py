@@ -17,7 +17,16 @@ from nemo_watchdog import records as r
 from nemo_watchdog.engine.phases import Move, Phase, after
 from nemo_watchdog.engine.touches import Act, End, Hold, Initiator
 from nemo_watchdog.errors import EngineBug, JournalError
-from nemo_watchdog.model import CONTAINER, ActionOutcome, ContainerEvent, ContainerStatus, Health, Moment, Severity, Target
+from nemo_watchdog.model import (
+    CONTAINER,
+    ActionOutcome,
+    ContainerEvent,
+    ContainerStatus,
+    Health,
+    Moment,
+    Severity,
+    Target,
+)
 
 UNNAMED = ""
 """The kind of target of a hold that an older version wrote down for a dependency, without its container."""

@@ -56,13 +56,13 @@ DOCKERS = frozenset({Reason.EXITED, Reason.STOPPED_ITSELF, Reason.OOM_KILLED, Re
 
 
 def plan(ladder: str, addresses: Mapping[str, str]) -> Policy:
-    where: dict[str, dict[str, object]] = {
-        name: {"digest": addresses[name], "options": addresses[name]} for name in NAMES
-    }
+    known = (
+        dependency("postgres", grace=20.0),
+        dependency("redis", grace=5.0),
+        dependency("gateway", needs=["postgres", "redis"], grace=5.0),
+    )
     return policy(
-        dependency("postgres", grace=20.0, **where["postgres"]),
-        dependency("redis", grace=5.0, **where["redis"]),
-        dependency("gateway", needs=["postgres", "redis"], grace=5.0, **where["gateway"]),
+        *(replace(each, digest=addresses[each.name], options=addresses[each.name]) for each in known),
         fix=remedy(*LADDERS[ladder], budget=REMEDY_BUDGET),
         limits=Limits(budget=TOTAL_BUDGET, concurrent_actions=2),
     )

@@ -100,7 +100,7 @@ async def until_never_up(listen: str) -> dict[str, Any]:
 
 
 def test_one_life(settings: Settings, call: Call) -> None:
-    """It sees a dependency that was never up, opens an incident, obeys the kill switch, and remembers both after a restart."""
+    """It sees what was never up, opens an incident, obeys the kill switch, and remembers both after a restart."""
 
     async def first() -> None:
         body = await until_never_up(settings.listen)

@@ -27,8 +27,8 @@ def blind(s: Situation) -> Decision | None:
     if state.health is Health.UNKNOWN:
         if not s.tracker.proven and s.tracker.failure_threshold_met:
             what = f"`docker restart {s.spec.container}`" if s.spec.container else "a restart"
-            right = f"if the policy is right, {what} is a person's to do"
-            return Decision(Verdict.WAIT, Gate.BLIND, f"{state.detail}; check its address and what is expected; {right}")
+            advice = f"check its address and what is expected; if they are right, {what} is a person's to do"
+            return Decision(Verdict.WAIT, Gate.BLIND, f"{state.detail}; {advice}")
         return Decision(Verdict.WAIT, Gate.BLIND, f"cannot judge it: {state.detail or state.reason}")
     return None
 

@@ -15,9 +15,9 @@ from tests.unit.engine.world import World, dependency, policy
 FIRST, OTHER = "of the first address", "of another"
 
 
-def new(digest: str = FIRST, **more: object) -> World:
+def new() -> World:
     """A container that has run for an hour; nobody has looked at it yet."""
-    world = World(policy(dependency("gateway", digest=digest, **more)), running=False)
+    world = World(policy(dependency("gateway", digest=FIRST)), running=False)
     world.run("gateway", age=3600.0)
     return world
 
@@ -66,7 +66,7 @@ def test_what_is_no_fault_is_seen_as_before(reason: Reason) -> None:
 
 
 def test_docker_needs_no_proof() -> None:
-    """A container that has ended has ended, whatever the policy expects of it; how it answers then is another matter."""
+    """A container that has ended has ended, whatever the policy expects; how it answers then is another matter."""
     world = new()
     world.fail("gateway")
     world.crash("gateway")
