@@ -175,6 +175,17 @@ class Escalated(Record):
 
 
 @dataclass(frozen=True, slots=True)
+class BusyTooLong(Record):
+    """A person has been told that it does not get done. Its ladder goes on when it turns out to be broken."""
+
+    TYPE: ClassVar[str] = "busy_too_long"
+    incident: str
+    dependency: str
+    to: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class Suggested(Record):
     TYPE: ClassVar[str] = "suggested"
     incident: str
@@ -292,6 +303,7 @@ TYPES: Mapping[str, type[Record]] = {
         AttemptFailed,
         StepExhausted,
         Escalated,
+        BusyTooLong,
         Suggested,
         DecisionMade,
         IncidentResolved,

@@ -87,7 +87,7 @@ class Engine:
             for name, ladder in incident.ladders.items():
                 if ladder.phase is Phase.ACTING:
                     end_action(turn, incident, name, lost)
-        for name, digest in self.durable.seen_up.items():
+        for name, digest in self.durable.seen.up.items():
             if not digest and name in self.trackers:
                 turn.remember_up(name)  # an older version saw it up: that counts for the address that it has now
         reconcile_all(turn)
@@ -196,7 +196,7 @@ class Engine:
         return tracker.spec.interval if tracker.stable else tracker.spec.confirm_interval
 
     def _tracker(self, spec: Dependency) -> Tracker:
-        return Tracker(spec, proven=self.durable.has_seen_up(spec.name, spec.digest))
+        return Tracker(spec, proven=self.durable.seen.was_up(spec.name, spec.digest))
 
     def _situation(self, name: str, now: Moment) -> Situation:
         return Situation(self.volatile, self.durable, self.durable.incident_of(name), name, now.monotonic)

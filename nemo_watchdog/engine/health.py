@@ -71,6 +71,9 @@ class Tracker:
         """When the first look of the present row of failed looks began; None while it serves."""
         self.last_served_began: float | None = None
         self.recovered_at: float | None = None
+        self.moved_at: float | None = None
+        """When what it is busy with was last seen to be further than ever; None where nobody can see that."""
+        self._furthest: float | None = None
         self._looks: tuple[Observation, ...] = ()
         self._blind_row = 0
         self._grace_until: float | None = None
@@ -95,6 +98,9 @@ class Tracker:
             return
         self._blind_row = 0
         self._looks = (*self._looks, observation)[-self._history :]
+        progress = observation.finding.progress
+        if progress is not None and (self._furthest is None or progress > self._furthest):
+            self._furthest, self.moved_at = progress, observation.at.monotonic
         if outcome is Outcome.FAILED:
             if self.failing_since is None:
                 self.failing_since = observation.began
@@ -141,6 +147,8 @@ class Tracker:
             if full and all(look.finding.outcome is Outcome.OK for look in self._looks):
                 self._looks = ()  # nothing left to remember: the next OK takes the short way
         self.state = after
+        if after.category not in (Category.BUSY, Category.BLIND):
+            self._furthest = self.moved_at = None
         if before.same_as(after):
             return None
         if before.health is not after.health:

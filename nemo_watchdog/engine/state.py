@@ -15,18 +15,10 @@ from typing import Any
 
 from nemo_watchdog import records as r
 from nemo_watchdog.engine.phases import Move, Phase, after
+from nemo_watchdog.engine.seen import Seen
 from nemo_watchdog.engine.touches import Act, End, Hold, Initiator
 from nemo_watchdog.errors import EngineBug, JournalError
-from nemo_watchdog.model import (
-    CONTAINER,
-    ActionOutcome,
-    ContainerEvent,
-    ContainerStatus,
-    Health,
-    Moment,
-    Severity,
-    Target,
-)
+from nemo_watchdog.model import CONTAINER, ActionOutcome, ContainerEvent, ContainerStatus, Moment, Severity, Target
 
 UNNAMED = ""
 """The kind of target of a hold that an older version wrote down for a dependency, without its container."""
@@ -124,8 +116,7 @@ class Durable:
     ends: dict[Target, End] = field(default_factory=dict)
     """The last end of a target that was nobody's doing, known also when Docker has forgotten it."""
     heartbeats: dict[str, Heard] = field(default_factory=dict)
-    seen_up: dict[str, str] = field(default_factory=dict)
-    """The digest with which each dependency was up last; empty where an older version wrote down only that it was."""
+    seen: Seen = field(default_factory=Seen)
     _homes: dict[str, Incident] = field(init=False, repr=False, default_factory=dict)
     """The open incident of each member of one."""
     acts: dict[Target, Act] = field(default_factory=dict)
@@ -175,10 +166,6 @@ class Durable:
         held = self.holds.get(Target(CONTAINER, container)) if container else None
         held = held or self.holds.get(Target(UNNAMED, dependency))
         return held if held is not None and held.holds(now) else None
-
-    def has_seen_up(self, dependency: str, digest: str) -> bool:
-        """Whether it was up once since the policy names it so."""
-        return self.seen_up.get(dependency) in ("", digest)
 
     def acting(self) -> int:
         """How many actions are under way."""
@@ -241,13 +228,19 @@ def apply(record: r.Record, state: Durable, at: Moment) -> None:
 
 @apply.register
 def _(record: r.HealthChanged, state: Durable, at: Moment) -> None:
-    if record.health == Health.UP:
-        state.seen_up.setdefault(record.dependency, "")
+    state.seen.change(record, at)
 
 
 @apply.register
 def _(record: r.SeenUp, state: Durable, at: Moment) -> None:
-    state.seen_up[record.dependency] = record.digest
+    state.seen.up[record.dependency] = record.digest
+
+
+@apply.register
+def _(record: r.BusyTooLong, state: Durable, at: Moment) -> None:
+    state.seen.told(record.dependency, at)
+    if incident := state.incidents.get(record.incident):
+        incident.escalated.append(record.to)
 
 
 @apply.register

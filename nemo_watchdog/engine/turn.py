@@ -75,5 +75,5 @@ class Turn:
     def remember_up(self, name: str) -> None:
         """Once for each address and expectation, so that a later start knows that it was good once."""
         digest = self.volatile.trackers[name].spec.digest
-        if self.durable.seen_up.get(name) != digest:
+        if self.durable.seen.up.get(name) != digest:
             self.record(r.SeenUp(name, digest))

@@ -175,6 +175,8 @@ class Dependency:
     startup_grace: float = 30.0
     when_unsure: WhenUnsure = WhenUnsure.HOLD
     on_clean_exit: OnCleanExit = OnCleanExit.START
+    busy_for: float | None = None
+    """How long it may be busy before a person must look; None for what `BUSY_FOR` gives the reason."""
     digest: str = ""
     """Of its address and of what is expected there: the same after every start, and no secret is in it."""
     targets: Mapping[str, Target] = field(default_factory=dict)

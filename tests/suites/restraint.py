@@ -33,6 +33,7 @@ from tests.suites.situations import (
     nvml,
     play_all,
 )
+from tests.suites.too_long import TOO_LONG
 
 FEWEST = 60
 
@@ -415,6 +416,7 @@ SITUATIONS = (
     ),
     *ENDINGS,
     *NEVER_UP,
+    *TOO_LONG,
     # the operator's word
     Situation("everything is paused", GATEWAY, "gateway", "gate:pause", in_turn(paused, FIVE_HUNDRED)),
     Situation("this one is paused", GATEWAY, "gateway", "gate:pause", in_turn(gateway_paused, FIVE_HUNDRED)),

@@ -117,15 +117,17 @@ async def test_a_wrong_redis_password_in_the_policy_is_blindness(start_platform:
 
 
 async def test_a_redis_that_loads_a_large_file_is_left_alone(start_platform: StartPlatform, tmp_path: Path) -> None:
-    """Started once because it had died, then not touched while it answers LOADING."""
+    """Started once because it had died, then not touched while it answers LOADING; nobody is told that it moves on."""
     platform = await start_platform("redis")
-    policy = platform.policy_text().replace("startup_grace: 30s", "startup_grace: 1s")
+    policy = platform.policy_text().replace("startup_grace: 30s", "startup_grace: 1s\n    busy_for: 3s")
     async with Daemon(policy, tmp_path) as daemon, Starts(platform) as starts:
         await daemon.wait_for_health("redis", "up")
         await faults.redis_long_loading(platform, 6.0)
         down = await daemon.event("health_changed", within=30.0, health="down", reason="loading")
         assert down["category"] == "busy"
-        await daemon.event("incident_resolved", within=60.0)
+        resolved = await daemon.event("incident_resolved", within=60.0)
+        assert resolved["seconds"] > 3.0
+        assert not [e for e in daemon.events if e["event"] == "busy_too_long"]
         assert await starts.of("redis") == 1
 
 

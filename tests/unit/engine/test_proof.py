@@ -178,5 +178,5 @@ def test_only_what_was_up_counts() -> None:
     history = [
         (world.now, replace(change, health=health).body()) for health in ("down", "degraded", "starting", "unknown")
     ]
-    assert not rebuild(history).has_seen_up("gateway", FIRST)
-    assert rebuild([*history, (world.now, change.body())]).has_seen_up("gateway", FIRST)
+    assert not rebuild(history).seen.was_up("gateway", FIRST)
+    assert rebuild([*history, (world.now, change.body())]).seen.was_up("gateway", FIRST)
