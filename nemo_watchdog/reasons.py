@@ -10,8 +10,6 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Self
 
-from nemo_watchdog.durations import duration
-
 
 class Category(StrEnum):
     """What kind of failure a reason is. Safety rules work with categories only."""
@@ -222,7 +220,11 @@ BUSY_FOR: Mapping[Reason, float] = MappingProxyType(
 
 def busy_table() -> str:
     """A Markdown table of how long each kind of busy may last."""
-    rows = [f"| `{reason}` | {duration(longest)} |" for reason, longest in BUSY_FOR.items()]
+    units = (("d", _DAY), ("h", _HOUR), ("m", _MINUTE))
+    rows = []
+    for reason, longest in BUSY_FOR.items():
+        unit, seconds = next(each for each in units if longest % each[1] == 0)
+        rows.append(f"| `{reason}` | {longest / seconds:g}{unit} |")
     return "\n".join(["| reason | `busy_for` |", "| --- | --- |", *rows]) + "\n"
 
 
