@@ -261,6 +261,16 @@ class Safety(RuleBasedStateMachine):
                 assert (record.incident, record.dependency) not in ended
 
     @invariant()
+    def each_time_that_it_is_busy_for_too_long_is_told_once(self) -> None:
+        told: set[str] = set()
+        for _, record in self.world.records:
+            if isinstance(record, r.BusyTooLong):
+                assert record.dependency not in told
+                told.add(record.dependency)
+            elif isinstance(record, r.HealthChanged) and record.category not in (Category.BUSY, Category.BLIND):
+                told.discard(record.dependency)
+
+    @invariant()
     def a_dependency_is_in_one_open_incident_at_most(self) -> None:
         members = [name for incident in self.world.engine.durable.open() for name in incident.members]
         assert len(members) == len(set(members))
