@@ -27,6 +27,7 @@ from nemo_watchdog.plugins import installed
 from nemo_watchdog.policy.loader import load_policy
 from nemo_watchdog.policy.policy import Dependency, Policy
 from nemo_watchdog.ports import Action, ActionContext, Containers, Delivery, Heartbeats, Probe, ProbeContext
+from nemo_watchdog.runtime import files
 from nemo_watchdog.runtime import heartbeats as heard
 from nemo_watchdog.runtime.alerting import Alerting
 from nemo_watchdog.runtime.clock import SystemClock, boot_id
@@ -34,10 +35,13 @@ from nemo_watchdog.runtime.container_watch import ContainerWatch
 from nemo_watchdog.runtime.core import Core
 from nemo_watchdog.runtime.executor import Executor
 from nemo_watchdog.runtime.outbox import Outbox
-from nemo_watchdog.runtime.supervisor import PolicySource, Supervisor, file_state
+from nemo_watchdog.runtime.policy_files import PolicyFiles
+from nemo_watchdog.runtime.supervisor import PolicySource, Supervisor
 from nemo_watchdog.sd_notify import SystemdNotify
 from nemo_watchdog.state_dir import JOURNAL_NAME, TOKEN_NAME
 from nemo_watchdog.web.app import runner as web_runner
+from nemo_watchdog.web.door import Limits
+from nemo_watchdog.web.hosts import is_name, own_names
 
 log = structlog.get_logger("nemo_watchdog")
 
@@ -57,6 +61,8 @@ class Settings:
     listen: str
     docker: str | None
     latency_buckets: tuple[float, ...] = FEW_BUCKETS
+    allow_hosts: tuple[str, ...] = ()
+    """Names besides this machine's own by which its HTTP side may be read."""
 
     @property
     def address(self) -> tuple[str, int]:
@@ -64,6 +70,14 @@ class Settings:
         if not host or not port.isdecimal() or not port.isascii() or int(port) > 65535:
             raise NemoWatchdogError(f"--listen is {self.listen}: write HOST:PORT, such as 127.0.0.1:9877")
         return host.strip("[]"), int(port)
+
+    @property
+    def hosts(self) -> frozenset[str]:
+        """All names by which its HTTP side may be read."""
+        for name in self.allow_hosts:
+            if not is_name(name):
+                raise NemoWatchdogError(f"--allow-host is {name}: write the name alone, such as watchdog.example.com")
+        return frozenset({*own_names(), self.address[0], *self.allow_hosts})
 
 
 def make_probe(spec: Dependency, containers: Containers, heartbeats: Heartbeats | None = None) -> Probe:
@@ -84,11 +98,12 @@ def read_policy(path: Path, environ: Mapping[str, str]) -> Policy:
 
 async def run(settings: Settings) -> None:
     """The daemon, until SIGTERM or SIGINT. Raises `NemoWatchdogError` when it cannot start."""
-    host, port = settings.address
+    (host, port), names = settings.address, settings.hosts
+    files.raise_limit()
     clock = SystemClock()
     for warning in installed().warnings:
         log.warning("plugin not used", problem=warning)
-    seen = file_state(settings.policy)
+    policy_files = PolicyFiles(settings.policy)
     policy = read_policy(settings.policy, os.environ)
     journal = _open_journal(settings.state_dir)
     try:
@@ -104,8 +119,7 @@ async def run(settings: Settings) -> None:
         supervisor = Supervisor(
             core,
             source=PolicySource(
-                settings.policy,
-                seen,
+                policy_files,
                 lambda: read_policy(settings.policy, os.environ),
                 partial(make_probe, containers=containers, heartbeats=heartbeats),
             ),
@@ -116,7 +130,7 @@ async def run(settings: Settings) -> None:
             metrics=metrics,
             service=SystemdNotify(os.environ),
         )
-        runner = web_runner(core, supervisor, metrics, heartbeats, token)
+        runner = web_runner(core, supervisor, metrics, heartbeats, token, names, Limits.of_this_process())
         await runner.setup()
         try:
             await _listen(runner, host, port)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from traceback import walk_tb
 
 
 class NemoWatchdogError(Exception):
@@ -45,6 +46,15 @@ class ContainersUnreachable(NemoWatchdogError):
     """The container engine does not answer: nothing is known about any container, and no order reached it."""
 
 
+class QuestionRefused(ContainersUnreachable):
+    """The container engine answered a question with an error: an answer is not silence. The words are its own."""
+
+    def __init__(self, status: int, words: str, what: str) -> None:
+        super().__init__(f"Docker answered the question for {what} with {status}: {words}")
+        self.status = status
+        self.words = words
+
+
 class OrderFailed(NemoWatchdogError):
     """The container engine answered that it did not do what was ordered; the message is its own."""
 
@@ -55,3 +65,24 @@ class OrderUncertain(NemoWatchdogError):
 
 class EngineBug(NemoWatchdogError):
     """The engine came to where its own rules do not let it be: it changes nothing, and from then on only observes."""
+
+
+_FRAMES = 8
+_CAUSES = 4
+
+
+def outline(error: BaseException) -> str:
+    """The types and places of an error and of those that it came from, the innermost place first, for the log.
+
+    Not their words: those of a library may repeat what somebody sent it, and with it a secret.
+    """
+    told: list[str] = []
+    at: BaseException | None = error
+    while at is not None and len(told) < _CAUSES:
+        places = [
+            f"{frame.f_code.co_filename.rpartition('/')[2]}:{line} in {frame.f_code.co_name}"
+            for frame, line in walk_tb(at.__traceback__)
+        ]
+        told.append(" < ".join([type(at).__name__, *reversed(places[-_FRAMES:])]))
+        at = at.__cause__ or (None if at.__suppress_context__ else at.__context__)
+    return "; from ".join(told)

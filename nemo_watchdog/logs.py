@@ -4,11 +4,19 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import sys
+import warnings
+from typing import TextIO
 
 import structlog
 
+from nemo_watchdog.errors import outline
+
 LEVELS = ("debug", "info", "warning", "error")
+
+_PLAIN = re.compile(r"[A-Za-z0-9 ,._-]*")
+"""Where a library's text stops being its own: what it repeats comes behind a colon, a quote or a bracket."""
 
 
 def configure(level: str, style: str) -> None:
@@ -32,3 +40,46 @@ def configure(level: str, style: str) -> None:
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
     )
+
+
+def hear_libraries() -> None:
+    """From now on what libraries, asyncio and Python's warnings say is a line of ours, in the same format."""
+    root = logging.getLogger()
+    for handler in [each for each in root.handlers if isinstance(each, _Libraries)]:
+        root.removeHandler(handler)
+    root.addHandler(_Libraries(logging.WARNING))
+    warnings.showwarning = _warned
+
+
+class _Libraries(logging.Handler):
+    """Who said it, where, and the plain beginning of its text; no argument and no error's words.
+
+    aiohttp repeats request lines and headers in the errors that it logs, asyncio the arguments of a callback: whatever
+    was sent to us could stand in the log, tokens too.
+    """
+
+    def emit(self, record: logging.LogRecord) -> None:
+        error = record.exc_info[1] if record.exc_info else None
+        found = _PLAIN.match(record.msg) if isinstance(record.msg, str) else None
+        _complain(
+            "error" if record.levelno >= logging.ERROR else "warning",
+            library=record.name,
+            place=f"{record.filename}:{record.lineno}",
+            said=found[0].strip() if found else "",
+            error=outline(error) if error is not None else "",
+        )
+
+
+def _warned(
+    message: Warning | str,  # noqa: ARG001 - as above
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,  # noqa: ARG001 - the arguments of warnings.showwarning
+    line: str | None = None,  # noqa: ARG001
+) -> None:
+    _complain("warning", library="python", place=f"{filename}:{lineno}", said=category.__name__, error="")
+
+
+def _complain(level: str, **fields: str) -> None:
+    getattr(structlog.get_logger("nemo_watchdog"), level)("a library complained", **fields)

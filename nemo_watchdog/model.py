@@ -207,13 +207,17 @@ class Past:
 class ContainerUsage:
     """One sample of what a container uses. Memory in bytes as `docker stats` shows it, without inactive file pages.
 
-    `cpu` counts its CPU time in seconds since its start. `memory_limit` is the machine's memory without a limit.
+    `cpu` counts its CPU time in seconds since its start. `memory_limit` is the machine's memory without a limit. `disk`
+    counts bytes read and written, `sent` and `sent_packets` what it sent over its own network; 0 where nobody counts.
     """
 
     memory: float
     memory_limit: float
     cpu: float
     online_cpus: int
+    disk: int = 0
+    sent: int = 0
+    sent_packets: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,7 +40,10 @@ class Probe(Protocol):
 
 
 class Containers(Protocol):
-    """The container engine. Every call is bounded in time; raises `ContainersUnreachable` when it does not answer."""
+    """The container engine. Every call is bounded in time; raises `ContainersUnreachable` when it does not answer.
+
+    A question that it answers with an error raises that error's kind `QuestionRefused`.
+    """
 
     async def inspect(self, name: str) -> ContainerStatus:
         """The container's status; `RunState.MISSING` when there is none of that name."""

@@ -20,6 +20,8 @@ from nemo_watchdog.errors import ContainersUnreachable
 from nemo_watchdog.model import Finding, Outcome, Reason, RunState, failed
 from nemo_watchdog.policy.policy import Dependency, Policy
 from nemo_watchdog.ports import Containers
+from nemo_watchdog.runtime.files import lack_behind, raise_limit
+from nemo_watchdog.runtime.probe_loop import blind_without_files
 
 COLOURS = {Outcome.OK: "green", Outcome.DEGRADED: "yellow", Outcome.FAILED: "red"}
 
@@ -60,6 +62,7 @@ class Look:
 
 async def look_at_all(policy: Policy) -> dict[str, Look]:
     """One look at each dependency, all at the same time, each within its timeout."""
+    raise_limit()
     specs = list(policy.dependencies.values())
     containers = app.docker(os.environ.get("DOCKER_HOST"))
     try:
@@ -81,10 +84,13 @@ async def _finding(spec: Dependency, containers: Containers) -> Finding:
     probe = app.make_probe(spec, containers)
     try:
         async with asyncio.timeout(spec.timeout):
-            return await probe.look()
+            return blind_without_files(await probe.look())
     except TimeoutError:
         return failed(Reason.TIMEOUT, f"no answer within {duration(spec.timeout)}")
     except Exception as error:  # noqa: BLE001 - a bug in one probe hides no other's finding
+        lack = lack_behind(error)
+        if lack:
+            return failed(Reason.WATCHDOG_OVERLOADED, lack)
         return failed(Reason.PROBE_BUG, f"the probe raised {type(error).__name__}")
     finally:
         with suppress(Exception):  # what it found stands, whatever its end

@@ -48,6 +48,14 @@ def run(
             help="How finely /metrics tells the latency of looks: 5 buckets a dependency, or 13.",
         ),
     ] = Buckets.FEW,
+    allow_host: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            envvar="NEMO_WATCHDOG_ALLOW_HOST",
+            help="A host name by which it may be read, besides this machine's own and IP addresses. May be repeated.",
+        ),
+    ] = None,
 ) -> None:
     """Watch the platform that the policy describes, until SIGTERM. SIGHUP reloads the policy."""
     import uvloop
@@ -58,5 +66,6 @@ def run(
     buckets = MANY_BUCKETS if latency_buckets is Buckets.MANY else FEW_BUCKETS
     style = log_format or (Format.CONSOLE if sys.stderr.isatty() else Format.JSON)
     logs.configure(log_level, style)
+    logs.hear_libraries()
     gc.freeze()  # the modules stay: walking them at every full collection would stop the loop for some 40 ms
-    uvloop.run(app.run(app.Settings(policy, state_dir, listen, docker, buckets)))
+    uvloop.run(app.run(app.Settings(policy, state_dir, listen, docker, buckets, tuple(allow_host or ()))))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
@@ -11,7 +12,7 @@ import aiohttp
 from aiodocker import Docker
 
 from nemo_watchdog.durations import duration
-from nemo_watchdog.errors import ContainersUnreachable
+from nemo_watchdog.errors import ContainersUnreachable, QuestionRefused
 
 DEFAULT_HOST = "unix:///var/run/docker.sock"
 
@@ -19,12 +20,25 @@ DEFAULT_HOST = "unix:///var/run/docker.sock"
 MOST_TOLD = 64 * 1024
 """Bytes of an answer to an order."""
 
+_MOST_WORDS = 200
+"""Characters of what Docker says about an error."""
+
 
 async def _read(response: aiohttp.ClientResponse, most: int) -> bytes:
     told = bytearray()
     while len(told) < most and (chunk := await response.content.read(most - len(told))):
         told += chunk
     return bytes(told)
+
+
+async def _words(response: aiohttp.ClientResponse) -> str:
+    """What Docker, or a proxy before it, says about an error, in one line. (Docker Engine API, ErrorResponse.)"""
+    told = await _read(response, MOST_TOLD)
+    try:
+        said = json.loads(told)["message"]
+    except (ValueError, LookupError, TypeError, RecursionError):
+        said = told.decode("utf-8", "replace")
+    return " ".join(str(said).split())[:_MOST_WORDS] or "nothing more"
 
 
 class Connection:
@@ -55,11 +69,14 @@ class Connection:
         self.client().api_version = "auto"
 
     async def ask(self, path: str, what: str, most: int, **params: str) -> bytes:
-        """The body of a 200, at most so many bytes; raises `ContainersUnreachable`. `what` names it for people."""
+        """The body of a 200, at most so many bytes; raises `ContainersUnreachable`, `QuestionRefused` for another one.
+
+        `what` names it for people.
+        """
         client = self.client()
         async with self.bounded(what), client.session.get(f"{client.docker_host}{path}", params=params) as response:
             if response.status != 200:
-                raise ContainersUnreachable(f"Docker answered the question for {what} with {response.status}")
+                raise QuestionRefused(response.status, await _words(response), what)
             return await _read(response, most)
 
     async def tell(self, path: str, what: str, order: Mapping[str, Any]) -> bytes | None:
@@ -69,7 +86,7 @@ class Connection:
             if 400 <= response.status < 500:
                 return None
             if response.status >= 300:
-                raise ContainersUnreachable(f"Docker answered the question for {what} with {response.status}")
+                raise QuestionRefused(response.status, await _words(response), what)
             return await _read(response, MOST_TOLD)
 
     async def open_stream(self, path: str, what: str, params: Mapping[str, str]) -> aiohttp.ClientResponse:
@@ -80,9 +97,10 @@ class Connection:
                 params=params,
                 timeout=aiohttp.ClientTimeout(total=None, sock_read=None),
             )
-        if response.status != 200:
-            response.close()
-            raise ContainersUnreachable(f"Docker answered the question for {what} with {response.status}")
+            if response.status != 200:
+                words = await _words(response)
+                response.close()
+                raise QuestionRefused(response.status, words, what)
         return response
 
     @asynccontextmanager

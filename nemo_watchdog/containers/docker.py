@@ -20,7 +20,7 @@ from aiodocker.exceptions import DockerError
 from nemo_watchdog.containers.connection import Connection
 from nemo_watchdog.containers.event_stream import EVENTS, EventStream, read_event
 from nemo_watchdog.containers.parse import parse_inspect, parse_log, parse_usage, unix_seconds
-from nemo_watchdog.errors import ContainersUnreachable, OrderFailed, OrderUncertain
+from nemo_watchdog.errors import ContainersUnreachable, OrderFailed, OrderUncertain, QuestionRefused
 from nemo_watchdog.model import ContainerEvent, ContainerStatus, ContainerUsage, LogLine, RunState
 
 PING_AFTER = 10.0
@@ -100,7 +100,7 @@ class DockerContainers:
         try:
             return parse_usage(json.loads(told))
         except ValueError as error:
-            raise ContainersUnreachable("Docker's answer is not a container's usage") from error
+            raise QuestionRefused(200, "no usage of a running container", what) from error
 
     async def log(self, name: str, since: datetime) -> Sequence[LogLine]:
         """See `ports.Containers.log`."""
@@ -183,4 +183,4 @@ def _an_order() -> Iterator[None]:
 def _unreachable(error: DockerError) -> ContainersUnreachable:
     if error.status == _UNREACHABLE:
         return ContainersUnreachable(error.message)
-    return ContainersUnreachable(f"Docker answered {error.status}: {error.message}")
+    return QuestionRefused(error.status, error.message, "a container's state")

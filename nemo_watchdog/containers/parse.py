@@ -82,11 +82,16 @@ def parse_usage(stats: object) -> ContainerUsage:
         memory, cpu = stats["memory_stats"], stats["cpu_stats"]  # type: ignore[index]
         used, details = memory["usage"], memory.get("stats", {})
         inactive = details.get("total_inactive_file", details.get("inactive_file", 0))
+        disk = (stats.get("blkio_stats") or {}).get("io_service_bytes_recursive") or ()  # type: ignore[attr-defined]
+        networks = (stats.get("networks") or {}).values()  # type: ignore[attr-defined]
         return ContainerUsage(
             memory=float(used - inactive if inactive < used else used),
             memory_limit=float(memory["limit"]),
             cpu=cpu["cpu_usage"]["total_usage"] / 1e9,
             online_cpus=int(cpu.get("online_cpus") or 1),
+            disk=sum(entry["value"] for entry in disk if str(entry["op"]).lower() in {"read", "write"}),
+            sent=sum(network["tx_bytes"] for network in networks),
+            sent_packets=sum(network["tx_packets"] for network in networks),
         )
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError("no usage of a running container") from error

@@ -63,7 +63,7 @@ def attribute_what_waited(turn: Turn, target: Target) -> None:
     seen = turn.volatile.unattributed.get(target.name) if target.kind == CONTAINER else None
     if seen is None or turn.durable.is_acting_on(target):
         return
-    if (until := turn.durable.unclear_until(target, turn.now.monotonic)) is not None:
+    if (until := turn.durable.unclear_until(target, seen.status, turn.now.monotonic)) is not None:
         turn.wake(until)
         return
     del turn.volatile.unattributed[target.name]
@@ -120,9 +120,11 @@ def _ended(turn: Turn, watching: list[str], target: Target, seen: ContainerSeen)
         ending = _by_itself(REASONS.get(known.reason, Reason.EXITED), specs, seen.status, known.by)
     else:
         ending = ended_by(seen.status, seen.past or Past(), durable, specs, target)
+    hold = durable.holds.get(target)
+    if hold is not None and hold.until is not None and hold.holds(turn.now.monotonic) and not ending.held:
+        ending = Ending(held="somebody was stopping the container through Docker when it ended")
     for each in watching:
         turn.volatile.trackers[each].ending = ending
-    hold = durable.holds.get(target)
     if hold is not None and hold.until is None:
         return
     if ending.held:

@@ -25,7 +25,7 @@ from nemo_watchdog.engine.turn import Turn
 from nemo_watchdog.engine.volatile import Volatile
 from nemo_watchdog.errors import EngineBug
 from nemo_watchdog.model import CONTAINER, ActionOutcome, ActionRequest, ActionResult, Decision, Health, Moment, Target
-from nemo_watchdog.policy.policy import Dependency, Policy
+from nemo_watchdog.policy.policy import Dependency, Policy, is_same_target
 
 NOTHING = Effects()
 
@@ -151,11 +151,14 @@ class Engine:
 
     @_take.register
     def _(self, event: ev.PolicyChanged, turn: Turn) -> None:
-        """Trackers of what stays keep what they saw; incidents, budgets and backoff are not touched at all."""
+        """Trackers of what stays keep what they saw; incidents, budgets and backoff are not touched at all.
+
+        Where a name now means something else, what was seen of the old target says nothing about the new one.
+        """
         kept = {}
         for name, spec in event.policy.dependencies.items():
             tracker = self.trackers.get(name)
-            if tracker is None or _other_target(tracker.spec, spec):
+            if tracker is None or not is_same_target(tracker.spec, spec):
                 tracker = self._tracker(spec)
             else:
                 tracker.update_spec(spec)
@@ -209,8 +212,3 @@ class Engine:
             if ladder is not None and ladder.action_id == request.action_id and ladder.phase is Phase.ACTING:
                 return incident
         return None
-
-
-def _other_target(old: Dependency, new: Dependency) -> bool:
-    """The name now means something else: what was seen of the old target says nothing about the new one."""
-    return (old.probe, old.options, old.container) != (new.probe, new.options, new.container)

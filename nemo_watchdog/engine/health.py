@@ -74,6 +74,8 @@ class Tracker:
         self.moved_at: float | None = None
         """When what it is busy with was last seen to be further than ever; None where nobody can see that."""
         self._furthest: float | None = None
+        self.blind_since: float | None = None
+        """When the first of the present row of blind looks began."""
         self._looks: tuple[Observation, ...] = ()
         self._blind_row = 0
         self._grace_until: float | None = None
@@ -94,6 +96,8 @@ class Tracker:
             self.last_served_began = observation.began
             return  # the common case, a thousand times a second
         if _category(observation) is Category.BLIND:
+            if not self._blind_row:
+                self.blind_since = observation.began
             self._blind_row += 1
             return
         self._blind_row = 0

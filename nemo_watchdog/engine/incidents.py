@@ -23,6 +23,10 @@ REOPEN_WINDOW = 300.0
 """Seconds after a resolution within which trouble reopens the same incident: it came back is not it is fixed."""
 
 
+BLIND_IS_TOLD_AFTER = 60.0
+"""Seconds that something must have been out of sight before anybody is told: Docker may only be slow for a moment."""
+
+
 @dataclass(frozen=True, slots=True)
 class Correlation:
     """Where a newly unhealthy dependency belongs. With nothing set, a new incident is opened for it."""
@@ -101,6 +105,9 @@ def place(turn: Turn, name: str) -> None:
     tracker = turn.volatile.trackers[name]
     if not tracker.unhealthy or turn.durable.incident_of(name) is not None:
         return
+    if (until := _hardly_blind_until(tracker)) is not None and turn.now.monotonic < until:
+        turn.wake(until)
+        return
     hold = turn.held(name)
     if hold is not None and turn.now.monotonic < hold.quiet_until:
         turn.wake(hold.quiet_until)
@@ -126,6 +133,12 @@ def place(turn: Turn, name: str) -> None:
         turn.record(r.IncidentReopened(where.recurrence.incident, name, reason, detail))
     else:
         _open(turn, name)
+
+
+def _hardly_blind_until(tracker: Tracker) -> float | None:
+    if tracker.state.health is not Health.UNKNOWN or tracker.blind_since is None:
+        return None
+    return tracker.blind_since + BLIND_IS_TOLD_AFTER
 
 
 def _open(turn: Turn, name: str) -> None:

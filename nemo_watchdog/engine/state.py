@@ -175,10 +175,10 @@ class Durable:
         act = self.acts.get(target)
         return act is not None and act.under_way
 
-    def unclear_until(self, target: Target, now: float) -> float | None:
-        """Monotonic seconds until which an action of ours, whose result nobody knows, explains what is seen of it."""
+    def unclear_until(self, target: Target, status: ContainerStatus | None, now: float) -> float | None:
+        """Monotonic seconds until which an action of ours, whose result nobody knows, explains the end of that run."""
         act = self.acts.get(target)
-        return act.unclear_until.monotonic if act is not None and act.is_unclear(now) and act.unclear_until else None
+        return None if act is None else act.explains_until(status, now)
 
     def initiator_of(self, status: ContainerStatus, sent: ContainerEvent) -> Initiator:
         """Who sent a signal to a run of a container."""
@@ -201,6 +201,7 @@ class Durable:
 
     def forget_old(self, now: float, keep_resolved: float) -> None:
         """Drops what no rule can ask for any more. `keep_resolved` in seconds."""
+        self.holds = {target: hold for target, hold in self.holds.items() if hold.holds(now)}
         self.spends = [spend for spend in self.spends if now - spend.at < LONGEST_BUDGET_WINDOW]
         for name, incident in list(self.incidents.items()):
             if incident.resolved is None or now - incident.resolved.monotonic < keep_resolved:

@@ -36,9 +36,13 @@ class Act:
         else:
             self.unclear_until = Moment(at.monotonic + looks_for, at.utc + timedelta(seconds=looks_for))
 
-    def is_unclear(self, now: float) -> bool:
-        """At monotonic seconds `now`."""
-        return self.unclear_until is not None and now < self.unclear_until.monotonic
+    def explains_until(self, status: ContainerStatus | None, now: float) -> float | None:
+        """Monotonic seconds until which the end of that run may be its doing, though nobody knows; None at no time."""
+        over = self.unclear_until
+        if over is None or now >= over.monotonic:
+            return None
+        began = status.started_at if status is not None else None
+        return over.monotonic if began is None or began < self.began else None
 
     def initiator_of(self, status: ContainerStatus, sent: ContainerEvent) -> Initiator:
         """A restart of ours ends a run that is older than itself, by signals that it sends while it goes on."""

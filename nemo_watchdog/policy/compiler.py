@@ -10,6 +10,7 @@ from typing import Any
 from nemo_watchdog.model import Autonomy, Category, Health, OnCleanExit, Severity
 from nemo_watchdog.policy.digest import digest_of
 from nemo_watchdog.policy.policy import (
+    CORE_TAG,
     ActionStep,
     Backoff,
     Condition,
@@ -53,12 +54,14 @@ RUNBOOK_SEVERITIES: Mapping[Severity, SeveritySpec] = MappingProxyType(
 PLAIN_RULES: tuple[Rule, ...] = (
     Rule("data-at-risk", Severity.SEV1, Condition(category=frozenset({Category.INTEGRITY}))),
     Rule("down", Severity.SEV2, Condition(health=frozenset({Health.DOWN}))),
+    Rule("core-unseen", Severity.SEV3, Condition(category=frozenset({Category.BLIND}), tags=frozenset({CORE_TAG}))),
     Rule("degraded", Severity.SEV3, Condition(health=frozenset({Health.DEGRADED}))),
     Rule("anything-else", Severity.SEV4),
 )
 """A policy without `classification` has these."""
 
 DATA_PROBES = frozenset({"postgres", "redis"})
+DATA_OVERLOAD_GRACE = 15 * MINUTE
 DATA_TAG = "data"
 """What a dependency that keeps data is known by."""
 
@@ -132,11 +135,18 @@ def _dependency(
         up_after=section.up_after or defaults.up_after,
         startup_grace=defaults.startup_grace if section.startup_grace is None else section.startup_grace,
         busy_for=defaults.busy_for if section.busy_for is None else section.busy_for,
+        overload_grace=_overload_grace(section),
         when_unsure=section.when_unsure or defaults.when_unsure,
         on_clean_exit=section.on_clean_exit or (OnCleanExit.HOLD if keeps_data(section) else OnCleanExit.START),
         digest=digest_of(section.probe, section.container, options),
         targets=MappingProxyType(targets),
     )
+
+
+def _overload_grace(section: DependencySection) -> float:
+    if section.overload_grace is not None:
+        return section.overload_grace
+    return DATA_OVERLOAD_GRACE if keeps_data(section) else Dependency("", "", None).overload_grace
 
 
 def keeps_data(section: DependencySection) -> bool:

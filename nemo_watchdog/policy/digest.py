@@ -9,19 +9,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import fields, is_dataclass
 from enum import Enum
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
 
 from pydantic import BaseModel
 
 from nemo_watchdog.policy.policy import Secret
-
-_NAMES_A_SECRET = re.compile(r"pass|pwd|token|key|secret|sig|auth|cred|user", re.IGNORECASE)
 
 
 def digest_of(probe: str, container: str | None, options: BaseModel) -> str:
@@ -36,7 +32,7 @@ def _text(value: Any) -> str:
 def _plain(value: Any) -> Any:
     """As JSON. What no rule here knows counts by its type alone: its text may differ from one start to the next."""
     if isinstance(value, Secret):
-        return _address(value.reveal())
+        return value.where
     if isinstance(value, BaseModel):
         return {name: _plain(getattr(value, name)) for name in value.model_fields_set}
     if isinstance(value, Enum):
@@ -52,16 +48,3 @@ def _plain(value: Any) -> Any:
     if is_dataclass(value) and not isinstance(value, type):
         return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
     return type(value).__name__
-
-
-def _address(secret: str) -> Any:
-    """What an address says without its user, its password and whatever else opens a door; nothing of other secrets."""
-    try:
-        parts = urlsplit(secret)
-        port = parts.port
-    except ValueError:
-        return None
-    if not parts.scheme or "://" not in secret:
-        return None
-    query = [(name, value) for name, value in parse_qsl(parts.query) if not _NAMES_A_SECRET.search(name)]
-    return [parts.scheme, parts.hostname, port, parts.path, sorted(query)]

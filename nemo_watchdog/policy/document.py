@@ -22,7 +22,7 @@ from yaml.reader import Reader, ReaderError
 from yaml.resolver import BaseResolver
 from yaml.scanner import Scanner
 
-from nemo_watchdog.policy.secrets import ExpansionError, expand
+from nemo_watchdog.policy.secrets import ExpansionError, FromOutside, expand
 
 Path = tuple[str | int, ...]
 
@@ -233,7 +233,7 @@ class _Builder:
             return ""
         if expanded.outside:
             self._document.outside.add(path)
-            return expanded.text
+            return FromOutside(expanded.text, node.value)
         return expanded.text if node.style is not None else _plain(expanded.text)
 
 

@@ -6,8 +6,18 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from nemo_watchdog.durations import duration
-from nemo_watchdog.model import Category, Reason
-from nemo_watchdog.policy.policy import ActionStep, Backoff, Condition, EscalateStep, Policy, Remedy, TagQuantifier
+from nemo_watchdog.model import Category, Health, Reason, Severity
+from nemo_watchdog.policy.policy import (
+    CORE_TAG,
+    ActionStep,
+    Backoff,
+    Condition,
+    Dependency,
+    EscalateStep,
+    Policy,
+    Remedy,
+    TagQuantifier,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +70,36 @@ def _rules(policy: Policy) -> Iterator[Advice]:
     if not any(rule.when == Condition() for rule in rules):
         message = "no rule always holds: what none matches counts as SEV4; end with a rule without `when`"
         yield Advice("classification", message)
+    yield from _untold_blindness(policy)
+
+
+def _untold_blindness(policy: Policy) -> Iterator[Advice]:
+    """An unwatched database is worth a message."""
+    untold = []
+    for name, dependency in policy.dependencies.items():
+        if CORE_TAG in dependency.tags:
+            rule = next((rule for rule in policy.classification if _may_take_blind(rule.when, dependency)), None)
+            severity = policy.severities.get(rule.severity if rule else Severity.SEV4)
+            if not (rule and rule.notify) and not (severity and severity.notify):
+                untold.append(f"`{name}`")
+    if untold and any(severity.notify for severity in policy.severities.values()):
+        message = (
+            f"nobody is told when the watchdog cannot see {', '.join(untold)}: put "
+            "`{name: core-unseen, when: {category: blind, tags: [core]}, severity: SEV3}` before what takes it now"
+        )
+        yield Advice("classification", message)
+
+
+def _may_take_blind(when: Condition, dependency: Dependency) -> bool:
+    """Whether a rule may be the one for this dependency when it cannot be seen."""
+    return (
+        when.down is None
+        and not when.reason
+        and (not when.health or Health.UNKNOWN in when.health)
+        and (not when.category or Category.BLIND in when.category)
+        and (not when.dependencies or dependency.name in when.dependencies)
+        and when.tags <= dependency.tags
+    )
 
 
 def _never_holds(when: Condition) -> bool:

@@ -8,6 +8,7 @@ Secrets live in `Secret` values, and only the adapter that needs one calls `reve
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,16 +20,41 @@ ALLOWANCE = 60.0
 """Seconds that an action may take beyond what its own options give it, unless the policy says otherwise."""
 
 
+CORE_TAG = "core"
+"""What the users of the platform notice the lack of at once."""
+
+_CREDENTIAL = re.compile("pass|pwd|token|secret|key|sig|auth|cert|cred|user", re.IGNORECASE)
+"""In the name of an address's parameter: it says who asks, not where."""
+
+
 class Secret:
     """A value that never prints. Equality compares the value, so that a reload can tell what changed."""
 
-    __slots__ = ("_value",)
+    __slots__ = ("_value", "_written")
 
-    def __init__(self, value: str) -> None:
+    def __init__(self, value: str, written: str | None = None) -> None:
+        """`written` is what the policy says in its place, such as `${file:/run/secrets/password}`."""
         self._value = value
+        self._written = value if written is None else written
 
     def reveal(self) -> str:
         return self._value
+
+    @property
+    def leads_to(self) -> tuple[str, str]:
+        """The same as long as it leads to the same place: a password that is rotated in its file changes neither.
+
+        What the policy has written, before any file was read, and where it is.
+        """
+        return self._written, self.where
+
+    @property
+    def where(self) -> str:
+        """What of an address says where, not who asks; empty for what is no address. No secret is in it."""
+        scheme, _, rest = self._value.partition("://")
+        before, mark, asked = rest.partition("?")
+        kept = [each for each in asked.split("&") if not _CREDENTIAL.search(each.partition("=")[0])]
+        return f"{scheme}://{before.rpartition('@')[2]}{mark if kept else ''}{'&'.join(kept)}" if rest else ""
 
     def __repr__(self) -> str:
         return "Secret(***)"
@@ -173,6 +199,8 @@ class Dependency:
     down_after: Threshold = field(default_factory=lambda: Threshold(3, 3))
     up_after: int = 2
     startup_grace: float = 30.0
+    overload_grace: float = 120.0
+    """How long a look that got no answer in time means overloaded while the container works."""
     when_unsure: WhenUnsure = WhenUnsure.HOLD
     on_clean_exit: OnCleanExit = OnCleanExit.START
     busy_for: float | None = None
@@ -181,6 +209,24 @@ class Dependency:
     """Of its address and of what is expected there: the same after every start, and no secret is in it."""
     targets: Mapping[str, Target] = field(default_factory=dict)
     """What each acting step of its remedy acts on here, by the step's key."""
+
+
+def is_same_target(old: Dependency, new: Dependency) -> bool:
+    """Whether both look at the same thing: with a rotated secret it is the same one."""
+    return (old.probe, _target(old.options), old.container) == (new.probe, _target(new.options), new.container)
+
+
+def _target(value: Any) -> Any:
+    """Of a probe's options, whatever model they are, all but rotated secrets."""
+    if isinstance(value, Secret):
+        return value.leads_to
+    if isinstance(value, Mapping):
+        return {key: _target(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_target(each) for each in value]
+    if hasattr(type(value), "model_fields"):
+        return type(value), _target(vars(value)), getattr(value, "__pydantic_extra__", None)
+    return value
 
 
 @dataclass(frozen=True, slots=True)

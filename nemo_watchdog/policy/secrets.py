@@ -12,6 +12,7 @@ import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 MAX_FILE_BYTES = 64 * 1024
 
@@ -30,6 +31,19 @@ class Expanded:
 
     text: str
     outside: bool
+
+
+class FromOutside(str):
+    """Text that came from an expansion; `written` is what the policy has in its place."""
+
+    __slots__ = ("written",)
+
+    written: str
+
+    def __new__(cls, text: str, written: str) -> Self:
+        made = super().__new__(cls, text)
+        made.written = written
+        return made
 
 
 def expand(text: str, environ: Mapping[str, str]) -> Expanded:
@@ -51,6 +65,15 @@ def expand(text: str, environ: Mapping[str, str]) -> Expanded:
             outside = True
     parts.append(text[end:])
     return Expanded("".join(parts), outside)
+
+
+def files_in(text: str) -> frozenset[str]:
+    """The paths of all `${file:…}` in a policy's text, also of those in its comments."""
+    return frozenset(
+        match["inside"].removeprefix("file:")
+        for match in _TOKEN.finditer(text)
+        if match["end"] and match["inside"].startswith("file:")
+    )
 
 
 def _value(inside: str, environ: Mapping[str, str]) -> str:

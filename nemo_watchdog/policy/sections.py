@@ -176,6 +176,10 @@ class DependencySection(Section):
     when_unsure: WhenUnsure | None = Field(
         None, description="When nobody can tell who ended its container: hold it, or restart it."
     )
+    overload_grace: Grace | None = Field(
+        None,
+        description="How long what works and gives no answer in time is overloaded and no fault; 0s: not at all.",
+    )
     on_clean_exit: OnCleanExit | None = Field(
         None, description="When its container ends by itself with exit code 0: hold it, or start it again."
     )

@@ -108,7 +108,7 @@ def parse_secret(value: object) -> Secret:
         return value
     if not isinstance(value, str):
         raise PydanticCustomError(SECRET_ERROR, "expected text: put it in quotes")
-    return Secret(value)
+    return Secret(value, getattr(value, "written", None))
 
 
 def parse_whole(value: object) -> int:

@@ -10,11 +10,12 @@ from datetime import UTC, datetime
 from time import monotonic
 
 from nemo_watchdog.durations import duration
-from nemo_watchdog.errors import ContainersUnreachable
+from nemo_watchdog.errors import ContainersUnreachable, QuestionRefused
 from nemo_watchdog.model import ContainerStatus, ContainerUsage, Finding, Reason, RunState, degraded, failed, ok
 from nemo_watchdog.policy.policy import Budget
 from nemo_watchdog.policy.units import BudgetText, Duration, Ratio
 from nemo_watchdog.ports import Containers, ProbeContext
+from nemo_watchdog.probes.shared.docker_refusal import refusal
 from nemo_watchdog.probes.shared.options import ProbeOptions
 
 PATIENCE = 0.9
@@ -77,6 +78,8 @@ class DockerProbe:
                 return await self._look_at(self._container)
         except TimeoutError:
             return failed(Reason.DOCKER_UNREACHABLE, f"Docker did not answer within {duration(self._patience)}")
+        except QuestionRefused as error:
+            return refusal(error)
         except ContainersUnreachable as error:
             return failed(Reason.DOCKER_UNREACHABLE, str(error))
 

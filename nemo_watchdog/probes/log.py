@@ -11,11 +11,12 @@ from datetime import UTC, datetime, timedelta
 from typing import ClassVar, Literal
 
 from nemo_watchdog.durations import duration
-from nemo_watchdog.errors import ContainersUnreachable
+from nemo_watchdog.errors import ContainersUnreachable, QuestionRefused
 from nemo_watchdog.model import Finding, Reason, failed, ok
 from nemo_watchdog.policy.policy import Budget
 from nemo_watchdog.policy.units import BudgetText
 from nemo_watchdog.ports import Containers, ProbeContext
+from nemo_watchdog.probes.shared.docker_refusal import refusal
 from nemo_watchdog.probes.shared.options import ProbeOptions
 from nemo_watchdog.probes.shared.pattern import Pattern, find
 from nemo_watchdog.probes.shared.reported import REPORTED
@@ -55,6 +56,8 @@ class LogProbe:
                 lines = await self._containers.log(self._container, since)
         except TimeoutError:
             return failed(Reason.DOCKER_UNREACHABLE, f"Docker did not tell the log within {duration(self._patience)}")
+        except QuestionRefused as error:
+            return refusal(error)
         except ContainersUnreachable as error:
             return failed(Reason.DOCKER_UNREACHABLE, str(error))
         self._since = lines[-1].at + timedelta(microseconds=1) if lines else since

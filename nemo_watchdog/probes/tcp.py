@@ -15,7 +15,7 @@ from nemo_watchdog.ports import ProbeContext
 from nemo_watchdog.probes.shared.address import parse_address
 from nemo_watchdog.probes.shared.deadline import patience_of
 from nemo_watchdog.probes.shared.network import os_failure
-from nemo_watchdog.probes.shared.tls import CertificateWatch, TlsOptions, bad_ca_file, make_context, not_after_of
+from nemo_watchdog.probes.shared.tls import CertificateWatch, TlsOptions, Trust, bad_ca_file, not_after_of
 from nemo_watchdog.probes.shared.tls_mistakes import unless_it_speaks_tls
 
 _LINGER = 0.05
@@ -96,21 +96,22 @@ class TcpProbe:
         self._expect = None if options.expect is None else options.expect.encode()
         self._patience = patience_of(context.timeout)
         self._linger = min(_LINGER, context.timeout / 4)
-        self._tls: ssl.SSLContext | None = None
+        self._trust = Trust(options)
         self._certificate = CertificateWatch(options.certificate_warning)
         self._ok = ok("it accepts connections" if options.expect is None else "it answers as expected")
 
     async def look(self) -> Finding:
-        if self._options.tls and self._tls is None:
+        tls: ssl.SSLContext | None = None
+        if self._options.tls:
             try:
-                self._tls = await asyncio.to_thread(make_context, self._options)
+                tls = await self._trust.context()
             except OSError as error:
                 return bad_ca_file(error)
         loop = asyncio.get_running_loop()
         began = loop.time()
         try:
             transport, watch = await loop.create_connection(
-                lambda: _Watch(self._expect), self._host, self._port, ssl=self._tls
+                lambda: _Watch(self._expect), self._host, self._port, ssl=tls
             )
         except OSError as error:
             return os_failure(error)
@@ -126,7 +127,7 @@ class TcpProbe:
             return await unless_it_speaks_tls(problem, self._host, self._port, patience, "`tls: true`")
         if problem is not None:
             return problem
-        return self._certified(not_after) if self._tls is not None else self._ok
+        return self._certified(not_after) if tls is not None else self._ok
 
     async def close(self) -> None:
         """Nothing outlives a look."""

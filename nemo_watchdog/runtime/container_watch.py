@@ -14,7 +14,7 @@ from nemo_watchdog.engine.events import ContainerActed, ContainerSeen
 from nemo_watchdog.engine.health import NOT_RUNNING
 from nemo_watchdog.errors import ContainersUnreachable
 from nemo_watchdog.metrics import Metrics
-from nemo_watchdog.model import ContainerEvent, ContainerStatus, Past, RunState
+from nemo_watchdog.model import ContainerEvent, ContainerStatus, ContainerUsage, Past, RunState
 from nemo_watchdog.ports import Containers
 from nemo_watchdog.runtime.core import Core
 
@@ -85,6 +85,10 @@ class ContainerWatch:
             if self._gone_since is not None and at is not None:
                 self._away = (self._gone_since, at)
         self._heard_since, self._gone_since = at, None
+
+    async def usage(self, container: str) -> ContainerUsage:
+        """See `ports.Containers.usage`."""
+        return await self._containers.usage(container)
 
     async def reconcile_forever(self) -> None:
         while True:

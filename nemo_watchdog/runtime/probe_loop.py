@@ -11,11 +11,13 @@ import structlog
 from nemo_watchdog.durations import duration
 from nemo_watchdog.engine.events import Observed, Sample
 from nemo_watchdog.metrics import Metrics
-from nemo_watchdog.model import Finding, Observation, Reason, failed
+from nemo_watchdog.model import Finding, Observation, Outcome, Reason, failed
 from nemo_watchdog.policy.policy import Dependency
 from nemo_watchdog.ports import Probe
 from nemo_watchdog.runtime.core import Core
+from nemo_watchdog.runtime.files import lack_behind, none_left
 from nemo_watchdog.runtime.sample import LoopLag, clock_jump, discount
+from nemo_watchdog.runtime.work import WorkWitness
 
 log = structlog.get_logger("nemo_watchdog")
 
@@ -35,11 +37,28 @@ def next_at(place: float, last: float, interval: float) -> float:
     return (math.floor(last / interval - place + SAME_PLACE) + 1 + place) * interval
 
 
+def blind_without_files(finding: Finding) -> Finding:
+    """The finding, or what it is worth when it failed and we cannot open a file: libraries have many words for that."""
+    if finding.outcome is not Outcome.FAILED or finding.reason is Reason.WATCHDOG_OVERLOADED:
+        return finding
+    lack = none_left()
+    if not lack:
+        return finding
+    said = f"{lack}; the look said {finding.reason}: {finding.detail}"
+    return failed(Reason.WATCHDOG_OVERLOADED, said, finding.measurements)
+
+
 class ProbeLoop:
     """Looks at one dependency for ever, at the pace that the engine asks for."""
 
     def __init__(
-        self, spec: Dependency, probe: Probe, core: Core, metrics: Metrics, lag: LoopLag | None = None
+        self,
+        spec: Dependency,
+        probe: Probe,
+        core: Core,
+        metrics: Metrics,
+        lag: LoopLag | None = None,
+        work: WorkWitness | None = None,
     ) -> None:
         self.spec = spec
         self.probe = probe
@@ -47,6 +66,7 @@ class ProbeLoop:
         self._place = crc32(spec.name.encode()) / 2**32
         self._core = core
         self._lag = lag or LoopLag(core.clock)
+        self._work = work
         self._metrics = metrics.dependency(spec.name)
         self._bugs = metrics.probe_bugs
         self._bug_seen = ""
@@ -72,7 +92,9 @@ class ProbeLoop:
                 start = clock.now()
                 began = self.heartbeat = start.monotonic
                 lost = self._lag.lost(began)
-                finding = await self._look()
+                finding = blind_without_files(await self._look())
+                if self._work is not None:
+                    finding = await self._work.judge(finding)
                 now = clock.now()
                 sample = Sample(self._lag.lost(now.monotonic) - lost, began - planned, clock_jump(start, now))
                 observation = Observation(discount(finding, sample, spec.timeout), now.monotonic - began, now)
@@ -99,6 +121,8 @@ class ProbeLoop:
             self._bug(error)
 
     async def _close(self) -> None:
+        if self._work is not None:
+            await self._work.close()
         try:
             async with asyncio.timeout(CLOSE_WITHIN):
                 await self.probe.close()
@@ -118,7 +142,8 @@ class ProbeLoop:
                 raise
             return self._bug(error)  # something that the probe awaited was cancelled, and not this loop
         except Exception as error:  # noqa: BLE001 - the edge of the loop: a bug in a probe must not end the watching
-            return self._bug(error)
+            lack = lack_behind(error)
+            return failed(Reason.WATCHDOG_OVERLOADED, lack) if lack else self._bug(error)
         if isinstance(finding, Finding):
             return finding
         return self._bug(TypeError())  # type: ignore[unreachable]  # a plugin may not have been checked

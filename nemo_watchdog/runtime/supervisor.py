@@ -7,7 +7,6 @@ from collections import deque
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Protocol
 
 import structlog
@@ -18,13 +17,16 @@ from nemo_watchdog.metrics import Metrics
 from nemo_watchdog.model import ActionRequest
 from nemo_watchdog.policy.policy import Dependency, Policy
 from nemo_watchdog.ports import Probe
+from nemo_watchdog.runtime import files
 from nemo_watchdog.runtime.alerting import Alerting
 from nemo_watchdog.runtime.container_watch import ContainerWatch
 from nemo_watchdog.runtime.core import Core
 from nemo_watchdog.runtime.executor import Executor
 from nemo_watchdog.runtime.outbox import Outbox
+from nemo_watchdog.runtime.policy_files import PolicyFiles
 from nemo_watchdog.runtime.probe_loop import ProbeLoop
 from nemo_watchdog.runtime.sample import LoopLag
+from nemo_watchdog.runtime.work import WorkWitness
 
 log = structlog.get_logger("nemo_watchdog")
 
@@ -53,28 +55,14 @@ class ServiceManager(Protocol):
     def watchdog_interval(self) -> float | None: ...
 
 
-FileState = tuple[int, int, int]
-"""What differs when a file was written or another one was put in its place: inode, time in ns, size in bytes."""
-
-
-def file_state(path: Path) -> FileState | None:
-    """None where no file can be seen. Blocks."""
-    try:
-        stat = path.stat()
-    except OSError:
-        return None
-    return (stat.st_ino, stat.st_mtime_ns, stat.st_size)
-
-
 @dataclass(frozen=True, slots=True)
 class PolicySource:
     """Where the policy comes from. `load` blocks and raises `PolicyError`.
 
-    `seen` is the file's state before the policy in force was read: what is written during the start is a change.
+    `files` are as they were before the policy in force was read: what is written during the start is a change.
     """
 
-    path: Path
-    seen: FileState | None
+    files: PolicyFiles
     load: Callable[[], Policy]
     probe: Callable[[Dependency], Probe]
 
@@ -156,6 +144,7 @@ class Supervisor:
                 self._root(self._alerting.run(), "alerting"),
                 self._root(self._measure_lag(), "lag"),
                 self._root(self._watch_policy(), "policy"),
+                self._root(files.watch(self._metrics), "files"),
             ]
             core.tell(ev.Started())
             await self._containers.reconcile()
@@ -199,7 +188,8 @@ class Supervisor:
                 self._metrics.forget(name)
         for name, spec in wanted.items():
             if name not in self.loops:
-                loop = ProbeLoop(spec, self._source.probe(spec), self.core, self._metrics, self.lag)
+                work = WorkWitness(spec, self._containers.usage) if spec.container else None
+                loop = ProbeLoop(spec, self._source.probe(spec), self.core, self._metrics, self.lag, work)
                 self.loops[name] = loop
                 self._tasks[f"probe {name}"] = self._root(loop.run(), f"probe {name}")
 
@@ -247,33 +237,35 @@ class Supervisor:
             await asyncio.sleep(interval / 3)
 
     async def _watch_policy(self) -> None:
-        """Reloads when the file changes and on SIGHUP. A bad file changes nothing but what the status says."""
-        seen = self._source.seen
+        """Reloads when a file changes and on SIGHUP. A bad file changes nothing but what the status says."""
+        files = self._source.files
         while True:
             with suppress(TimeoutError):
                 async with asyncio.timeout(POLICY_LOOK_EVERY):
                     await self._reload.wait()
             asked = self._reload.is_set()  # also when it came in the moment in which the time was up
             self._reload.clear()
-            now_there = await asyncio.to_thread(file_state, self._source.path)
-            if asked or now_there != seen:
-                seen = now_there
-                await self._load()
+            if asked:
+                await asyncio.to_thread(files.take)
+                await self._load("SIGHUP")
+            elif because := await asyncio.to_thread(files.changed):
+                await self._load(because)
 
-    async def _load(self) -> None:
+    async def _load(self, because: str) -> None:
         self._service.reloading()
         try:
             policy = await asyncio.to_thread(self._source.load)
         except PolicyError as error:
             self.policy_status.problems = tuple(str(problem) for problem in error.problems)
             self._metrics.reload_success.set(0)
-            log.error("policy not reloaded: the last good one goes on", problems=self.policy_status.problems)
+            problems = self.policy_status.problems
+            log.error("policy not reloaded: the last good one goes on", because=because, problems=problems)
         else:
             self.core.tell(ev.PolicyChanged(policy))
             self._apply(policy)
             self.policy_status = PolicyStatus(self.core.clock.now().utc.timestamp())
             self._metrics.reload_success.set(1)
             self._metrics.reload_timestamp.set(self.policy_status.loaded_at)
-            log.info("policy reloaded", dependencies=len(policy.dependencies))
+            log.info("policy reloaded", because=because, dependencies=len(policy.dependencies))
             await self._containers.reconcile()
         self._service.ready(self._summary())

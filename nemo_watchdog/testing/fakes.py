@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from enum import Enum
 from typing import Any, Final, TypeVar
 
-from nemo_watchdog.errors import ContainersUnreachable, JournalError
+from nemo_watchdog.errors import ContainersUnreachable, JournalError, QuestionRefused
 from nemo_watchdog.model import (
     ActionOutcome,
     ActionRequest,
@@ -172,11 +172,13 @@ class FakeContainers:
     async def usage(self, name: str) -> ContainerUsage:
         await self._answer()
         if name not in self.usages:
-            raise ContainersUnreachable(f"{name} does not run")
+            raise QuestionRefused(200, f"{name} does not run", "a container's usage")
         return self.usages[name]
 
     async def log(self, name: str, since: datetime) -> Sequence[LogLine]:
         await self._answer()
+        if name not in self.statuses:
+            raise QuestionRefused(404, f"No such container: {name}", "a container's log")
         return [line for line in self.logs.get(name, []) if line.at >= since]
 
     async def execute(self, name: str, command: Sequence[str]) -> int | None:

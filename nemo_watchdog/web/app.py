@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from aiohttp import web
 
 from nemo_watchdog.metrics import Metrics
@@ -11,16 +13,27 @@ from nemo_watchdog.runtime.supervisor import Supervisor
 from nemo_watchdog.web.api.health import HealthApi
 from nemo_watchdog.web.api.metrics import MetricsApi
 from nemo_watchdog.web.api.pauses import PausesApi
+from nemo_watchdog.web.api.push import ROUTE as PUSH
 from nemo_watchdog.web.api.push import PushApi
 from nemo_watchdog.web.api.status import StatusApi
-from nemo_watchdog.web.problems import ProblemRunner
+from nemo_watchdog.web.door import Limits
+from nemo_watchdog.web.hosts import known_hosts_only
+from nemo_watchdog.web.server import Runner
 
 MAX_BODY = 16 * 1024
 
 
-def runner(core: Core, supervisor: Supervisor, metrics: Metrics, heartbeats: Heartbeats, token: str) -> web.AppRunner:
-    """What a site is put on; `token` is what a change must bring."""
-    app = web.Application(client_max_size=MAX_BODY)
+def runner(
+    core: Core,
+    supervisor: Supervisor,
+    metrics: Metrics,
+    heartbeats: Heartbeats,
+    token: str,
+    hosts: Iterable[str],
+    limits: Limits,
+) -> web.AppRunner:
+    """What a site is put on; `token` is what a change must bring, `hosts` are the names that reads may come by."""
+    app = web.Application(client_max_size=MAX_BODY, middlewares=[known_hosts_only(hosts, free=PUSH)])
     app.add_routes(
         [
             *MetricsApi(core, metrics).routes(),
@@ -30,4 +43,4 @@ def runner(core: Core, supervisor: Supervisor, metrics: Metrics, heartbeats: Hea
             *PushApi(core, heartbeats).routes(),
         ]
     )
-    return ProblemRunner(app, access_log=None)
+    return Runner(app, limits, lambda why: metrics.connections_refused.labels(why).inc())

@@ -11,7 +11,7 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -34,14 +34,25 @@ class Daemon:
     """`async with Daemon(policy_text, tmp_path) as daemon:` is ready at the start of the block.
 
     `folder` gets the policy and the state directory. `environ` is added to this process's environment.
+    `files` is the most file descriptors that the process may have; `more` goes to its command line.
     `events` are the log lines of all its runs, oldest first; a line that is no JSON is `{"event": "not json", ...}`.
     """
 
-    def __init__(self, policy_text: str, folder: Path, *, environ: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        policy_text: str,
+        folder: Path,
+        *,
+        environ: Mapping[str, str] | None = None,
+        files: int | None = None,
+        more: Sequence[str] = (),
+    ) -> None:
         self.policy = folder / "policy.yaml"
         self.state_dir = folder / "state"
         self.port = free_port()
         self.events: list[dict[str, Any]] = []
+        self._files = files
+        self._more = more
         self._environ = {**os.environ, **(environ or {})}
         self._news = asyncio.Condition()
         self._process: asyncio.subprocess.Process | None = None
@@ -78,7 +89,9 @@ class Daemon:
 
     async def start(self) -> None:
         """Returns once it is ready; raises `DaemonError` when it ends before."""
-        command = (sys.executable, "-m", "nemo_watchdog", "run", "--log-format", "json")
+        command = (sys.executable, "-m", "nemo_watchdog", "run", "--log-format", "json", *self._more)
+        if self._files is not None:
+            command = ("/bin/sh", "-c", f'ulimit -n {self._files}; exec "$@"', "sh", *command)
         where = ("--policy", str(self.policy), "--state-dir", str(self.state_dir), "--listen", f"127.0.0.1:{self.port}")
         self._process = await asyncio.create_subprocess_exec(
             *command,

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from nemo_watchdog.runtime.files import WANTED
 from tests.parts import need
 
 UNIT = Path(__file__).parents[2] / "systemd" / "nemo-watchdog.service"
@@ -24,6 +25,11 @@ def test_systemd_accepts_the_unit(tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert UNIT.name not in done.stderr
+
+
+def test_the_unit_has_files_for_thousands_of_looks() -> None:
+    """As many as the daemon would take by itself: inside the sandbox it may not raise the limit."""
+    assert f"\nLimitNOFILE={WANTED}\n" in UNIT.read_text(encoding="utf-8")
 
 
 def test_the_unit_is_hardened() -> None:

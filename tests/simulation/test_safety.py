@@ -14,6 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from nemo_watchdog import records as r
 from nemo_watchdog.engine import events as ev
 from nemo_watchdog.engine.phases import Phase
+from nemo_watchdog.engine.signals import A_STOP_TAKES
 from nemo_watchdog.model import (
     CONTAINER,
     ActionOutcome,
@@ -25,7 +26,7 @@ from nemo_watchdog.model import (
     failed,
 )
 from nemo_watchdog.policy.policy import Backoff, Budget, EscalateStep, Limits, Policy, Step
-from tests.unit.engine.world import RESTART, World, dependency, policy, remedy
+from tests.unit.engine.world import EVER, RESTART, World, dependency, policy, remedy
 
 NAMES = ("postgres", "redis", "gateway")
 REMEDY_BUDGET = Budget(3, 1800.0)
@@ -80,6 +81,10 @@ class Safety(RuleBasedStateMachine):
         """With which address each was up last."""
         self.last_reasons: dict[str, list[Reason | None]] = {name: [] for name in NAMES}
         self.checked = 0
+        self.left_alone: set[str] = set()
+        """Whatever happened to them, nobody may start them but a person."""
+        self.being_stopped: dict[str, float] = {}
+        """Since when somebody is."""
 
     # -- what can happen
 
@@ -98,21 +103,50 @@ class Safety(RuleBasedStateMachine):
         for _ in range(times):
             self._look(name, None)
 
-    @rule(name=names, code=st.sampled_from([0, 1, 137, 143]), oom=st.booleans(), told=st.booleans())
-    def exits(self, name: str, code: int, oom: bool, told: bool) -> None:
-        past = [self.world.event(name, "die")] if told else []
-        self.world.see(name, RunState.EXITED, past=past, exit_code=code, oom_killed=oom)
+    @rule(name=names, code=st.sampled_from([0, 1, 137, 143]), oom=st.booleans(), whole=st.booleans())
+    def exits(self, name: str, code: int, oom: bool, whole: bool) -> None:
+        """With `whole` Docker remembers all of the run; otherwise nobody can tell who ended it."""
+        world, before = self.world, self.world.engine.trackers[name].container
+        is_news = before is not None and before.state is RunState.RUNNING
+        past = [world.event(name, "die")]
+        since = EVER if whole else None
+        ended = {"exit_code": code, "oom_killed": oom, "finished_at": world.utc}
+        world.see(name, RunState.EXITED, past=past, whole_since=since, away=None, **ended)
+        if is_news and not whole and not self._is_ours(name):
+            self.left_alone.add(name)
+        self._check_new_actions()
+
+    @rule(name=names)
+    def is_being_stopped(self, name: str) -> None:
+        """`docker stop -t 600`: the signal was sent, and it goes on for now."""
+        world, before = self.world, self.world.engine.trackers[name].container
+        world.pass_time(0.1)
+        world.send(ev.ContainerActed(world.event(name, "kill", 15)))
+        if before is not None and before.state is RunState.RUNNING and not self._is_ours(name):
+            self.being_stopped[name] = world.monotonic
+        self._check_new_actions()
+
+    @rule(name=names, signalled=st.booleans())
+    def is_ended_by_the_engine(self, name: str, signalled: bool) -> None:
+        """The Engine went down and took it with it; when it is back it has forgotten everything."""
+        world, began = self.world, self.world.utc
+        past = [world.event(name, "kill", 15)] if signalled else []
+        world.pass_time(5.0)
+        away, ended = (began, world.utc), world.utc
+        world.see(name, RunState.EXITED, past=past, whole_since=None, away=away, exit_code=143, finished_at=ended)
         self._check_new_actions()
 
     @rule(name=names)
     def is_stopped_by_hand(self, name: str) -> None:
         world, before = self.world, self.world.engine.trackers[name].container
         ran = before is not None and before.state is RunState.RUNNING
-        acting = any(request.dependency == name for request in world.pending)
         world.pass_time(0.1)  # what happens at the very end of an action may be its own doing
+        acting, ours = any(request.dependency == name for request in world.pending), self._is_ours(name)
         world.stopped_by_hand(name)
+        if ran and not acting:
+            self.left_alone.add(name)
         self._check_new_actions()
-        assert Target(CONTAINER, f"c-{name}") in world.engine.durable.holds or not ran or acting
+        assert Target(CONTAINER, f"c-{name}") in world.engine.durable.holds or not ran or ours
 
     @rule(
         name=names,
@@ -125,6 +159,8 @@ class Safety(RuleBasedStateMachine):
     @rule(name=names)
     def starts_again(self, name: str) -> None:
         self.world.run(name)
+        self.left_alone.discard(name)
+        self.being_stopped.pop(name, None)
         self._check_new_actions()
 
     @precondition(lambda self: self.world.pending)
@@ -185,10 +221,19 @@ class Safety(RuleBasedStateMachine):
         self.last_reasons = {name: [] for name in NAMES}
         self._check_new_actions()
 
+    def _is_ours(self, name: str) -> bool:
+        """An action of ours is under way, or may be: what it does is not a person's."""
+        world, target = self.world, Target(CONTAINER, f"c-{name}")
+        durable, status = world.engine.durable, world.engine.trackers[name].container
+        return durable.is_acting_on(target) or durable.unclear_until(target, status, world.monotonic) is not None
+
     def _look(self, name: str, reason: Reason | None) -> None:
         self.last_reasons[name] = [*self.last_reasons[name][-2:], reason]
         if reason is None:
+            was_down = self.world.health(name) is Health.DOWN
             self.world.succeed(name, times=1)
+            if was_down and self.world.health(name) is Health.UP:
+                self.being_stopped.pop(name, None)  # it answers again
         else:
             self.world.look(name, failed(reason, "test"))
         self._check_new_actions()
@@ -205,7 +250,10 @@ class Safety(RuleBasedStateMachine):
             assert dockers or self.seen_up[name] == self.addresses[name]
             assert tracker.state.health is Health.DOWN
             assert tracker.state.category is Category.FAULT
-            assert request.target not in world.engine.durable.holds
+            assert not world.engine.durable.hold_on(request.dependency, request.target.name, world.monotonic)
+            assert request.dependency not in self.left_alone
+            stopped_at = self.being_stopped.get(request.dependency)
+            assert stopped_at is None or world.monotonic - stopped_at >= A_STOP_TAKES.total_seconds()
             if not tracker.exited:
                 seen = [reason for reason in self.last_reasons[request.dependency] if reason is not None]
                 assert any(reason.category is Category.FAULT for reason in seen)

@@ -9,20 +9,24 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Awaitable, Callable
+import tempfile
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, suppress
+from pathlib import Path
 
 import asyncpg
 from aiohttp import ClientResponseError, ClientSession, ClientTimeout
 from redis import asyncio as redis_client
 
 from nemo_watchdog.demo import faults
-from nemo_watchdog.demo.parts import Gemma, Postgres, Redis
+from nemo_watchdog.demo.parts import Gateway, Gemma, Part, Postgres, Redis
 from nemo_watchdog.demo.platform import Platform
+from nemo_watchdog.testing.servers import Server
 from tests.suites.acts import add_to, in_turn, person, swap, switch
 from tests.suites.addresses import answering, elsewhere
 from tests.suites.endings import ENDINGS
 from tests.suites.never_up import NEVER_UP, is_up
+from tests.suites.overload import OVERLOADED
 from tests.suites.situations import (
     GemmaWithGpu,
     Happens,
@@ -160,6 +164,11 @@ async def replica(platform: Platform, _: AsyncExitStack) -> None:
     await platform.exec("redis", "redis-cli", "replicaof", "127.0.0.1", "1")
 
 
+async def protected(platform: Platform, _: AsyncExitStack) -> None:
+    """Only its own loopback may come in; the watchdog comes from the bridge."""
+    await platform.exec("redis", "redis-cli", "config", "set", "protected-mode", "yes")
+
+
 async def heal(stage: Stage) -> None:
     stage.way.heal()
 
@@ -169,8 +178,62 @@ def answers(name: str, sees: str, status: int, **headers: str) -> Situation:
     return Situation(name, ["gateway"], "gateway", sees, prepares=prepare, rewrites=rewrite, starts_up=False)
 
 
+def answering_oddly(name: str, sees: str, answer: bytes) -> Situation:
+    """The gateway's address is that of a server that sends these bytes to every request, and ends the connection."""
+    where: dict[str, str] = {}
+
+    async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(65536)
+        writer.write(answer)
+        await writer.drain()
+
+    async def prepare(platform: Platform, stack: AsyncExitStack) -> None:
+        server = await stack.enter_async_context(Server(handler).running())
+        where["old"], where["new"] = f"127.0.0.1:{platform.port('gateway')}", f"127.0.0.1:{server.port}"
+
+    def rewrite(text: str, _: Platform) -> str:
+        plain = "expect: {status: 200, json: {status: ok}}"
+        return text.replace(where["old"], where["new"]).replace(plain, "expect: {status: 200}")
+
+    return Situation(name, ["gateway"], "gateway", sees, prepares=prepare, rewrites=rewrite, starts_up=False)
+
+
+class SilentGateway(Gateway):
+    """Docker keeps nothing of what it writes."""
+
+    def options(self, others: Mapping[str, Part]) -> list[str]:
+        return [*super().options(others), "--log-driver", "none"]
+
+
+def rotated_password() -> Situation:
+    """Redis gets another password and puts everybody out; the file that the policy names gets it a little later."""
+    file: list[Path] = []
+
+    async def prepare(_: Platform, stack: AsyncExitStack) -> None:
+        file[:] = [Path(stack.enter_context(tempfile.TemporaryDirectory())) / "password"]
+        file[0].write_text("right\n")
+
+    async def rotate(stage: Stage) -> None:
+        commands = b"CONFIG SET requirepass fresh\nCLIENT KILL TYPE normal SKIPME yes\n"
+        await stage.platform.exec("redis", "redis-cli", stdin=commands)
+        await stage.daemon.wait_until(lambda s: s["dependencies"]["redis"]["reason"] == "auth_failed", within=30.0)
+        await stage.daemon.more_looks(6)
+        new = file[0].with_suffix(".new")
+        new.write_text("fresh\n")
+        new.rename(file[0])
+        await stage.daemon.wait_until(lambda s: s["dependencies"]["redis"]["health"] == "up", within=30.0)
+
+    def rewrite(text: str, platform: Platform) -> str:
+        return swap(":right@", f":${{file:{file[0]}}}@")(text, platform)
+
+    return Situation(
+        "redis's password is rotated", [Redis(password="right")], "redis", "health:up", rotate, prepare, rewrite
+    )
+
+
 FIVE_HUNDRED = switch("gateway", "500")
 GATEWAY = ["gateway"]
+LOG = "probe: log\n    pattern: nothing like this"
 SITUATIONS = (
     # busy
     Situation(
@@ -341,6 +404,39 @@ SITUATIONS = (
         rewrites=swap("/postgres\n", "/nowhere\n"),
         starts_up=False,
     ),
+    Situation("redis in protected mode", ["redis"], "redis", "auth_failed", prepares=protected, starts_up=False),
+    rotated_password(),
+    Situation(
+        "a log that Docker does not keep",
+        [SilentGateway()],
+        "gateway",
+        "wrong_target",
+        rewrites=instead("gateway", LOG),
+        starts_up=False,
+    ),
+    Situation(
+        "the log of a container that is gone",
+        GATEWAY,
+        "gateway",
+        "container_missing",
+        person("rm", "-f", "gateway"),
+        rewrites=instead("gateway", LOG),
+    ),
+    answering_oddly(
+        "gateway sends its length twice",
+        "protocol_error",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 2\r\n\r\nok",
+    ),
+    answering_oddly(
+        "gateway sends a header of 20 KiB",
+        "health:up",
+        b"HTTP/1.1 200 OK\r\nContent-Security-Policy: " + b"x" * 20_000 + b"\r\nContent-Length: 2\r\n\r\nok",
+    ),
+    answering_oddly(
+        "gateway says that it is full, and its body never comes",
+        "overloaded",
+        b"HTTP/1.1 503 Full\r\nRetry-After: 9\r\nContent-Length: 100\r\n\r\nso",
+    ),
     answers("gateway does not know us", "auth_failed", 401),
     answers("gateway does not let us", "auth_failed", 403),
     Situation(
@@ -417,6 +513,7 @@ SITUATIONS = (
     *ENDINGS,
     *NEVER_UP,
     *TOO_LONG,
+    *OVERLOADED,
     # the operator's word
     Situation("everything is paused", GATEWAY, "gateway", "gate:pause", in_turn(paused, FIVE_HUNDRED)),
     Situation("this one is paused", GATEWAY, "gateway", "gate:pause", in_turn(gateway_paused, FIVE_HUNDRED)),

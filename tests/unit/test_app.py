@@ -173,6 +173,13 @@ def test_an_address_is_a_host_and_a_port(settings: Settings, listen: str, addres
     assert with_(settings, listen=listen).address == address
 
 
+@pytest.mark.parametrize("name", ["http://watchdog", "*.example.com", "a,b", "watchdog:9877", ""])
+def test_a_host_name_that_is_none_touches_nothing(settings: Settings, name: str) -> None:
+    """It would allow nobody, and nobody would know why."""
+    assert "write the name alone" in str(refusal(with_(settings, allow_hosts=("good.example", name))))
+    assert not settings.state_dir.exists()
+
+
 def test_a_taken_port_is_said(settings: Settings) -> None:
     """With what may be the cause, and what to do."""
     host, port = settings.address

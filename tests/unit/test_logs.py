@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
+import logging
+import warnings
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import structlog
@@ -15,9 +19,11 @@ from nemo_watchdog import logs
 @pytest.fixture(autouse=True)
 def as_before() -> Iterator[None]:
     """It is configured for the whole process."""
-    before = structlog.get_config()
+    before, heard, warned = structlog.get_config(), list(logging.getLogger().handlers), warnings.showwarning
     yield
     structlog.configure(**before)
+    logging.getLogger().handlers[:] = heard
+    warnings.showwarning = warned
 
 
 def test_json_is_one_object_a_line_on_stderr(capsys: pytest.CaptureFixture[str]) -> None:
@@ -79,3 +85,65 @@ def test_console_is_for_people(capsys: pytest.CaptureFixture[str]) -> None:
     err = capsys.readouterr().err
     assert "watching" in err
     assert not err.startswith("{")
+
+
+SECRET = "sent-by-somebody"
+
+
+def complained(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
+    err = capsys.readouterr().err
+    assert SECRET not in err
+    return [json.loads(line) for line in err.splitlines()]
+
+
+def test_what_libraries_say_is_told_without_what_they_repeat(capsys: pytest.CaptureFixture[str]) -> None:
+    """Who, where and what kind of error; their texts may hold a request with its token."""
+    logs.configure("info", "json")
+    logs.hear_libraries()
+    logs.hear_libraries()
+
+    def parse() -> None:
+        raise ValueError(SECRET)
+
+    def read() -> None:
+        try:
+            parse()
+        except ValueError as error:
+            raise ConnectionError(SECRET) from error
+
+    try:
+        read()
+    except ConnectionError:
+        logging.getLogger("aiohttp.server").exception("Error handling request from %s", SECRET)
+    logging.getLogger("asyncio").error(f"Task exception was never retrieved\nfuture: <Task {SECRET}>")  # noqa: G004
+    logging.getLogger("other").warning(ValueError(SECRET))
+    logging.getLogger("other").info("nothing that matters")
+    first, second, third = complained(capsys)
+    assert (first["event"], first["level"], first["library"]) == ("a library complained", "error", "aiohttp.server")
+    assert first["said"] == "Error handling request from"
+    assert first["error"].startswith("ConnectionError < test_logs.py:")
+    assert "; from ValueError < test_logs.py:" in first["error"]
+    assert first["place"].startswith("test_logs.py:")
+    assert second["said"] == "Task exception was never retrieved"
+    assert (third["said"], third["level"]) == ("", "warning")
+
+
+def test_a_warning_and_a_callback_that_fails_are_lines_too(capsys: pytest.CaptureFixture[str]) -> None:
+    """Python and asyncio would write them in a format of their own."""
+    logs.configure("info", "json")
+    logs.hear_libraries()
+
+    def broken(said: str) -> None:
+        raise RuntimeError(said)
+
+    async def life() -> None:
+        asyncio.get_running_loop().call_soon(broken, SECRET)
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+
+    warnings.showwarning(UserWarning(SECRET), UserWarning, "library.py", 7)
+    asyncio.run(life())
+    first, second = complained(capsys)
+    assert (first["library"], first["place"], first["said"]) == ("python", "library.py:7", "UserWarning")
+    assert (second["library"], second["said"].startswith("Exception in callback")) == ("asyncio", True)
+    assert second["error"].startswith("RuntimeError < test_logs.py:")

@@ -38,6 +38,8 @@ def verification(s: Situation) -> Decision | None:
     ladder = s.ladder
     if ladder.phase is Phase.VERIFYING and s.now < ladder.verify_until and not s.died:
         return Decision(Verdict.WAIT, Gate.VERIFICATION, f"verifying {ladder.action}", ladder.verify_until)
+    if s.spec.container in s.volatile.unattributed:
+        return Decision(Verdict.WAIT, Gate.VERIFICATION, "who ended the container cannot be said yet")
     return None
 
 

@@ -42,8 +42,9 @@ class Situation:
     @property
     def died(self) -> bool:
         """Its container has ended, and no action of ours whose result nobody knows may be restarting it."""
-        targets = (self.durable.unclear_until(target, self.now) for target in self.targets)
-        return self.tracker.exited and all(until is None for until in targets)
+        container = self.tracker.container
+        unclear = (self.durable.unclear_until(target, container, self.now) for target in self.targets)
+        return self.tracker.exited and all(until is None for until in unclear)
 
     @property
     def ladder(self) -> Ladder:

@@ -21,15 +21,21 @@ from nemo_watchdog.policy.policy import Secret
 from nemo_watchdog.policy.units import SecretText
 from nemo_watchdog.probes.shared.network import os_failure
 from nemo_watchdog.probes.shared.options import wrong_secret
+from nemo_watchdog.probes.shared.tls import TlsOptions, Trust
 from nemo_watchdog.probes.shared.tls_mistakes import may_be_tls, unless_it_speaks_tls, unless_it_wants_a_certificate
 
 BODY_LIMIT = 64 * 1024
 """Bytes of a body that are read at most."""
 
+_MOST_LINE = 100 * 1024
+_MOST_HEADERS = 500
+"""What aiohttp reads of a header, in bytes, and how many. curl takes lines of 100 KiB (lib/urldata.h)."""
+
 _BAD_REQUEST = 400
 _NO_DEADLINE = aiohttp.ClientTimeout()
-_HEADERS = {"User-Agent": "nemo-watchdog", "Accept": "*/*", "Accept-Encoding": "identity"}
+HEADERS = {"User-Agent": "nemo-watchdog", "Accept": "*/*", "Accept-Encoding": "identity"}
 _KEEPALIVE = 75.0
+_SYSTEM_TRUST = Trust(TlsOptions())
 
 
 def _http_url(secret: Secret) -> Secret:
@@ -70,9 +76,12 @@ class _Shared:
             if socket is None
             else aiohttp.UnixConnector(socket, limit=0, keepalive_timeout=_KEEPALIVE),
             cookie_jar=aiohttp.DummyCookieJar(),
-            headers=_HEADERS,
+            headers=HEADERS,
             timeout=_NO_DEADLINE,
             trust_env=False,
+            max_line_size=_MOST_LINE,
+            max_field_size=_MOST_LINE,
+            max_headers=_MOST_HEADERS,
         )
 
 
@@ -114,6 +123,11 @@ class HttpClient:
             await shared.session.close()
 
 
+async def trusted(url: URL) -> ssl.SSLContext | bool:
+    """What a request to that address trusts: the system's authorities, as they are now."""
+    return await _SYSTEM_TRUST.context() if url.scheme == "https" else True
+
+
 def split_credentials(address: Secret, headers: Mapping[str, Secret]) -> tuple[URL, CIMultiDict[str] | None]:
     """The address without its user and password, and the headers to send, with both as basic authentication."""
     url = URL(address.reveal())
@@ -135,6 +149,14 @@ async def read_body(response: aiohttp.ClientResponse, limit: int = BODY_LIMIT) -
         return body
     response.close()
     return None
+
+
+async def read_refusal(response: aiohttp.ClientResponse) -> bytes:
+    """What can be had of the body of an answer whose status says most: a reset after it takes nothing from it."""
+    try:
+        return await read_body(response) or b""
+    except (aiohttp.ClientError, ConnectionError):
+        return b""
 
 
 def http_failure(error: aiohttp.ClientError | OSError) -> Finding:

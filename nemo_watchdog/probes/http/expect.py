@@ -142,6 +142,11 @@ class Expectation:
 
     def problem(self, status: int, headers: Mapping[str, str], body: bytes | None) -> Finding | None:
         """What is wrong with an answer; `body` is None when it was too long to be read."""
+        problem = self.problem_of_head(status, headers)
+        return self._wrong_body(body) if problem is None and self._of_body else problem
+
+    def problem_of_head(self, status: int, headers: Mapping[str, str]) -> Finding | None:
+        """What is wrong with it, whatever its body is."""
         if status not in self._statuses:
             return wrong_status(status, self._expected, headers)
         for name, matches in self._headers:
@@ -150,7 +155,7 @@ class Expectation:
                 return failed(Reason.WRONG_ANSWER, f"the header {name} is missing")
             if not matches(value):
                 return failed(Reason.WRONG_ANSWER, f"the header {name} does not match what is expected")
-        return self._wrong_body(body) if self._of_body else None
+        return None
 
     def _wrong_body(self, body: bytes | None) -> Finding | None:
         if body is None:

@@ -21,6 +21,8 @@ from nemo_watchdog.policy.policy import Secret
 from nemo_watchdog.policy.units import Duration, SecretText, Whole, number_within, wrong
 from nemo_watchdog.ports import ProbeContext
 from nemo_watchdog.probes.http.client import (
+    BODY_LIMIT,
+    HEADERS,
     Headers,
     HttpClient,
     HttpUrl,
@@ -30,11 +32,13 @@ from nemo_watchdog.probes.http.client import (
     unless_tls_explains,
 )
 from nemo_watchdog.probes.http.expect import Expectation, HttpExpect
+from nemo_watchdog.probes.http.lenient import Answer, Request, oddly_answered, read_again
 from nemo_watchdog.probes.shared.deadline import patience_of
 from nemo_watchdog.probes.shared.options import ProbeOptions, wrong_secret
-from nemo_watchdog.probes.shared.tls import CertificateWatch, TlsOptions, bad_ca_file, make_context, shake_hands
+from nemo_watchdog.probes.shared.tls import CertificateWatch, TlsOptions, Trust, bad_ca_file, shake_hands
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_ERROR = 400
 
 
 def _one_line(secret: Secret) -> Secret:
@@ -117,41 +121,39 @@ class HttpProbe:
         self._slow_after = options.slow_after
         self._client = HttpClient(options.socket)
         self._tls = self._url.scheme == "https"
-        self._own_trust = self._tls and not (options.verify and options.ca_file is None)
+        self._may_need_trust = self._tls or options.redirects > 0
+        self._trust = Trust(options)
         self._certificate = CertificateWatch(options.certificate_warning)
         self._shakes_hands = self._tls or options.phases
         self._context: ssl.SSLContext | None = None
+        self._first_byte_at = 0.0
         self._ok = ok("answered as expected")
 
     async def look(self) -> Finding:
         began = monotonic()
-        if self._own_trust and self._context is None:
+        if self._may_need_trust:
             try:
-                self._context = await asyncio.to_thread(make_context, self._options)
+                self._context = await self._trust.context()
             except OSError as error:
                 return bad_ca_file(error)
-        trust = self._context if self._own_trust and self._context is not None else True
         url = self._url
         try:
             for left in range(self._redirects, -1, -1):
                 asked = monotonic()
-                async with self._client.session().request(
-                    self._method, url, headers=self._headers, allow_redirects=False, ssl=trust
-                ) as response:
-                    first_byte = monotonic() - asked
-                    body = await read_body(response)
-                if not left or response.status not in _REDIRECTS:
+                answer = await self._ask(url, asked - began)
+                first_byte = self._first_byte_at - asked
+                if not left or answer.status not in _REDIRECTS:
                     break
-                elsewhere = _target(url, response.headers.get("Location"))
+                elsewhere = _target(url, answer.headers.get("Location"))
                 if elsewhere is None:
-                    return failed(Reason.WRONG_STATUS, f"answered {response.status}, a redirect to another server")
+                    return failed(Reason.WRONG_STATUS, f"answered {answer.status}, a redirect to another server")
                 url = elsewhere
         except (aiohttp.ClientError, OSError) as error:
             return await self._unless_tls_explains(http_failure(error), url, monotonic() - began)
         took = monotonic() - began
-        finding = self._judge(response, body, took)
+        finding = self._judge(answer, took)
         if finding.outcome is Outcome.FAILED:
-            finding = await self._unless_tls_explains(finding, url, took, response.status)
+            finding = await self._unless_tls_explains(finding, url, took, answer.status)
         if not self._shakes_hands:
             return finding
         return await self._with_handshake(finding, first_byte, self._patience - took)
@@ -159,10 +161,35 @@ class HttpProbe:
     async def close(self) -> None:
         await self._client.close()
 
-    def _judge(self, response: aiohttp.ClientResponse, body: bytes | None, took: float) -> Finding:
-        problem = self._expectation.problem(response.status, response.headers, body)
+    async def _ask(self, url: URL, took: float) -> Answer:
+        """One answer, `took` seconds after the look began. A status that says it all is not held up by its body."""
+        try:
+            async with self._client.session().request(
+                self._method, url, headers=self._headers, allow_redirects=False, ssl=self._context or True
+            ) as response:
+                self._first_byte_at = monotonic()
+                status, headers = response.status, response.headers
+                if status >= _ERROR and self._expectation.problem_of_head(status, headers) is not None:
+                    return Answer(status, headers, b"")
+                return Answer(status, headers, await read_body(response))
+        except (aiohttp.ClientError, OSError) as error:
+            sent = {**HEADERS, **(self._headers or {})}
+            request = Request(self._method, url, sent, self._context, self._options.socket)
+            answer = await read_again(error, request, BODY_LIMIT, (self._patience - took) / 2)
+            if answer is None:
+                raise
+            self._first_byte_at = monotonic()
+            return answer
+
+    def _judge(self, answer: Answer, took: float) -> Finding:
+        if answer.body_is_certain:
+            problem = self._expectation.problem(answer.status, answer.headers, answer.body)
+        else:
+            problem = self._expectation.problem_of_head(answer.status, answer.headers)
         if problem is not None:
             return problem
+        if answer.odd:
+            return oddly_answered(answer)
         if self._slow_after is not None and took > self._slow_after:
             return degraded(Reason.SLOW, f"answered in {duration(took)}, more than {duration(self._slow_after)}")
         return self._ok
@@ -179,10 +206,8 @@ class HttpProbe:
             assert self._url.host is not None  # noqa: S101 - the options want one
             assert self._url.port is not None  # noqa: S101 - http and https have one
             try:
-                if self._tls and self._context is None:
-                    self._context = await asyncio.to_thread(make_context, self._options)
                 async with asyncio.timeout(patience):
-                    handshake = await shake_hands(self._url.host, self._url.port, self._context)
+                    handshake = await shake_hands(self._url.host, self._url.port, self._context if self._tls else None)
             except OSError:
                 return finding
             self._certificate.saw(handshake.not_after)

@@ -22,12 +22,14 @@ from yarl import URL
 from nemo_watchdog.durations import duration
 from nemo_watchdog.model import Finding, Outcome, Reason, degraded, failed, ok
 from nemo_watchdog.policy.units import Duration, Whole, duration_within, number_within
-from nemo_watchdog.probes.http.client import HttpClient, http_failure, read_body, wrong_status
+from nemo_watchdog.probes.http.client import HttpClient, http_failure, read_body, read_refusal, trusted, wrong_status
 from nemo_watchdog.probes.shared.options import ProbeOptions
 
 _MOST_BYTES = 64 * 1024
 _ASLEEP_WITHIN = 5.0
 _NOTHING_YET = ok()
+_NOT_SENT = failed(Reason.OVERLOADED, "the connection ended before the canary was sent")
+"""A kept connection that the server has just closed: nothing was asked, so a new one is asked."""
 
 
 class LlmCanary(ProbeOptions):
@@ -77,18 +79,31 @@ class Canary:
     async def ask(self, client: HttpClient) -> Finding:
         if await self._asleep(client):
             return ok("the server sleeps, and the canary does not wake it")
+        finding = await self._ask(client)
+        return await self._ask(client) if finding is _NOT_SENT else finding
+
+    async def _ask(self, client: HttpClient) -> Finding:
         heard = _Heard(monotonic())
         try:
+            trust = await trusted(self._url)
             async with client.session().post(
-                self._url, json=self._request(), headers=self._headers, allow_redirects=False, timeout=self._timeout
+                self._url,
+                json=self._request(),
+                headers=self._headers,
+                allow_redirects=False,
+                ssl=trust,
+                timeout=self._timeout,
             ) as response:
                 if response.status != 200:
-                    return _refusal(response.status, await read_body(response) or b"", response.headers)
+                    return _refusal(response.status, await read_refusal(response), response.headers)
                 await _listen(response, heard)
         except TimeoutError:
             return self._late(heard)
+        except aiohttp.ClientResponseError:
+            # The health page was read: HTTP is spoken here, and no restart changes how.
+            return degraded(Reason.PROTOCOL_ERROR, "the canary's answer is HTTP that not all can read")
         except (aiohttp.ClientError, OSError) as error:
-            return http_failure(error)
+            return _NOT_SENT if isinstance(error.__cause__, aiohttp.ClientConnectionResetError) else http_failure(error)
         except ValueError:
             return failed(Reason.WRONG_ANSWER, "the canary's answer is no stream of completions")
         return self._judge(heard)
@@ -97,8 +112,9 @@ class Canary:
         """llama.cpp's idle sleep; `/props` does not end it. Source: tools/server/README.md, "Sleeping on Idle"."""
         timeout = aiohttp.ClientTimeout(total=_ASLEEP_WITHIN, ceil_threshold=float("inf"))
         try:
+            trust = await trusted(self._props)
             async with client.session().get(
-                self._props, headers=self._headers, allow_redirects=False, timeout=timeout
+                self._props, headers=self._headers, allow_redirects=False, ssl=trust, timeout=timeout
             ) as response:
                 body = await read_body(response)
             said = json.loads(body or b"null") if response.status == 200 else None

@@ -22,15 +22,20 @@ from nemo_watchdog.model import Finding, Outcome, Reason, degraded, failed, ok
 from nemo_watchdog.policy.units import Duration, Whole, duration_within, number_within, wrong
 from nemo_watchdog.ports import ProbeContext
 from nemo_watchdog.probes.http.client import (
+    BODY_LIMIT,
+    HEADERS,
     Headers,
     HttpClient,
     HttpUrl,
     http_failure,
     read_body,
+    read_refusal,
     split_credentials,
+    trusted,
     unless_tls_explains,
     wrong_status,
 )
+from nemo_watchdog.probes.http.lenient import Answer, Request, oddly_answered, read_again
 from nemo_watchdog.probes.llm.canary import Canary, CanaryRounds, LlmCanary
 from nemo_watchdog.probes.llm.load import Load, read_load
 from nemo_watchdog.probes.llm.silence import Silence
@@ -131,10 +136,13 @@ class LlmProbe:
     async def _health(self) -> _Health:
         began = monotonic()
         try:
+            trust = await trusted(self._health_url)
             async with self._client.session().get(
-                self._health_url, headers=self._headers, allow_redirects=False, timeout=self._timeout
+                self._health_url, headers=self._headers, allow_redirects=False, ssl=trust, timeout=self._timeout
             ) as response:
-                body = await read_body(response)
+                well = 200 <= response.status < 300
+                body = await (read_body(response) if well else read_refusal(response))
+                answer = Answer(response.status, response.headers, body)
         except aiohttp.ConnectionTimeoutError:
             detail = f"no connection within {duration(self._deadline * 0.75)}"
             return _Health(failed(Reason.TIMEOUT, detail), answered=False)
@@ -142,10 +150,16 @@ class LlmProbe:
             detail = f"it took the connection and gave no answer within {duration(self._deadline)}"
             return _Health(failed(Reason.OVERLOADED, detail), answered=False)
         except (aiohttp.ClientError, OSError) as error:
-            return _Health(await self._unless_tls_explains(http_failure(error), monotonic() - began))
-        if not 200 <= response.status < 300:
-            finding = _not_well(response.status, body or b"", response.headers)
-            return _Health(await self._unless_tls_explains(finding, monotonic() - began, response.status))
+            request = Request("GET", self._health_url, {**HEADERS, **(self._headers or {})})
+            again = await read_again(error, request, BODY_LIMIT, (self._deadline - (monotonic() - began)) / 2)
+            if again is None:
+                return _Health(await self._unless_tls_explains(http_failure(error), monotonic() - began))
+            answer = again
+        if not 200 <= answer.status < 300:
+            finding = _not_well(answer.status, answer.body or b"", answer.headers)
+            return _Health(await self._unless_tls_explains(finding, monotonic() - began, answer.status))
+        if answer.odd:
+            return _Health(oddly_answered(answer))
         if self._slow_after is not None and (took := monotonic() - began) > self._slow_after:
             detail = f"answered in {duration(took)}, more than {duration(self._slow_after)}"
             return _Health(degraded(Reason.SLOW, detail))
@@ -159,8 +173,9 @@ class LlmProbe:
         if self._metrics_url is None:
             return None
         try:
+            trust = await trusted(self._metrics_url)
             async with self._client.session().get(
-                self._metrics_url, headers=self._headers, allow_redirects=False, timeout=self._timeout
+                self._metrics_url, headers=self._headers, allow_redirects=False, ssl=trust, timeout=self._timeout
             ) as response:
                 body = await read_body(response, _MOST_METRICS)
         except (aiohttp.ClientError, OSError):

@@ -23,6 +23,7 @@ from nemo_watchdog.probes.http.client import (
     http_failure,
     read_body,
     split_credentials,
+    trusted,
 )
 from nemo_watchdog.probes.prometheus.answer import NoSamples, Sample, nan_among, read_answer
 from nemo_watchdog.probes.shared.deadline import patience_of
@@ -93,8 +94,9 @@ class PrometheusProbe:
 
     async def look(self) -> Finding:
         try:
+            trust = await trusted(self._url)
             async with self._client.session().get(
-                self._url, headers=self._headers, allow_redirects=False, timeout=self._timeout
+                self._url, headers=self._headers, allow_redirects=False, ssl=trust, timeout=self._timeout
             ) as response:
                 body = await read_body(response)
             samples = read_answer(response.status, body, time.time())

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from time import monotonic
 from typing import Annotated, Any, Literal
 
@@ -28,6 +28,7 @@ from nemo_watchdog.probes.redis.address import (
     settings_of,
 )
 from nemo_watchdog.probes.redis.info import measure, number, parse_info
+from nemo_watchdog.probes.redis.refusal import refusal
 from nemo_watchdog.probes.redis.sentinel import SETTINGS, NoMaster, find_master
 from nemo_watchdog.probes.shared.address import parse_address
 from nemo_watchdog.probes.shared.deadline import patience_of
@@ -126,6 +127,9 @@ class RedisProbe:
         patience = patience_of(self._timeout) - (monotonic() - began)
         if over_tls:
             return await unless_it_wants_a_certificate(finding, host, port, patience)
+        if (refused := await refusal(host, port, patience / 2)) is not None:
+            return redis_failure(refused)
+        patience = patience_of(self._timeout) - (monotonic() - began)
         return await unless_it_speaks_tls(finding, host, port, patience, "a rediss:// address")
 
     async def close(self) -> None:
@@ -134,7 +138,7 @@ class RedisProbe:
     async def _ask(self) -> list[Any]:
         """The replies, over the kept connection or, when that one is dead, dies or is no master now, over a new one."""
         if self._connection is not None:
-            with contextlib.suppress(exceptions.ConnectionError, OSError):
+            with contextlib.suppress(exceptions.RedisError, OSError):
                 replies = await self._exchange(self._connection)
                 if not (self._options.sentinels and "role:slave" in str(replies[1])):
                     return replies
@@ -174,12 +178,19 @@ class RedisProbe:
             commands += [("SET", self._key, self._key, "PX", _CANARY_MS), ("GET", self._key), ("DEL", self._key)]
         replies: list[Any] = []
         try:
-            await connection.send_packed_command(connection.pack_commands(commands), check_health=False)
+            await _send(connection, commands)
             for _ in commands:
                 try:
                     replies.append(await connection.read_response(disconnect_on_error=False))
                 except (exceptions.ResponseError, exceptions.BusyLoadingError, exceptions.AuthenticationError) as error:
                     replies.append(error)
+        except (exceptions.RedisError, OSError):
+            await self._drop()
+            # Why it ends the connection it has said before: a read that fails after that adds nothing.
+            refusals = (reply for reply in replies if isinstance(reply, exceptions.RedisError))
+            if (refusal := next(refusals, None)) is not None:
+                raise refusal from None
+            raise
         except BaseException:
             await self._drop()
             raise
@@ -246,6 +257,13 @@ class RedisProbe:
         if most is not None and used > most:
             return degraded(Reason.MEMORY_HIGH, f"{used:.0%} of maxmemory in use, more than {most:.0%}", measured)
         return None
+
+
+async def _send(connection: client.AbstractConnection, commands: Sequence[tuple[str | int, ...]]) -> None:
+    try:
+        await connection.send_packed_command(connection.pack_commands(commands), check_health=False)
+    except RuntimeError as error:  # what uvloop says of a connection that the peer has ended meanwhile
+        raise exceptions.ConnectionError("the connection has ended") from error
 
 
 def _with(finding: Finding, info: Mapping[str, str], measured: Mapping[str, float]) -> Finding:

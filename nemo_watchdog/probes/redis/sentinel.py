@@ -51,6 +51,10 @@ async def find_master(sentinels: Sequence[str], master: str, password: str | Non
         except (exceptions.AuthenticationError, exceptions.NoPermissionError):
             trouble = NoMaster(Reason.AUTH_FAILED, "a Sentinel does not accept the credentials (sentinel_password)")
             continue
+        except exceptions.ResponseError as error:
+            if str(error).startswith("DENIED"):
+                trouble = NoMaster(Reason.AUTH_FAILED, "a Sentinel in protected mode lets only local clients in")
+            continue
         except (exceptions.RedisError, OSError, ValueError, RecursionError):
             continue
         if told is not None:

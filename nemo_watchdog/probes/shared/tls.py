@@ -7,6 +7,7 @@ import socket
 import ssl
 import time
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from time import monotonic
 from typing import Annotated, Any
@@ -14,6 +15,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator
 
 from nemo_watchdog.durations import duration
+from nemo_watchdog.file_state import file_state
 from nemo_watchdog.model import Finding, Reason, degraded, failed
 from nemo_watchdog.policy.units import Duration, duration_within, wrong
 from nemo_watchdog.probes.shared.options import ProbeOptions
@@ -50,10 +52,40 @@ class Handshake:
     not_after: float | None = None
 
 
-def make_context(options: TlsOptions) -> ssl.SSLContext:
-    """Blocks while it reads files. Raises OSError (ssl.SSLError among them) when `ca_file` cannot be used."""
-    context = ssl.create_default_context(cafile=options.ca_file)
-    if not options.verify:
+class Trust:
+    """What a probe's TLS trusts, read again when the file has changed: authorities are replaced while we run.
+
+    A file that cannot be read for a moment, as in the middle of its replacement, takes nothing away.
+    """
+
+    def __init__(self, options: TlsOptions) -> None:
+        self._verify = options.verify
+        self._ca_file = options.ca_file
+        self._watched = _SYSTEM if options.ca_file is None else (Path(options.ca_file),)
+        self._seen: object = None
+        self._context: ssl.SSLContext | None = None
+
+    async def context(self) -> ssl.SSLContext:
+        """Raises OSError (ssl.SSLError among them) when `ca_file` cannot be used, and never could."""
+        seen = tuple(map(file_state, self._watched))
+        if self._context is None or seen != self._seen:
+            try:
+                self._context = await asyncio.to_thread(_make_context, self._ca_file, self._verify, seen)
+                self._seen = seen
+            except OSError:
+                if self._context is None:
+                    raise
+        return self._context
+
+
+_SYSTEM = tuple(Path(path) for path in ssl.get_default_verify_paths()[:2] if path is not None)
+
+
+@lru_cache(maxsize=64)
+def _make_context(ca_file: str | None, verify: bool, _seen: object) -> ssl.SSLContext:  # noqa: FBT001 - a cache's key
+    """One for all that trust the same: a context of the system's authorities is half a megabyte. Blocks."""
+    context = ssl.create_default_context(cafile=ca_file)
+    if not verify:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     return context

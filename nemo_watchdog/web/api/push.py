@@ -1,12 +1,17 @@
 """The address that a job calls: `/api/v1/push/NAME?token=TOKEN`, or the token as `Authorization: Bearer`.
 
-GET counts too, because what calls is often a bare `curl` in a crontab. An unknown name and a wrong token get the same
+GET counts too, because what calls is often a bare `curl` in a crontab; a form counts as the address does, because what
+`curl -d status=fail` says of a job must not be lost. An unknown name and a wrong token get the same
 answer, so that nobody learns from it what there is.
 """
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import reduce
+from urllib.parse import parse_qsl
 
 import structlog
 from aiohttp import web
@@ -22,6 +27,12 @@ from nemo_watchdog.web.auth import bearer, is_token
 log = structlog.get_logger("nemo_watchdog")
 
 ROUTE = "/api/v1/push/{name}"
+FORM = "application/x-www-form-urlencoded"
+MAX_FORM = 64 * 1024
+"""Bytes of a form that are read: the rest is cut off, as a long message is."""
+
+MAX_SAID = 8 * 1024
+"""Characters of a message among which a line with something to say is looked for."""
 _STATUS = {"ok": True, "fail": False}
 
 
@@ -34,20 +45,39 @@ class PushApi:
         return [web.get(ROUTE, self.heard, allow_head=False), web.post(ROUTE, self.heard)]
 
     async def heard(self, request: web.Request) -> web.Response:
-        name = request.match_info["name"]
-        if not self._may(name, request):
+        name, sent = request.match_info["name"], await _sent(request)
+        if not self._may(name, request, sent):
             log.warning("heartbeat refused: an unknown name or a wrong token")
             raise web.HTTPForbidden(text="there is no such heartbeat, or its token is another")
-        status = request.query.get("status", "ok")
+        status = sent.get("status", "ok")
         if status not in _STATUS:
             raise web.HTTPBadRequest(text="status is `ok` or `fail`")
-        self.heartbeats.hear(name, well=_STATUS[status], said=one_line(request.query.get("msg", "")))
+        # What a job sends of its output may repeat this very call.
+        words = reduce(lambda text, token: text.replace(token, "***"), _tokens(request, sent), sent.get("msg", ""))
+        self.heartbeats.hear(name, well=_STATUS[status], said=one_line(words[:MAX_SAID]))
         await on_disk(self.core, "heard, but it could not be written down: call again")
         return answer(HeardView(ok=True))
 
-    def _may(self, name: str, request: web.Request) -> bool:
+    def _may(self, name: str, request: web.Request, sent: Mapping[str, str]) -> bool:
         spec = self.core.engine.policy.dependencies.get(name)
         options = spec.options if spec is not None else None
         wanted = options.token.reveal() if isinstance(options, PushOptions) else ""
         given = bearer(request)
-        return is_token(request.query.get("token", "") if given is None else given, wanted)
+        return is_token(sent.get("token", "") if given is None else given, wanted)
+
+
+async def _sent(request: web.Request) -> Mapping[str, str]:
+    """The address's parameters, and those of a form, of which no more is read than may matter."""
+    sent = {name: request.query[name] for name in request.query}
+    if request.content_type == FORM:
+        try:
+            body = await request.content.readexactly(MAX_FORM)
+        except asyncio.IncompleteReadError as error:
+            body = error.partial
+        form = dict(parse_qsl(body.decode(errors="replace"), keep_blank_values=True))
+        sent = {**form, **sent}
+    return sent
+
+
+def _tokens(request: web.Request, sent: Mapping[str, str]) -> list[str]:
+    return [token for token in (sent.get("token"), bearer(request)) if token]

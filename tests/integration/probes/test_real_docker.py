@@ -159,3 +159,27 @@ async def test_lines_of_a_log(run: Run, containers: DockerContainers, options: t
     finding = await until(watching, Reason.REPORTED_FAULT)
     assert finding.measurements["log_matching_lines"] == 1.0
     assert "new" not in finding.detail
+
+
+async def test_the_log_of_a_container_that_is_not_there(run: Run, containers: DockerContainers) -> None:
+    """Never, and no more: Docker answers, so it is not unreachable. Named anew, it is read again."""
+    name = await run(FOREVER)
+    watching = probe(containers, "log", name, pattern="x")
+    assert (await watching.look()).outcome is Outcome.OK
+    await docker("rename", name, f"{name}-away")
+    try:
+        for each in (watching, probe(containers, "log", f"nemo-test-{secrets.token_hex(4)}", pattern="x")):
+            finding = await each.look()
+            assert finding.reason is Reason.CONTAINER_MISSING
+            assert "No such container" in finding.detail
+    finally:
+        await docker("rename", f"{name}-away", name)
+    assert (await watching.look()).outcome is Outcome.OK
+
+
+async def test_a_log_that_docker_does_not_keep(run: Run, containers: DockerContainers) -> None:
+    """The log driver `none`: the policy names a probe that cannot see here, and is told what to do."""
+    name = await run(FOREVER, "--log-driver", "none")
+    finding = await probe(containers, "log", name, pattern="x").look()
+    assert finding.reason is Reason.WRONG_TARGET
+    assert "log driver that Docker can read" in finding.detail

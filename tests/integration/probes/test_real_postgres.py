@@ -8,6 +8,7 @@ import shutil
 import signal
 from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
+from pathlib import Path
 
 import asyncpg
 import pytest
@@ -229,3 +230,24 @@ async def test_an_address_that_does_not_fit_the_servers_tls_is_blind(cluster: Po
         assert (query, finding.reason) == (query, reason)
         assert reason is None or reason.category is Category.BLIND
         await asyncio.to_thread(cluster.stop)
+
+
+async def test_rotated_certificates_of_an_address_are_read_again(cluster: Postgres, tmp_path: Path) -> None:
+    """The server comes back with a certificate of another authority: once the file has that one, it is well."""
+    trusted = tmp_path / "ca.pem"
+    old, new = [await asyncio.to_thread(make_authority, cluster.data / name) for name in ("old", "new")]
+    trusted.write_bytes(old.file.read_bytes())
+    async with probing("postgres", {"dsn": f"{cluster.dsn()}?sslmode=verify-full&sslrootcert={trusted}"}) as probe:
+        for authority, reason in ((old, None), (new, Reason.WRONG_TARGET)):
+            await asyncio.to_thread(cluster.stop)
+            await asyncio.to_thread(authority.server, timedelta(days=30))
+            for path in (authority.folder, *authority.folder.iterdir()):
+                shutil.chown(path, "postgres", "postgres")
+                path.chmod(0o700 if path.is_dir() else 0o600)
+            cert, key = authority.folder / "cert.pem", authority.folder / "key.pem"
+            cluster.start(ssl="on", ssl_cert_file=cert, ssl_key_file=key)
+            async with probing("postgres", {"dsn": cluster.dsn()}) as plain:
+                await look_until(plain, is_ok)
+            assert (await probe.look()).reason is reason
+        trusted.write_bytes(new.file.read_bytes())
+        assert is_ok(await probe.look())

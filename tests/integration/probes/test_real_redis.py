@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 import signal
 from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import pytest
 
+from nemo_watchdog.demo.docker_cli import docker
+from nemo_watchdog.demo.images import USR_MOUNTS, ensure_image
 from nemo_watchdog.model import Category, Finding, Outcome, Reason
 from tests.integration.probes.looking import is_ok, look_until
 from tests.integration.probes.servers import Redis, short_folder
@@ -54,6 +57,22 @@ async def test_wrong_or_missing_password_is_blind(redis: Redis, password: str) -
     finding = await look(redis, password)
     assert finding.reason is Reason.AUTH_FAILED
     assert "wrong-battery" not in repr(finding)
+
+
+async def test_protected_mode_is_blind(docker_engine: str) -> None:
+    """It answers the connect with a refusal and closes: whatever fails after that, the refusal is the reason."""
+    name = f"nemo-test-{secrets.token_hex(4)}"
+    mine = ("--name", name, "--label", "nemo-watchdog.test=1", "--publish", "127.0.0.1::6379")
+    server = ("redis-server", "--bind", "0.0.0.0", "--protected-mode", "yes", "--save", "")
+    await docker("run", "-d", *mine, *USR_MOUNTS, await ensure_image(), *server)
+    try:
+        # Its clients come from the bridge, which is not its loopback.
+        port = (await docker("port", name, "6379")).splitlines()[0].rpartition(":")[2]
+        async with probing("redis", {"url": f"redis://127.0.0.1:{port}/0"}) as probe:
+            await look_until(probe, lambda finding: finding.reason is Reason.AUTH_FAILED)
+            assert {(await probe.look()).reason for _ in range(20)} == {Reason.AUTH_FAILED}
+    finally:
+        await docker("rm", "-f", name)
 
 
 async def test_loading_is_busy(redis: Redis) -> None:
@@ -261,3 +280,21 @@ async def test_an_address_that_does_not_fit_the_servers_tls_is_blind(redis: Redi
             finding = await probe.look()
         assert (url, finding.reason) == (url, reason)
         assert reason.category is Category.BLIND
+
+
+async def test_rotated_certificates_of_an_address_are_read_again(redis: Redis) -> None:
+    """The server comes back with a certificate of another authority: once the file has that one, it is well."""
+    old, new = [await asyncio.to_thread(make_authority, redis.folder / name) for name in ("old", "new")]
+    trusted = redis.folder / "ca.pem"
+    trusted.write_bytes(old.file.read_bytes())
+    port = free_port()
+    async with probing("redis", {"url": f"rediss://127.0.0.1:{port}/0?ssl_ca_certs={trusted}"}) as probe:
+        for authority, reason in ((old, None), (new, Reason.WRONG_TARGET)):
+            await asyncio.to_thread(redis.stop)
+            await asyncio.to_thread(authority.server, timedelta(days=30))
+            files = ("--tls-cert-file", authority.folder / "cert.pem", "--tls-key-file", authority.folder / "key.pem")
+            more = ("--tls-port", port, "--tls-ca-cert-file", authority.file, "--tls-auth-clients", "no")
+            await start(redis, *map(str, (*files, *more)))
+            assert (await probe.look()).reason is reason
+        trusted.write_bytes(new.file.read_bytes())
+        assert is_ok(await probe.look())

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import logging
 import threading
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -43,12 +45,14 @@ def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) ->
 
     def called(*arguments: object) -> Result:
         monkeypatch.setattr("sys.argv", ["nemo-watchdog", *map(str, arguments)])
-        before = structlog.get_config()
+        before, heard, warned = structlog.get_config(), list(logging.getLogger().handlers), warnings.showwarning
         try:
             with pytest.raises(SystemExit) as ended:
                 main()
         finally:
             structlog.configure(**before)  # `run` sets up the log of the whole process
+            logging.getLogger().handlers[:] = heard
+            warnings.showwarning = warned
         captured = capsys.readouterr()
         code = ended.value.code
         assert isinstance(code, int)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import socket
 from pathlib import Path
@@ -153,6 +154,18 @@ def test_schema_is_json_schema(call: Call) -> None:
     result = call("schema")
     assert (result.code, result.err) == (0, "")
     assert result.json()["$schema"] == "https://json-schema.org/draft/2020-12/schema"
+
+
+def test_a_probe_that_gets_no_file_is_blind(call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in the daemon: our own lack is no bug of the probe."""
+
+    async def raises(self: object) -> None:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr("nemo_watchdog.probes.tcp.TcpProbe.look", raises)
+    result = call("check", tcp_policy(tmp_path, "127.0.0.1:1"), "--probe", "--json")
+    assert result.code == 1
+    assert result.json()["probes"]["port"]["reason"] == "watchdog_overloaded"
 
 
 def test_a_probe_that_raises_is_a_finding(call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,7 +13,7 @@ import pytest_asyncio
 from aiohttp import web
 
 from nemo_watchdog.containers import DockerContainers
-from nemo_watchdog.errors import ContainersUnreachable, OrderFailed, OrderUncertain
+from nemo_watchdog.errors import ContainersUnreachable, OrderFailed, OrderUncertain, QuestionRefused
 from nemo_watchdog.model import ContainerEvent, ContainerStatus, ContainerUsage, RunState
 from tests.unit.containers.fake_docker import CONTAINER_ID, FakeDocker, container_event, cut, fake_docker, says
 
@@ -265,6 +265,38 @@ async def test_usage_that_cannot_be_had_is_blindness(
     docker.more["stats"] = web.Response(status=status, text="<html>")
     with pytest.raises(ContainersUnreachable):
         await containers.usage("redis")
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "words"),
+    [
+        (404, '{"message": "No such container:\\n redis"}', "No such container: redis"),
+        (501, '{"message": "configured logging driver does not support reading"}', "driver does not support reading"),
+        (403, "<html>Forbidden</html>", "Forbidden"),
+        (500, "", "nothing more"),
+        (500, '["message"]', "message"),
+        (500, "x" * 100_000, "x" * 200),
+    ],
+)
+async def test_an_answer_of_docker_is_told_in_its_words(
+    docker: FakeDocker, containers: DockerContainers, status: int, body: str, words: str
+) -> None:
+    """In one line, and not at any length; it is no silence."""
+    docker.more["logs"] = web.Response(status=status, text=body)
+    with pytest.raises(QuestionRefused) as caught:
+        await containers.log("redis", datetime(2026, 3, 1, tzinfo=UTC))
+    assert caught.value.status == status
+    assert words in caught.value.words
+    assert len(str(caught.value)) < 300
+    assert "\n" not in str(caught.value)
+
+
+async def test_a_docker_that_says_nothing_has_refused_nothing(docker: FakeDocker, containers: DockerContainers) -> None:
+    """Silence is silence."""
+    await docker.stop()
+    with pytest.raises(ContainersUnreachable) as caught:
+        await containers.log("redis", datetime(2026, 3, 1, tzinfo=UTC))
+    assert not isinstance(caught.value, QuestionRefused)
 
 
 @pytest.mark.parametrize("name", ["../version", "a/b", ""])

@@ -100,6 +100,8 @@ def test_blind_is_never_down(one: World) -> None:
     """A wrong password says nothing about the target: unknown, told, not acted on."""
     one.fail("gateway", Reason.AUTH_FAILED, times=30)
     assert one.health("gateway") is Health.UNKNOWN
+    assert not one.engine.durable.open()
+    one.fail("gateway", Reason.AUTH_FAILED, times=60)
     (incident,) = one.engine.durable.open()
     assert incident.category == "blind"
     assert not one.started
@@ -269,6 +271,15 @@ def test_a_person_who_is_about_to_stop_it_goes_first(one: World) -> None:
     one.wait(signals.A_STOP_TAKES.total_seconds())
     one.fail("gateway")
     assert len(one.started) == 1
+
+
+def test_what_cannot_be_seen_for_a_moment_only_is_told_to_nobody(one: World) -> None:
+    """A minute of blindness is told; a Docker that is slow for half of one is not, and the next time counts anew."""
+    for _ in range(3):
+        one.fail("gateway", Reason.DOCKER_UNREACHABLE, times=40)
+        one.succeed("gateway")
+    assert one.health("gateway") is Health.UP
+    assert not one.notifications
 
 
 def test_the_images_own_stop_signal_is_a_stop() -> None:

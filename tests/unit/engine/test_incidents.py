@@ -7,10 +7,11 @@ from dataclasses import replace
 from nemo_watchdog import records as r
 from nemo_watchdog.engine import events as ev
 from nemo_watchdog.engine import incidents
+from nemo_watchdog.engine.incidents import BLIND_IS_TOLD_AFTER
 from nemo_watchdog.engine.phases import Phase
 from nemo_watchdog.engine.topology import Topology
 from nemo_watchdog.model import Health, NotificationKind, Reason, Severity
-from nemo_watchdog.policy.policy import Limits
+from nemo_watchdog.policy.policy import Limits, Policy, Secret
 from tests.unit.engine.world import World, dependency, policy
 
 MANY = Limits(concurrent_actions=5)
@@ -174,6 +175,22 @@ def test_a_name_that_means_something_else_now_starts_unseen() -> None:
     assert not world.engine.durable.open()
 
 
+def test_a_rotated_secret_is_the_same_target() -> None:
+    """What was seen of it goes on counting, and so does its incident."""
+
+    def with_password(password: str) -> Policy:
+        return policy(replace(dependency("gateway"), options={"password": Secret(password, "${file:/secret}")}))
+
+    world = World(with_password("old"))
+    world.fail("gateway")
+    (incident,) = world.engine.durable.open()
+    seen = world.engine.trackers["gateway"]
+    world.send(ev.PolicyChanged(with_password("new")))
+    assert world.engine.trackers["gateway"] is seen
+    assert world.health("gateway") is Health.DOWN
+    assert world.engine.durable.open() == [incident]
+
+
 def test_a_member_can_raise_the_severity() -> None:
     """The gravest of the members decides, and people are told once."""
     world = family(remedy=None)
@@ -204,6 +221,8 @@ def test_what_cannot_be_seen_with_its_parent_is_one_incident() -> None:
         for _ in range(3):
             for name in order:
                 world.fail(name, Reason.DOCKER_UNREACHABLE, times=1)
+        assert not world.engine.durable.open()
+        world.wait(BLIND_IS_TOLD_AFTER)
         (incident,) = world.engine.durable.open()
         assert incident.root == "postgres"
         assert set(incident.members) == {"postgres", "a", "b"}
@@ -216,5 +235,6 @@ def test_a_blind_parent_found_late_takes_the_blind_over_and_leaves_what_is_down(
     world.fail("a", Reason.AUTH_FAILED, times=3)
     fail_alone(world, "b")
     world.fail("postgres", Reason.AUTH_FAILED, times=3)
+    world.wait(BLIND_IS_TOLD_AFTER)
     roots = {incident.root: set(incident.members) for incident in world.engine.durable.open()}
     assert roots == {"postgres": {"postgres", "a"}, "b": {"b"}}

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from nemo_watchdog.engine.incidents import BLIND_IS_TOLD_AFTER
 from nemo_watchdog.model import Category, Health, Reason, Severity
 from nemo_watchdog.policy.policy import Condition, Remedy, Rule, TagQuantifier
 from tests.unit.engine.world import World, dependency, policy, remedy
@@ -74,6 +75,7 @@ def test_a_condition_holds_when_every_part_of_it_does(
     """Otherwise the next rule is asked."""
     world = world_with(Rule("it", Severity.SEV2, when), Rule("else", Severity.SEV3))
     happens(world)
+    world.wait(BLIND_IS_TOLD_AFTER)
     (incident,) = world.engine.durable.open()
     expected = ("it", Severity.SEV2) if matches else ("else", Severity.SEV3)
     assert (incident.rule, incident.severity) == expected

@@ -190,11 +190,12 @@ class World:
         *,
         past: Sequence[ContainerEvent] = (),
         whole_since: datetime | None = EVER,
+        away: tuple[datetime, datetime] | None = None,
         **more: object,
     ) -> None:
         """An inspect; `past` is what Docker remembers of the run: all of it, unless `whole_since` says otherwise."""
         status = ContainerStatus(state, f"id-{name}", self._started_at(name), **more)  # type: ignore[arg-type]
-        self.send(ev.ContainerSeen(f"c-{name}", status, Past(tuple(past), whole_since)))
+        self.send(ev.ContainerSeen(f"c-{name}", status, Past(tuple(past), whole_since, away)))
 
     def event(self, name: str, action: str, signal: int | None = None) -> ContainerEvent:
         """A line of Docker's event stream that bears the time of now."""

@@ -29,7 +29,7 @@ def of(keys: str) -> str:
 
 def test_it_stays_the_same() -> None:
     """It is in the journals of people: another one takes the right to act away from every platform that is down."""
-    assert of(HTTP) == "f449202a3a060284c09339886de5436a15d14dd19e6dc34f2eaed4da42e5fcaf"
+    assert of(HTTP) == "404fd57fd1628b85ac64e5b83db13083cd9d784204d7ef174fa3c3b6e2b770f9"
 
 
 SCRIPT = f"""

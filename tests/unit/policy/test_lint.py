@@ -30,6 +30,12 @@ def rules(*items: str) -> str:
     return policy().replace("  - {name: last, severity: SEV4, notify: [team]}\n", "".join(f"  - {i}\n" for i in items))
 
 
+TOLD = """severities:
+  SEV1: {title: a, respond_within: 1m, notify: [team]}
+  SEV2: {title: a, respond_within: 1m}
+  SEV3: {title: a, respond_within: 1m}
+  SEV4: {title: a, respond_within: 1m}
+"""
 LAST = "{name: last, severity: SEV4, notify: [team]}"
 
 
@@ -102,6 +108,12 @@ def test_a_wise_policy_has_no_advice() -> None:
             rules("{name: a, when: {health: down}, severity: SEV1, notify: [team]}"),
             "classification",
             "what none matches counts as SEV4",
+        ),
+        (
+            rules("{name: a, when: {health: down}, severity: SEV1, notify: [team]}", "{name: last, severity: SEV4}")
+            + TOLD,
+            "classification",
+            "nobody is told when the watchdog cannot see `redis`",
         ),
     ],
 )

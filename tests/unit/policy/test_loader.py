@@ -63,7 +63,7 @@ def test_everything_arrives() -> None:
         health=frozenset({Health.DOWN, Health.DEGRADED}), down=TagQuantifier("any", "core")
     )
     assert policy.classification[3].when == Condition(reason=frozenset({"oom_killed", "exited"}))
-    assert policy.classification[4] == Rule("rest", Severity.SEV4)
+    assert policy.classification[5] == Rule("rest", Severity.SEV4)
     reasons = frozenset({"timeout", "exited", "oom_killed"})
     restart = policy.remedies["restart"].steps[0]
     assert isinstance(restart, ActionStep)
@@ -104,7 +104,7 @@ def test_what_is_left_out_has_its_default() -> None:
     assert (host.down_after, host.up_after, host.autonomy) == (Threshold(3, 3), 2, Autonomy.ACT)
     assert [spec.respond_within for spec in policy.severities.values()] == [900, 1800, 14400, 86400]
     assert not any(spec.notify for spec in policy.severities.values())
-    assert [rule.severity for rule in policy.classification] == list(Severity)
+    assert {rule.severity for rule in policy.classification} == set(Severity)
     assert (policy.remedies, policy.limits, policy.contacts, policy.alertmanager) == ({}, Limits(), {}, ())
 
 

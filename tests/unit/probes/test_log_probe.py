@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
+from nemo_watchdog.errors import QuestionRefused
 from nemo_watchdog.model import Category, Finding, LogLine, Outcome, Reason
 from nemo_watchdog.ports import ProbeContext
 from nemo_watchdog.probes import log as module
@@ -94,6 +96,32 @@ async def test_a_docker_that_does_not_answer_is_blindness(containers: FakeContai
     containers.trouble = "no answer" if how == "trouble" else ""
     containers.hangs = how == "hangs"
     assert (await probe(containers, timeout=0.1).look()).reason is Reason.DOCKER_UNREACHABLE
+
+
+@pytest.mark.parametrize(
+    ("status", "words", "reason"),
+    [
+        (404, "No such container: it", Reason.CONTAINER_MISSING),
+        (501, "configured logging driver does not support reading", Reason.WRONG_TARGET),
+        (500, "configured logging driver does not support reading", Reason.WRONG_TARGET),
+        (409, "can not get logs from container which is dead or marked for removal", Reason.WRONG_TARGET),
+        (403, "the proxy does not allow this", Reason.PERMISSION_DENIED),
+        (500, "something else", Reason.REPORTED_BLIND),
+    ],
+)
+async def test_an_answer_of_docker_is_not_silence(
+    containers: FakeContainers, monkeypatch: pytest.MonkeyPatch, status: int, words: str, reason: Reason
+) -> None:
+    """It is told in Docker's words, and it is blind all the same."""
+
+    async def refuse(name: str, since: datetime) -> Sequence[LogLine]:
+        raise QuestionRefused(status, words, f"the log of {name} since {since}")
+
+    monkeypatch.setattr(containers, "log", refuse)
+    finding = await probe(containers).look()
+    assert finding.reason is reason
+    assert reason.category is Category.BLIND
+    assert words in finding.detail
 
 
 @pytest.mark.parametrize("pattern", ["(", "[a", "a{1001}", r"(a)\1"])

@@ -9,7 +9,6 @@ import pytest
 from nemo_watchdog.errors import ContainersUnreachable
 from nemo_watchdog.model import CONTAINER, ContainerEvent, Gate, Health, RunState, Target
 from nemo_watchdog.runtime import container_watch as module
-from nemo_watchdog.testing import ManualClock
 from tests.unit.runtime.shell import Shell, running, settled, until
 
 
@@ -24,11 +23,6 @@ async def shell() -> AsyncIterator[Shell]:
 def state(shell: Shell) -> RunState | None:
     seen = shell.core.engine.trackers["gateway"].container
     return seen.state if seen else None
-
-
-def later(shell: Shell, seconds: float) -> None:
-    assert isinstance(shell.clock, ManualClock)
-    shell.clock.advance(seconds)
 
 
 async def test_an_event_leads_to_an_inspect_and_to_the_engine(shell: Shell) -> None:
@@ -94,7 +88,7 @@ async def test_an_exit_that_the_stream_has_not_told_waits_for_the_event(
 async def test_an_exit_without_an_event_is_told_after_a_while(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
     """Docker has forgotten it, and nobody can tell who ended it: it is held."""
     monkeypatch.setattr(module, "EVENT_LAG", 0.01)
-    later(shell, 60.0)
+    shell.manual.advance(60.0)
     shell.containers.exit("c-gateway", 1)
     shell.containers.past.clear()
     shell.containers.memory_since = shell.clock.now().utc
@@ -110,7 +104,7 @@ async def test_a_stream_that_was_open_all_the_while_is_a_whole_history(shell: Sh
     async with running(shell.watch.follow()):
         shell.containers.tell("", "reconnected")
         await settled()
-        later(shell, 1200.0)
+        shell.manual.advance(1200.0)
         shell.containers.exit("c-gateway", 1)
         shell.containers.tell("c-gateway", "die")
         await until(shell.core.engine.durable.open)
@@ -122,7 +116,7 @@ async def test_what_the_engine_ended_as_it_went_down_is_started(shell: Shell) ->
     async with running(shell.watch.follow()):
         shell.containers.tell("", "reconnected")
         await settled()
-        later(shell, 60.0)
+        shell.manual.advance(60.0)
         shell.containers.going_down = True
         shell.containers.tell("c-gateway", "kill", 15)
         shell.containers.exit("c-gateway", 143)
@@ -130,7 +124,7 @@ async def test_what_the_engine_ended_as_it_went_down_is_started(shell: Shell) ->
         await settled()
         assert not shell.core.engine.durable.holds
         await until(lambda: state(shell) is RunState.UNREACHABLE)
-        later(shell, 30.0)
+        shell.manual.advance(30.0)
         shell.containers.going_down = False
         shell.containers.past.clear()
         shell.containers.tell("", "engine_restarted")
@@ -182,7 +176,7 @@ async def test_a_history_is_asked_for_once_a_run_and_after_a_gap(shell: Shell) -
         for _ in range(3):
             await shell.watch.reconcile()
         assert asked == []  # it was, when this began
-        later(shell, 1.0)
+        shell.manual.advance(1.0)
         shell.containers.start("c-gateway")
         await shell.watch.reconcile()
         assert asked == ["c-gateway"]

@@ -143,7 +143,7 @@ async def test_a_pause_holds_it(shell: Shell, flag: Path) -> None:
 )
 async def test_what_it_does_not_help_with_it_leaves_alone(shell: Shell, reason: Reason, gate: Gate) -> None:
     """It helps with a fault, by what its kind says."""
-    shell.observe("worker", failed(reason, "test"), times=5)
+    shell.observe("worker", failed(reason, "test"), times=65)  # what cannot be seen is told after a minute
     await shell.core.written()
     assert (shell.started, decision(shell).gate) == ([], gate)
 

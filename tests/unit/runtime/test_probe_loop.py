@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from itertools import pairwise
@@ -13,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nemo_watchdog.engine import events as ev
-from nemo_watchdog.model import Finding, Health, Observation, Outcome, Reason, failed, ok
+from nemo_watchdog.model import Finding, Health, Observation, Outcome, Reason, degraded, failed, ok
 from nemo_watchdog.ports import Probe
 from nemo_watchdog.runtime import probe_loop as module
 from nemo_watchdog.runtime.clock import SystemClock
@@ -294,3 +295,40 @@ async def test_a_look_that_answers_with_no_finding_is_a_bug() -> None:
     async with watching(probe) as it:
         await until(lambda: len(it.told) >= 2)
         assert [finding.reason for finding in it.findings[:2]] == [Reason.PROBE_BUG, None]
+
+
+async def test_a_probe_that_gets_no_file_is_blind_and_has_no_bug() -> None:
+    """Whatever its library makes of that, the target has no part in it."""
+
+    class Reads:
+        async def look(self) -> Finding:
+            raise RuntimeError("cannot read") from OSError(errno.EMFILE, "Too many open files")
+
+        async def close(self) -> None: ...
+
+    async with watching(Reads()) as it:
+        await until(lambda: len(it.findings) > 1)
+    assert it.findings[0].reason is Reason.WATCHDOG_OVERLOADED
+    assert it.findings[0].detail == "the watchdog has no file descriptor left"
+    assert it.shell.metric("probe_bugs_total", dependency="gateway") is None
+
+
+@pytest.mark.parametrize(
+    ("finding", "reason"),
+    [
+        (failed(Reason.TIMEOUT, "no answer"), Reason.WATCHDOG_OVERLOADED),
+        (failed(Reason.IO_ERROR, "cannot be read"), Reason.WATCHDOG_OVERLOADED),
+        (failed(Reason.NAME_UNRESOLVED, "no name server"), Reason.WATCHDOG_OVERLOADED),
+        (degraded(Reason.SLOW, "took long"), Reason.SLOW),
+        (ok(), None),
+    ],
+)
+def test_a_look_that_fails_while_no_file_can_be_opened_is_no_evidence(
+    finding: Finding, reason: Reason | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it said stays in the detail; an answer that came is an answer."""
+    assert module.blind_without_files(finding) is finding
+    monkeypatch.setattr(module, "none_left", lambda: "no file left")
+    seen = module.blind_without_files(finding)
+    assert seen.reason is reason
+    assert finding.detail in seen.detail

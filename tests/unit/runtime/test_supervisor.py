@@ -21,7 +21,8 @@ from nemo_watchdog.runtime.alerting import Alerting
 from nemo_watchdog.runtime.clock import SystemClock
 from nemo_watchdog.runtime.executor import Executor
 from nemo_watchdog.runtime.outbox import Outbox
-from nemo_watchdog.runtime.supervisor import PolicySource, Supervisor, file_state
+from nemo_watchdog.runtime.policy_files import PolicyFiles
+from nemo_watchdog.runtime.supervisor import PolicySource, Supervisor
 from nemo_watchdog.testing import HANG, RecordingAction, RecordingNotifier, ScriptedProbe
 from tests.unit.engine.world import EVER, dependency, policy
 from tests.unit.runtime.shell import Shell, settled, until
@@ -79,7 +80,7 @@ class Daemon:
         core, metrics = self.shell.core, self.shell.metrics
         self.supervisor = Supervisor(
             core,
-            source=PolicySource(self.file, file_state(self.file), self._load, self._probe),
+            source=PolicySource(PolicyFiles(self.file), self._load, self._probe),
             containers=self.shell.watch,
             executor=Executor({"docker.restart": self.action}.get, core, self.shell.watch),
             outbox=Outbox(self.shell.memory, self.notifier, core, metrics),
@@ -234,6 +235,20 @@ async def test_a_changed_file_is_reloaded_by_itself(daemon: Daemon) -> None:
     new.write_text("second", encoding="utf-8")
     os.replace(new, daemon.file)  # noqa: PTH105 - the system call that editors use
     await until(lambda: "comes" in daemon.supervisor.loops)
+
+
+async def test_a_rotated_secret_is_reloaded_by_itself(daemon: Daemon) -> None:
+    """Its dependency alone is looked at anew, what was seen of it stays, and nothing is done."""
+    secret = daemon.file.with_name("secret")
+    secret.write_text("old", encoding="utf-8")
+    daemon.file.write_text(f"${{file:{secret}}}", encoding="utf-8")
+    await until(lambda: "reloading" in daemon.service.heard and daemon.service.heard[-1] == "ready")
+    before = daemon.supervisor.loops["gateway"]
+    daemon.next = policy(quick("gateway", timeout=50.0))
+    secret.write_text("new", encoding="utf-8")
+    await until(lambda: daemon.supervisor.loops["gateway"] is not before)
+    await until(lambda: daemon.service.heard[-1] == "ready")
+    assert daemon.action.requests == []
 
 
 async def test_a_file_that_changes_while_the_daemon_starts_is_reloaded(tmp_path: Path) -> None:

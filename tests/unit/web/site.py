@@ -12,9 +12,12 @@ from aiohttp.test_utils import BaseTestServer, TestClient
 
 from nemo_watchdog.runtime.heartbeats import Heartbeats
 from nemo_watchdog.web.app import runner
+from nemo_watchdog.web.door import Limits
 from tests.unit.runtime.test_supervisor import Daemon
 
 TOKEN = "the-token"
+HOSTS = ("localhost", "x")
+LIMITS = Limits(connections=64)
 BEARER = {"Authorization": f"Bearer {TOKEN}"}
 
 
@@ -28,11 +31,11 @@ class _Served(BaseTestServer):
 
 
 class Site:
-    def __init__(self, daemon: Daemon) -> None:
+    def __init__(self, daemon: Daemon, limits: Limits = LIMITS) -> None:
         self.daemon = daemon
         self.heartbeats = Heartbeats(daemon.shell.core)
         core, metrics = daemon.shell.core, daemon.shell.metrics
-        served = _Served(runner(core, daemon.supervisor, metrics, self.heartbeats, TOKEN))
+        served = _Served(runner(core, daemon.supervisor, metrics, self.heartbeats, TOKEN, HOSTS, limits))
         self.client: TestClient[web.Request, None] = TestClient(served)
 
     async def get(self, path: str, **headers: str) -> ClientResponse:
@@ -56,10 +59,10 @@ class Site:
 
 
 @asynccontextmanager
-async def serving(daemon: Daemon) -> AsyncIterator[Site]:
+async def serving(daemon: Daemon, limits: Limits = LIMITS) -> AsyncIterator[Site]:
     """The site of a daemon that runs."""
     await daemon.start()
-    made = Site(daemon)
+    made = Site(daemon, limits)
     await made.client.start_server()
     yield made
     await made.client.close()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+import struct
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,10 +12,11 @@ import pytest
 from redis import exceptions
 
 from nemo_watchdog.model import Category, Finding, Outcome, Reason
+from nemo_watchdog.probes.redis import probe as module
 from nemo_watchdog.probes.redis.info import measure, parse_info
 from nemo_watchdog.probes.redis.probe import redis_failure
 from tests.unit.probes.making import make, probing
-from tests.unit.probes.servers import Handler, Server
+from tests.unit.probes.servers import Handler, Server, drop, drop_after_request
 
 HEALTHY = {"redis_version": "7.0.15", "role": "master", "loading": "0", "maxmemory": "0", "used_memory": "1000"}
 
@@ -77,6 +80,88 @@ async def test_every_reply_has_its_reason_though_many_are_connection_errors(
     finding = await look(redis_server(ping=reply + b"\r\n"))
     assert finding.reason is reason
     assert reason.category is category
+
+
+def refusing(line: bytes, *, resets: bool) -> Handler:
+    """Says one line to whom it does not take, and ends the connection, as Redis does at the accept."""
+
+    async def handler(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(line + b"\r\n")
+        await writer.drain()
+        if resets:
+            linger = struct.pack("ii", 1, 0)
+            writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+            writer.transport.abort()
+
+    return handler
+
+
+@pytest.mark.parametrize("late", [False, True])
+@pytest.mark.parametrize("resets", [False, True])
+@pytest.mark.parametrize("who", ["", ":secret@"])
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        (b"-DENIED Redis is running in protected mode because protected mode is enabled", Reason.AUTH_FAILED),
+        (b"-ERR max number of clients reached", Reason.TOO_MANY_CONNECTIONS),
+        (b"-LOADING Redis is loading the dataset in memory", Reason.LOADING),
+    ],
+)
+async def test_what_it_says_before_it_ends_the_connection_is_the_reason(
+    line: bytes, reason: Reason, who: str, resets: bool, late: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whichever of our writes and reads fails afterwards: also when the reset is there before we have written."""
+    if late:
+        send = module._send
+
+        async def send_late(*arguments: Any) -> None:
+            await asyncio.sleep(0.05)  # the connection has ended by then
+            await send(*arguments)
+
+        monkeypatch.setattr(module, "_send", send_late)
+    async with Server(refusing(line, resets=resets)).running() as server:
+        async with probing("redis", {"url": f"redis://{who}127.0.0.1:{server.port}/0"}) as probe:
+            assert [(await probe.look()).reason for _ in range(2)] == [reason, reason]
+    assert reason.category is not Category.FAULT
+
+
+async def test_a_sentinel_that_refuses_says_why() -> None:
+    """It is blind like every other trouble with a Sentinel."""
+    line = b"-DENIED Redis is running in protected mode"
+    async with Server(refusing(line, resets=False)).running() as server:
+        options = {"url": "redis://ignored.invalid/0", "master": "main", "sentinels": [f"127.0.0.1:{server.port}"]}
+        async with probing("redis", options) as probe:
+            finding = await probe.look()
+    assert finding.reason is Reason.AUTH_FAILED
+    assert "protected mode" in finding.detail
+
+
+async def test_a_connection_that_ends_without_a_word_is_lost() -> None:
+    """Nobody said why: it stays a fault."""
+    for handler in (drop, drop_after_request):
+        assert (await look(handler)).reason is Reason.CONNECTION_LOST
+
+
+async def test_what_a_kept_connection_said_before_it_ended_is_no_reason() -> None:
+    """The new connection tells how the server is."""
+    healthy, connections = redis_server(), 0
+
+    async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal connections
+        connections += 1
+        if connections > 1:
+            await healthy(reader, writer)
+            return
+        await reader.readuntil(b"INFO\r\n")
+        writer.write(b"+PONG\r\n" + info())
+        await reader.readuntil(b"INFO\r\n")
+        writer.write(b"-ERR something\r\n")
+        await writer.drain()
+
+    async with Server(handler).running() as server:
+        async with probing("redis", {"url": f"redis://127.0.0.1:{server.port}/0"}) as probe:
+            assert [(await probe.look()).outcome for _ in range(2)] == [Outcome.OK, Outcome.OK]
+    assert connections == 2
 
 
 @pytest.mark.parametrize("noise", [b"$x\r\n", b"*-7x\r\n", b"+" + b"a" * 100_000 + b"\r\n", b"*1\r\n" * 5000])

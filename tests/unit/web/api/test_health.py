@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from nemo_watchdog.engine import events as ev
+from nemo_watchdog.runtime import supervisor
 from tests.unit.runtime.test_supervisor import Daemon
 from tests.unit.web.site import Site
 
 
-async def test_healthz_is_about_our_own_loops(site: Site) -> None:
+async def test_healthz_is_about_our_own_loops(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     """A platform that is down does not make the watchdog unhealthy; a stuck loop does."""
     site.daemon.shell.containers.exit("c-gateway")
     await site.daemon.shell.watch.look("c-gateway")
     response = await site.get("/healthz")
     assert (response.status, await response.json()) == (200, {"ok": True, "stuck": []})
-    site.daemon.supervisor._last_tick -= 3600.0
+    monkeypatch.setattr(supervisor, "STILL_AFTER", -1.0)  # however fresh the last tick is
     response = await site.get("/healthz")
     assert (response.status, await response.json()) == (503, {"ok": False, "stuck": ["event loop"]})
     assert response.content_type == "application/json"

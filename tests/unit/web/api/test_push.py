@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -67,6 +68,78 @@ async def test_who_may_not_is_told_nothing(site: Site, path: str, bearer: str | 
     refusal = "there is no such heartbeat, or its token is another"
     assert await call(site, path, bearer=bearer) == (403, refusal)
     assert [heard(site, name) for name in ("backup", "gateway", "nobody")] == [None, None, None]
+
+
+@pytest.mark.parametrize(
+    ("sent", "kept"),
+    [
+        ("no space", "no space"),
+        ("kein Platz für 5 Dateien", "kein Platz für 5 Dateien"),
+        ("100% full", "100% full"),
+        ("%0A" * 9000 + "late", ""),
+        ("x" * 200_000, "x" * 199 + "…"),
+        ("x" * 2_000_000, "x" * 199 + "…"),
+        ("x" * 150 + "%20y" * 20_000, "x" * 150 + " y" * 24 + " …"),
+        ("ü" * 100_000, "ü" * 199 + "…"),
+        (f"curl failed: /push/backup?token={TOKEN}", "curl failed: /push/backup?token=***"),
+    ],
+    ids=[
+        "space",
+        "umlaut",
+        "percent",
+        "empty lines",
+        "long",
+        "longer",
+        "long and encoded",
+        "long and mended",
+        "its own token",
+    ],
+)
+async def test_what_a_job_says_is_cut_and_never_refused(site: Site, sent: str, kept: str) -> None:
+    """A shell puts its message into the address as it is, as long as it is; the token may stand before or after it."""
+    for query in (f"status=fail&token={TOKEN}&msg={sent}", f"status=fail&msg={sent}&token={TOKEN}"):
+        head, _ = await site.raw(
+            f"GET /api/v1/push/backup?{query} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode()
+        )
+        assert head.split()[1] == b"200"
+        assert heard(site) == (False, kept)
+
+
+@pytest.mark.parametrize(
+    ("query", "form", "kept"),
+    [
+        (f"token={TOKEN}", "status=fail&msg=no+space", (False, "no space")),
+        ("", f"token={TOKEN}&status=fail", (False, "")),
+        (f"token={TOKEN}&status=fail", "just what it said", (False, "")),
+        (f"token={TOKEN}&status=fail&msg=address", "status=ok&msg=form", (False, "address")),
+        (f"token={TOKEN}&status=fail", "msg=" + "x" * 900_000, (False, "x" * 199 + "…")),
+        (f"token={TOKEN}", "&" * 70_000 + "status=fail", (True, "")),
+        (f"token={TOKEN}&status=fail", f"msg=curl -d token={TOKEN}", (False, "curl -d token=***")),
+    ],
+    ids=["form", "all in the form", "no form", "address first", "long", "empty", "its own token"],
+)
+async def test_what_a_form_says_counts_as_well(site: Site, query: str, form: str, kept: tuple[bool, str]) -> None:
+    """`curl -d status=fail` means what it says; no form is too long to be heard."""
+    headers = {"Content-Type": "application/x-www-form-urlencoded"}
+    response = await site.client.post(f"/api/v1/push/backup?{query}", data=form.encode(), headers=headers)
+    assert response.status == 200
+    assert heard(site) == kept
+
+
+async def test_a_line_beyond_all_measure_is_told(site: Site) -> None:
+    """With what may be sent, and without what was."""
+    head, body = await site.raw(b"GET /api/v1/push/backup?token=" + TOKEN.encode() + b"&msg=" + b"x" * 9_000_000)
+    assert head.split()[1] == b"431"
+    assert "256 KiB" in json.loads(body)["detail"]
+    assert TOKEN.encode() not in body
+    assert heard(site) is None
+
+
+async def test_a_job_calls_by_whatever_name_it_knows(site: Site) -> None:
+    """The token protects it, and no page of another site has that."""
+    response = await site.get(f"/api/v1/push/backup?token={TOKEN}", Host="any.example")
+    assert response.status == 200
+    assert heard(site) == (True, "")
 
 
 async def test_a_status_that_is_none(site: Site) -> None:

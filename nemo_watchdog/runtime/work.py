@@ -1,0 +1,143 @@
+"""Does a container work though a look at it got no answer in time? What works is overloaded, what is idle hangs.
+
+A server whose health answer waits behind its work loses that work to a restart, and comes back to a longer queue.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass
+
+from nemo_watchdog.durations import duration
+from nemo_watchdog.errors import ContainersUnreachable
+from nemo_watchdog.model import ContainerUsage, Finding, Outcome, Reason, failed
+from nemo_watchdog.policy.policy import Dependency
+
+MOST_SAMPLES = 4
+"""Docker gives one a second, and it is the oldest of so many that the newest is compared with."""
+
+ASKED_FOR = 3.0
+"""Seconds that Docker has for a sample."""
+
+WAITS_FOR = 2.5
+"""Seconds that the look which could make it down waits for a second sample, where it is not there yet."""
+
+PAUSE = 0.2
+"""Seconds between the answer of Docker and the next question."""
+
+NOT_NEEDED_AFTER = 30.0
+"""Seconds without a look that got no answer in time."""
+
+A_LITTLE_CPU = 0.05
+"""Of one core. A stopped process has none at all, and a server that waits for its clients next to none."""
+
+A_LITTLE_DISK = 64 * 1024
+"""Bytes a second."""
+
+AN_ANSWER = 100
+"""Bytes of a packet on average. The kernel's own (SYN-ACK, ACK, FIN) have at most 74, also for a stopped process."""
+
+FEWEST_PACKETS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """What the container had used at monotonic seconds `at`."""
+
+    at: float
+    usage: ContainerUsage
+
+
+def work_between(before: Sample, after: Sample) -> str:
+    """In words for people what it did between two samples of one run; empty when it did next to nothing."""
+    took = after.at - before.at
+    if took <= 0.0:
+        return ""
+    cpu = (after.usage.cpu - before.usage.cpu) / took
+    disk = (after.usage.disk - before.usage.disk) / took
+    packets = after.usage.sent_packets - before.usage.sent_packets
+    sent = after.usage.sent - before.usage.sent
+    said = []
+    if cpu >= A_LITTLE_CPU:
+        said.append(f"{cpu:.0%} of a CPU")
+    if disk >= A_LITTLE_DISK:
+        said.append(f"{disk / 2**20:.1f} MiB/s to and from disk")
+    if packets >= FEWEST_PACKETS and sent / packets >= AN_ANSWER:
+        said.append("answers leave it")
+    return ", ".join(said)
+
+
+class WorkWitness:
+    """Asked about the looks at one dependency, one after the other. `usage` is `ports.Containers.usage`.
+
+    Samples are taken beside the looks, from the first on that got no answer in time: what hangs is not held up by it.
+    """
+
+    def __init__(self, spec: Dependency, usage: Callable[[str], Awaitable[ContainerUsage]]) -> None:
+        self._spec = spec
+        self._usage = usage
+        self._overloaded_since: float | None = None
+        self._unanswered = 0
+        self._needed_until = 0.0
+        self._samples: deque[Sample] = deque(maxlen=MOST_SAMPLES)
+        self._sampling: asyncio.Task[None] | None = None
+        self._compared = asyncio.Event()
+        """Two samples are there, or Docker gives none."""
+
+    async def judge(self, finding: Finding) -> Finding:
+        """The finding of a look, or what it is worth when nothing came in time from what works."""
+        grace = self._spec.overload_grace
+        if finding.outcome is not Outcome.FAILED:
+            self._overloaded_since = None
+        if finding.reason is not Reason.TIMEOUT or not self._spec.container or not grace:
+            return finding
+        await self._see(self._spec.container)
+        work = work_between(self._samples[0], self._samples[-1]) if self._samples else ""
+        if not work:
+            return finding
+        now = asyncio.get_running_loop().time()
+        if self._overloaded_since is None:
+            self._overloaded_since = now
+        if (lasts := now - self._overloaded_since) >= grace:
+            return failed(Reason.TIMEOUT, f"{finding.detail}; overloaded for {duration(lasts)} ({work})")
+        return failed(Reason.OVERLOADED, f"{finding.detail}, and it works: {work}", finding.measurements)
+
+    async def close(self) -> None:
+        """Ends the sampling."""
+        if self._sampling is not None:
+            self._sampling.cancel()
+            await asyncio.wait({self._sampling})
+            self._sampling = None
+
+    async def _see(self, container: str) -> None:
+        """Samples go on; the look that could make it down waits until they can be compared."""
+        self._needed_until = asyncio.get_running_loop().time() + NOT_NEEDED_AFTER
+        if self._sampling is None or self._sampling.done():
+            self._unanswered = 0
+            self._samples.clear()
+            self._compared.clear()
+            self._sampling = asyncio.create_task(self._sample(container))
+        self._unanswered += 1
+        if self._unanswered >= self._spec.down_after.count:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(WAITS_FOR):
+                    await self._compared.wait()
+
+    async def _sample(self, container: str) -> None:
+        loop = asyncio.get_running_loop()
+        while loop.time() < self._needed_until:
+            try:
+                async with asyncio.timeout(ASKED_FOR):
+                    usage = await self._usage(container)
+            except (ContainersUnreachable, TimeoutError):
+                self._samples.clear()
+                self._compared.set()
+                await asyncio.sleep(PAUSE)
+                continue
+            self._samples.append(Sample(loop.time(), usage))
+            if len(self._samples) > 1:
+                self._compared.set()
+            await asyncio.sleep(PAUSE)
