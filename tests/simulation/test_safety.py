@@ -202,13 +202,13 @@ class Safety(RuleBasedStateMachine):
         assert self.world.engine.durable.spends[: len(before)] == before
         self._check_new_actions()
 
-    @rule(name=names, address=st.sampled_from(ADDRESSES), ran_for=st.sampled_from([0.0, 3600.0]))
-    def is_given_an_address(self, name: str, address: str, ran_for: float) -> None:
-        """At another one it was never seen up, whatever was seen at the one before."""
+    @rule(name=names, address=st.sampled_from(ADDRESSES))
+    def is_given_an_address(self, name: str, address: str) -> None:
+        """By a person who starts it with that. At another one it was never seen up, whatever was seen before."""
         self.addresses[name] = address
         self.world.send(ev.PolicyChanged(plan(self.ladder, self.addresses)))
-        self.world.run(name, age=ran_for)
         self._check_new_actions()
+        self.starts_again(name)
 
     @rule()
     def daemon_is_killed(self) -> None:
