@@ -17,7 +17,7 @@ from aiohttp import web
 
 from nemo_watchdog.containers.docker import DockerContainers
 from nemo_watchdog.engine.engine import Engine
-from nemo_watchdog.engine.state import rebuild
+from nemo_watchdog.engine.replay import rebuild
 from nemo_watchdog.errors import NemoWatchdogError
 from nemo_watchdog.journal.sqlite import SqliteJournal
 from nemo_watchdog.metrics import FEW_BUCKETS, Metrics

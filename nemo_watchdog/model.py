@@ -234,7 +234,7 @@ class ActionOutcome(StrEnum):
     SUCCEEDED = "succeeded"
     FAILED = "failed"
     REFUSED = "refused"
-    """Nothing was ordered, because something was not as it must be; it counts as spent all the same."""
+    """Certainly nothing was ordered, because something was not as it must be: it costs a backoff and nothing else."""
     TIMED_OUT = "timed_out"
     UNKNOWN = "unknown"
     """The daemon stopped before it learned the result: it counts as spent, and we look before trying again."""
@@ -329,6 +329,8 @@ class Decision:
 
 class NotificationKind(StrEnum):
     OPENED = "opened"
+    WORSENED = "worsened"
+    """A member of an open incident that had served is down."""
     SEVERITY_CHANGED = "severity_changed"
     ACTION_STARTED = "action_started"
     ACTION_FINISHED = "action_finished"

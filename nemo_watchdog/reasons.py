@@ -84,6 +84,11 @@ class Reason(StrEnum):
         Category.BUSY,
         "All of its connections are in use: its clients are the place to look.",
     )
+    LOGINS_BLOCKED = (
+        "logins_blocked",
+        Category.BUSY,
+        "It serves the sessions that it has, and new ones hang at their login: a person must look why.",
+    )
     UPSTREAM_UNAVAILABLE = (
         "upstream_unavailable",
         Category.BUSY,
@@ -198,6 +203,7 @@ BUSY_FOR: Mapping[Reason, float] = MappingProxyType(
         Reason.SHUTTING_DOWN: 10 * _MINUTE,
         Reason.OVERLOADED: 15 * _MINUTE,
         Reason.TOO_MANY_CONNECTIONS: 15 * _MINUTE,
+        Reason.LOGINS_BLOCKED: 15 * _MINUTE,
         Reason.UPSTREAM_UNAVAILABLE: 15 * _MINUTE,
         Reason.RESTARTING: 5 * _MINUTE,
         Reason.RESTART_LOOP: 5 * _MINUTE,

@@ -67,11 +67,53 @@ class IncidentReopened(Record):
     dependency: str
     reason: str | None
     detail: str
+    health: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class MemberJoined(Record):
     TYPE: ClassVar[str] = "member_joined"
+    incident: str
+    dependency: str
+    reason: str | None
+    detail: str
+    health: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class MemberRecovered(Record):
+    """Confirmed to serve, up or degraded: what was tried helped or is over, and what comes now is a new trouble.
+
+    `action_id` is the attempt that was being verified, if one was, and `backoff` the seconds from this moment before
+    the next; None leaves the backoff as it is.
+    """
+
+    TYPE: ClassVar[str] = "member_recovered"
+    incident: str
+    dependency: str
+    health: str
+    action_id: str
+    backoff: float | None
+    over: bool = True
+    """False while another that shares its target is still in trouble: the attempts on the target are not judged yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class LadderShared(Record):
+    """What acts on this target has acted on it for another: attempts, verification and backoff are one from now on."""
+
+    TYPE: ClassVar[str] = "ladder_shared"
+    incident: str
+    dependency: str
+    target_kind: str
+    target: str
+
+
+@dataclass(frozen=True, slots=True)
+class MemberDown(Record):
+    """A member that had served in this open incident is down: a change to worse."""
+
+    TYPE: ClassVar[str] = "member_down"
     incident: str
     dependency: str
     reason: str | None
@@ -108,7 +150,7 @@ class SeverityRaised(Record):
 
 @dataclass(frozen=True, slots=True)
 class ActionIntended(Record):
-    """Written before the action runs; from this moment the attempt and the budget are spent."""
+    """Written before the action runs; the attempt and the budget are spent, unless it ends as refused."""
 
     TYPE: ClassVar[str] = "action_intended"
     incident: str
@@ -131,7 +173,10 @@ class ActionIntended(Record):
 
 @dataclass(frozen=True, slots=True)
 class ActionEnded(Record):
-    """`backoff` and `verify_within` in seconds from this moment; `to_verify` is False when it surely failed."""
+    """`backoff` and `verify_within` in seconds from this moment; `to_verify` is False when it surely failed.
+
+    0.1.0 wrote the backoff of every action here; it is 0 now for one that is to be verified: the verdict has it.
+    """
 
     TYPE: ClassVar[str] = "action_ended"
     incident: str
@@ -152,6 +197,20 @@ class AttemptFailed(Record):
     dependency: str
     action_id: str
     why: str
+    backoff: float | None = None
+    """Seconds from this moment; None where 0.1.0 counted it from the end of the action."""
+
+
+@dataclass(frozen=True, slots=True)
+class BackoffChanged(Record):
+    """The policy has another backoff now: the gap that runs is so long, of which so much remains from this moment."""
+
+    TYPE: ClassVar[str] = "backoff_changed"
+    incident: str
+    dependency: str
+    backoff: float
+    remaining: float
+    previous: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +224,7 @@ class StepExhausted(Record):
 
 @dataclass(frozen=True, slots=True)
 class Escalated(Record):
-    """The ladder of this dependency ends here for this incident; a person has been told."""
+    """The ladder of this dependency ends here; a person has been told. It begins anew when it has served again."""
 
     TYPE: ClassVar[str] = "escalated"
     incident: str
@@ -183,6 +242,18 @@ class BusyTooLong(Record):
     dependency: str
     to: str
     why: str
+
+
+@dataclass(frozen=True, slots=True)
+class LadderRearmed(Record):
+    """What ended may go on: a person said so, and then attempts and backoff begin `anew`, or the policy grants more."""
+
+    TYPE: ClassVar[str] = "ladder_rearmed"
+    incident: str
+    dependency: str
+    reason: str
+    by: str
+    anew: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -289,31 +360,8 @@ class HeartbeatHeard(Record):
 
 TYPES: Mapping[str, type[Record]] = {
     kind.TYPE: kind
-    for kind in (
-        HealthChanged,
-        SeenUp,
-        IncidentOpened,
-        IncidentReopened,
-        MemberJoined,
-        RootChanged,
-        IncidentMerged,
-        SeverityRaised,
-        ActionIntended,
-        ActionEnded,
-        AttemptFailed,
-        StepExhausted,
-        Escalated,
-        BusyTooLong,
-        Suggested,
-        DecisionMade,
-        IncidentResolved,
-        HoldPlaced,
-        HoldReleased,
-        EndedByItself,
-        Paused,
-        Resumed,
-        HeartbeatHeard,
-    )
+    for kind in list(globals().values())
+    if isinstance(kind, type) and issubclass(kind, Record) and kind is not Record
 }
 
 

@@ -48,7 +48,9 @@ class DependencyView:
 
 @dataclass(frozen=True, slots=True)
 class LadderView:
-    """How far the remedy of one member has come. `backoff` is the gap before the next attempt."""
+    """How far the remedy of one member has come: `attempts` that did not help in its present trouble, those under way
+    among them. `backoff` is the gap before the next one. Who shares a target shows the same.
+    """
 
     phase: str
     attempts: int
@@ -70,6 +72,8 @@ class IncidentView:
     escalated: tuple[str, ...]
     """The contacts who were told that a person must look."""
     ladders: Mapping[str, LadderView]
+    actions: int | None = None
+    """How many were ordered in it or may have been; None from a daemon of 0.1.0."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +130,15 @@ class PausesView:
 
 
 @dataclass(frozen=True, slots=True)
+class RetryView:
+    """`POST /api/v1/retry`: the ladder has begun anew, and this is decided now."""
+
+    dependency: str
+    incident: str
+    decision: GateView
+
+
+@dataclass(frozen=True, slots=True)
 class LivenessView:
     """`GET /healthz`: which of the daemon's own loops do not run."""
 
@@ -158,7 +171,7 @@ class ProblemView:
     detail: str
 
 
-View = StatusView | PausesView | LivenessView | ReadinessView | HeardView | ProblemView
+View = StatusView | PausesView | RetryView | LivenessView | ReadinessView | HeardView | ProblemView
 
 
 def as_json(view: View) -> str:

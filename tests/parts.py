@@ -16,6 +16,7 @@ _PACKAGE_OF = {
     "initdb": "postgresql-15",
     "monit": "monit",
     "openssl": "openssl",
+    "pgbouncer": "pgbouncer",
     "postgres": "postgresql-15",
     "prometheus": "prometheus",
     "promtool": "prometheus",

@@ -19,14 +19,18 @@ async def act_as_judged(
     containers: Containers, request: ActionRequest, order: Callable[[str], Awaitable[None]], done: str
 ) -> ActionResult:
     """Orders once within `request.timeout`, if the container is still as judged; `done` says what has succeeded."""
-    name = request.target.name
+    name, ordered = request.target.name, False
     try:
         async with asyncio.timeout(request.timeout):
             otherwise = not_as_judged(request.expected_run, await containers.inspect(name))
             if otherwise is not None:
                 return ActionResult(ActionOutcome.REFUSED, otherwise)
+            ordered = True
             await order(name)
     except TimeoutError:
+        if not ordered:
+            silent = f"Docker did not tell the container's state within {duration(request.timeout)}"
+            return ActionResult(ActionOutcome.REFUSED, silent)
         late = f"Docker did not finish within {duration(request.timeout)}; it may still do so"
         return ActionResult(ActionOutcome.TIMED_OUT, late)
     except ContainersUnreachable as error:

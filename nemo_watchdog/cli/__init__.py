@@ -10,7 +10,7 @@ import sys
 
 import typer
 
-from nemo_watchdog.cli import check, demo, pause, run, schema, status
+from nemo_watchdog.cli import check, demo, pause, retry, run, schema, status
 from nemo_watchdog.cli.output import fail
 from nemo_watchdog.errors import NemoWatchdogError
 
@@ -27,6 +27,7 @@ app.command("schema")(schema.schema)
 app.command("status")(status.status)
 app.command("pause")(pause.pause)
 app.command("resume")(pause.resume)
+app.command("retry")(retry.retry)
 app.command("demo")(demo.demo)
 
 

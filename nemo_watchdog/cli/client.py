@@ -18,7 +18,7 @@ from pydantic import TypeAdapter, ValidationError
 from nemo_watchdog import __version__
 from nemo_watchdog.cli.output import UNREACHABLE, WRONG, fail
 from nemo_watchdog.state_dir import TOKEN_NAME
-from nemo_watchdog.views import PausesView, ProblemView, StatusView
+from nemo_watchdog.views import PausesView, ProblemView, RetryView, StatusView
 
 TIMEOUT = 10.0
 NO_HEADERS: Mapping[str, str] = MappingProxyType({})
@@ -26,7 +26,7 @@ NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 # Straight to the daemon: a proxy of the environment must see neither the question nor the token.
 _direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
-View = TypeVar("View", StatusView, PausesView)
+View = TypeVar("View", StatusView, PausesView, RetryView)
 
 
 @dataclass(frozen=True, slots=True)

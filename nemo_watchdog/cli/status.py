@@ -82,7 +82,8 @@ def _dependencies(dependencies: Mapping[str, DependencyView]) -> Table:
 def _incident(incident: IncidentView) -> str:
     members = ", ".join(name for name in incident.members if name != incident.root)
     also = f", with it {members}" if members else ""
-    tried = sum(ladder.attempts for ladder in incident.ladders.values())
+    counted = sum(ladder.attempts for ladder in incident.ladders.values())
+    tried = counted if incident.actions is None else incident.actions
     return (
         f"{incident.severity} {incident.id}: {incident.root}{also}, open {duration(incident.age)}, "
         f"{tried} action{'s' if tried != 1 else ''}"

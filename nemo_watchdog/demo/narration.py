@@ -48,6 +48,7 @@ TELLERS: Mapping[str, Callable[[dict[str, Any]], str | None]] = {
     ),
     "action_ended": lambda line: f"{line.get('action')} {line.get('outcome')}; now looking whether it helped",
     "attempt_failed": lambda line: f"that did not help: {line.get('why')}",
+    "member_down": lambda line: f"{line.get('dependency')} had served meanwhile: this is a new trouble",
     "escalated": lambda line: f"[bold magenta]a person is told[/bold magenta]: {line.get('why')}; no more tries",
     "busy_too_long": lambda line: f"[bold magenta]a person is told[/bold magenta]: {line.get('why')}",
     "touched": lambda line: f"{line.get('dependency')}: {line.get('what')}",

@@ -73,9 +73,9 @@ class Watched:
 
 
 def policy_text(parts: Mapping[str, Watched]) -> str:
-    """The policy of a platform with these parts, by kind, in their order."""
+    """The policy of a platform with these parts, by kind, in their order; what is no part of the demo has no entry."""
     entries = {"postgres": _postgres, "redis": _redis, "gateway": _gateway, "gemma": _gemma}
-    return _HEAD + "".join(entries[kind](parts) for kind in parts) + "\n" + _TAIL
+    return _HEAD + "".join(entries[kind](parts) for kind in parts if kind in entries) + "\n" + _TAIL
 
 
 def _postgres(parts: Mapping[str, Watched]) -> str:

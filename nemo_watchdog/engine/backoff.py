@@ -8,7 +8,7 @@ from nemo_watchdog.policy.policy import Backoff
 
 
 def delay_after(backoff: Backoff, attempt: int, name: str) -> float:
-    """Seconds from the end of attempt number `attempt` (from 1) to the earliest next one.
+    """Seconds from the verdict on attempt number `attempt` (from 1) to the earliest next one.
 
     Doubles (by `factor`) up to `max`, then varies by ±`jitter`, drawn from `name` so that dependencies that fail
     together do not come back together.

@@ -9,23 +9,23 @@ from __future__ import annotations
 from functools import singledispatchmethod
 
 from nemo_watchdog import records as r
-from nemo_watchdog.engine import attribution
+from nemo_watchdog.engine import attribution, rearming
 from nemo_watchdog.engine import events as ev
 from nemo_watchdog.engine.events import Effects, Event
 from nemo_watchdog.engine.gates.order import decide, explain
 from nemo_watchdog.engine.gates.situation import Situation
 from nemo_watchdog.engine.health import Tracker
-from nemo_watchdog.engine.incidents import REOPEN_WINDOW
+from nemo_watchdog.engine.pacing import keep_pace_with_the_policy
 from nemo_watchdog.engine.phases import Phase
 from nemo_watchdog.engine.reconcile import reconcile_all, reconcile_from
 from nemo_watchdog.engine.remediation import advance, end_action
-from nemo_watchdog.engine.state import Durable, Incident
+from nemo_watchdog.engine.state import REOPEN_WINDOW, Durable, Incident
 from nemo_watchdog.engine.telling import tell
 from nemo_watchdog.engine.turn import Turn
 from nemo_watchdog.engine.volatile import Volatile
 from nemo_watchdog.errors import EngineBug
 from nemo_watchdog.model import CONTAINER, ActionOutcome, ActionRequest, ActionResult, Decision, Health, Moment, Target
-from nemo_watchdog.policy.policy import Dependency, Policy, is_same_target
+from nemo_watchdog.policy.policy import Policy, is_same_target
 
 NOTHING = Effects()
 
@@ -35,7 +35,8 @@ class Engine:
 
     def __init__(self, policy: Policy, durable: Durable | None = None) -> None:
         self.durable = durable or Durable()
-        self.volatile = Volatile(policy, {name: self._tracker(spec) for name, spec in policy.dependencies.items()})
+        trackers = {spec.name: Tracker(spec, self.durable.seen) for spec in policy.dependencies.values()}
+        self.volatile = Volatile(policy, trackers)
 
     @property
     def policy(self) -> Policy:
@@ -85,11 +86,10 @@ class Engine:
         lost = ActionResult(ActionOutcome.UNKNOWN, "the watchdog stopped before it knew the result")
         for incident in self.durable.open():
             for name, ladder in incident.ladders.items():
-                if ladder.phase is Phase.ACTING:
+                if ladder.phase is Phase.ACTING and ladder.actor == name:
                     end_action(turn, incident, name, lost)
-        for name, digest in self.durable.seen.up.items():
-            if not digest and name in self.trackers:
-                turn.remember_up(name)  # an older version saw it up: that counts for the address that it has now
+        turn.settle_what_was_up()
+        keep_pace_with_the_policy(turn)
         reconcile_all(turn)
 
     @_take.register
@@ -127,9 +127,10 @@ class Engine:
             return
         end_action(turn, incident, name, event.result)
         attribution.attribute_what_waited(turn, event.request.target)
-        if name in self.trackers:
-            self.trackers[name].forget_looks()
-            turn.look_soon(name)
+        for each in self.volatile.sharing.get(name, [name]):
+            if each in self.trackers:
+                self.trackers[each].forget_looks()
+                turn.look_soon(each)
         reconcile_all(turn)
 
     @_take.register
@@ -144,6 +145,11 @@ class Engine:
         reconcile_all(turn)
 
     @_take.register
+    def _(self, event: ev.RetryAsked, turn: Turn) -> None:
+        rearming.retry(turn, event.dependency, event.reason, event.by)
+        reconcile_all(turn)
+
+    @_take.register
     def _(self, event: ev.HeartbeatCame, turn: Turn) -> None:
         if event.dependency in self.trackers:
             turn.record(r.HeartbeatHeard(event.dependency, event.well, event.said))
@@ -151,19 +157,21 @@ class Engine:
 
     @_take.register
     def _(self, event: ev.PolicyChanged, turn: Turn) -> None:
-        """Trackers of what stays keep what they saw; incidents, budgets and backoff are not touched at all.
+        """Trackers of what stays keep what they saw, and what was spent stays spent.
 
         Where a name now means something else, what was seen of the old target says nothing about the new one.
         """
-        kept = {}
+        kept, before = {}, self.policy
         for name, spec in event.policy.dependencies.items():
             tracker = self.trackers.get(name)
             if tracker is None or not is_same_target(tracker.spec, spec):
-                tracker = self._tracker(spec)
+                tracker = Tracker(spec, self.durable.seen)
             else:
                 tracker.update_spec(spec)
             kept[name] = tracker
         self.volatile.adopt(event.policy, kept)
+        keep_pace_with_the_policy(turn)
+        rearming.rearm_where_more_is_granted(turn, before)
         reconcile_all(turn)
 
     @_take.register
@@ -197,9 +205,6 @@ class Engine:
         """Seconds from one look to the next: the interval, or the confirm interval while a change is in the air."""
         tracker = self.trackers[name]
         return tracker.spec.interval if tracker.stable else tracker.spec.confirm_interval
-
-    def _tracker(self, spec: Dependency) -> Tracker:
-        return Tracker(spec, proven=self.durable.seen.was_up(spec.name, spec.digest))
 
     def _situation(self, name: str, now: Moment) -> Situation:
         return Situation(self.volatile, self.durable, self.durable.incident_of(name), name, now.monotonic)

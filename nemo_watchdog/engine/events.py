@@ -82,6 +82,15 @@ class ResumeAsked:
 
 
 @dataclass(frozen=True, slots=True)
+class RetryAsked:
+    """A person wants a ladder that has ended, or that waits, to begin anew."""
+
+    dependency: str
+    reason: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
 class HeartbeatCame:
     """One that must outlive this process; `said` is one line for people."""
 
@@ -115,6 +124,7 @@ Event = (
     | ActionFinished
     | PauseAsked
     | ResumeAsked
+    | RetryAsked
     | HeartbeatCame
     | PolicyChanged
     | JournalChanged

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from nemo_watchdog.engine.seen import Seen
 from nemo_watchdog.engine.touches import Ending
 from nemo_watchdog.model import (
     Category,
@@ -56,11 +57,12 @@ UP = State(Health.UP)
 
 
 class Tracker:
-    """The running record of one dependency. `proven`: it was up once with this address and expectation."""
+    """The running record of one dependency."""
 
-    def __init__(self, spec: Dependency, *, proven: bool) -> None:
+    def __init__(self, spec: Dependency, seen: Seen) -> None:
         self.spec = spec
-        self.proven = proven
+        self.proven = seen.was_up(spec.name, spec.digest)
+        """It was up once with this address and expectation."""
         self.state = UNSEEN
         self.since: Moment | None = None
         self.last: Observation | None = None

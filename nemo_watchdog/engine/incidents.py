@@ -13,15 +13,11 @@ from nemo_watchdog.engine.gates.evidence import recovering_until
 from nemo_watchdog.engine.health import Tracker
 from nemo_watchdog.engine.phases import Phase
 from nemo_watchdog.engine.severity import highest_severity
-from nemo_watchdog.engine.state import Durable, Incident
+from nemo_watchdog.engine.state import REOPEN_WINDOW, Durable, Incident
 from nemo_watchdog.engine.topology import upstreams
 from nemo_watchdog.engine.turn import Turn
 from nemo_watchdog.engine.volatile import Volatile
-from nemo_watchdog.model import Health, Moment, Reason
-
-REOPEN_WINDOW = 300.0
-"""Seconds after a resolution within which trouble reopens the same incident: it came back is not it is fixed."""
-
+from nemo_watchdog.model import CONTAINER, Health, Moment, Reason, Target
 
 BLIND_IS_TOLD_AFTER = 60.0
 """Seconds that something must have been out of sight before anybody is told: Docker may only be slow for a moment."""
@@ -105,14 +101,10 @@ def place(turn: Turn, name: str) -> None:
     tracker = turn.volatile.trackers[name]
     if not tracker.unhealthy or turn.durable.incident_of(name) is not None:
         return
-    if (until := _hardly_blind_until(tracker)) is not None and turn.now.monotonic < until:
-        turn.wake(until)
-        return
-    hold = turn.held(name)
-    if hold is not None and turn.now.monotonic < hold.quiet_until:
-        turn.wake(hold.quiet_until)
-        return
-    if hold is not None and not hold.quiet_until and not tracker.failure_threshold_met:
+    container = tracker.spec.container
+    if tracker.exited and container and turn.durable.is_acting_on(Target(CONTAINER, container)):
+        return  # we are restarting it, for another
+    if _is_too_early(turn, name):
         return
     where = correlate(turn.volatile, turn.durable, name, turn.now.monotonic)
     turn.await_looks(where.wait_for)
@@ -121,24 +113,40 @@ def place(turn: Turn, name: str) -> None:
     if where.deferred:
         return
     if where.join is not None:
-        turn.record(r.MemberJoined(where.join.incident, name, reason, detail))
+        turn.record(r.MemberJoined(where.join.incident, name, reason, detail, tracker.state.health))
     elif where.adopt:
         first, *others = where.adopt
-        turn.record(r.MemberJoined(first.incident, name, reason, detail))
+        turn.record(r.MemberJoined(first.incident, name, reason, detail, tracker.state.health))
         turn.record(r.RootChanged(first.incident, name, first.root))
         for other in others:
             turn.record(r.IncidentMerged(other.incident, first.incident))
         raise_severity(turn, first, list(first.members))
     elif where.recurrence is not None:
-        turn.record(r.IncidentReopened(where.recurrence.incident, name, reason, detail))
+        again = where.recurrence.incident
+        turn.record(r.IncidentReopened(again, name, reason, detail, tracker.state.health))
     else:
         _open(turn, name)
 
 
-def _hardly_blind_until(tracker: Tracker) -> float | None:
-    if tracker.state.health is not Health.UNKNOWN or tracker.blind_since is None:
-        return None
-    return tracker.blind_since + BLIND_IS_TOLD_AFTER
+def _is_too_early(turn: Turn, name: str) -> bool:
+    """Nobody should hear of it yet, or ever: a moment of blindness, our own restart, a person at work."""
+    tracker = turn.volatile.trackers[name]
+    if tracker.state.health is Health.UNKNOWN and tracker.blind_since is not None:
+        return _is_before(turn, tracker.blind_since + BLIND_IS_TOLD_AFTER)
+    container = tracker.spec.container
+    if tracker.exited and container and turn.durable.is_acting_on(Target(CONTAINER, container)):
+        return True  # we are restarting it, for another
+    hold = turn.held(name)
+    if hold is not None and hold.quiet_until:
+        return _is_before(turn, hold.quiet_until)
+    return hold is not None and not tracker.failure_threshold_met
+
+
+def _is_before(turn: Turn, at: float) -> bool:
+    if turn.now.monotonic >= at:
+        return False
+    turn.wake(at)
+    return True
 
 
 def _open(turn: Turn, name: str) -> None:
@@ -183,12 +191,12 @@ def _is_unhealthy(trackers: Mapping[str, Tracker], name: str) -> bool:
 
 
 def resolve(turn: Turn, incident: Incident) -> bool:
-    """Ends it when every member is up and nothing is under way; whether it did."""
+    """Ends it when every member is up, and was seen to be since the last action on it; whether it did."""
     watched = False
     for name in incident.members:
         if tracker := turn.volatile.trackers.get(name):
             watched = True
-            if tracker.state.health is not Health.UP:
+            if tracker.state.health is not Health.UP or name not in incident.serving:
                 return False
     if any(ladder.phase is Phase.ACTING for ladder in incident.ladders.values()):
         return False

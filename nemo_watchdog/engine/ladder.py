@@ -50,6 +50,17 @@ def next_contact(remedy: Remedy, ladder: Ladder) -> str:
     return next((step.to for step in ahead if isinstance(step, EscalateStep)), "")
 
 
+def attempts_left(remedy: Remedy, ladder: Ladder) -> int:
+    """How many attempts come before a person is told, or nothing is left."""
+    index, attempts, _ = _position(remedy, ladder)
+    spent, left = _spent(remedy, ladder.tried), 0
+    for at, step in enumerate(remedy.steps[index:], index):
+        if isinstance(step, EscalateStep):
+            break
+        left += max(0, step.attempts - (attempts if at == index else spent[at]))
+    return left
+
+
 def current_step(remedy: Remedy, ladder: Ladder) -> ActionStep | None:
     """The step that acted last, found again by what was done where its key is gone; None when nothing acts like it."""
     if ladder.remedy == remedy.name:
@@ -69,7 +80,7 @@ def _position(remedy: Remedy, ladder: Ladder) -> tuple[int, int, str]:
 
     An escalation ends a ladder, so one that stands before a step that has acted was put there since and is due.
     """
-    if not ladder.total:
+    if not ladder.tried.total():
         return 0, 0, ""
     keys = [step.key for step in remedy.steps]
     if ladder.remedy == remedy.name and ladder.step_key in keys:

@@ -7,13 +7,14 @@ from functools import singledispatch
 
 from nemo_watchdog import records as r
 from nemo_watchdog.durations import duration
+from nemo_watchdog.engine.budget import free_at
 from nemo_watchdog.engine.gates.order import decide
 from nemo_watchdog.engine.gates.situation import Situation
 from nemo_watchdog.engine.health import State
 from nemo_watchdog.engine.phases import Phase
 from nemo_watchdog.engine.state import Incident
 from nemo_watchdog.engine.turn import Turn
-from nemo_watchdog.model import Alert, Verdict
+from nemo_watchdog.model import ActionOutcome, Alert, Gate, Verdict
 from nemo_watchdog.policy.policy import Policy
 
 
@@ -53,15 +54,28 @@ def _opened(key: str, name: str, incident: Incident, turn: Turn) -> Words:
     spec = turn.volatile.policy.severities.get(incident.severity)
     title = spec.title if spec else ""
     respond = f"Respond within {duration(spec.respond_within)}." if spec else ""
-    decision = decide(Situation(turn.volatile, turn.durable, incident, name, turn.now.monotonic))
-    acting = decision.verdict is Verdict.ACT
-    plan = "acting now" if acting else f"{decision.verdict} ({decision.gate}): {decision.value}"
     body = (
         f"{name} is {_seen(name, turn)}.\n"
         f"{incident.severity} {title} by the rule {incident.rule}. {respond}\n"
-        f"Next: {plan}."
+        f"Next: {_plan(name, incident, turn)}."
     )
     return Words(key, f"{name} is {turn.volatile.trackers[name].state.health}", body)
+
+
+def _plan(name: str, incident: Incident, turn: Turn) -> str:
+    decision = decide(Situation(turn.volatile, turn.durable, incident, name, turn.now.monotonic))
+    acting = decision.verdict is Verdict.ACT
+    return "acting now" if acting else f"{decision.verdict} ({decision.gate}): {decision.value}"
+
+
+@words.register
+def _(record: r.MemberDown, incident: Incident, turn: Turn) -> Words:
+    name = record.dependency
+    body = (
+        f"{name} is {_seen(name, turn)}.\nIt had served meanwhile: this is a new trouble in an incident that is open.\n"
+        f"Next: {_plan(name, incident, turn)}."
+    )
+    return Words(f"{name}:down:{turn.now.utc.isoformat()}", f"{name} is down now", body)
 
 
 @words.register
@@ -88,6 +102,12 @@ def _(record: r.ActionEnded, incident: Incident, turn: Turn) -> Words:
     detail = f" ({record.detail})" if record.detail else ""
     ladder = incident.ladder(record.dependency)
     plan = "looking again" if ladder.phase is Phase.VERIFYING else f"backing off {duration(ladder.backoff)}"
+    if record.outcome == ActionOutcome.REFUSED:
+        plan = (
+            f"tried again in {duration(ladder.backoff)}, and then less and less often; you are told when it is done, "
+            "or refused for another reason"
+        )
+        detail = f"{detail}: nothing was ordered, and no attempt is spent"
     return Words(
         f"{record.action_id}:finished",
         f"{record.dependency}: {record.action} {record.outcome}",
@@ -104,17 +124,30 @@ def _(record: r.Suggested, incident: Incident, turn: Turn) -> Words:
         f"{name} is {_seen(name, turn)}.\nNothing was done: the policy lets the watchdog only suggest.\n"
         f"Suggested: {record.action} of {target or name}."
     )
-    return Words(f"{name}:suggested", f"{name}: {record.action} suggested", body)
+    return Words(f"{name}:suggested:{incident.ladder(name).begun}", f"{name}: {record.action} suggested", body)
 
 
 @words.register
 def _(record: r.DecisionMade, incident: Incident, turn: Turn) -> Words:
     name = record.dependency
+    if record.gate == Gate.BUDGET:
+        return _waits_for_budget(record, incident, turn)
     hold = turn.held(name)
     lasts = hold.until - turn.now.monotonic if hold is not None and hold.until is not None else None
     until = "runs again" if lasts is None else f"has ended or answers again, for {duration(round(lasts))} at most"
     body = f"{name}: {record.value}.\nNothing was done, on purpose.\nNext: nothing, until the container {until}."
-    return Words(f"{name}:held", f"{name} is left alone", body)
+    return Words(f"{name}:held:{incident.ladder(name).begun}", f"{name} is left alone", body)
+
+
+def _waits_for_budget(record: r.DecisionMade, incident: Incident, turn: Turn) -> Words:
+    name, limit = record.dependency, turn.volatile.policy.limits.budget
+    wait = free_at(limit, [spend.at for spend in turn.durable.spends], turn.now.monotonic) - turn.now.monotonic
+    body = (
+        f"{name} is {_seen(name, turn)}.\nNothing was done: {record.value}, by what was done to all dependencies.\n"
+        f"Next: its remedy goes on in {duration(wait)}, or when `limits.budget` is raised."
+    )
+    ladder = incident.ladder(name)
+    return Words(f"{name}:budget:{ladder.begun}:{ladder.total}", f"{name} waits for the budget", body)
 
 
 @words.register
@@ -122,9 +155,10 @@ def _(record: r.Escalated, incident: Incident, turn: Turn) -> Words:
     name, why = record.dependency, record.why
     body = (
         f"{name} is {_seen(name, turn)}.\n{why[:1].upper()}{why[1:]}.\n"
-        "Next: the watchdog tries nothing more in this incident; a person must look."
+        f"Next: nothing more is tried until it has served again, or `nemo-watchdog retry {name}`; a person must look."
     )
-    return Words(f"{name}:escalated:{incident.ladder(name).total}", f"{name} needs a person", body)
+    ladder = incident.ladder(name)
+    return Words(f"{name}:escalated:{ladder.begun}:{ladder.total}", f"{name} needs a person", body)
 
 
 @words.register
@@ -139,7 +173,7 @@ def _(record: r.BusyTooLong, incident: Incident, turn: Turn) -> Words:
 
 @words.register
 def _(record: r.IncidentResolved, incident: Incident, turn: Turn) -> Words:
-    attempts = sum(ladder.total for ladder in incident.ladders.values())
+    attempts = incident.acted
     done = f"{attempts} action{'s' if attempts != 1 else ''} taken" if attempts else "no action taken"
     body = f"{', '.join(incident.members)} up again after {duration(record.seconds)}; {done}.\nNext: nothing to do."
     return Words(f"resolved:{turn.now.utc.isoformat()}", f"{incident.root} is up again", body)
@@ -148,7 +182,6 @@ def _(record: r.IncidentResolved, incident: Incident, turn: Turn) -> Words:
 def alert(policy: Policy, incident: Incident) -> Alert:
     """An incident for Alertmanager. A severity that rises makes a new alert; the old one runs out there."""
     spec = policy.severities.get(incident.severity)
-    actions = sum(ladder.total for ladder in incident.ladders.values())
     affected = ", ".join(incident.members)
     return Alert(
         incident=incident.incident,
@@ -161,7 +194,7 @@ def alert(policy: Policy, incident: Incident) -> Alert:
         annotations={
             "summary": f"{incident.root} is {incident.health} ({incident.reason or incident.rule})",
             "description": (
-                f"{incident.detail}. Affected: {affected}. Rule: {incident.rule}. Actions so far: {actions}."
+                f"{incident.detail}. Affected: {affected}. Rule: {incident.rule}. Actions so far: {incident.acted}."
             ),
             "title": spec.title if spec else "",
         },

@@ -22,6 +22,7 @@ class Move(StrEnum):
     ENDED = "action_ended, to verify"
     ENDED_FOR_NOTHING = "action_ended, nothing to verify"
     ATTEMPT_FAILED = "attempt_failed"
+    RECOVERED = "member_recovered"
     RESOLVED = "incident_resolved"
 
 
@@ -31,7 +32,9 @@ MOVES: Mapping[tuple[Phase, Move], Phase] = MappingProxyType(
         (Phase.ACTING, Move.ENDED): Phase.VERIFYING,
         (Phase.ACTING, Move.ENDED_FOR_NOTHING): Phase.IDLE,
         (Phase.VERIFYING, Move.ATTEMPT_FAILED): Phase.IDLE,
+        (Phase.VERIFYING, Move.RECOVERED): Phase.IDLE,
         (Phase.VERIFYING, Move.RESOLVED): Phase.IDLE,
+        (Phase.IDLE, Move.RECOVERED): Phase.IDLE,
         (Phase.IDLE, Move.RESOLVED): Phase.IDLE,
     }
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from nemo_watchdog.engine.incidents import place, raise_severity, resolve
 from nemo_watchdog.engine.remediation import advance
+from nemo_watchdog.engine.serving import confirm
 from nemo_watchdog.engine.state import Incident
 from nemo_watchdog.engine.turn import Turn
 
@@ -42,6 +43,7 @@ def reconcile_from(turn: Turn, name: str) -> None:
 def update_incident(turn: Turn, incident: Incident, members: list[str]) -> None:
     """Severity, end and ladders, as far as these members are concerned; the root goes first."""
     raise_severity(turn, incident, members)
+    confirm(turn, incident, members)
     if not resolve(turn, incident):
         for name in sorted(members, key=lambda member: member != incident.root):
             advance(turn, incident, name)

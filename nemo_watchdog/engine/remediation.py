@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from nemo_watchdog import records as r
 from nemo_watchdog.engine import busy
-from nemo_watchdog.engine.backoff import delay_after
 from nemo_watchdog.engine.gates.evidence import FAULTS
 from nemo_watchdog.engine.gates.order import decide
 from nemo_watchdog.engine.gates.situation import Situation
-from nemo_watchdog.engine.ladder import current_step, next_contact
+from nemo_watchdog.engine.ladder import next_contact
+from nemo_watchdog.engine.pacing import gap, step_that_acted
 from nemo_watchdog.engine.phases import Phase
+from nemo_watchdog.engine.serving import notice_new_trouble
+from nemo_watchdog.engine.sharing import share
 from nemo_watchdog.engine.state import Incident
 from nemo_watchdog.engine.topology import upstreams
 from nemo_watchdog.engine.turn import Turn
@@ -24,7 +26,6 @@ from nemo_watchdog.model import (
     Health,
     Verdict,
 )
-from nemo_watchdog.policy.policy import ActionStep, Backoff
 
 NOTHING_TO_VERIFY = frozenset({ActionOutcome.FAILED, ActionOutcome.REFUSED})
 
@@ -34,8 +35,10 @@ def advance(turn: Turn, incident: Incident, name: str) -> None:
     tracker = turn.volatile.trackers.get(name)
     if tracker is None or tracker.state.health is Health.UP:
         return
+    share(turn, incident, name)
     situation = Situation(turn.volatile, turn.durable, incident, name, turn.now.monotonic)
     _judge_attempt(turn, incident, situation)
+    notice_new_trouble(turn, situation)
     decision = decide(situation)
     _write_down(turn, incident, name, decision)
     turn.wake(decision.until)
@@ -47,13 +50,14 @@ def advance(turn: Turn, incident: Incident, name: str) -> None:
     elif decision.verdict is Verdict.ESCALATE:
         to = next_contact(situation.remedy, situation.ladder) if situation.remedy is not None else ""
         turn.record(r.Escalated(incident.incident, name, to, decision.value))
-    elif decision.verdict is Verdict.ASK and situation.action is not None and not situation.ladder.suggested:
+    elif decision.verdict is Verdict.ASK and situation.action is not None and name not in incident.suggested:
         turn.record(r.Suggested(incident.incident, name, situation.action.action))
 
 
 def _judge_attempt(turn: Turn, incident: Incident, situation: Situation) -> None:
     """The symptom outlived the verification window, or the container died in it: that attempt failed."""
     name, ladder, tracker = situation.name, situation.ladder, situation.tracker
+    step = step_that_acted(turn.volatile.policy, ladder)
     state = tracker.state
     mended = FAULTS | (situation.action.helps if situation.action is not None else FAULTS)
     if ladder.phase is not Phase.VERIFYING or state.category not in mended or not tracker.fresh_evidence:
@@ -61,12 +65,12 @@ def _judge_attempt(turn: Turn, incident: Incident, situation: Situation) -> None
     if state.health is not Health.DOWN or (turn.now.monotonic < ladder.verify_until and not situation.died):
         return
     why = f"still {state.reason} after {ladder.action}"
-    turn.record(r.AttemptFailed(incident.incident, name, ladder.action_id, why))
+    turn.record(r.AttemptFailed(incident.incident, name, ladder.action_id, why, gap(step, ladder)))
 
 
 def _write_down(turn: Turn, incident: Incident, name: str, decision: Decision) -> None:
     """Every change of mind is a record; the same answer again is not."""
-    if incident.ladder(name).decision != (decision.verdict, decision.gate):
+    if incident.decisions.get(name) != (decision.verdict, decision.gate):
         turn.record(r.DecisionMade(incident.incident, name, decision.verdict, decision.gate, decision.value))
 
 
@@ -112,8 +116,9 @@ def _act(turn: Turn, incident: Incident, situation: Situation) -> None:
 def end_action(turn: Turn, incident: Incident, name: str, result: ActionResult) -> None:
     """Writes down how the action that is under way ended."""
     ladder = incident.ladder(name)
-    step = _step_that_acted(turn, incident, name)
-    backoff = step.backoff if step else Backoff()
+    step = step_that_acted(turn.volatile.policy, ladder)
+    to_verify = result.outcome not in NOTHING_TO_VERIFY
+    refusals = ladder.refusals if result.outcome is ActionOutcome.REFUSED else 0
     turn.record(
         r.ActionEnded(
             incident=incident.incident,
@@ -122,15 +127,8 @@ def end_action(turn: Turn, incident: Incident, name: str, result: ActionResult) 
             action=ladder.action,
             outcome=result.outcome,
             detail=result.detail,
-            backoff=round(delay_after(backoff, ladder.attempts, ladder.action_id), 3),
+            backoff=0.0 if to_verify else gap(step, ladder, refusals),
             verify_within=step.verify_within if step else 60.0,
-            to_verify=result.outcome not in NOTHING_TO_VERIFY,
+            to_verify=to_verify,
         )
     )
-
-
-def _step_that_acted(turn: Turn, incident: Incident, name: str) -> ActionStep | None:
-    spec = turn.volatile.policy.dependencies.get(name)
-    if spec is None or spec.remedy is None:
-        return None
-    return current_step(turn.volatile.policy.remedies[spec.remedy], incident.ladder(name))

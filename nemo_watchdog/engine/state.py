@@ -1,23 +1,18 @@
-"""The durable half of the engine's memory: what must survive `kill -9`. Changed only by `apply`, one record at a time.
+"""The durable half of the engine's memory: what must survive `kill -9`. Changed by `replay.apply` alone.
 
-Everything here can be rebuilt by applying the journal's records in order; all times are monotonic seconds,
-comparable with now because the journal translates them when it replays.
+All times are monotonic seconds, comparable with now because the journal translates them when it replays.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import singledispatch
-from typing import Any
 
-from nemo_watchdog import records as r
-from nemo_watchdog.engine.phases import Move, Phase, after
+from nemo_watchdog.engine.phases import Phase
 from nemo_watchdog.engine.seen import Seen
 from nemo_watchdog.engine.touches import Act, End, Hold, Initiator
-from nemo_watchdog.errors import EngineBug, JournalError
 from nemo_watchdog.model import CONTAINER, ActionOutcome, ContainerEvent, ContainerStatus, Moment, Severity, Target
 
 UNNAMED = ""
@@ -26,13 +21,16 @@ UNNAMED = ""
 EVERYTHING = "*"
 """The pause scope that holds all dependencies."""
 
+REOPEN_WINDOW = 300.0
+"""Seconds after a resolution within which trouble reopens the same incident: it came back is not it is fixed."""
+
 LONGEST_BUDGET_WINDOW = 31 * 86400.0
 """Seconds that a spent action is remembered; the policy refuses longer windows."""
 
 
 @dataclass(slots=True)
 class Ladder:
-    """Where one dependency stands on its remedy in one incident: (remedy, step key, attempts)."""
+    """How far a remedy has come in one incident: (remedy, step key, attempts). Who shares a target shares it."""
 
     remedy: str = ""
     step_key: str = ""
@@ -40,21 +38,86 @@ class Ladder:
     attempts: int = 0
     """In this step."""
     tried: Counter[str] = field(default_factory=Counter)
-    """How often each action was ordered, whatever its step was called."""
+    """How often each action was ordered, or may have been, whatever its step was called."""
     total: int = 0
+    """Intents, those that were refused among them: the number in the last action's id."""
+    acted: int = 0
+    """Of these, how many were ordered or may have been."""
     phase: Phase = Phase.IDLE
     action_id: str = ""
+    actor: str = ""
+    """The dependency that the last action was for."""
     action: str = ""
     target: Target | None = None
     """Of the last action."""
+    acted_at: float = 0.0
+    """When the last action that was or may have been ordered had ended."""
     not_before: float | None = None
     backoff: float = 0.0
+    """Seconds from the verdict on the last attempt to `not_before`."""
+    rung: str = ""
+    level: int = 0
+    """How often its rung has acted in this incident: the backoff grows by it, also over attempts that helped."""
+    levels: Counter[str] = field(default_factory=Counter)
+    """Of each rung."""
+    refusals: int = 0
+    """How often in a row nothing was ordered."""
+    refused_for: str = ""
+    alike: int = 0
+    """How many of these refusals were for the last one's reason."""
+    before: tuple[str, str, int] = ("", "", 0)
+    """Remedy, step key and attempts before the last action: to where a refused one goes back."""
     verify_until: float = 0.0
     ended: str = ""
     """Why nothing more will be tried; empty while something may."""
-    suggested: bool = False
-    decision: tuple[str, str] | None = None
-    """Verdict and gate of the last decision that was written down."""
+    begun: int = 0
+    """How often it has begun anew in this incident: what is told then is news."""
+
+    def begin(self, action_id: str, action: str, target: Target, position: tuple[str, str, int], rung: str) -> None:
+        """Spends an attempt, whatever comes of it; `position` is (remedy, step key, attempts)."""
+        self.before = (self.remedy, self.step_key, self.attempts)
+        self.remedy, self.step_key, self.attempts = position
+        self.action_id, self.action, self.target = action_id, action, target
+        self.tried[action] += 1
+        self.total += 1
+        self.acted += 1
+        self.rung, self.level = rung, max(position[2], self.levels[rung] + 1)
+        self.levels[rung] = self.level
+
+    def give_back(self, why: str) -> None:
+        """The last action was certainly not ordered: the attempt is not spent, and its number is not used again."""
+        self.remedy, self.step_key, self.attempts = self.before
+        self.tried[self.action] -= 1
+        self.acted -= 1
+        self.level -= 1
+        self.levels[self.rung] = self.level
+        self.refusals += 1
+        self.alike = self.alike + 1 if why == self.refused_for else 1
+        self.refused_for = why
+
+    def begin_anew(self) -> None:
+        """What was tried helped, or a person says so. Numbers, and how far the backoff has grown, are kept."""
+        self.attempts = 0
+        self.tried.clear()
+        self.refusals, self.alike, self.refused_for = 0, 0, ""
+        self.go_on()
+
+    def go_on(self) -> None:
+        self.ended = ""
+        self.begun += 1
+
+    def take_in(self, other: Ladder) -> None:
+        """What another ladder counted of the same target counts here; no number comes twice."""
+        self.total = max(self.total, other.total)
+        self.tried.update(other.tried)
+        self.acted += other.acted
+        self.levels |= other.levels
+        self.begun = max(self.begun, other.begun)
+        if other.not_before is not None and other.not_before > (self.not_before or 0.0):
+            self.backoff, self.not_before = other.backoff, other.not_before
+
+    def back_off(self, seconds: float, at: Moment) -> None:
+        self.backoff, self.not_before = seconds, at.monotonic + seconds
 
 
 @dataclass(slots=True)
@@ -70,6 +133,12 @@ class Incident:
     detail: str
     members: dict[str, None] = field(default_factory=dict)
     ladders: dict[str, Ladder] = field(default_factory=dict)
+    serving: set[str] = field(default_factory=set)
+    """Members that were confirmed to serve since their last trouble, or never did worse than serve badly."""
+    suggested: set[str] = field(default_factory=set)
+    """Members of which a person was asked to act, in their present trouble."""
+    decisions: dict[str, tuple[str, str]] = field(default_factory=dict)
+    """Verdict and gate of the last decision about each that was written down."""
     escalated: list[str] = field(default_factory=list)
     ill_since: Moment | None = None
     """When it was opened, or reopened last."""
@@ -79,12 +148,23 @@ class Incident:
     def ladder(self, dependency: str) -> Ladder:
         return self.ladders.setdefault(dependency, Ladder())
 
+    @property
+    def acted(self) -> int:
+        """How many actions were ordered in it or may have been; a ladder that two share counts once."""
+        return sum({id(ladder): ladder.acted for ladder in self.ladders.values()}.values())
+
+    def begin_anew(self, dependency: str) -> None:
+        """What is decided and suggested of it now is news."""
+        self.decisions.pop(dependency, None)
+        self.suggested.discard(dependency)
+
 
 @dataclass(frozen=True, slots=True)
 class Spend:
     at: float
     dependency: str
     target: Target
+    action_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +200,8 @@ class Durable:
     _homes: dict[str, Incident] = field(init=False, repr=False, default_factory=dict)
     """The open incident of each member of one."""
     acts: dict[Target, Act] = field(default_factory=dict)
+    ladders: dict[Target, Ladder] = field(default_factory=dict)
+    """The one that acted last on each target."""
 
     def open(self) -> list[Incident]:
         return [incident for incident in self.incidents.values() if incident.resolved is None]
@@ -128,7 +210,9 @@ class Durable:
         """The open incident that this dependency is part of."""
         return self._homes.get(dependency)
 
-    def join(self, incident: Incident, dependency: str) -> None:
+    def join(self, incident: Incident, dependency: str, *, serves: bool = False) -> None:
+        if serves:
+            incident.serving.add(dependency)
         incident.members[dependency] = None
         self._homes[dependency] = incident
 
@@ -151,6 +235,9 @@ class Durable:
         """The members move with their ladders; attempts go on counting from the higher number, so no id comes twice."""
         self.close(source, at)
         source.merged = True
+        target.serving |= source.serving
+        target.suggested |= source.suggested
+        target.decisions |= source.decisions
         for name in source.members:
             self.join(target, name)
             if ladder := source.ladders.get(name):
@@ -160,6 +247,28 @@ class Durable:
     def spends_on(self, dependency: str, targets: Collection[Target]) -> list[float]:
         """Monotonic times of what was spent on it. A new name for the same target does not make that unspent."""
         return [spend.at for spend in self.spends if spend.dependency == dependency or spend.target in targets]
+
+    def ladder_on(self, target: Target, now: float) -> Ladder | None:
+        """The one that acted last on it, while its incident is open or would be reopened."""
+        ladder = self.ladders.get(target)
+        for incident in self.incidents.values() if ladder is not None else ():
+            fresh = incident.resolved is None or now - incident.resolved.monotonic < REOPEN_WINDOW
+            if fresh and any(each is ladder for each in incident.ladders.values()):
+                return ladder
+        return None
+
+    def share(self, incident: Incident, dependency: str, target: Target) -> None:
+        """From now on the ladder of the target is that of this dependency."""
+        ladder = self.ladders[target]
+        own = incident.ladders.get(dependency)
+        if own is not None and own is not ladder:
+            ladder.take_in(own)
+        incident.ladders[dependency] = ladder
+
+    def is_shared(self, incident: Incident, ladder: Ladder) -> bool:
+        """Whether another open incident has it as well."""
+        others = (each for each in self.open() if each is not incident)
+        return any(each is ladder for other in others for each in other.ladders.values())
 
     def hold_on(self, dependency: str, container: str | None, now: float) -> Hold | None:
         """For what it is left alone at monotonic seconds `now`; None when nobody did anything."""
@@ -186,8 +295,8 @@ class Durable:
         return Initiator.THEIRS if act is None else act.initiator_of(status, sent)
 
     def intend(self, action_id: str, dependency: str, target: Target, at: Moment) -> None:
-        """Spent from now on, whatever comes of it."""
-        self.spends.append(Spend(at.monotonic, dependency, target))
+        """Spent from now on, unless it turns out that it was certainly not ordered."""
+        self.spends.append(Spend(at.monotonic, dependency, target, action_id))
         self.acts[target] = Act(action_id, at.utc)
 
     def end(self, action_id: str, outcome: str, at: Moment, looks_for: float) -> None:
@@ -198,6 +307,8 @@ class Durable:
             act.end(outcome, at, looks_for)
             if outcome == ActionOutcome.REFUSED:
                 del self.acts[target]
+        if outcome == ActionOutcome.REFUSED:
+            self.spends = [spend for spend in self.spends if spend.action_id != action_id]
 
     def forget_old(self, now: float, keep_resolved: float) -> None:
         """Drops what no rule can ask for any more. `keep_resolved` in seconds."""
@@ -208,187 +319,5 @@ class Durable:
                 continue
             if all(ladder.phase is not Phase.ACTING for ladder in incident.ladders.values()):
                 del self.incidents[name]
-
-
-def rebuild(history: Sequence[tuple[Moment, Mapping[str, Any]]]) -> Durable:
-    """The state that the journal's records leave behind. Raises `JournalError` for a record that cannot be read."""
-    state = Durable()
-    for at, body in history:
-        record = r.from_body(body)
-        try:
-            apply(record, state, at)
-        except (EngineBug, ValueError, TypeError) as error:
-            raise JournalError(f"a {record.TYPE} record in the journal cannot be read: {error}") from error
-    return state
-
-
-@singledispatch
-def apply(record: r.Record, state: Durable, at: Moment) -> None:
-    """Changes `state` by one fact that became true at `at`. Facts without an effect on the state are for people."""
-
-
-@apply.register
-def _(record: r.HealthChanged, state: Durable, at: Moment) -> None:
-    state.seen.change(record, at)
-
-
-@apply.register
-def _(record: r.SeenUp, state: Durable, at: Moment) -> None:
-    state.seen.up[record.dependency] = record.digest
-
-
-@apply.register
-def _(record: r.BusyTooLong, state: Durable, at: Moment) -> None:
-    state.seen.told(record.dependency, at)
-    if incident := state.incidents.get(record.incident):
-        incident.escalated.append(record.to)
-
-
-@apply.register
-def _(record: r.IncidentOpened, state: Durable, at: Moment) -> None:
-    incident = state.incidents[record.incident] = Incident(
-        incident=record.incident,
-        root=record.root,
-        opened=at,
-        severity=Severity(record.severity),
-        rule=record.rule,
-        health=record.health,
-        category=record.category,
-        reason=record.reason,
-        detail=record.detail,
-        ill_since=at,
-    )
-    state.join(incident, record.root)
-
-
-@apply.register
-def _(record: r.IncidentReopened, state: Durable, at: Moment) -> None:
-    if incident := state.incidents.get(record.incident):
-        incident.reason, incident.detail = record.reason, record.detail
-        state.reopen(incident, record.dependency, at)
-
-
-@apply.register
-def _(record: r.MemberJoined, state: Durable, at: Moment) -> None:
-    if incident := state.incidents.get(record.incident):
-        state.join(incident, record.dependency)
-
-
-@apply.register
-def _(record: r.RootChanged, state: Durable, at: Moment) -> None:
-    if incident := state.incidents.get(record.incident):
-        incident.root = record.root
-        state.join(incident, record.root)
-
-
-@apply.register
-def _(record: r.IncidentMerged, state: Durable, at: Moment) -> None:
-    source, target = state.incidents.get(record.incident), state.incidents.get(record.into)
-    if source is None or target is None:
-        return
-    state.merge(source, target, at)
-
-
-@apply.register
-def _(record: r.SeverityRaised, state: Durable, at: Moment) -> None:
-    if incident := state.incidents.get(record.incident):
-        incident.severity, incident.rule = Severity(record.severity), record.rule
-
-
-@apply.register
-def _(record: r.ActionIntended, state: Durable, at: Moment) -> None:
-    target = Target(record.target_kind or CONTAINER, record.target or record.container)
-    if incident := state.incidents.get(record.incident):
-        ladder = incident.ladder(record.dependency)
-        ladder.phase = after(ladder.phase, Move.INTENDED)
-        ladder.action_id, ladder.action, ladder.target = record.action_id, record.action, target
-        ladder.remedy, ladder.step_key, ladder.attempts = record.remedy, record.step_key, record.attempt
-        ladder.tried[record.action] += 1
-        ladder.total += 1
-        ladder.verify_until = at.monotonic + record.verify_within
-    state.intend(record.action_id, record.dependency, target, at)
-
-
-@apply.register
-def _(record: r.ActionEnded, state: Durable, at: Moment) -> None:
-    if incident := state.incidents.get(record.incident):
-        ladder = incident.ladder(record.dependency)
-        ladder.phase = after(ladder.phase, Move.ENDED if record.to_verify else Move.ENDED_FOR_NOTHING)
-        ladder.backoff = record.backoff
-        ladder.not_before = at.monotonic + record.backoff
-        ladder.verify_until = at.monotonic + record.verify_within
-    state.end(record.action_id, record.outcome, at, record.verify_within)
-
-
-@apply.register
-def _(record: r.AttemptFailed, state: Durable, at: Moment) -> None:
-    if incident := state.incidents.get(record.incident):
-        ladder = incident.ladder(record.dependency)
-        ladder.phase = after(ladder.phase, Move.ATTEMPT_FAILED)
-
-
-@apply.register
-def _(record: r.Escalated, state: Durable, at: Moment) -> None:
-    if incident := state.incidents.get(record.incident):
-        incident.ladder(record.dependency).ended = record.why
-        incident.escalated.append(record.to)
-
-
-@apply.register
-def _(record: r.Suggested, state: Durable, at: Moment) -> None:
-    if incident := state.incidents.get(record.incident):
-        incident.ladder(record.dependency).suggested = True
-
-
-@apply.register
-def _(record: r.DecisionMade, state: Durable, at: Moment) -> None:
-    if incident := state.incidents.get(record.incident):
-        incident.ladder(record.dependency).decision = (record.verdict, record.gate)
-
-
-@apply.register
-def _(record: r.IncidentResolved, state: Durable, at: Moment) -> None:
-    if incident := state.incidents.get(record.incident):
-        phases = {name: after(ladder.phase, Move.RESOLVED) for name, ladder in incident.ladders.items()}
-        state.close(incident, at)
-        for name, ladder in incident.ladders.items():
-            ladder.phase, ladder.decision = phases[name], None
-
-
-@apply.register
-def _(record: r.HoldPlaced, state: Durable, at: Moment) -> None:
-    until = None if record.lasts is None else at.monotonic + record.lasts
-    state.holds[_held(record)] = Hold(record.what, at.utc, until, record.quiet and at.monotonic + record.quiet)
-
-
-@apply.register
-def _(record: r.HoldReleased, state: Durable, at: Moment) -> None:
-    for target in (_held(record), Target(UNNAMED, record.dependency)):
-        hold = state.holds.pop(target, None)
-        if hold is not None and hold.until is not None:
-            state.outlived[target] = at.utc
-
-
-@apply.register
-def _(record: r.EndedByItself, state: Durable, at: Moment) -> None:
-    state.ends[Target(record.target_kind, record.target)] = End(record.finished, record.reason, record.by)
-
-
-def _held(record: r.HoldPlaced | r.HoldReleased) -> Target:
-    return Target(record.target_kind, record.target) if record.target else Target(UNNAMED, record.dependency)
-
-
-@apply.register
-def _(record: r.Paused, state: Durable, at: Moment) -> None:
-    until = None if record.duration is None else at.monotonic + record.duration
-    state.pauses[record.scope] = Pause(record.reason, record.by, until)
-
-
-@apply.register
-def _(record: r.Resumed, state: Durable, at: Moment) -> None:
-    state.pauses.pop(record.scope, None)
-
-
-@apply.register
-def _(record: r.HeartbeatHeard, state: Durable, at: Moment) -> None:
-    state.heartbeats[record.dependency] = Heard(at.monotonic, record.well, record.said)
+        kept = {id(ladder) for incident in self.incidents.values() for ladder in incident.ladders.values()}
+        self.ladders = {target: ladder for target, ladder in self.ladders.items() if id(ladder) in kept}

@@ -12,16 +12,19 @@ from types import MappingProxyType
 
 from nemo_watchdog import records as r
 from nemo_watchdog.engine import notices
+from nemo_watchdog.engine.gates.people import human_hold
+from nemo_watchdog.engine.gates.situation import Situation
 from nemo_watchdog.engine.state import Incident
 from nemo_watchdog.engine.turn import Turn
 from nemo_watchdog.errors import EngineBug
-from nemo_watchdog.model import Alert, Gate, Notification, NotificationKind, Told
+from nemo_watchdog.model import ActionOutcome, Alert, Gate, Notification, NotificationKind, Told, Verdict
 from nemo_watchdog.policy.policy import Policy
 
 NEWS: Mapping[type[r.Record], NotificationKind] = MappingProxyType(
     {
         r.IncidentOpened: NotificationKind.OPENED,
         r.IncidentReopened: NotificationKind.OPENED,
+        r.MemberDown: NotificationKind.WORSENED,
         r.SeverityRaised: NotificationKind.SEVERITY_CHANGED,
         r.ActionIntended: NotificationKind.ACTION_STARTED,
         r.ActionEnded: NotificationKind.ACTION_FINISHED,
@@ -32,6 +35,9 @@ NEWS: Mapping[type[r.Record], NotificationKind] = MappingProxyType(
         r.IncidentResolved: NotificationKind.RESOLVED,
     }
 )
+
+WAITS_THAT_ARE_TOLD = ((Verdict.WAIT, Gate.HUMAN_HOLD), (Verdict.WAIT, Gate.BUDGET))
+"""Something is down that a restart may help, and none comes for a while."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +80,26 @@ def _news(record: r.Record, turn: Turn) -> Draft | None:
     incident = turn.durable.incidents.get(getattr(record, "incident", ""))
     if kind is None or incident is None:
         return None
-    if isinstance(record, r.DecisionMade) and record.gate != Gate.HUMAN_HOLD:
+    if isinstance(record, r.DecisionMade) and (record.verdict, record.gate) not in WAITS_THAT_ARE_TOLD:
+        return None
+    if isinstance(record, r.ActionIntended | r.ActionEnded) and _refused_again(record, incident):
+        return None
+    if isinstance(record, r.MemberDown) and _is_held(record.dependency, incident, turn):
         return None
     return Draft(record, kind, incident)
+
+
+def _is_held(name: str, incident: Incident, turn: Turn) -> bool:
+    """A person stopped it: that it is held is told instead."""
+    return human_hold(Situation(turn.volatile, turn.durable, incident, name, turn.now.monotonic)) is not None
+
+
+def _refused_again(record: r.ActionIntended | r.ActionEnded, incident: Incident) -> bool:
+    """One more try of what was refused, or one more refusal for the same reason: that has been told."""
+    ladder = incident.ladder(record.dependency)
+    if isinstance(record, r.ActionIntended):
+        return ladder.refusals > 0
+    return record.outcome == ActionOutcome.REFUSED and ladder.alike > 1
 
 
 def _who(draft: Draft, turn: Turn) -> Draft | Told:

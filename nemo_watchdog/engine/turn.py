@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 
 from nemo_watchdog import records as r
 from nemo_watchdog.engine.events import Effects
-from nemo_watchdog.engine.state import Durable, Incident, apply
+from nemo_watchdog.engine.replay import apply
+from nemo_watchdog.engine.state import Durable, Incident
 from nemo_watchdog.engine.touches import Hold
 from nemo_watchdog.engine.volatile import Volatile
 from nemo_watchdog.model import ActionRequest, Health, Moment
@@ -71,6 +72,12 @@ class Turn:
         if after.health is Health.UP:
             self.remember_up(name)
         return True
+
+    def settle_what_was_up(self) -> None:
+        """What an older version saw up counts for the address that it has now, and for no later one."""
+        for name, digest in list(self.durable.seen.up.items()):
+            if not digest and name in self.volatile.trackers:
+                self.remember_up(name)
 
     def remember_up(self, name: str) -> None:
         """Once for each address and expectation, so that a later start knows that it was good once."""

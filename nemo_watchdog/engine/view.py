@@ -8,7 +8,7 @@ from functools import cache
 
 from nemo_watchdog.engine import budget
 from nemo_watchdog.engine.engine import Engine
-from nemo_watchdog.engine.state import Incident
+from nemo_watchdog.engine.state import Incident, Ladder
 from nemo_watchdog.model import Decision, Gate, Moment, Verdict
 from nemo_watchdog.policy.policy import Budget
 from nemo_watchdog.views import (
@@ -19,6 +19,7 @@ from nemo_watchdog.views import (
     LadderView,
     PauseView,
     PolicyView,
+    RetryView,
     StatusView,
 )
 
@@ -45,6 +46,14 @@ def pauses(engine: Engine, now: Moment) -> dict[str, PauseView]:
         for scope, pause in engine.durable.pauses.items()
         if pause.until is None or now.monotonic < pause.until
     }
+
+
+def retried(engine: Engine, name: str, now: Moment) -> RetryView:
+    """What is decided of it, now that it has begun anew; raises `KeyError` for what is in no open incident."""
+    incident, decision = engine.durable.incident_of(name), engine.decision(name, now)
+    if incident is None or decision is None:
+        raise KeyError(name)
+    return RetryView(name, incident.incident, _gate(decision, now))
 
 
 def budgets(engine: Engine, now: float) -> Iterator[tuple[str, BudgetView]]:
@@ -110,9 +119,11 @@ def _incident(incident: Incident, now: Moment) -> IncidentView:
         age=round(now.monotonic - incident.opened.monotonic, 3),
         escalated=tuple(incident.escalated),
         ladders={
-            name: LadderView(ladder.phase, ladder.total, ladder.backoff, ladder.ended)
-            for name, ladder in incident.ladders.items()
+            name: LadderView(ladder.phase, ladder.tried.total(), ladder.backoff, ladder.ended)
+            for name in incident.members
+            for ladder in [incident.ladders.get(name) or Ladder()]
         },
+        actions=incident.acted,
     )
 
 

@@ -8,6 +8,7 @@ from nemo_watchdog.engine.events import ContainerSeen
 from nemo_watchdog.engine.health import Tracker
 from nemo_watchdog.engine.severity import TagConditions, tag_conditions
 from nemo_watchdog.engine.topology import Topology
+from nemo_watchdog.model import Target
 from nemo_watchdog.policy.policy import Policy
 
 
@@ -16,6 +17,8 @@ class Volatile:
     policy: Policy
     trackers: dict[str, Tracker]
     topology: Topology = field(init=False)
+    sharing: dict[str, list[str]] = field(init=False)
+    """Of each dependency that has targets, all that have the same ones, itself among them: they share a ladder."""
     tags: TagConditions = field(init=False)
     tags_changed: bool = False
     """Since the last time that everything was reconciled."""
@@ -35,6 +38,11 @@ class Volatile:
         self.policy, self.trackers = policy, trackers
         self.topology = Topology.of(policy)
         self.tags, self.tags_changed = tag_conditions(policy, trackers), False
+
+        alike: dict[frozenset[Target], list[str]] = {}
+        for name, spec in policy.dependencies.items():
+            alike.setdefault(frozenset(spec.targets.values()), []).append(name)
+        self.sharing = {name: group for targets, group in alike.items() if targets for name in group}
 
     def weigh_tags(self) -> None:
         """Somebody went down or came back: what the policy says about tags may have changed."""

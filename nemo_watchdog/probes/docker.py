@@ -15,8 +15,14 @@ from nemo_watchdog.model import ContainerStatus, ContainerUsage, Finding, Reason
 from nemo_watchdog.policy.policy import Budget
 from nemo_watchdog.policy.units import BudgetText, Duration, Ratio
 from nemo_watchdog.ports import Containers, ProbeContext
+from nemo_watchdog.probes.shared.beside import Beside
 from nemo_watchdog.probes.shared.docker_refusal import refusal
 from nemo_watchdog.probes.shared.options import ProbeOptions
+
+KILLED = 137
+
+USAGE_TAKES = 2.0
+"""Seconds: an Engine samples once a second."""
 
 PATIENCE = 0.9
 """The part of the look's timeout that Docker gets."""
@@ -63,6 +69,7 @@ class DockerProbe:
         self._options = options
         self._container = context.container
         self._containers: Containers = context.containers
+        self._timeout = context.timeout
         self._patience = context.timeout * PATIENCE
         self._restarts: list[tuple[float, int]] = []
         self._run: object = None
@@ -71,17 +78,19 @@ class DockerProbe:
         self._cpu: tuple[float, float] | None = None
 
     async def look(self) -> Finding:
+        beside = Beside(self._timeout)
         try:
             async with asyncio.timeout(self._patience):
                 if self._container is None:
                     return await self._look_at_the_engine()
-                return await self._look_at(self._container)
+                status = await self._containers.inspect(self._container)
         except TimeoutError:
             return failed(Reason.DOCKER_UNREACHABLE, f"Docker did not answer within {duration(self._patience)}")
         except QuestionRefused as error:
             return refusal(error)
         except ContainersUnreachable as error:
             return failed(Reason.DOCKER_UNREACHABLE, str(error))
+        return await self._judge(self._container, status, beside)
 
     async def close(self) -> None:
         """The way to Docker is not ours to close."""
@@ -96,8 +105,7 @@ class DockerProbe:
             return degraded(Reason.SLOW, f"Docker answered after {duration(took)}", measured)
         return ok("Docker answers", measured)
 
-    async def _look_at(self, container: str) -> Finding:
-        status = await self._containers.inspect(container)
+    async def _judge(self, container: str, status: ContainerStatus, beside: Beside) -> Finding:
         if status.state in {RunState.EXITED, RunState.DEAD}:
             return _ended(status)
         if (reason := DOWN.get(status.state)) is not None:
@@ -109,7 +117,7 @@ class DockerProbe:
             return failed(Reason.STARTING, "its HEALTHCHECK has not passed yet", measured)
         if status.run != self._run:
             self._run, self._asked, self._oom_at, self._cpu = status.run, status.started_at, None, None
-        if await self._killed_for_memory(container, status):
+        if await self._killed_for_memory(container, status, beside):
             return degraded(
                 Reason.MEMORY_HIGH, "a process in it was killed for memory; the container goes on", measured
             )
@@ -117,17 +125,20 @@ class DockerProbe:
             return degraded(Reason.RESTART_LOOP, trouble, measured)
         if self._options.max_memory is None and self._options.max_cpu is None:
             return ok("the container runs", measured)
-        return self._judge_usage(status, await self._containers.usage(container), measured)
+        usage = await beside.ask(self._containers.usage(container), USAGE_TAKES)
+        if usage is None:
+            return ok("the container runs; Docker does not tell what it uses", measured)
+        return self._judge_usage(status, usage, measured)
 
-    async def _killed_for_memory(self, container: str, status: ContainerStatus) -> bool:
+    async def _killed_for_memory(self, container: str, status: ContainerStatus, beside: Beside) -> bool:
         """Lately, a process in a container that goes on. Some Engines set the flag for it, all send the event."""
         now, since = datetime.now(UTC), self._asked
         if since is not None:
-            past = await self._containers.history(container)
-            lately = [event for event in past if event.at is None or event.at >= since]
+            past = await beside.ask(self._containers.history(container))
+            lately = [event for event in past or () if event.at is None or event.at >= since]
             if (status.oom_killed and self._oom_at is None) or any(event.action == "oom" for event in lately):
                 self._oom_at = monotonic()
-            self._asked = now
+            self._asked = since if past is None else now
         return self._oom_at is not None and monotonic() - self._oom_at < OOM_TOLD_FOR
 
     def _restart_loop(self, status: ContainerStatus) -> str | None:
@@ -163,7 +174,7 @@ class DockerProbe:
 
 
 def _ended(status: ContainerStatus) -> Finding:
-    if status.oom_killed:
+    if status.oom_killed and status.exit_code == KILLED:  # the flag is set when a child died, too
         return failed(Reason.OOM_KILLED, "the container was killed for memory")
     said = EXIT_CODES.get(status.exit_code or 0)
     code = "" if status.exit_code is None else f" with code {status.exit_code}"

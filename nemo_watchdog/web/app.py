@@ -15,6 +15,7 @@ from nemo_watchdog.web.api.metrics import MetricsApi
 from nemo_watchdog.web.api.pauses import PausesApi
 from nemo_watchdog.web.api.push import ROUTE as PUSH
 from nemo_watchdog.web.api.push import PushApi
+from nemo_watchdog.web.api.retries import RetriesApi
 from nemo_watchdog.web.api.status import StatusApi
 from nemo_watchdog.web.door import Limits
 from nemo_watchdog.web.hosts import known_hosts_only
@@ -40,6 +41,7 @@ def runner(
             *HealthApi(core, supervisor).routes(),
             *StatusApi(core, supervisor).routes(),
             *PausesApi(core, token).routes(),
+            *RetriesApi(core, token).routes(),
             *PushApi(core, heartbeats).routes(),
         ]
     )

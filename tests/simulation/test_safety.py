@@ -18,6 +18,7 @@ from nemo_watchdog.engine.signals import A_STOP_TAKES
 from nemo_watchdog.model import (
     CONTAINER,
     ActionOutcome,
+    ActionRequest,
     Category,
     Health,
     Reason,
@@ -28,7 +29,9 @@ from nemo_watchdog.model import (
 from nemo_watchdog.policy.policy import Backoff, Budget, EscalateStep, Limits, Policy, Step
 from tests.unit.engine.world import EVER, RESTART, World, dependency, policy, remedy
 
-NAMES = ("postgres", "redis", "gateway")
+NAMES = ("postgres", "redis", "gateway", "cache")
+CONTAINERS = {**{name: f"c-{name}" for name in NAMES}, "cache": "c-redis"}
+"""The cache is another look at the container of Redis: what is done to one is done to both."""
 REMEDY_BUDGET = Budget(3, 1800.0)
 TOTAL_BUDGET = Budget(5, 1800.0)
 
@@ -61,6 +64,7 @@ def plan(ladder: str, addresses: Mapping[str, str]) -> Policy:
         dependency("postgres", grace=20.0),
         dependency("redis", grace=5.0),
         dependency("gateway", needs=["postgres", "redis"], grace=5.0),
+        dependency("cache", container=CONTAINERS["cache"], grace=5.0),
     )
     return policy(
         *(replace(each, digest=addresses[each.name], options=addresses[each.name]) for each in known),
@@ -85,6 +89,8 @@ class Safety(RuleBasedStateMachine):
         """Whatever happened to them, nobody may start them but a person."""
         self.being_stopped: dict[str, float] = {}
         """Since when somebody is."""
+        self.refused: set[str] = set()
+        """Ids of what was certainly not ordered."""
 
     # -- what can happen
 
@@ -113,7 +119,7 @@ class Safety(RuleBasedStateMachine):
         ended = {"exit_code": code, "oom_killed": oom, "finished_at": world.utc}
         world.see(name, RunState.EXITED, past=past, whole_since=since, away=None, **ended)
         if is_news and not whole and not self._is_ours(name):
-            self.left_alone.add(name)
+            self.left_alone.add(CONTAINERS[name])
         self._check_new_actions()
 
     @rule(name=names)
@@ -123,7 +129,7 @@ class Safety(RuleBasedStateMachine):
         world.pass_time(0.1)
         world.send(ev.ContainerActed(world.event(name, "kill", 15)))
         if before is not None and before.state is RunState.RUNNING and not self._is_ours(name):
-            self.being_stopped[name] = world.monotonic
+            self.being_stopped[CONTAINERS[name]] = world.monotonic
         self._check_new_actions()
 
     @rule(name=names, signalled=st.booleans())
@@ -141,12 +147,13 @@ class Safety(RuleBasedStateMachine):
         world, before = self.world, self.world.engine.trackers[name].container
         ran = before is not None and before.state is RunState.RUNNING
         world.pass_time(0.1)  # what happens at the very end of an action may be its own doing
-        acting, ours = any(request.dependency == name for request in world.pending), self._is_ours(name)
+        acting = any(request.target.name == CONTAINERS[name] for request in world.pending)
+        ours = self._is_ours(name)
         world.stopped_by_hand(name)
         if ran and not acting:
-            self.left_alone.add(name)
+            self.left_alone.add(CONTAINERS[name])
         self._check_new_actions()
-        assert Target(CONTAINER, f"c-{name}") in world.engine.durable.holds or not ran or ours
+        assert Target(CONTAINER, CONTAINERS[name]) in world.engine.durable.holds or not ran or ours
 
     @rule(
         name=names,
@@ -159,14 +166,16 @@ class Safety(RuleBasedStateMachine):
     @rule(name=names)
     def starts_again(self, name: str) -> None:
         self.world.run(name)
-        self.left_alone.discard(name)
-        self.being_stopped.pop(name, None)
+        self.left_alone.discard(CONTAINERS[name])
+        self.being_stopped.pop(CONTAINERS[name], None)
         self._check_new_actions()
 
     @precondition(lambda self: self.world.pending)
     @rule(outcome=st.sampled_from(ActionOutcome), restarted=st.booleans())
     def action_ends(self, outcome: ActionOutcome, restarted: bool) -> None:
-        self.world.finish(outcome, restarted=restarted)
+        request = self.world.finish(outcome, restarted=restarted)
+        if outcome is ActionOutcome.REFUSED:
+            self.refused.add(request.action_id)
         self._check_new_actions()
 
     @rule(name=names, rounds=st.integers(1, 8))
@@ -192,6 +201,11 @@ class Safety(RuleBasedStateMachine):
     @rule(scope=st.sampled_from([*NAMES, "*"]))
     def is_resumed(self, scope: str) -> None:
         self.world.send(ev.ResumeAsked(scope, "ops"))
+        self._check_new_actions()
+
+    @rule(name=names)
+    def a_person_wants_it_tried_again(self, name: str) -> None:
+        self.world.send(ev.RetryAsked(name, "test", "ops"))
         self._check_new_actions()
 
     @rule(ladder=st.sampled_from(sorted(LADDERS)))
@@ -223,7 +237,7 @@ class Safety(RuleBasedStateMachine):
 
     def _is_ours(self, name: str) -> bool:
         """An action of ours is under way, or may be: what it does is not a person's."""
-        world, target = self.world, Target(CONTAINER, f"c-{name}")
+        world, target = self.world, Target(CONTAINER, CONTAINERS[name])
         durable, status = world.engine.durable, world.engine.trackers[name].container
         return durable.is_acting_on(target) or durable.unclear_until(target, status, world.monotonic) is not None
 
@@ -233,7 +247,7 @@ class Safety(RuleBasedStateMachine):
             was_down = self.world.health(name) is Health.DOWN
             self.world.succeed(name, times=1)
             if was_down and self.world.health(name) is Health.UP:
-                self.being_stopped.pop(name, None)  # it answers again
+                self.being_stopped.pop(CONTAINERS[name], None)  # it answers again
         else:
             self.world.look(name, failed(reason, "test"))
         self._check_new_actions()
@@ -251,8 +265,8 @@ class Safety(RuleBasedStateMachine):
             assert tracker.state.health is Health.DOWN
             assert tracker.state.category is Category.FAULT
             assert not world.engine.durable.hold_on(request.dependency, request.target.name, world.monotonic)
-            assert request.dependency not in self.left_alone
-            stopped_at = self.being_stopped.get(request.dependency)
+            assert request.target.name not in self.left_alone
+            stopped_at = self.being_stopped.get(request.target.name)
             assert stopped_at is None or world.monotonic - stopped_at >= A_STOP_TAKES.total_seconds()
             if not tracker.exited:
                 seen = [reason for reason in self.last_reasons[request.dependency] if reason is not None]
@@ -267,25 +281,53 @@ class Safety(RuleBasedStateMachine):
         self.checked = len(world.started)
         self.seen_up |= {name: self.addresses[name] for name in NAMES if world.health(name) is Health.UP}
 
+    def _ordered(self) -> list[tuple[float, ActionRequest]]:
+        """All that was, or may have been."""
+        return [(at, request) for at, request in self.world.started if request.action_id not in self.refused]
+
+    @invariant()
+    def what_is_refused_costs_nothing_and_all_else_costs(self) -> None:
+        spent = [spend.action_id for spend in self.world.engine.durable.spends]
+        assert spent == [request.action_id for _, request in self._ordered()]
+
     @invariant()
     def no_budget_is_exceeded_in_any_window(self) -> None:
-        times = [at for at, _ in self.world.started]
+        times = [at for at, _ in self._ordered()]
         assert _most_in_a_window(times, TOTAL_BUDGET.window) <= TOTAL_BUDGET.count
         for name in NAMES:
-            own = [at for at, request in self.world.started if request.dependency == name]
+            own = [at for at, request in self._ordered() if request.target.name == CONTAINERS[name]]
             assert _most_in_a_window(own, REMEDY_BUDGET.window) <= REMEDY_BUDGET.count
 
     @invariant()
-    def never_two_actions_on_one_dependency(self) -> None:
-        under_way = [request.dependency for request in self.world.pending]
+    def what_others_spent_ends_no_ladder(self) -> None:
+        ends = [record.why for record in self.world.of(r.Escalated) if isinstance(record, r.Escalated)]
+        assert not [why for why in ends if "all actions" in why]
+
+    @invariant()
+    def never_two_actions_on_one_target(self) -> None:
+        under_way = [request.target for request in self.world.pending]
         assert len(under_way) == len(set(under_way)) <= 2
-        acting = [
-            name
+        acting = {
+            id(ladder): ladder.target
             for incident in self.world.engine.durable.open()
-            for name, ladder in incident.ladders.items()
+            for ladder in incident.ladders.values()
             if ladder.phase is Phase.ACTING
-        ]
-        assert len(acting) == len(set(acting)) <= 2
+        }
+        assert len(acting) == len(set(acting.values())) <= 2
+
+    @invariant()
+    def what_is_done_to_a_target_is_judged_before_more_is_done(self) -> None:
+        """Each action has its own end, and then a verdict or nothing to verify, before the next on that target."""
+        undecided: dict[str, str] = {}
+        for _, record in self.world.records:
+            match record:
+                case r.ActionIntended():
+                    assert record.target not in undecided
+                    undecided[record.target] = record.action_id
+                case r.ActionEnded(to_verify=False):
+                    undecided = {target: each for target, each in undecided.items() if each != record.action_id}
+                case r.AttemptFailed() | r.MemberRecovered(over=True):
+                    undecided.pop(CONTAINERS[record.dependency], None)
 
     @invariant()
     def no_action_is_ordered_twice(self) -> None:
@@ -295,18 +337,47 @@ class Safety(RuleBasedStateMachine):
     @invariant()
     def no_reload_grants_an_attempt_anew(self) -> None:
         """No policy here has more than so many attempts of one action, whatever its steps are called."""
-        done = Counter((q.incident, q.dependency, q.action) for _, q in self.world.started)
-        assert all(count <= STEP.attempts for count in done.values())
-        assert all(count <= GENTLER.attempts for (_, _, action), count in done.items() if action == GENTLER.action)
+        done: Counter[tuple[str, str]] = Counter()
+        for _, record in self.world.records:
+            match record:
+                case (
+                    r.MemberRecovered(dependency=name, over=True)
+                    | r.LadderRearmed(dependency=name, anew=True)
+                    | r.IncidentOpened(root=name)
+                ):
+                    done = Counter({key: count for key, count in done.items() if key[0] != CONTAINERS[name]})
+                case r.ActionIntended() if record.action_id not in self.refused:
+                    done[record.target, record.action] += 1
+                    most = GENTLER.attempts if record.action == GENTLER.action else STEP.attempts
+                    assert done[record.target, record.action] <= most
 
     @invariant()
     def an_escalation_ends_a_ladder(self) -> None:
-        ended: set[tuple[str, str]] = set()
+        """Until it has served again, a person says so, or the policy grants more."""
+        ended: set[str] = set()
         for _, record in self.world.records:
-            if isinstance(record, r.Escalated):
-                ended.add((record.incident, record.dependency))
-            elif isinstance(record, r.ActionIntended):
-                assert (record.incident, record.dependency) not in ended
+            match record:
+                case r.Escalated():
+                    ended.add(CONTAINERS[record.dependency])
+                case r.MemberRecovered(over=True) | r.LadderRearmed():
+                    ended.discard(CONTAINERS[record.dependency])
+                case r.ActionIntended():
+                    assert record.target not in ended
+
+    @invariant()
+    def who_was_confirmed_to_serve_is_told_of_when_it_is_down(self) -> None:
+        """Nothing is done about a member that had served before people were told that it is down."""
+        serving: set[str] = set()
+        for _, record in self.world.records:
+            match record:
+                case r.MemberRecovered():
+                    serving.add(record.dependency)
+                case r.MemberDown() | r.IncidentReopened() | r.MemberJoined():
+                    serving.discard(record.dependency)
+                case r.IncidentOpened():
+                    serving.discard(record.root)
+                case r.ActionIntended() | r.Escalated() | r.Suggested():
+                    assert record.dependency not in serving
 
     @invariant()
     def each_time_that_it_is_busy_for_too_long_is_told_once(self) -> None:

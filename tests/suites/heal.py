@@ -15,6 +15,7 @@ from nemo_watchdog.demo.parts import Redis
 from nemo_watchdog.demo.platform import Platform
 from tests.integration.daemon import DaemonError
 from tests.suites.acts import add_to, in_turn, person, switch
+from tests.suites.pooler import PgBouncer, pooled
 from tests.suites.situations import GemmaWithGpu, Happens, Situation, Stage, choose, instead, nvml, play_all
 
 FEWEST = 20
@@ -88,6 +89,29 @@ async def crashes_and_is_forgotten(stage: Stage) -> None:
     await stage.daemon.start()
 
 
+async def unheard(stage: Stage) -> None:
+    """It fails while nothing comes through to Docker; what was ordered into the void costs nothing."""
+    await faults.switch(stage.platform, "gateway", "500")
+    stage.way.stall()
+    await stage.daemon.event("action_ended", within=60.0, outcome="refused")
+    stage.way.drop()
+    stage.way.heal()
+
+
+def only_once(text: str, _: Platform) -> str:
+    """One attempt and a budget of one, as is shipped for databases."""
+    return text.replace("attempts: 6", "attempts: 1").replace("budget: 5 per 15m", "budget: 1 per 15m")
+
+
+def with_a_twin(text: str, platform: Platform) -> str:
+    """A second look at the gateway's container."""
+    twin = (
+        f"  twin:\n    probe: http\n    url: http://127.0.0.1:{platform.port('gateway')}/health\n"
+        f"    container: {platform.name('gateway')}\n    startup_grace: 2s\n    remedy: restart-container\n"
+    )
+    return text.replace("\nseverities:\n", f"{twin}\nseverities:\n")
+
+
 def with_canary(text: str, platform: Platform) -> str:
     """A completion now and then is the work of an idle model server."""
     return text.replace(
@@ -120,6 +144,22 @@ SITUATIONS = (
         "stopped_itself",
         inside("postgres", "pg_ctl -D /data/pg stop -m immediate"),
         rewrites=add_to("postgres", "on_clean_exit: start"),
+    ),
+    Situation(
+        "a pooler is frozen",
+        ["postgres", PgBouncer()],
+        "pgbouncer",
+        "timeout",
+        send("pgbouncer", signal.SIGSTOP),
+        rewrites=pooled,
+    ),
+    Situation(
+        "a pooler is killed",
+        ["postgres", PgBouncer()],
+        "pgbouncer",
+        "exited",
+        send("pgbouncer", signal.SIGKILL),
+        rewrites=pooled,
     ),
     Situation("redis is killed", ["redis"], "redis", "exited", send("redis", signal.SIGKILL)),
     Situation("redis is frozen", ["redis"], "redis", "timeout", send("redis", signal.SIGSTOP)),
@@ -196,6 +236,22 @@ SITUATIONS = (
         "connection_lost",
         switch("gateway", "deaf"),
         rewrites=instead("gateway", TCP),
+    ),
+    Situation(
+        "docker is out of reach at the first order, and there is one attempt",
+        GATEWAY,
+        "gateway",
+        "wrong_status",
+        unheard,
+        rewrites=only_once,
+    ),
+    Situation(
+        "two looks at one container fail",
+        GATEWAY,
+        "gateway",
+        "wrong_status",
+        switch("gateway", "500"),
+        rewrites=with_a_twin,
     ),
     Situation(
         "a worker without a port is killed",

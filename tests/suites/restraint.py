@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import signal
 import sys
 import tempfile
@@ -22,14 +23,18 @@ from nemo_watchdog.demo import faults
 from nemo_watchdog.demo.parts import Gateway, Gemma, Part, Postgres, Redis
 from nemo_watchdog.demo.platform import Platform
 from nemo_watchdog.testing.servers import Server
+from tests.integration.scenarios.socket_proxy import EVERYTHING, SocketProxy
+from tests.suites import pooler
 from tests.suites.acts import add_to, in_turn, person, swap, switch
 from tests.suites.addresses import answering, elsewhere
 from tests.suites.endings import ENDINGS
 from tests.suites.never_up import NEVER_UP, is_up
 from tests.suites.overload import OVERLOADED
+from tests.suites.pooler import PgBouncer
 from tests.suites.situations import (
     GemmaWithGpu,
     Happens,
+    Prepares,
     Situation,
     Stage,
     choose,
@@ -231,7 +236,20 @@ def rotated_password() -> Situation:
     )
 
 
+def long_log() -> tuple[Prepares, Callable[[Path], Mapping[str, str]]]:
+    """Docker answers everything but the question for a container's log, which takes longer than anybody waits."""
+    way: dict[str, str] = {}
+
+    async def prepare(_: Platform, stack: AsyncExitStack) -> None:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        proxy = SocketProxy(folder / "docker.sock", EVERYTHING, stalls=re.compile(".*/logs"))
+        way["DOCKER_HOST"] = (await stack.enter_async_context(proxy)).url
+
+    return prepare, lambda _: way
+
+
 FIVE_HUNDRED = switch("gateway", "500")
+LONG_LOG, ASKED_THROUGH_IT = long_log()
 GATEWAY = ["gateway"]
 LOG = "probe: log\n    pattern: nothing like this"
 SITUATIONS = (
@@ -243,6 +261,16 @@ SITUATIONS = (
         "recovering",
         with_docker_restarting("postgres", lambda platform: faults.postgres_long_recovery(platform, 5.0)),
         rewrites=swap("startup_grace: 30s", "startup_grace: 1s"),
+    ),
+    Situation(
+        "postgres in crash recovery, with a log that takes Docker long to read",
+        ["postgres"],
+        "postgres",
+        "recovering",
+        with_docker_restarting("postgres", lambda platform: faults.postgres_long_recovery(platform, 5.0)),
+        prepares=LONG_LOG,
+        rewrites=swap("startup_grace: 30s", "startup_grace: 1s"),
+        environ=ASKED_THROUGH_IT,
     ),
     Situation(
         "redis loads a big file, started by Docker",
@@ -259,6 +287,37 @@ SITUATIONS = (
         "too_many_connections",
         prepares=postgres_clients,
         starts_up=False,
+    ),
+    Situation(
+        "postgres lets nobody in, and serves those who are in",
+        ["postgres"],
+        "postgres",
+        "logins_blocked",
+        pooler.catalog_locked,
+    ),
+    Situation(
+        "a pooler takes no more clients",
+        ["postgres", PgBouncer(settings={"max_client_conn": "3"})],
+        "pgbouncer",
+        "too_many_connections",
+        prepares=pooler.crowded,
+        rewrites=pooler.pooled,
+        starts_up=False,
+    ),
+    *(
+        Situation(
+            name,
+            ["postgres", PgBouncer(settings=settings)],
+            "pgbouncer",
+            sees,
+            happens,
+            rewrites=pooler.pooled,
+        )
+        for name, sees, settings, happens in (
+            ("a pooler's pool is full", "overloaded", {"default_pool_size": "1"}, pooler.saturated),
+            ("a pooler is paused", "overloaded", {}, pooler.paused),
+            ("a pooler's database was stopped", "upstream_unavailable", {}, person("stop", "postgres")),
+        )
     ),
     Situation(
         "redis has no client left", ["redis"], "redis", "too_many_connections", prepares=redis_clients, starts_up=False

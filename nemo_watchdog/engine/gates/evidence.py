@@ -35,9 +35,10 @@ def blind(s: Situation) -> Decision | None:
 
 
 def verification(s: Situation) -> Decision | None:
-    ladder = s.ladder
-    if ladder.phase is Phase.VERIFYING and s.now < ladder.verify_until and not s.died:
-        return Decision(Verdict.WAIT, Gate.VERIFICATION, f"verifying {ladder.action}", ladder.verify_until)
+    for ladder in (s.ladder, s.last_on_target):
+        if ladder.phase is Phase.VERIFYING and s.now < ladder.verify_until and not s.died:
+            whose = "" if ladder.actor == s.name else f" on {ladder.target}, done for {ladder.actor}"
+            return Decision(Verdict.WAIT, Gate.VERIFICATION, f"verifying {ladder.action}{whose}", ladder.verify_until)
     if s.spec.container in s.volatile.unattributed:
         return Decision(Verdict.WAIT, Gate.VERIFICATION, "who ended the container cannot be said yet")
     return None

@@ -24,8 +24,8 @@ GATES: tuple[Callable[[Situation], Decision | None], ...] = (
     evidence.condition,
     spacing.ladder_end,
     spacing.backoff,
-    spacing.budget,
     people.autonomy,
+    spacing.budget,
     spacing.concurrency,
 )
 """In the order in which they answer: what protects data and people before what spaces attempts."""

@@ -51,6 +51,12 @@ class Situation:
         return (self.incident and self.incident.ladders.get(self.name)) or Ladder()
 
     @property
+    def last_on_target(self) -> Ladder:
+        """The ladder that acted last on what the next step would act on, be it its own or another's."""
+        target = self.spec.targets.get(self.action.key) if self.action is not None else None
+        return (target and self.durable.ladder_on(target, self.now)) or self.ladder
+
+    @property
     def remedy(self) -> Remedy | None:
         return self.policy.remedies[self.spec.remedy] if self.spec.remedy else None
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from nemo_watchdog.durations import duration
-from nemo_watchdog.engine.budget import remaining
+from nemo_watchdog.engine.budget import free_at, remaining
 from nemo_watchdog.engine.gates.situation import Situation
 from nemo_watchdog.engine.phases import Phase
+from nemo_watchdog.engine.state import Ladder
 from nemo_watchdog.model import Decision, Gate, Verdict
 
 
@@ -29,27 +30,36 @@ def remedy(s: Situation) -> Decision | None:
 def ladder_end(s: Situation) -> Decision | None:
     if s.next is None or s.action is not None:
         return None
-    tried = f"{s.ladder.total} attempt{'s' if s.ladder.total != 1 else ''} did not help"
-    why = tried if s.ladder.total else "the policy asks for a person"
+    tried = s.ladder.tried.total()
+    why = f"{tried} attempt{'s' if tried != 1 else ''} did not help" if tried else "the policy asks for a person"
     return Decision(Verdict.ESCALATE, Gate.LADDER_END, f"{why}; {s.next.moved}" if s.next.moved else why)
 
 
 def backoff(s: Situation) -> Decision | None:
-    until = s.ladder.not_before
-    if until is not None and s.now < until and s.action is not None:
-        value = f"{duration(s.ladder.backoff)} after attempt {s.ladder.total}"
-        return Decision(Verdict.WAIT, Gate.BACKOFF, value, until)
+    for ladder in (s.ladder, s.last_on_target):
+        until = ladder.not_before
+        if until is not None and s.now < until and s.action is not None:
+            return Decision(Verdict.WAIT, Gate.BACKOFF, f"{duration(ladder.backoff)} after {_what_came(ladder)}", until)
     return None
 
 
+def _what_came(ladder: Ladder) -> str:
+    if ladder.refusals:
+        return f"{ladder.action} was refused"
+    return f"attempt {ladder.tried.total()}" if ladder.tried.total() else f"{ladder.action} helped"
+
+
 def budget(s: Situation) -> Decision | None:
+    """What others spent only delays: it says nothing about this one. What was spent on itself did not help."""
     if s.remedy is None:
         return None
-    own = s.durable.spends_on(s.name, s.targets)
-    everyone = [spend.at for spend in s.durable.spends]
-    for limit, spends, whose in ((s.remedy.budget, own, s.name), (s.policy.limits.budget, everyone, "all actions")):
-        if remaining(limit, spends, s.now) == 0:
-            return Decision(Verdict.ESCALATE, Gate.BUDGET, f"the budget of {whose} is spent ({limit})")
+    limit = s.remedy.budget
+    if remaining(limit, s.durable.spends_on(s.name, s.targets), s.now) == 0:
+        return Decision(Verdict.ESCALATE, Gate.BUDGET, f"the budget of {s.name} is spent ({limit})")
+    limit, everyone = s.policy.limits.budget, [spend.at for spend in s.durable.spends]
+    if s.action is not None and remaining(limit, everyone, s.now) == 0:
+        value = f"the budget of all actions is spent ({limit})"
+        return Decision(Verdict.WAIT, Gate.BUDGET, value, free_at(limit, everyone, s.now))
     return None
 
 

@@ -10,14 +10,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from time import monotonic
 
-from nemo_watchdog.errors import ContainersUnreachable
 from nemo_watchdog.model import Finding, Reason, failed
 from nemo_watchdog.ports import Containers
+from nemo_watchdog.probes.shared.beside import Beside
 
 LOOK_EVERY = 30.0
 """Seconds between two commands in a container that is well: each one costs Docker a process."""
 AFTER_NO_ANSWER = 300.0
 """Seconds until the next try after a command that gave no answer: it may hang in the driver, and others would join."""
+
+LONGEST = 3.0
+"""Seconds for the command: Docker makes a process for it first."""
 
 _NO_DEVICE = 3
 # Opening nvidiactl initialises nothing; whether the container has it and may open it is what a reload changes.
@@ -35,15 +38,12 @@ class ContainerView:
         self._next = 0.0
         self._had_device = False
 
-    async def look(self) -> Finding | None:
+    async def look(self, beside: Beside) -> Finding | None:
         """None when the container has its GPU, or when nobody can tell."""
         if monotonic() < self._next:
             return None
         self._next = monotonic() + AFTER_NO_ANSWER
-        try:
-            code = await self._containers.execute(self._name, COMMAND)
-        except ContainersUnreachable:
-            return None
+        code = await beside.ask(self._containers.execute(self._name, COMMAND), LONGEST)
         if code is None or code in _CANNOT_RUN:
             return None
         if code == 0:

@@ -13,7 +13,6 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import AfterValidator
 
-from nemo_watchdog.errors import ContainersUnreachable
 from nemo_watchdog.model import ContainerStatus, Finding, Reason, failed, ok
 from nemo_watchdog.policy.units import Duration, Ratio, Whole, duration_within, number_within
 from nemo_watchdog.ports import ProbeContext
@@ -21,6 +20,7 @@ from nemo_watchdog.probes.gpu.container import ContainerView
 from nemo_watchdog.probes.gpu.judge import Limits, code_failure, measured, troubles, worst_of, xid_trouble
 from nemo_watchdog.probes.gpu.nvml import ChildEnded, ChildStuck, NvmlClient
 from nemo_watchdog.probes.gpu.xid_table import XidAction, action_of
+from nemo_watchdog.probes.shared.beside import Beside
 from nemo_watchdog.probes.shared.deadline import patience_of
 from nemo_watchdog.probes.shared.options import ProbeOptions
 
@@ -48,6 +48,7 @@ class GpuProbe:
     def __init__(self, options: GpuOptions, context: ProbeContext) -> None:
         self._options = options
         self._limits = Limits(options.max_memory, options.max_temperature, options.min_pcie_width)
+        self._timeout = context.timeout
         self._patience = patience_of(context.timeout)
         self._client = NvmlClient()
         self._seen = False
@@ -59,6 +60,7 @@ class GpuProbe:
         )
 
     async def look(self) -> Finding:
+        beside = Beside(self._timeout)
         try:
             answer = await self._client.child().ask(self._patience, self._options.stuck_after)
         except ChildStuck as error:
@@ -69,12 +71,12 @@ class GpuProbe:
             return failed(Reason.WATCHDOG_OVERLOADED, f"the process that reads NVML did not start: {error.strerror}")
         if "error" in answer:
             return code_failure("NVML", answer["error"])
-        return await self._judge(answer)
+        return await self._judge(answer, beside)
 
     async def close(self) -> None:
         await self._client.close()
 
-    async def _judge(self, answer: Mapping[str, Any]) -> Finding:
+    async def _judge(self, answer: Mapping[str, Any], beside: Beside) -> Finding:
         wanted = self._options.device
         devices = [device for device in answer["devices"] if wanted is None or device["index"] == wanted]
         if not devices:
@@ -89,24 +91,21 @@ class GpuProbe:
             for xid in answer["xids"]
             if (wanted is None or xid["gpu"] == wanted) and now - xid["at"] <= self._options.xid_within
         ]
-        status = await self._status() if xids else None
+        status = await self._status(beside) if xids else None
         measurements = measured(devices)
         found = [finding for device in devices for finding in troubles(device, self._limits)]
         found += self._xid_troubles(xids, now, status)
-        if self._view is not None and (lost := await self._view.look()) is not None:
+        if self._view is not None and (lost := await self._view.look(beside)) is not None:
             found.append(lost)
         if not found:
             return ok(f"{len(devices)} GPU{'s' if len(devices) > 1 else ''}", measurements)
         return worst_of(found, measurements)
 
-    async def _status(self) -> ContainerStatus | None:
+    async def _status(self, beside: Beside) -> ContainerStatus | None:
         """The dependency's container, None for none or when Docker does not tell."""
         if self._container is None or self._containers is None:
             return None
-        try:
-            return await self._containers.inspect(self._container)
-        except ContainersUnreachable:
-            return None
+        return await beside.ask(self._containers.inspect(self._container))
 
     def _xid_troubles(
         self, xids: Sequence[Mapping[str, Any]], now: float, status: ContainerStatus | None

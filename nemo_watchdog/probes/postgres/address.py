@@ -33,10 +33,11 @@ class NotServing(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """`tcp` is host and port, None for a unix socket; `wants_tls` when the server must speak it."""
+    """`tcp` is host and port, or `socket` the path of a unix socket; `wants_tls` when the server must speak it."""
 
     tcp: tuple[str, int] | None
     wants_tls: bool
+    socket: str = ""
 
 
 def parse(dsn: str) -> Address:
@@ -53,9 +54,12 @@ def parse(dsn: str) -> Address:
     host = unquote(parts.hostname or "")
     if "," in host:
         raise ValueError("several hosts")
-    if not host and not (host := given.get("host", "")).startswith("/"):
+    if not host and (parts.port is not None or not (host := given.get("host", "")).startswith("/")):
         raise ValueError("no host")
-    return Address(None if host.startswith("/") else (host, parts.port or 5432), wants_tls)
+    port = parts.port or 5432
+    if host.startswith("/"):  # libpq and asyncpg: no TLS there, whatever sslmode says
+        return Address(None, wants_tls=False, socket=host if ".s.PGSQL." in host else f"{host}/.s.PGSQL.{port}")
+    return Address((host, port), wants_tls)
 
 
 def checked(secret: Secret) -> Secret:
@@ -73,11 +77,12 @@ def checked(secret: Secret) -> Secret:
 async def shake_hands(address: Address) -> None:
     """Returns when what listens there answers like Postgres, and serves as the address wants.
 
-    Raises NotServing or OSError. A unix socket is not asked.
+    Raises NotServing or OSError.
     """
     if address.tcp is None:
-        return
-    reader, writer = await asyncio.open_connection(*address.tcp)
+        reader, writer = await asyncio.open_unix_connection(address.socket)
+    else:
+        reader, writer = await asyncio.open_connection(*address.tcp)
     try:
         writer.write(_SSL_REQUEST)
         answer = await reader.read(64)

@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from time import monotonic
 
-from nemo_watchdog.errors import ContainersUnreachable
 from nemo_watchdog.model import Finding, Reason
 from nemo_watchdog.ports import Containers
+from nemo_watchdog.probes.shared.beside import Beside
 
 _LOOK_BACK = timedelta(seconds=60)
 _LONGEST_LINE = 1000
@@ -28,29 +28,29 @@ class RecoveryWatch:
         self._container = container
         self._since: float | None = None
 
-    async def measured(self, finding: Finding) -> Finding:
-        """The finding with `postgres_recovery_seconds` and, from the container's log, how far the redo has come."""
+    async def measured(self, finding: Finding, beside: Beside) -> Finding:
+        """The finding with `postgres_recovery_seconds` and, from the container's log, how far the redo has come.
+
+        A log of gigabytes takes Docker longer to read than a look has: it is left out then.
+        """
         if finding.reason is not Reason.RECOVERING:
             self._since = None
             return finding
         now = monotonic()
         self._since = now if self._since is None else self._since
         detail, measured = finding.detail, {"postgres_recovery_seconds": now - self._since}
-        if progress := await self._progress():
+        if progress := await self._progress(beside):
             measured |= progress
             detail = f"{detail}; redo is at {int(progress['postgres_recovery_lsn_bytes']):#x} of its log"
         return Finding(
             finding.outcome, finding.reason, detail, measured, progress=measured.get("postgres_recovery_lsn_bytes")
         )
 
-    async def _progress(self) -> Mapping[str, float]:
+    async def _progress(self, beside: Beside) -> Mapping[str, float]:
         if self._containers is None or self._container is None:
             return {}
-        try:
-            lines = await self._containers.log(self._container, datetime.now(UTC) - _LOOK_BACK)
-        except ContainersUnreachable:
-            return {}
-        for line in reversed(lines):
+        lines = await beside.ask(self._containers.log(self._container, datetime.now(UTC) - _LOOK_BACK))
+        for line in reversed(lines or ()):
             if (told := _REDO.search(line.text[:_LONGEST_LINE])) is not None:
                 return {"postgres_recovery_lsn_bytes": float((int(told[2], 16) << 32) + int(told[3], 16))}
         return {}

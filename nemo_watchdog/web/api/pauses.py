@@ -1,42 +1,32 @@
-"""`/api/v1/pause` and `/api/v1/resume`: the kill switch.
-
-A change needs `Authorization: Bearer TOKEN` and a JSON body, so no page of another site can make one.
-"""
+"""`/api/v1/pause` and `/api/v1/resume`: the kill switch."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeVar
 
 from aiohttp import web
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field
 
 from nemo_watchdog.engine.events import PauseAsked, ResumeAsked
 from nemo_watchdog.engine.state import EVERYTHING
 from nemo_watchdog.engine.view import pauses
 from nemo_watchdog.runtime.core import Core
 from nemo_watchdog.views import PausesView
-from nemo_watchdog.web import auth
 from nemo_watchdog.web.answers import answer, on_disk
+from nemo_watchdog.web.asked import ChangeBody, asked
 
 
-class PauseBody(BaseModel):
-    """`scope` is a dependency or "*"; `duration` in seconds, left out for no end."""
+class ResumeBody(ChangeBody):
+    """`scope` is a dependency or "*"."""
 
-    model_config = ConfigDict(extra="forbid", strict=True)
     scope: str = EVERYTHING
+
+
+class PauseBody(ResumeBody):
+    """`duration` in seconds, left out for no end."""
+
     reason: str = Field(min_length=1, max_length=500)
-    by: str = Field(default="somebody", min_length=1, max_length=100)
     duration: float | None = Field(default=None, gt=0, le=31 * 86400)
-
-
-class ResumeBody(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
-    scope: str = EVERYTHING
-    by: str = Field(default="somebody", min_length=1, max_length=100)
-
-
-Body = TypeVar("Body", PauseBody, ResumeBody)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,32 +38,21 @@ class PausesApi:
         return [web.post("/api/v1/pause", self.pause), web.post("/api/v1/resume", self.resume)]
 
     async def pause(self, request: web.Request) -> web.Response:
-        asked = await self._asked(request, PauseBody)
-        self.core.tell(PauseAsked(asked.scope, asked.reason, asked.by, asked.duration))
+        wanted = await asked(request, self.token, PauseBody)
+        self._must_be_known(wanted.scope)
+        self.core.tell(PauseAsked(wanted.scope, wanted.reason, wanted.by, wanted.duration))
         return await self._now()
 
     async def resume(self, request: web.Request) -> web.Response:
-        asked = await self._asked(request, ResumeBody)
-        self.core.tell(ResumeAsked(asked.scope, asked.by))
+        wanted = await asked(request, self.token, ResumeBody)
+        self._must_be_known(wanted.scope)
+        self.core.tell(ResumeAsked(wanted.scope, wanted.by))
         return await self._now()
 
     async def _now(self) -> web.Response:
         """Answers when the change is on disk: a kill switch that might be forgotten is none."""
         await on_disk(self.core, "it holds now, but could not be written: it will not outlive a restart of the daemon")
         return answer(PausesView(pauses(self.core.engine, self.core.clock.now())))
-
-    async def _asked(self, request: web.Request, model: type[Body]) -> Body:
-        """The checked body of a change; raises the refusal that fits otherwise."""
-        auth.demand(request, self.token)
-        if request.content_type != "application/json":
-            raise web.HTTPUnsupportedMediaType(text="send JSON, with Content-Type: application/json")
-        try:
-            asked = model.model_validate_json(await request.read())
-        except ValidationError as error:
-            problems = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'body'}: {e['msg']}" for e in error.errors())
-            raise web.HTTPBadRequest(text=problems) from error
-        self._must_be_known(asked.scope)
-        return asked
 
     def _must_be_known(self, scope: str) -> None:
         engine = self.core.engine

@@ -24,6 +24,7 @@ from nemo_watchdog.errors import ContainersUnreachable
 from nemo_watchdog.model import ContainerEvent, Past, Reason, RunState
 from nemo_watchdog.probes.gpu.container import ContainerView
 from nemo_watchdog.probes.gpu.xid_events import container_of
+from nemo_watchdog.probes.shared.beside import Beside
 
 LATENCY = timedelta(seconds=0.5)
 """From a death to its event; measured some 20 ms, and a busy machine is given room."""
@@ -246,7 +247,7 @@ async def test_a_container_that_loses_its_gpu_is_seen_and_a_restart_gives_it_bac
     try:
 
         async def sees() -> Reason | None:
-            finding = await view.look()
+            finding = await view.look(Beside(10.0))
             return None if finding is None else finding.reason
 
         view = ContainerView(containers, name)
@@ -258,7 +259,7 @@ async def test_a_container_that_loses_its_gpu_is_seen_and_a_restart_gives_it_bac
         assert await sees() is None
         never = ContainerView(containers, name)
         await docker("exec", name, "rm", "/dev/nvidiactl")
-        finding = await never.look()
+        finding = await never.look(Beside(10.0))
         assert finding is not None
         assert finding.reason is Reason.WRONG_TARGET
     finally:

@@ -25,23 +25,23 @@ class Postgres:
         self.port = free_port()
         self.address_space: int | None = None
         """Bytes that each of its processes may map, from the next start on."""
-        self._folder = folder
+        self.folder = folder
         self._process: subprocess.Popen[bytes] | None = None
 
     def dsn(self, password: str = PASSWORD, database: str = "postgres") -> str:
         return f"postgresql://postgres:{password}@127.0.0.1:{self.port}/{database}"
 
     def create(self, *options: str) -> None:
-        password = self._folder / "password"
+        password = self.folder / "password"
         password.write_text(PASSWORD)
-        for path in (self._folder, password):
+        for path in (self.folder, password):
             shutil.chown(path, "postgres", "postgres")
         auth = ["--auth=scram-sha-256", "--username=postgres", f"--pwfile={password}"]
         self._run("initdb", "-D", str(self.data), "--no-sync", "--no-instructions", *auth, *options)
 
     def copy(self, primary: Postgres) -> None:
         """Becomes a standby of a running server."""
-        shutil.chown(self._folder, "postgres", "postgres")
+        shutil.chown(self.folder, "postgres", "postgres")
         self._run("pg_basebackup", "-D", str(self.data), "-d", primary.dsn(), "-R", "--no-sync", "-c", "fast")
 
     def start(self, **settings: object) -> None:
@@ -49,7 +49,7 @@ class Postgres:
         every = {
             "port": self.port,
             "listen_addresses": "127.0.0.1",
-            "unix_socket_directories": str(self._folder),
+            "unix_socket_directories": str(self.folder),
             "fsync": "off",
             "max_connections": 10,
             "superuser_reserved_connections": 0,
@@ -58,8 +58,8 @@ class Postgres:
         }
         options = [word for name, value in every.items() for word in ("-c", f"{name}={value}")]
         limit = [] if self.address_space is None else [need("prlimit"), f"--as={self.address_space}"]
-        command = [*limit, *_as_postgres(), need("postgres"), "-D", str(self.data), *options]
-        with (self._folder / "log").open("ab") as log:
+        command = [*limit, *as_postgres(), need("postgres"), "-D", str(self.data), *options]
+        with (self.folder / "log").open("ab") as log:
             self._process = subprocess.Popen(command, stdout=log, stderr=log, cwd="/")
 
     def backend_pids(self, title: str) -> list[int]:
@@ -72,6 +72,19 @@ class Postgres:
         assert self._process is not None
         self._process.send_signal(number)
 
+    @contextlib.contextmanager
+    def frozen(self) -> Iterator[None]:
+        """All of its processes are stopped, and go on at the end."""
+        assert self._process is not None
+        pids = [self._process.pid, *self.backend_pids("postgres")]
+        for pid in pids:
+            os.kill(pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            for pid in pids:
+                os.kill(pid, signal.SIGCONT)
+
     def stop(self, number: signal.Signals = signal.SIGQUIT) -> None:
         if self._process is not None:
             self._process.send_signal(signal.SIGCONT)
@@ -80,10 +93,10 @@ class Postgres:
             self._process = None
 
     def _run(self, program: str, *arguments: str) -> None:
-        subprocess.run([*_as_postgres(), need(program), *arguments], check=True, capture_output=True, cwd="/")
+        subprocess.run([*as_postgres(), need(program), *arguments], check=True, capture_output=True, cwd="/")
 
 
-def _as_postgres() -> list[str]:
+def as_postgres() -> list[str]:
     if os.geteuid() != 0:
         return []
     return [need("setpriv"), "--reuid=postgres", "--regid=postgres", "--clear-groups", "--"]

@@ -14,7 +14,7 @@ import asyncpg
 import pytest
 
 from nemo_watchdog.model import Category, Finding, Outcome, Reason
-from nemo_watchdog.probes.postgres import probe as module
+from nemo_watchdog.probes.postgres import sessions as module
 from tests.integration.probes.looking import is_ok, look_until
 from tests.integration.probes.servers import PASSWORD, Postgres, short_folder
 from tests.unit.probes.certificates import make_authority

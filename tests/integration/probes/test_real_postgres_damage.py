@@ -15,7 +15,7 @@ from nemo_watchdog.demo.docker_cli import docker
 from nemo_watchdog.demo.parts import Postgres as PostgresPart
 from nemo_watchdog.demo.platform import Platform
 from nemo_watchdog.model import Category, Finding, Reason
-from nemo_watchdog.probes.postgres.probe import postgres_failure
+from nemo_watchdog.probes.postgres.failures import postgres_failure
 from tests.integration.probes.looking import is_ok, look_until
 from tests.integration.probes.servers import Postgres, short_folder
 from tests.unit.probes.making import probing

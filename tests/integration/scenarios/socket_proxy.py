@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,6 +16,8 @@ from tests.integration.scenarios.docker_socket import ENGINE
 
 Rule = tuple[str, re.Pattern[str]]
 
+EVERYTHING = (("GET", re.compile(".*")), ("POST", re.compile(".*")))
+
 
 def documented_rules(page: Path, container: str) -> Sequence[Rule]:
     """The table of the operators' page: `| GET | ... |` rows with paths in backticks, for one container's name."""
@@ -27,11 +30,16 @@ def documented_rules(page: Path, container: str) -> Sequence[Rule]:
 
 
 class SocketProxy:
-    """`async with SocketProxy(path, rules) as proxy:`; `refused` is what was asked for and is not on the list."""
+    """`async with SocketProxy(path, rules) as proxy:`; `refused` is what was asked for and is not on the list.
 
-    def __init__(self, path: Path, rules: Sequence[Rule]) -> None:
+    A path that `stalls` matches is never answered: whoever asks has to give up. `stalled` are those that were asked.
+    """
+
+    def __init__(self, path: Path, rules: Sequence[Rule], stalls: re.Pattern[str] | None = None) -> None:
         self.url = f"unix://{path}"
         self.refused: list[str] = []
+        self.stalled: list[str] = []
+        self._stalls = stalls
         self._path = path
         self._rules = rules
 
@@ -54,6 +62,9 @@ class SocketProxy:
         if not any(method == request.method and path.fullmatch(request.path) for method, path in self._rules):
             self.refused.append(f"{request.method} {request.path}")
             return web.Response(status=403, text="not on the list")
+        if self._stalls is not None and self._stalls.fullmatch(request.path):
+            self.stalled.append(request.path)
+            await asyncio.Event().wait()
         async with self._engine.request(
             request.method,
             f"http://docker{request.path_qs}",

@@ -96,8 +96,7 @@ async def test_a_container_that_never_gets_healthy_ends_with_a_person(
         assert status["budgets"]["gateway"]["remaining"] == 0
         assert [e for e in daemon.events[count:] if e["event"] == "action_intended"] == []
         assert await starts.of("gateway") == 3
-        ends = [e for e in daemon.events if e["event"] == "action_ended"]
-        gaps = [e["backoff"] for e in ends]
+        gaps = [e["backoff"] for e in daemon.events if e["event"] == "attempt_failed"]
         assert gaps == sorted(gaps)
         assert gaps[0] < gaps[-1]
         told = [e for e in daemon.events if e["event"] == "notification" and e["kind"] == "escalated"]

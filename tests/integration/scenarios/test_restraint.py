@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import signal
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from nemo_watchdog.demo.parts import Redis
 from nemo_watchdog.demo.platform import Platform
 from tests.integration.conftest import StartPlatform
 from tests.integration.daemon import Daemon
+from tests.integration.scenarios.socket_proxy import EVERYTHING, SocketProxy
 from tests.integration.scenarios.starts import Starts
 
 
@@ -81,6 +83,26 @@ async def test_postgres_killed_under_load_is_started_once_and_not_again_while_it
         assert await starts.of("postgres") == 1
         assert await starts.of("gateway") == 0
         assert len([e for e in daemon.events if e["event"] == "incident_opened"]) == 1
+
+
+async def test_postgres_that_recovers_is_left_alone_however_long_docker_reads_its_log(
+    start_platform: StartPlatform, tmp_path: Path
+) -> None:
+    """A log of gigabytes takes Docker longer to read than a look lasts: the look says all the same that it recovers."""
+    platform = await start_platform("postgres")
+    policy = platform.policy_text().replace("startup_grace: 30s", "startup_grace: 1s")
+    async with (
+        SocketProxy(tmp_path / "proxy.sock", EVERYTHING, stalls=re.compile(".*/logs")) as proxy,
+        Daemon(policy, tmp_path, environ={"DOCKER_HOST": proxy.url}) as daemon,
+        Starts(platform) as starts,
+    ):
+        await daemon.wait_for_health("postgres", "up")
+        await faults.postgres_long_recovery(platform, 6.0)
+        await daemon.wait_until(lambda s: s["dependencies"]["postgres"]["reason"] == "recovering", within=60.0)
+        await daemon.event("incident_resolved", within=60.0)
+        assert proxy.stalled
+        assert not [line for line in daemon.events if line.get("reason") == "timeout"]
+        assert await starts.of("postgres") == 1  # it had died
 
 
 async def test_a_container_that_docker_restarts_by_itself_is_not_fought(

@@ -20,6 +20,7 @@ HELP = {
     "status": ("Show dependencies", "--watch", "--json", "--listen"),
     "pause": ("Start no new action", "--reason", "--for", "--json", "--state-dir"),
     "resume": ("Allow actions again", "--json", "--state-dir"),
+    "retry": ("Begin the remedy", "--reason", "--json", "--state-dir"),
     "demo": ("small real platform", "--keep"),
 }
 

@@ -187,7 +187,7 @@ CASES = [
     Case(at_the_end_of_the_ladder, Verdict.ESCALATE, Gate.LADDER_END, "1 attempt did not help"),
     Case(failed_just_now, Verdict.WAIT, Gate.BACKOFF, "5."),
     Case(spent, Verdict.ESCALATE, Gate.BUDGET, f"the budget of gateway is spent ({Budget(1, 3600.0)})"),
-    Case(spent_by_all, Verdict.ESCALATE, Gate.BUDGET, f"the budget of all actions is spent ({Budget(1, 3600.0)})"),
+    Case(spent_by_all, Verdict.WAIT, Gate.BUDGET, f"the budget of all actions is spent ({Budget(1, 3600.0)})"),
     Case(only_observed, Verdict.REFUSE, Gate.AUTONOMY, "the policy lets the watchdog only observe"),
     Case(only_suggested, Verdict.ASK, Gate.AUTONOMY, "the policy wants a person to do it"),
     Case(two_at_once, Verdict.WAIT, Gate.CONCURRENCY, "1 of 1 actions under way elsewhere"),

@@ -9,6 +9,7 @@ from nemo_watchdog.engine import events as ev
 from nemo_watchdog.engine import incidents
 from nemo_watchdog.engine.incidents import BLIND_IS_TOLD_AFTER
 from nemo_watchdog.engine.phases import Phase
+from nemo_watchdog.engine.state import REOPEN_WINDOW
 from nemo_watchdog.engine.topology import Topology
 from nemo_watchdog.model import Health, NotificationKind, Reason, Severity
 from nemo_watchdog.policy.policy import Limits, Policy, Secret
@@ -130,7 +131,7 @@ def test_a_recurrence_long_after_is_a_new_incident() -> None:
     world.crash("gateway")
     world.finish()
     world.succeed("gateway")
-    world.wait(incidents.REOPEN_WINDOW + 1.0)
+    world.wait(REOPEN_WINDOW + 1.0)
     world.succeed("gateway")
     world.crash("gateway")
     assert len(world.of(r.IncidentOpened)) == 2

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from nemo_watchdog import records as r
 from nemo_watchdog.engine.phases import Phase
-from nemo_watchdog.engine.state import Durable, apply
+from nemo_watchdog.engine.replay import apply
+from nemo_watchdog.engine.state import Durable
 from nemo_watchdog.model import Moment, Reason, RunState
 from tests.unit.engine.world import NOON, World, dependency, policy
 

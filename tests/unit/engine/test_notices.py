@@ -57,14 +57,15 @@ def test_a_failed_action_says_why_and_when_it_goes_on() -> None:
 
 
 def test_an_escalation_goes_to_the_one_it_names() -> None:
-    """And says that nothing more is tried."""
+    """And says that nothing more is tried, and what would change that."""
     world = World(policy(dependency("gateway"), fix=remedy(EscalateStep("lead"))))
     world.crash("gateway")
     escalated = only(world, NotificationKind.ESCALATED)
     assert escalated.contacts == ("lead",)
     assert escalated.title == "[SEV1] gateway needs a person"
     assert "The policy asks for a person." in escalated.body
-    assert "tries nothing more in this incident" in escalated.body
+    assert "nothing more is tried until it has served again" in escalated.body
+    assert "`nemo-watchdog retry gateway`" in escalated.body
 
 
 def test_a_suggestion_names_the_act_and_says_that_it_was_not_done() -> None:

@@ -11,7 +11,8 @@ from nemo_watchdog import records as r
 from nemo_watchdog.engine import phases, turn
 from nemo_watchdog.engine.events import Effects, PauseAsked
 from nemo_watchdog.engine.phases import MOVES, Move, Phase
-from nemo_watchdog.engine.state import Durable, apply, rebuild
+from nemo_watchdog.engine.replay import apply, rebuild
+from nemo_watchdog.engine.state import Durable
 from nemo_watchdog.errors import EngineBug, JournalError
 from nemo_watchdog.model import Gate, Moment, Verdict
 from tests.unit.engine.world import NOON, World, dependency, policy

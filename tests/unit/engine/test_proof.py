@@ -8,7 +8,7 @@ import pytest
 
 from nemo_watchdog import records as r
 from nemo_watchdog.engine import events as ev
-from nemo_watchdog.engine.state import rebuild
+from nemo_watchdog.engine.replay import rebuild
 from nemo_watchdog.model import Category, Health, NotificationKind, Reason, RunState, Verdict
 from tests.unit.engine.world import World, dependency, policy
 

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from nemo_watchdog.engine import events as ev
 from nemo_watchdog.engine.engine import Engine
 from nemo_watchdog.engine.events import Effects
-from nemo_watchdog.engine.state import rebuild
+from nemo_watchdog.engine.replay import rebuild
 from nemo_watchdog.model import (
     CONTAINER,
     ActionOutcome,
@@ -128,7 +128,8 @@ class World:
         self.started: list[tuple[float, ActionRequest]] = []
         self.wake_at: float | None = None
         self.soon: set[str] = set()
-        self.runs: dict[str, int] = {}
+        self.starts: dict[str, datetime] = {}
+        """When the present run of each container began."""
         self.send(ev.Started())
         if running:
             for name in plan.dependencies:
@@ -194,23 +195,26 @@ class World:
         **more: object,
     ) -> None:
         """An inspect; `past` is what Docker remembers of the run: all of it, unless `whole_since` says otherwise."""
-        status = ContainerStatus(state, f"id-{name}", self._started_at(name), **more)  # type: ignore[arg-type]
-        self.send(ev.ContainerSeen(f"c-{name}", status, Past(tuple(past), whole_since, away)))
+        container = self.container(name)
+        status = ContainerStatus(state, f"id-{container}", self._started_at(container), **more)  # type: ignore[arg-type]
+        self.send(ev.ContainerSeen(container, status, Past(tuple(past), whole_since, away)))
+
+    def container(self, name: str) -> str:
+        """The one that the policy gives it; two may have the same."""
+        spec = self.engine.policy.dependencies.get(name)
+        return spec.container if spec is not None and spec.container else f"c-{name}"
 
     def event(self, name: str, action: str, signal: int | None = None) -> ContainerEvent:
         """A line of Docker's event stream that bears the time of now."""
-        return ContainerEvent(f"c-{name}", action, signal, self.utc)
+        return ContainerEvent(self.container(name), action, signal, self.utc)
 
     def run(self, name: str, *, age: float = 0.0) -> None:
         """The container starts a new run, `age` seconds ago."""
-        self.runs[name] = self.runs.get(name, 0) + 1
-        self._starts = getattr(self, "_starts", {})
-        self._starts[name] = self.utc - timedelta(seconds=age)
+        self.starts[self.container(name)] = self.utc - timedelta(seconds=age)
         self.see(name, RunState.RUNNING)
 
-    def _started_at(self, name: str) -> datetime:
-        starts: dict[str, datetime] = getattr(self, "_starts", {})
-        return starts.get(name, self.utc)
+    def _started_at(self, container: str) -> datetime:
+        return self.starts.get(container, self.utc)
 
     def crash(self, name: str, code: int = 1, *, oom: bool = False) -> None:
         past = [self.event(name, "oom")] * oom + [self.event(name, "die")]

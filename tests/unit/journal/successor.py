@@ -9,7 +9,7 @@ from typing import Any
 
 from nemo_watchdog.engine import events as ev
 from nemo_watchdog.engine.engine import Engine
-from nemo_watchdog.engine.state import rebuild
+from nemo_watchdog.engine.replay import rebuild
 from nemo_watchdog.journal import SqliteJournal
 from nemo_watchdog.model import (
     ActionOutcome,

@@ -66,6 +66,7 @@ INCIDENT = {
     "mailer": "20261124-084426-mailer",
     "gateway": "20261124-085835-gateway",
     "sessions": "20261124-084539-sessions",
+    "ledger": "20261124-084200-ledger",
     "db": "20261124-085750-web",
 }
 ILL = {
@@ -178,9 +179,13 @@ def test_an_action_without_outcome_is_spent_and_looked_at_first(process: Success
     process.go_on(50.0)
     assert process.held_by("gateway") == ("verification", RESTARTED_AT + timedelta(seconds=ended["verify_within"]))
     process.go_on(60.0)
-    assert process.of("attempt_failed", action_id=ended["action_id"])
-    assert process.held_by("gateway") == ("backoff", RESTARTED_AT + timedelta(seconds=ended["backoff"]))
-    process.go_on(ended["backoff"])
+    (failed,) = process.of("attempt_failed", action_id=ended["action_id"])
+    gate, until = process.held_by("gateway")
+    assert gate == "backoff"
+    assert until is not None
+    judged = until - timedelta(seconds=failed["backoff"])  # the backoff counts from the verdict
+    assert judged >= RESTARTED_AT + timedelta(seconds=ended["verify_within"])
+    process.go_on(failed["backoff"])
     assert process.ordered()[0] == f"{INCIDENT['gateway']}/gateway/2"
 
 
@@ -249,7 +254,7 @@ def test_a_suggestion_is_made_once(process: Successor) -> None:
 
 
 def test_a_ladder_that_has_ended_stays_ended(process: Successor) -> None:
-    """Through hours and another restart, until its incident is over."""
+    """Through hours and another restart, until it serves; what fails then is a new trouble, with attempts again."""
     process.run_until(at("10:30:00"))
     decision = process.decision("ledger")
     assert (decision.verdict, decision.value) == (Verdict.REFUSE, "1 attempt did not help")
@@ -258,7 +263,8 @@ def test_a_ladder_that_has_ended_stays_ended(process: Successor) -> None:
     assert [record["root"] for record in process.of("incident_resolved")] == ["ledger"]
     process.ill["ledger"] = Reason.REFUSED
     process.go_on(600.0)
-    assert not [each for each in process.ordered() if "ledger" in each]  # it came back soon: the same incident
+    assert process.of("incident_reopened", dependency="ledger")
+    assert [each for each in process.ordered() if "ledger" in each] == [f"{INCIDENT['ledger']}/ledger/2"]
 
 
 def test_what_was_not_told_is_told_once(journal: Path) -> None:

@@ -11,7 +11,7 @@ from prometheus_client.exposition import generate_latest
 from nemo_watchdog import records as r
 from nemo_watchdog.engine import events as ev
 from nemo_watchdog.metrics import Metrics
-from nemo_watchdog.model import Finding, Health, Moment, Observation, Reason, failed, ok
+from nemo_watchdog.model import ActionOutcome, Finding, Health, Moment, Observation, Reason, failed, ok
 from tests.unit.engine.world import World, dependency, policy
 
 NOON = Moment(1000.0, datetime(2026, 1, 5, 12, tzinfo=UTC))
@@ -91,7 +91,7 @@ def test_what_moves_with_time_is_computed_at_the_scrape(metrics: Metrics) -> Non
     """Budget, backoff and pauses, from the engine itself."""
     world = World(policy(dependency("gateway", grace=0.0)))
     world.crash("gateway")
-    world.finish()
+    world.finish(ActionOutcome.FAILED)
     world.send(ev.PauseAsked("gateway", "deploying", "ops", 60.0))
     metrics.refresh(world.engine, world.now)
     assert value(metrics, "dependency_health", dependency="gateway", health=world.health("gateway")) == 1.0
@@ -101,6 +101,7 @@ def test_what_moves_with_time_is_computed_at_the_scrape(metrics: Metrics) -> Non
     assert value(metrics, "paused", scope="*") == 0.0
     backoff = value(metrics, "backoff_seconds", dependency="gateway")
     assert backoff == pytest.approx(5.0, rel=0.2)
+    world.run("gateway")
     world.succeed("gateway")
     world.pass_time(120.0)
     metrics.refresh(world.engine, world.now)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from nemo_watchdog.engine.engine import Engine
-from nemo_watchdog.engine.state import rebuild
+from nemo_watchdog.engine.replay import rebuild
 from nemo_watchdog.ports import Heartbeat
 from nemo_watchdog.runtime.core import Core
 from nemo_watchdog.runtime.heartbeats import WRITE_EVERY, Heartbeats

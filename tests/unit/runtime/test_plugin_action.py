@@ -149,7 +149,7 @@ async def test_what_it_does_not_help_with_it_leaves_alone(shell: Shell, reason: 
 
 
 async def test_one_file_is_touched_for_one_at_a_time(shell: Shell, catalog: Installed) -> None:
-    """Two dependencies share a target, and what was spent on it."""
+    """Two dependencies share a target, what was spent on it, and one verification of what was done to it."""
     shell.fail("worker")
     shell.fail("twin")
     await until(lambda: shell.started)
@@ -159,7 +159,9 @@ async def test_one_file_is_touched_for_one_at_a_time(shell: Shell, catalog: Inst
     left = dict(view.budgets(shell.core.engine, shell.clock.now().monotonic))
     assert {name: left[name].remaining for name in ("worker", "twin")} == {"worker": 1, "twin": 1}
     await carry_out(shell, catalog)
-    assert [request.dependency for request in shell.started] == ["worker", "twin"]
+    assert [request.dependency for request in shell.started] == ["worker"]
+    held = decision(shell, "twin")
+    assert (held.gate, held.value.endswith(", done for worker")) == (Gate.VERIFICATION, True)
 
 
 async def test_what_does_not_help_is_tried_until_the_budget_ends(shell: Shell, catalog: Installed) -> None:

@@ -90,6 +90,20 @@ async def test_a_blind_restart_is_refused(docker: FakeDocker) -> None:
     assert docker.restarts == []
 
 
+async def test_a_docker_that_is_silent_before_the_order_is_refused(docker: FakeDocker) -> None:
+    """The action's own deadline ends while it still asks what is there: certainly nothing was ordered."""
+
+    async def stall(_: web.Request) -> web.StreamResponse:
+        await docker.stall()
+        return web.Response()
+
+    docker.inspect = stall
+    result = await restart(docker, within=0.3)
+    assert result.outcome is ActionOutcome.REFUSED
+    assert "within 300ms" in result.detail
+    assert docker.restarts == []
+
+
 async def test_dockers_own_words_for_a_failure(docker: FakeDocker) -> None:
     """An error of Docker fails the action with Docker's message."""
     docker.restart = says(500, "cannot restart: port is already allocated")

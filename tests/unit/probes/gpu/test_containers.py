@@ -17,9 +17,11 @@ from nemo_watchdog.ports import ProbeContext
 from nemo_watchdog.probes import PROBES
 from nemo_watchdog.probes.gpu import container, nvml, xid_events
 from nemo_watchdog.probes.gpu.xid_events import Xids, container_of
+from nemo_watchdog.probes.shared.beside import Beside
 from nemo_watchdog.runtime.clock import SystemClock
 from nemo_watchdog.testing.fakes import FakeContainers
 from tests.unit.probes.gpu.conftest import Control
+from tests.unit.probes.making import Deaf
 
 GEMMA, OTHER = "a" * 64, "b" * 64
 
@@ -68,7 +70,7 @@ def sample() -> Callable[..., dict[str, Any]]:
 async def test_an_xid_of_the_own_container_is_its_fault(sample: Any, containers: FakeContainers) -> None:
     """The process that it struck is in the container that this dependency restarts; its start ends the finding."""
     probe = make(containers)
-    finding: Finding = await probe._judge(sample(GEMMA))
+    finding: Finding = await probe._judge(sample(GEMMA), Beside(10.0))
     assert (finding.outcome, finding.reason) == (Outcome.FAILED, Reason.GPU_APPLICATION_ERROR)
     assert Reason.GPU_APPLICATION_ERROR.category is Category.FAULT
     assert finding.measurements['gpu_container_memory_bytes{container="aaaaaaaaaaaa"}'] == 700
@@ -76,7 +78,7 @@ async def test_an_xid_of_the_own_container_is_its_fault(sample: Any, containers:
     started = containers.statuses["gemma"].started_at
     assert started is not None
     containers.statuses["gemma"] = replace(containers.statuses["gemma"], started_at=started + timedelta(hours=2))
-    assert (await probe._judge(sample(GEMMA))).outcome is Outcome.OK
+    assert (await probe._judge(sample(GEMMA), Beside(10.0))).outcome is Outcome.OK
 
 
 @pytest.mark.parametrize("gone", [True, False])
@@ -86,21 +88,37 @@ async def test_an_xid_of_somebody_is_told_and_restarts_nobody(
     """Without the process, or without Docker's word, nobody knows whose error it was."""
     if gone:
         containers.trouble = "no Docker"
-    finding = await make(containers)._judge(sample(GEMMA if gone else None))
+    finding = await make(containers)._judge(sample(GEMMA if gone else None), Beside(10.0))
     assert (finding.outcome, finding.reason) == (Outcome.DEGRADED, Reason.GPU_APPLICATION_ERROR)
 
 
 @pytest.mark.parametrize("code", [31, 79])
 async def test_an_xid_of_another_container_is_not_ours(sample: Any, containers: FakeContainers, code: int) -> None:
     """An application's error is its own; a lost GPU is everybody's."""
-    finding = await make(containers)._judge(sample(OTHER, code=code))
+    finding = await make(containers)._judge(sample(OTHER, code=code), Beside(10.0))
     assert finding.reason is (None if code == 31 else Reason.GPU_LOST)
 
 
 async def test_an_old_xid_is_history(sample: Any, containers: FakeContainers) -> None:
     """It counts for `xid_within`."""
-    assert (await make(containers, xid_within="5s")._judge(sample(GEMMA, ago=6))).outcome is Outcome.OK
-    assert (await make(containers, xid_within="7s")._judge(sample(GEMMA, ago=6))).outcome is Outcome.FAILED
+    assert (await make(containers, xid_within="5s")._judge(sample(GEMMA, ago=6), Beside(10.0))).outcome is Outcome.OK
+    assert (
+        await make(containers, xid_within="7s")._judge(sample(GEMMA, ago=6), Beside(10.0))
+    ).outcome is Outcome.FAILED
+
+
+@pytest.mark.parametrize("xid", [False, True])
+async def test_what_nvml_told_stands_when_the_container_cannot_be_asked(control: Control, *, xid: bool) -> None:
+    """A command in a container that hangs is not a GPU that hangs."""
+    control(**({"xid": 31, "xid_number": 1} if xid else {}))
+    deaf = Deaf()
+    probe = make(deaf, container_view=True)
+    try:
+        finding = await probe.look()
+    finally:
+        await probe.close()
+    assert finding.reason is (Reason.GPU_APPLICATION_ERROR if xid else None)
+    assert deaf.waiting == (["inspect", "execute"] if xid else ["execute"])
 
 
 async def test_nvml_events_are_heard(control: Control) -> None:

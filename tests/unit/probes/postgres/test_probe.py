@@ -8,7 +8,7 @@ import asyncpg
 import pytest
 
 from nemo_watchdog.model import Category, Reason
-from nemo_watchdog.probes.postgres.probe import postgres_failure
+from nemo_watchdog.probes.postgres.failures import postgres_failure
 from tests.unit.probes.making import make, probing
 from tests.unit.probes.servers import Server, stall
 
@@ -39,8 +39,8 @@ def error(state: str, message: str = "text") -> asyncpg.PostgresError:
         ("57P01", Reason.SHUTTING_DOWN, Category.BUSY),
         ("57P02", Reason.RECOVERING, Category.BUSY),
         ("57014", Reason.OVERLOADED, Category.BUSY),
-        ("08006", Reason.CONNECTION_LOST, Category.FAULT),
-        ("08P01", Reason.PROTOCOL_ERROR, Category.FAULT),
+        ("08006", Reason.UPSTREAM_UNAVAILABLE, Category.BUSY),
+        ("08P01", Reason.WRONG_TARGET, Category.BLIND),
         ("42883", Reason.WRONG_TARGET, Category.BLIND),
     ],
 )
@@ -68,6 +68,46 @@ def test_server_that_cannot_be_connected_now_is_busy_in_any_language(message: st
     """57P03 is always busy; the words only tell which kind."""
     assert postgres_failure(error("57P03", message)).reason is reason
     assert reason.category is Category.BUSY
+
+
+@pytest.mark.parametrize(
+    ("message", "reason"),
+    [
+        ("no more connections allowed (max_client_conn)", Reason.TOO_MANY_CONNECTIONS),
+        ("query_wait_timeout", Reason.OVERLOADED),
+        ("server login has been failing, try again later (server_login_retry)", Reason.UPSTREAM_UNAVAILABLE),
+        ("server login failed: FATAL password authentication failed", Reason.UPSTREAM_UNAVAILABLE),
+        ("server conn crashed?", Reason.UPSTREAM_UNAVAILABLE),
+        ("client_login_timeout (server down)", Reason.UPSTREAM_UNAVAILABLE),
+        ("connect failed", Reason.UPSTREAM_UNAVAILABLE),
+        ("pgbouncer cannot connect to server", Reason.UPSTREAM_UNAVAILABLE),
+        ("SASL authentication failed", Reason.AUTH_FAILED),
+        ("no such user: somebody", Reason.AUTH_FAILED),
+        ("no such database: nowhere", Reason.WRONG_TARGET),
+        ('database "nowhere" does not exist', Reason.WRONG_TARGET),
+        ("what it will say in a later version", Reason.WRONG_TARGET),
+    ],
+)
+@pytest.mark.parametrize("ended_at_once", [False, True])
+def test_what_a_pooler_says_is_never_a_fault(message: str, reason: Reason, *, ended_at_once: bool) -> None:
+    """PgBouncer has one SQLSTATE for nearly everything; asyncpg keeps it as the cause when the connection ends then."""
+    said = error("08P01", message)
+    if ended_at_once:
+        said, cause = asyncpg.ConnectionDoesNotExistError("connection was closed in the middle of operation"), said
+        said.__cause__ = cause
+    finding = postgres_failure(said)
+    assert finding.reason is reason
+    assert reason.category is not Category.FAULT
+    assert message not in finding.detail
+
+
+def test_a_connection_that_ends_without_a_word_is_lost() -> None:
+    """That error is asyncpg's, though it has a SQLSTATE; what the server said before the end counts."""
+    ended = asyncpg.ConnectionDoesNotExistError("connection was closed in the middle of operation")
+    assert postgres_failure(ended).reason is Reason.CONNECTION_LOST
+    assert Reason.CONNECTION_LOST.category is Category.FAULT
+    ended.__cause__ = error("57P01")
+    assert postgres_failure(ended).reason is Reason.SHUTTING_DOWN
 
 
 MYSQL_GREETING = (
@@ -126,6 +166,7 @@ async def test_message_that_asyncpg_cannot_read_is_blind_whatever_it_raises(mess
         "mysql://h/d",
         "postgresql:///d",
         "postgresql:///d?host=name",
+        "postgresql://u@:6432/d?host=/run",
         "postgresql://h:x/d",
         "postgresql://one,two/d",
         "postgresql://h/d?sslmode=what",

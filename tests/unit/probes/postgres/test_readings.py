@@ -11,6 +11,7 @@ from nemo_watchdog.model import Finding, LogLine, Outcome, Reason, failed, ok
 from nemo_watchdog.policy.policy import Budget
 from nemo_watchdog.probes.postgres.readings import Deadlocks, Limits, judge
 from nemo_watchdog.probes.postgres.recovery import RecoveryWatch
+from nemo_watchdog.probes.shared.beside import Beside
 from nemo_watchdog.runtime.clock import SystemClock
 from nemo_watchdog.testing.fakes import FakeContainers
 
@@ -80,12 +81,12 @@ async def test_recovery_is_measured() -> None:
     containers.logs["pg"] = [LogLine(now, line.format(10, 28)), LogLine(now, line.format(20, 30)), LogLine(now, "x")]
     watch = RecoveryWatch(containers, "pg")
     recovering = failed(Reason.RECOVERING, "it recovers")
-    first, second = await watch.measured(recovering), await watch.measured(recovering)
+    first, second = await watch.measured(recovering, Beside(2.0)), await watch.measured(recovering, Beside(2.0))
     assert first.measurements["postgres_recovery_lsn_bytes"] == first.progress == 0x1_3A00_0030
     assert first.detail == "it recovers; redo is at 0x13a000030 of its log"
     assert 0 == first.measurements["postgres_recovery_seconds"] < second.measurements["postgres_recovery_seconds"]
-    assert (await watch.measured(ok())).measurements == {}
+    assert (await watch.measured(ok(), Beside(2.0))).measurements == {}
     containers.trouble = "no Docker"
-    again = await watch.measured(recovering)
+    again = await watch.measured(recovering, Beside(2.0))
     assert dict(again.measurements) == {"postgres_recovery_seconds": 0.0}
-    assert "redo" not in (await RecoveryWatch(None, None).measured(recovering)).detail
+    assert "redo" not in (await RecoveryWatch(None, None).measured(recovering, Beside(2.0))).detail

@@ -1,0 +1,252 @@
+"""What each record does to the durable state, and so what a journal that is replayed leaves behind."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import singledispatch
+from typing import Any
+
+from nemo_watchdog import records as r
+from nemo_watchdog.engine.phases import Move, after
+from nemo_watchdog.engine.state import UNNAMED, Durable, Heard, Incident, Pause
+from nemo_watchdog.engine.touches import End, Hold
+from nemo_watchdog.errors import EngineBug, JournalError
+from nemo_watchdog.model import CONTAINER, ActionOutcome, Health, Moment, Severity, Target
+
+
+def rebuild(history: Sequence[tuple[Moment, Mapping[str, Any]]]) -> Durable:
+    """The state that the journal's records leave behind. Raises `JournalError` for a record that cannot be read."""
+    state = Durable()
+    for at, body in history:
+        record = r.from_body(body)
+        try:
+            apply(record, state, at)
+        except (EngineBug, ValueError, TypeError) as error:
+            raise JournalError(f"a {record.TYPE} record in the journal cannot be read: {error}") from error
+    return state
+
+
+@singledispatch
+def apply(record: r.Record, state: Durable, at: Moment) -> None:
+    """Changes `state` by one fact that became true at `at`. Facts without an effect on the state are for people."""
+
+
+@apply.register
+def _(record: r.HealthChanged, state: Durable, at: Moment) -> None:
+    state.seen.change(record, at)
+
+
+@apply.register
+def _(record: r.SeenUp, state: Durable, at: Moment) -> None:
+    state.seen.up[record.dependency] = record.digest
+
+
+@apply.register
+def _(record: r.BusyTooLong, state: Durable, at: Moment) -> None:
+    state.seen.told(record.dependency, at)
+    if incident := state.incidents.get(record.incident):
+        incident.escalated.append(record.to)
+
+
+@apply.register
+def _(record: r.IncidentOpened, state: Durable, at: Moment) -> None:
+    incident = state.incidents[record.incident] = Incident(
+        incident=record.incident,
+        root=record.root,
+        opened=at,
+        severity=Severity(record.severity),
+        rule=record.rule,
+        health=record.health,
+        category=record.category,
+        reason=record.reason,
+        detail=record.detail,
+        ill_since=at,
+    )
+    state.join(incident, record.root, serves=record.health == Health.DEGRADED)
+
+
+@apply.register
+def _(record: r.IncidentReopened, state: Durable, at: Moment) -> None:
+    if incident := state.incidents.get(record.incident):
+        incident.reason, incident.detail = record.reason, record.detail
+        state.reopen(incident, record.dependency, at)
+        if record.health != Health.DEGRADED:
+            incident.serving.discard(record.dependency)
+
+
+@apply.register
+def _(record: r.MemberJoined, state: Durable, at: Moment) -> None:
+    if incident := state.incidents.get(record.incident):
+        state.join(incident, record.dependency, serves=record.health == Health.DEGRADED)
+
+
+@apply.register
+def _(record: r.MemberRecovered, state: Durable, at: Moment) -> None:
+    if incident := state.incidents.get(record.incident):
+        if record.over:
+            ladder = incident.ladder(record.dependency)
+            ladder.phase = after(ladder.phase, Move.RECOVERED)
+            ladder.begin_anew()
+            if record.backoff is not None:
+                ladder.back_off(record.backoff, at)
+        incident.begin_anew(record.dependency)
+        incident.serving.add(record.dependency)
+
+
+@apply.register
+def _(record: r.MemberDown, state: Durable, at: Moment) -> None:
+    if incident := state.incidents.get(record.incident):
+        incident.serving.discard(record.dependency)
+
+
+@apply.register
+def _(record: r.RootChanged, state: Durable, at: Moment) -> None:
+    if incident := state.incidents.get(record.incident):
+        incident.root = record.root
+        state.join(incident, record.root)
+
+
+@apply.register
+def _(record: r.IncidentMerged, state: Durable, at: Moment) -> None:
+    source, target = state.incidents.get(record.incident), state.incidents.get(record.into)
+    if source is None or target is None:
+        return
+    state.merge(source, target, at)
+
+
+@apply.register
+def _(record: r.SeverityRaised, state: Durable, at: Moment) -> None:
+    if incident := state.incidents.get(record.incident):
+        incident.severity, incident.rule = Severity(record.severity), record.rule
+
+
+@apply.register
+def _(record: r.ActionIntended, state: Durable, at: Moment) -> None:
+    target = Target(record.target_kind or CONTAINER, record.target or record.container)
+    if incident := state.incidents.get(record.incident):
+        ladder = incident.ladder(record.dependency)
+        ladder.phase = after(ladder.phase, Move.INTENDED)
+        position = (record.remedy, record.step_key, record.attempt)
+        ladder.begin(record.action_id, record.action, target, position, rung=record.step_key or str(record.step))
+        ladder.actor, state.ladders[target] = record.dependency, ladder
+        ladder.verify_until = at.monotonic + record.verify_within
+    state.intend(record.action_id, record.dependency, target, at)
+
+
+@apply.register
+def _(record: r.ActionEnded, state: Durable, at: Moment) -> None:
+    if incident := state.incidents.get(record.incident):
+        ladder = incident.ladder(record.dependency)
+        ladder.phase = after(ladder.phase, Move.ENDED if record.to_verify else Move.ENDED_FOR_NOTHING)
+        if record.outcome == ActionOutcome.REFUSED:
+            ladder.give_back(record.detail)
+        else:
+            ladder.refusals, ladder.refused_for = 0, ""
+            ladder.acted_at = at.monotonic
+        ladder.back_off(record.backoff, at)
+        ladder.verify_until = at.monotonic + record.verify_within
+    state.end(record.action_id, record.outcome, at, record.verify_within)
+
+
+@apply.register
+def _(record: r.AttemptFailed, state: Durable, at: Moment) -> None:
+    if incident := state.incidents.get(record.incident):
+        ladder = incident.ladder(record.dependency)
+        ladder.phase = after(ladder.phase, Move.ATTEMPT_FAILED)
+        if record.backoff is not None:
+            ladder.back_off(record.backoff, at)
+
+
+@apply.register
+def _(record: r.BackoffChanged, state: Durable, at: Moment) -> None:
+    if incident := state.incidents.get(record.incident):
+        ladder = incident.ladder(record.dependency)
+        ladder.backoff, ladder.not_before = record.backoff, at.monotonic + record.remaining
+
+
+@apply.register
+def _(record: r.Escalated, state: Durable, at: Moment) -> None:
+    if incident := state.incidents.get(record.incident):
+        incident.ladder(record.dependency).ended = record.why
+        incident.escalated.append(record.to)
+
+
+@apply.register
+def _(record: r.LadderRearmed, state: Durable, at: Moment) -> None:
+    if incident := state.incidents.get(record.incident):
+        ladder = incident.ladder(record.dependency)
+        incident.begin_anew(record.dependency)
+        if record.anew:
+            ladder.begin_anew()
+            ladder.not_before = None
+        else:
+            ladder.go_on()
+
+
+@apply.register
+def _(record: r.LadderShared, state: Durable, at: Moment) -> None:
+    if incident := state.incidents.get(record.incident):
+        state.share(incident, record.dependency, Target(record.target_kind, record.target))
+
+
+@apply.register
+def _(record: r.Suggested, state: Durable, at: Moment) -> None:
+    if incident := state.incidents.get(record.incident):
+        incident.suggested.add(record.dependency)
+
+
+@apply.register
+def _(record: r.DecisionMade, state: Durable, at: Moment) -> None:
+    if incident := state.incidents.get(record.incident):
+        incident.decisions[record.dependency] = (record.verdict, record.gate)
+
+
+@apply.register
+def _(record: r.IncidentResolved, state: Durable, at: Moment) -> None:
+    if incident := state.incidents.get(record.incident):
+        phases = {name: after(ladder.phase, Move.RESOLVED) for name, ladder in incident.ladders.items()}
+        state.close(incident, at)
+        incident.serving |= set(incident.members)
+        incident.decisions.clear()
+        for name, ladder in incident.ladders.items():
+            if ladder.phase is not phases[name] and not state.is_shared(incident, ladder):
+                ladder.phase = phases[name]
+
+
+@apply.register
+def _(record: r.HoldPlaced, state: Durable, at: Moment) -> None:
+    until = None if record.lasts is None else at.monotonic + record.lasts
+    state.holds[_held(record)] = Hold(record.what, at.utc, until, record.quiet and at.monotonic + record.quiet)
+
+
+@apply.register
+def _(record: r.HoldReleased, state: Durable, at: Moment) -> None:
+    for target in (_held(record), Target(UNNAMED, record.dependency)):
+        hold = state.holds.pop(target, None)
+        if hold is not None and hold.until is not None:
+            state.outlived[target] = at.utc
+
+
+@apply.register
+def _(record: r.EndedByItself, state: Durable, at: Moment) -> None:
+    state.ends[Target(record.target_kind, record.target)] = End(record.finished, record.reason, record.by)
+
+
+def _held(record: r.HoldPlaced | r.HoldReleased) -> Target:
+    return Target(record.target_kind, record.target) if record.target else Target(UNNAMED, record.dependency)
+
+
+@apply.register
+def _(record: r.Paused, state: Durable, at: Moment) -> None:
+    until = None if record.duration is None else at.monotonic + record.duration
+    state.pauses[record.scope] = Pause(record.reason, record.by, until)
+
+
+@apply.register
+def _(record: r.Resumed, state: Durable, at: Moment) -> None:
+    state.pauses.pop(record.scope, None)
+
+
+@apply.register
+def _(record: r.HeartbeatHeard, state: Durable, at: Moment) -> None:
+    state.heartbeats[record.dependency] = Heard(at.monotonic, record.well, record.said)

@@ -1,0 +1,43 @@
+"""`/api/v1/retry`: a person has a ladder that has ended, or that waits, begin anew."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from aiohttp import web
+from pydantic import Field
+
+from nemo_watchdog.engine.events import RetryAsked
+from nemo_watchdog.engine.rearming import why_not
+from nemo_watchdog.engine.view import retried
+from nemo_watchdog.runtime.core import Core
+from nemo_watchdog.web.answers import answer, on_disk
+from nemo_watchdog.web.asked import ChangeBody, asked
+
+
+class RetryBody(ChangeBody):
+    dependency: str
+    reason: str = Field(min_length=1, max_length=500)
+
+
+@dataclass(frozen=True, slots=True)
+class RetriesApi:
+    core: Core
+    token: str
+
+    def routes(self) -> list[web.RouteDef]:
+        return [web.post("/api/v1/retry", self.retry)]
+
+    async def retry(self, request: web.Request) -> web.Response:
+        """Answers with what is decided now; a budget that is spent, a pause or any other gate holds as before."""
+        wanted = await asked(request, self.token, RetryBody)
+        engine, name = self.core.engine, wanted.dependency
+        if name not in engine.trackers:
+            known = ", ".join(engine.trackers)
+            raise web.HTTPNotFound(text=f"there is no dependency {name}; there are: {known}")
+        if why := why_not(engine.durable, engine.policy, name):
+            raise web.HTTPConflict(text=why)
+        self.core.tell(RetryAsked(name, wanted.reason, wanted.by))
+        decided = retried(engine, name, self.core.clock.now())
+        await on_disk(self.core, "it begins anew now, but that could not be written")
+        return answer(decided)

@@ -1,0 +1,32 @@
+"""What a change asks for: `Authorization: Bearer TOKEN` and a JSON body, so no page of another site can make one."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+from aiohttp import web
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from nemo_watchdog.web import auth
+
+
+class ChangeBody(BaseModel):
+    """Base of every change: who asks for it."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+    by: str = Field(default="somebody", min_length=1, max_length=100)
+
+
+Body = TypeVar("Body", bound=ChangeBody)
+
+
+async def asked(request: web.Request, token: str, model: type[Body]) -> Body:
+    """The checked body of a change; raises the refusal that fits otherwise."""
+    auth.demand(request, token)
+    if request.content_type != "application/json":
+        raise web.HTTPUnsupportedMediaType(text="send JSON, with Content-Type: application/json")
+    try:
+        return model.model_validate_json(await request.read())
+    except ValidationError as error:
+        problems = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'body'}: {e['msg']}" for e in error.errors())
+        raise web.HTTPBadRequest(text=problems) from error
