@@ -13,6 +13,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Any
 
+from nemo_watchdog.reasons import BUSY_FOR as BUSY_FOR
 from nemo_watchdog.reasons import Category as Category
 from nemo_watchdog.reasons import Reason as Reason
 
@@ -46,13 +47,15 @@ class Finding:
 
     `reason` is None exactly when `outcome` is OK. `detail` is one line for people and never holds a secret.
     `measurements` maps a name such as `postgres_connections_used_ratio` (base units) to a number; a name may carry one
-    label, as `gpu_temperature_celsius{gpu="0"}`.
+    label, as `gpu_temperature_celsius{gpu="0"}`. `progress` is a number that grows while what it is busy with goes on;
+    None where nobody can see that.
     """
 
     outcome: Outcome
     reason: Reason | None = None
     detail: str = ""
     measurements: Mapping[str, float] = field(default_factory=lambda: NO_MEASUREMENTS)
+    progress: float | None = None
 
     def __post_init__(self) -> None:
         if (self.outcome is Outcome.OK) != (self.reason is None):

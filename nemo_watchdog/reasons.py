@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Self
 
 
@@ -167,7 +169,7 @@ class Reason(StrEnum):
     WRONG_TARGET = (
         "wrong_target",
         Category.BLIND,
-        "What is there is not what the policy describes: another server, database, role or path.",
+        "What is there is not what the policy describes (another server, database, role, path), or was never up so.",
     )
     NAME_UNRESOLVED = "name_unresolved", Category.BLIND, "DNS has no answer for the name."
     NETWORK_UNREACHABLE = "network_unreachable", Category.BLIND, "There is no way from the watchdog to the target."
@@ -194,6 +196,47 @@ class Reason(StrEnum):
     REPORTED_BLIND = "reported_blind", Category.BLIND, "The check that the policy names could not look."
     WATCHDOG_OVERLOADED = "watchdog_overloaded", Category.BLIND, "The watchdog itself lacks time, files or memory."
     PROBE_BUG = "probe_bug", Category.BLIND, "The probe failed in a way that nobody foresaw."
+
+
+_MINUTE, _HOUR, _DAY = 60.0, 3600.0, 86400.0
+
+BUSY_FOR: Mapping[Reason, float] = MappingProxyType(
+    {
+        Reason.STARTING: 10 * _MINUTE,
+        Reason.LOADING: 15 * _MINUTE,
+        Reason.RECOVERING: _HOUR,
+        Reason.SHUTTING_DOWN: 10 * _MINUTE,
+        Reason.OVERLOADED: 15 * _MINUTE,
+        Reason.TOO_MANY_CONNECTIONS: 15 * _MINUTE,
+        Reason.LOGINS_BLOCKED: 15 * _MINUTE,
+        Reason.UPSTREAM_UNAVAILABLE: 15 * _MINUTE,
+        Reason.RESTARTING: 5 * _MINUTE,
+        Reason.RESTART_LOOP: 5 * _MINUTE,
+        Reason.REPORTED_BUSY: 15 * _MINUTE,
+        Reason.TEMPERATURE_HIGH: 15 * _MINUTE,
+        Reason.SLOW: _HOUR,
+        Reason.MEMORY_HIGH: _HOUR,
+        Reason.CPU_HIGH: _HOUR,
+        Reason.PRESSURE_HIGH: _HOUR,
+        Reason.FILES_HIGH: _HOUR,
+        Reason.GPU_THROTTLED: _HOUR,
+        Reason.LONG_TRANSACTION: _HOUR,
+        Reason.DEADLOCKS: _HOUR,
+        Reason.REPLICATION_LAG: _HOUR,
+        Reason.CERTIFICATE_EXPIRING: _DAY,
+    }
+)
+"""Seconds for which each kind of busy may last before a person must look, unless the policy's `busy_for` says so."""
+
+
+def busy_table() -> str:
+    """A Markdown table of how long each kind of busy may last."""
+    units = (("d", _DAY), ("h", _HOUR), ("m", _MINUTE))
+    rows = []
+    for reason, longest in BUSY_FOR.items():
+        unit, seconds = next(each for each in units if longest % each[1] == 0)
+        rows.append(f"| `{reason}` | {longest / seconds:g}{unit} |")
+    return "\n".join(["| reason | `busy_for` |", "| --- | --- |", *rows]) + "\n"
 
 
 def reasons_table() -> str:

@@ -36,6 +36,16 @@ class HealthChanged(Record):
 
 
 @dataclass(frozen=True, slots=True)
+class SeenUp(Record):
+    """It was up as the policy names it; `digest` is that of `Dependency`. One for each address and expectation."""
+
+    TYPE: ClassVar[str] = "seen_up"
+    dependency: str
+    digest: str
+    incident: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class IncidentOpened(Record):
     TYPE: ClassVar[str] = "incident_opened"
     incident: str
@@ -217,6 +227,17 @@ class Escalated(Record):
     """The ladder of this dependency ends here; a person has been told. It begins anew when it has served again."""
 
     TYPE: ClassVar[str] = "escalated"
+    incident: str
+    dependency: str
+    to: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class BusyTooLong(Record):
+    """A person has been told that it does not get done. Its ladder goes on when it turns out to be broken."""
+
+    TYPE: ClassVar[str] = "busy_too_long"
     incident: str
     dependency: str
     to: str

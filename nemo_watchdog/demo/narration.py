@@ -50,6 +50,7 @@ TELLERS: Mapping[str, Callable[[dict[str, Any]], str | None]] = {
     "attempt_failed": lambda line: f"that did not help: {line.get('why')}",
     "member_down": lambda line: f"{line.get('dependency')} had served meanwhile: this is a new trouble",
     "escalated": lambda line: f"[bold magenta]a person is told[/bold magenta]: {line.get('why')}; no more tries",
+    "busy_too_long": lambda line: f"[bold magenta]a person is told[/bold magenta]: {line.get('why')}",
     "touched": lambda line: f"{line.get('dependency')}: {line.get('what')}",
     "released": lambda line: f"{line.get('dependency')} runs again: no longer held",
     "incident_resolved": lambda line: (

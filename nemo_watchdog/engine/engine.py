@@ -35,7 +35,8 @@ class Engine:
 
     def __init__(self, policy: Policy, durable: Durable | None = None) -> None:
         self.durable = durable or Durable()
-        self.volatile = Volatile(policy, {name: Tracker(spec) for name, spec in policy.dependencies.items()})
+        trackers = {spec.name: Tracker(spec, self.durable.seen) for spec in policy.dependencies.values()}
+        self.volatile = Volatile(policy, trackers)
 
     @property
     def policy(self) -> Policy:
@@ -87,6 +88,7 @@ class Engine:
             for name, ladder in incident.ladders.items():
                 if ladder.phase is Phase.ACTING and ladder.actor == name:
                     end_action(turn, incident, name, lost)
+        turn.settle_what_was_up()
         keep_pace_with_the_policy(turn)
         reconcile_all(turn)
 
@@ -157,7 +159,7 @@ class Engine:
     def _(self, event: ev.PolicyChanged, turn: Turn) -> None:
         """What was spent stays spent."""
         before = self.policy
-        self.volatile.reload(event.policy)
+        self.volatile.reload(event.policy, self.durable.seen)
         keep_pace_with_the_policy(turn)
         rearming.rearm_where_more_is_granted(turn, before)
         reconcile_all(turn)

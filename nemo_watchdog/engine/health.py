@@ -5,6 +5,8 @@ Rules, each paid for by somebody's outage:
 - `fault` must be confirmed by the threshold with faults alone; any other category takes effect at once, because
   it only makes the watchdog more careful.
 - A container that Docker reports exited needs no confirmation, and only Docker can say it.
+- What was never up as the policy names it says more about the policy than about the target: only Docker can call it
+  broken, until it was up once.
 - A new run of a container starts with a clean record and its own grace, which ends at its first confirmed success.
 """
 
@@ -12,6 +14,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from nemo_watchdog.engine.seen import Seen
 from nemo_watchdog.engine.touches import Ending
 from nemo_watchdog.model import (
     Category,
@@ -26,6 +29,9 @@ from nemo_watchdog.model import (
 from nemo_watchdog.policy.policy import Dependency
 
 NOT_RUNNING = frozenset({RunState.EXITED, RunState.DEAD, RunState.CREATED})
+NEEDS_NO_PROOF = frozenset({Reason.EXITED, Reason.STOPPED_ITSELF, Reason.OOM_KILLED, Reason.PAUSED, Reason.UNHEALTHY})
+"""What Docker itself says of a container, whatever the policy expects of it."""
+
 NOT_ANSWERING = NOT_RUNNING | {RunState.PAUSED, RunState.RESTARTING}
 
 
@@ -50,8 +56,10 @@ UP = State(Health.UP)
 class Tracker:
     """The running record of one dependency."""
 
-    def __init__(self, spec: Dependency) -> None:
+    def __init__(self, spec: Dependency, seen: Seen) -> None:
         self.spec = spec
+        self.proven = seen.was_up(spec.name, spec.digest)
+        """It was up once with this address and expectation."""
         self.state = UNSEEN
         self.since: Moment | None = None
         self.last: Observation | None = None
@@ -62,6 +70,9 @@ class Tracker:
         """When the first look of the present row of failed looks began; None while it serves."""
         self.last_served_began: float | None = None
         self.recovered_at: float | None = None
+        self.moved_at: float | None = None
+        """When what it is busy with was last seen to be further than ever; None where nobody can see that."""
+        self._furthest: float | None = None
         self.blind_since: float | None = None
         """When the first of the present row of blind looks began."""
         self._looks: tuple[Observation, ...] = ()
@@ -92,6 +103,9 @@ class Tracker:
             return
         self._blind_row = 0
         self._looks = (*self._looks, observation)[-self._history :]
+        progress = observation.finding.progress
+        if progress is not None and (self._furthest is None or progress > self._furthest):
+            self._furthest, self.moved_at = progress, observation.at.monotonic
         if outcome is Outcome.FAILED:
             if self.failing_since is None:
                 self.failing_since = observation.began
@@ -132,14 +146,16 @@ class Tracker:
     def evaluate(self, now: Moment) -> tuple[State, State] | None:
         """Recomputes the state; (before, after) when health, category or reason changed."""
         word = self._judge_container()
-        before, after = self.state, word or self._judge_looks(now.monotonic)
+        before, after = self.state, word or self._believed(self._judge_looks(now.monotonic))
         self._is_dockers_word = word is not None
         if after.health is Health.UP:
-            self._up_in_this_run = True
+            self._up_in_this_run = self.proven = True
             full = len(self._looks) == self._history
             if full and all(look.finding.outcome is Outcome.OK for look in self._looks):
                 self._looks = ()  # nothing left to remember: the next OK takes the short way
         self.state = after
+        if after.category not in (Category.BUSY, Category.BLIND):
+            self._furthest = self.moved_at = None
         if before.same_as(after):
             return None
         if before.health is not after.health:
@@ -200,6 +216,14 @@ class Tracker:
     def _failures(self) -> int:
         window = self._looks[-self.spec.down_after.window :]
         return sum(look.finding.outcome is Outcome.FAILED for look in window)
+
+    def _believed(self, seen: State) -> State:
+        """A fault of what was never up is a question about the policy."""
+        broken = seen.health is Health.DOWN and seen.category is Category.FAULT
+        if self.proven or not broken or seen.reason in NEEDS_NO_PROOF:
+            return seen
+        detail = f"never seen up since the policy named it: {seen.detail or seen.reason}"
+        return State(Health.UNKNOWN, Category.BLIND, Reason.WRONG_TARGET, detail)
 
     def _judge_container(self) -> State | None:
         status = self.container

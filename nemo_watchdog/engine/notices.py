@@ -166,6 +166,16 @@ def _(record: r.Escalated, incident: Incident, turn: Turn) -> Words:
 
 
 @words.register
+def _(record: r.BusyTooLong, incident: Incident, turn: Turn) -> Words:
+    name, why = record.dependency, record.why
+    body = (
+        f"{name} is {_seen(name, turn)}.\n{why[:1].upper()}{why[1:]}.\n"
+        "Next: a person must look; the watchdog does not restart what is busy."
+    )
+    return Words(f"{name}:busy:{turn.now.utc.isoformat()}", f"{name} takes too long", body)
+
+
+@words.register
 def _(record: r.IncidentResolved, incident: Incident, turn: Turn) -> Words:
     attempts = incident.acted
     done = f"{attempts} action{'s' if attempts != 1 else ''} taken" if attempts else "no action taken"

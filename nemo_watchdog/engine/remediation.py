@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from nemo_watchdog import records as r
+from nemo_watchdog.engine import busy
 from nemo_watchdog.engine.gates.evidence import FAULTS
 from nemo_watchdog.engine.gates.order import decide
 from nemo_watchdog.engine.gates.situation import Situation
@@ -41,6 +42,7 @@ def advance(turn: Turn, incident: Incident, name: str) -> None:
     decision = decide(situation)
     _write_down(turn, incident, name, decision)
     turn.wake(decision.until)
+    busy.watch(turn, situation, decision)
     if decision.gate is Gate.UPSTREAM:
         turn.await_looks(upstreams(turn.volatile.policy, name))
     if decision.verdict is Verdict.ACT:

@@ -45,6 +45,23 @@ def apply(record: r.Record, state: Durable, at: Moment) -> None:
 
 
 @apply.register
+def _(record: r.HealthChanged, state: Durable, at: Moment) -> None:
+    state.seen.change(record, at)
+
+
+@apply.register
+def _(record: r.SeenUp, state: Durable, at: Moment) -> None:
+    state.seen.up[record.dependency] = record.digest
+
+
+@apply.register
+def _(record: r.BusyTooLong, state: Durable, at: Moment) -> None:
+    state.seen.told(record.dependency, at)
+    if incident := state.incidents.get(record.incident):
+        incident.escalated.append(record.to)
+
+
+@apply.register
 def _(record: r.IncidentOpened, state: Durable, at: Moment) -> None:
     incident = state.incidents[record.incident] = Incident(
         incident=record.incident,

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from nemo_watchdog.engine.phases import Phase
+from nemo_watchdog.engine.seen import Seen
 from nemo_watchdog.engine.touches import Act, End, Hold, Initiator
 from nemo_watchdog.model import CONTAINER, ActionOutcome, ContainerEvent, ContainerStatus, Moment, Severity, Target
 
@@ -195,6 +196,7 @@ class Durable:
     ends: dict[Target, End] = field(default_factory=dict)
     """The last end of a target that was nobody's doing, known also when Docker has forgotten it."""
     heartbeats: dict[str, Heard] = field(default_factory=dict)
+    seen: Seen = field(default_factory=Seen)
     _homes: dict[str, Incident] = field(init=False, repr=False, default_factory=dict)
     """The open incident of each member of one."""
     acts: dict[Target, Act] = field(default_factory=dict)

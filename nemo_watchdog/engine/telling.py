@@ -31,6 +31,7 @@ NEWS: Mapping[type[r.Record], NotificationKind] = MappingProxyType(
         r.Suggested: NotificationKind.SUGGESTED,
         r.DecisionMade: NotificationKind.HELD,
         r.Escalated: NotificationKind.ESCALATED,
+        r.BusyTooLong: NotificationKind.ESCALATED,
         r.IncidentResolved: NotificationKind.RESOLVED,
         r.JournalDistrusted: NotificationKind.JOURNAL,
         r.JournalAccepted: NotificationKind.JOURNAL,
@@ -118,7 +119,7 @@ def _refused_again(record: r.ActionIntended | r.ActionEnded, incident: Incident)
 
 def _who(draft: Draft, turn: Turn) -> Draft | Told:
     """Whom the record names; otherwise those of the severity, then those of the rule, each once."""
-    if isinstance(draft.record, r.Escalated) and draft.record.to:
+    if isinstance(draft.record, r.Escalated | r.BusyTooLong) and draft.record.to:
         return replace(draft, contacts=(draft.record.to,))
     policy, incident = turn.volatile.policy, draft.incident
     spec = policy.severities.get(incident.severity)

@@ -69,4 +69,18 @@ class Turn:
                     incident=incident.incident if incident else "",
                 )
             )
+        if after.health is Health.UP:
+            self.remember_up(name)
         return True
+
+    def settle_what_was_up(self) -> None:
+        """What an older version saw up counts for the address that it has now, and for no later one."""
+        for name, digest in list(self.durable.seen.up.items()):
+            if not digest and name in self.volatile.trackers:
+                self.remember_up(name)
+
+    def remember_up(self, name: str) -> None:
+        """Once for each address and expectation, so that a later start knows that it was good once."""
+        digest = self.volatile.trackers[name].spec.digest
+        if self.durable.seen.up.get(name) != digest:
+            self.record(r.SeenUp(name, digest))

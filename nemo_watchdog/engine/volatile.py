@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from nemo_watchdog.engine.events import ContainerSeen
 from nemo_watchdog.engine.health import Tracker
+from nemo_watchdog.engine.seen import Seen
 from nemo_watchdog.engine.severity import TagConditions, tag_conditions
 from nemo_watchdog.engine.topology import Topology
 from nemo_watchdog.model import Target
@@ -46,7 +47,7 @@ class Volatile:
             alike.setdefault(frozenset(spec.targets.values()), []).append(name)
         self.sharing = {name: group for targets, group in alike.items() if targets for name in group}
 
-    def reload(self, policy: Policy) -> None:
+    def reload(self, policy: Policy, seen: Seen) -> None:
         """Trackers of what stays keep what they saw.
 
         Where a name now means something else, what was seen of the old target says nothing about the new one.
@@ -55,7 +56,7 @@ class Volatile:
         for name, spec in policy.dependencies.items():
             tracker = self.trackers.get(name)
             if tracker is None or not is_same_target(tracker.spec, spec):
-                tracker = Tracker(spec)
+                tracker = Tracker(spec, seen)
             else:
                 tracker.update_spec(spec)
             kept[name] = tracker

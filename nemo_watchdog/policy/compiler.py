@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Any
 
 from nemo_watchdog.model import Autonomy, Category, Health, OnCleanExit, Severity
+from nemo_watchdog.policy.digest import digest_of
 from nemo_watchdog.policy.policy import (
     CORE_TAG,
     ActionStep,
@@ -133,9 +134,11 @@ def _dependency(
         down_after=section.down_after or defaults.down_after,
         up_after=section.up_after or defaults.up_after,
         startup_grace=defaults.startup_grace if section.startup_grace is None else section.startup_grace,
+        busy_for=defaults.busy_for if section.busy_for is None else section.busy_for,
         overload_grace=_overload_grace(section),
         when_unsure=section.when_unsure or defaults.when_unsure,
         on_clean_exit=section.on_clean_exit or (OnCleanExit.HOLD if keeps_data(section) else OnCleanExit.START),
+        digest=digest_of(section.probe, section.container, options),
         targets=MappingProxyType(targets),
     )
 

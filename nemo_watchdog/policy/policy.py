@@ -23,7 +23,7 @@ ALLOWANCE = 60.0
 CORE_TAG = "core"
 """What the users of the platform notice the lack of at once."""
 
-_CREDENTIAL = re.compile("pass|token|secret|key|auth|cert", re.IGNORECASE)
+_CREDENTIAL = re.compile("pass|pwd|token|secret|key|sig|auth|cert|cred|user", re.IGNORECASE)
 """In the name of an address's parameter: it says who asks, not where."""
 
 
@@ -44,13 +44,17 @@ class Secret:
     def leads_to(self) -> tuple[str, str]:
         """The same as long as it leads to the same place: a password that is rotated in its file changes neither.
 
-        What the policy has written, before any file was read, and what of an address says where, not who asks.
+        What the policy has written, before any file was read, and where it is.
         """
+        return self._written, self.where
+
+    @property
+    def where(self) -> str:
+        """What of an address says where, not who asks; empty for what is no address. No secret is in it."""
         scheme, _, rest = self._value.partition("://")
         before, mark, asked = rest.partition("?")
         kept = [each for each in asked.split("&") if not _CREDENTIAL.search(each.partition("=")[0])]
-        where = f"{scheme}://{before.rpartition('@')[2]}{mark}{'&'.join(kept)}" if rest else ""
-        return self._written, where
+        return f"{scheme}://{before.rpartition('@')[2]}{mark if kept else ''}{'&'.join(kept)}" if rest else ""
 
     def __repr__(self) -> str:
         return "Secret(***)"
@@ -199,6 +203,10 @@ class Dependency:
     """How long a look that got no answer in time means overloaded while the container works."""
     when_unsure: WhenUnsure = WhenUnsure.HOLD
     on_clean_exit: OnCleanExit = OnCleanExit.START
+    busy_for: float | None = None
+    """How long it may be busy before a person must look; None for what `BUSY_FOR` gives the reason."""
+    digest: str = ""
+    """Of its address and of what is expected there: the same after every start, and no secret is in it."""
     targets: Mapping[str, Target] = field(default_factory=dict)
     """What each acting step of its remedy acts on here, by the step's key."""
 

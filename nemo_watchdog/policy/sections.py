@@ -125,6 +125,7 @@ ContainerName = Annotated[str, AfterValidator(_check_container)]
 Attempts = Annotated[Whole, *_range(1, 100)]
 Timeout = Annotated[Duration, AfterValidator(duration_within(0.001, 5 * MINUTE))]
 Grace = Annotated[Duration, AfterValidator(duration_within(0.0, DAY))]
+Patience = Annotated[Duration, AfterValidator(duration_within(1.0, 30 * DAY))]
 Window = Annotated[Duration, AfterValidator(duration_within(1.0, DAY))]
 Names = Annotated[list[Name], _one_or_many(Name)]
 HttpUrl = Annotated[str, AfterValidator(_check_http_url)]
@@ -148,6 +149,9 @@ class ProbeDefaults(Section):
     startup_grace: Grace = Field(
         _DEPENDENCY.startup_grace, description="After its container starts: how long a failing look means starting."
     )
+    busy_for: Patience | None = Field(
+        None, description="How long it may be busy before a person must look; by the reason when it is not given."
+    )
     when_unsure: WhenUnsure = Field(
         _DEPENDENCY.when_unsure, description="When nobody can tell who ended its container: hold it, or restart it."
     )
@@ -168,6 +172,7 @@ class DependencySection(Section):
     down_after: ThresholdText | None = Field(None, description='Failures in a row, such as 3, or "3 of 5".')
     up_after: Attempts | None = Field(None, description="Successes in a row.")
     startup_grace: Grace | None = Field(None, description="After a start: how long a failing look means starting.")
+    busy_for: Patience | None = Field(None, description="How long it may be busy before a person must look.")
     when_unsure: WhenUnsure | None = Field(
         None, description="When nobody can tell who ended its container: hold it, or restart it."
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import replace
 
 import pytest
@@ -53,19 +54,23 @@ LADDERS: dict[str, tuple[Step, ...]] = {
 }
 
 
-def plan(ladder: str) -> Policy:
-    return policy(
+ADDRESSES = ("as it was", "another", "a third")
+DOCKERS = frozenset({Reason.EXITED, Reason.STOPPED_ITSELF, Reason.OOM_KILLED, Reason.PAUSED, Reason.UNHEALTHY})
+"""What needs no proof that the address is right."""
+
+
+def plan(ladder: str, addresses: Mapping[str, str]) -> Policy:
+    known = (
         dependency("postgres", grace=20.0),
         dependency("redis", grace=5.0),
         dependency("gateway", needs=["postgres", "redis"], grace=5.0),
         dependency("cache", container=CONTAINERS["cache"], grace=5.0),
+    )
+    return policy(
+        *(replace(each, digest=addresses[each.name], options=addresses[each.name]) for each in known),
         fix=remedy(*LADDERS[ladder], budget=REMEDY_BUDGET),
         limits=Limits(budget=TOTAL_BUDGET, concurrent_actions=2),
     )
-
-
-def platform() -> World:
-    return World(plan("as it was"))
 
 
 class Safety(RuleBasedStateMachine):
@@ -73,7 +78,11 @@ class Safety(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.world = platform()
+        self.ladder = "as it was"
+        self.addresses = dict.fromkeys(NAMES, ADDRESSES[0])
+        self.world = World(plan(self.ladder, self.addresses))
+        self.seen_up = dict(self.addresses)
+        """With which address each was up last."""
         self.last_reasons: dict[str, list[Reason | None]] = {name: [] for name in NAMES}
         self.checked = 0
         self.left_alone: set[str] = set()
@@ -217,9 +226,18 @@ class Safety(RuleBasedStateMachine):
     @rule(ladder=st.sampled_from(sorted(LADDERS)))
     def policy_is_reloaded(self, ladder: str) -> None:
         before = self.world.engine.durable.spends[:]
-        self.world.send(ev.PolicyChanged(plan(ladder)))
+        self.ladder = ladder
+        self.world.send(ev.PolicyChanged(plan(ladder, self.addresses)))
         assert self.world.engine.durable.spends[: len(before)] == before
         self._check_new_actions()
+
+    @rule(name=names, address=st.sampled_from(ADDRESSES))
+    def is_given_an_address(self, name: str, address: str) -> None:
+        """By a person who starts it with that. At another one it was never seen up, whatever was seen before."""
+        self.addresses[name] = address
+        self.world.send(ev.PolicyChanged(plan(self.ladder, self.addresses)))
+        self._check_new_actions()
+        self.starts_again(name)
 
     @rule()
     def daemon_is_killed(self) -> None:
@@ -273,7 +291,10 @@ class Safety(RuleBasedStateMachine):
         """Judges each action at the moment that it was ordered."""
         world = self.world
         for _, request in world.started[self.checked :]:
-            tracker = world.engine.trackers[request.dependency]
+            name = request.dependency
+            tracker = world.engine.trackers[name]
+            dockers = tracker.exited or tracker.state.reason in DOCKERS
+            assert dockers or self.seen_up[name] == self.addresses[name]
             assert tracker.state.health is Health.DOWN
             assert tracker.state.category is Category.FAULT
             assert not world.engine.durable.hold_on(request.dependency, request.target.name, world.monotonic)
@@ -292,6 +313,7 @@ class Safety(RuleBasedStateMachine):
             intents = [record for record in world.of(r.ActionIntended) if isinstance(record, r.ActionIntended)]
             assert request.action_id in {intent.action_id for intent in intents}
         self.checked = len(world.started)
+        self.seen_up |= {name: self.addresses[name] for name in NAMES if world.health(name) is Health.UP}
 
     def _ordered(self) -> list[tuple[float, ActionRequest]]:
         """All that was, or may have been."""
@@ -390,6 +412,16 @@ class Safety(RuleBasedStateMachine):
                     serving.discard(record.root)
                 case r.ActionIntended() | r.Escalated() | r.Suggested():
                     assert record.dependency not in serving
+
+    @invariant()
+    def each_time_that_it_is_busy_for_too_long_is_told_once(self) -> None:
+        told: set[str] = set()
+        for _, record in self.world.records:
+            if isinstance(record, r.BusyTooLong):
+                assert record.dependency not in told
+                told.add(record.dependency)
+            elif isinstance(record, r.HealthChanged) and record.category not in (Category.BUSY, Category.BLIND):
+                told.discard(record.dependency)
 
     @invariant()
     def a_dependency_is_in_one_open_incident_at_most(self) -> None:

@@ -75,6 +75,13 @@ async def crashes_unseen(stage: Stage) -> None:
     await stage.daemon.start()
 
 
+async def ill_unseen(stage: Stage) -> None:
+    """It was up once, and the watchdog that looks at it now has never seen it so."""
+    await stage.daemon.kill9()
+    await faults.switch(stage.platform, "gateway", "500")
+    await stage.daemon.start()
+
+
 async def crashes_and_is_forgotten(stage: Stage) -> None:
     await stage.daemon.kill9()
     await faults.sigkill(stage.platform, "gateway")
@@ -192,6 +199,13 @@ SITUATIONS = (
         "exited",
         crashes_and_is_forgotten,
         rewrites=add_to("gateway", "when_unsure: restart"),
+    ),
+    Situation(
+        "gateway answers 500 since before the watchdog was started again",
+        GATEWAY,
+        "gateway",
+        "wrong_status",
+        ill_unseen,
     ),
     Situation("redis crashes", [DEBUGGABLE], "redis", "exited", inside("redis", "redis-cli DEBUG SEGFAULT")),
     Situation("the model server exits", ["gemma"], "gemma", "exited", switch("gemma", "exit")),

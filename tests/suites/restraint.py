@@ -16,7 +16,7 @@ from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 
 import asyncpg
-from aiohttp import ClientResponseError, ClientSession, ClientTimeout, web
+from aiohttp import ClientResponseError, ClientSession, ClientTimeout
 from redis import asyncio as redis_client
 
 from nemo_watchdog.demo import faults
@@ -26,15 +26,16 @@ from nemo_watchdog.testing.servers import Server
 from tests.integration.scenarios.socket_proxy import EVERYTHING, SocketProxy
 from tests.suites import pooler
 from tests.suites.acts import add_to, in_turn, person, swap, switch
+from tests.suites.addresses import answering, elsewhere
 from tests.suites.endings import ENDINGS
 from tests.suites.exits import EXITS
+from tests.suites.never_up import NEVER_UP, is_up
 from tests.suites.overload import OVERLOADED
 from tests.suites.pooler import PgBouncer
 from tests.suites.situations import (
     GemmaWithGpu,
     Happens,
     Prepares,
-    Rewrites,
     Situation,
     Stage,
     choose,
@@ -42,6 +43,7 @@ from tests.suites.situations import (
     nvml,
     play_all,
 )
+from tests.suites.too_long import TOO_LONG
 from tests.suites.touched import TOUCHED
 
 FEWEST = 60
@@ -178,30 +180,6 @@ async def heal(stage: Stage) -> None:
     stage.way.heal()
 
 
-def answering(status: int, **headers: str) -> tuple[Prepares, Rewrites]:
-    """The gateway's address is that of a server that gives this answer to everything."""
-    where: dict[str, str] = {}
-
-    async def prepare(platform: Platform, stack: AsyncExitStack) -> None:
-        async def answer(_: web.Request) -> web.Response:
-            return web.Response(status=status, headers={name.replace("_", "-"): text for name, text in headers.items()})
-
-        app = web.Application()
-        app.router.add_route("*", "/{tail:.*}", answer)
-        runner = web.AppRunner(app, access_log=None)
-        await runner.setup()
-        stack.push_async_callback(runner.cleanup)
-        site = web.TCPSite(runner, "127.0.0.1", 0)
-        await site.start()
-        where["old"] = f"127.0.0.1:{platform.port('gateway')}"
-        where["new"] = f"127.0.0.1:{runner.addresses[0][1]}"
-
-    def rewrite(text: str, _: Platform) -> str:
-        return text.replace(where["old"], where["new"])
-
-    return prepare, rewrite
-
-
 def answers(name: str, sees: str, status: int, **headers: str) -> Situation:
     prepare, rewrite = answering(status, **headers)
     return Situation(name, ["gateway"], "gateway", sees, prepares=prepare, rewrites=rewrite, starts_up=False)
@@ -270,13 +248,6 @@ def long_log() -> tuple[Prepares, Callable[[Path], Mapping[str, str]]]:
         way["DOCKER_HOST"] = (await stack.enter_async_context(proxy)).url
 
     return prepare, lambda _: way
-
-
-def elsewhere(old: str, new: str) -> Rewrites:
-    def rewrite(text: str, platform: Platform) -> str:
-        return text.replace(old.format(port=platform.port("gateway")), new.format(port=platform.port("gateway")))
-
-    return rewrite
 
 
 FIVE_HUNDRED = switch("gateway", "500")
@@ -574,7 +545,7 @@ SITUATIONS = (
         [Redis(password="right"), "gateway"],
         "gateway",
         "gate:upstream",
-        FIVE_HUNDRED,
+        in_turn(is_up("gateway"), FIVE_HUNDRED),
         rewrites=swap(":right@", ":wrong@"),
         starts_up=False,
     ),
@@ -601,6 +572,8 @@ SITUATIONS = (
         daemon_dies_and_a_person_stops,
     ),
     *ENDINGS,
+    *NEVER_UP,
+    *TOO_LONG,
     *OVERLOADED,
     *TOUCHED,
     *EXITS,

@@ -100,19 +100,20 @@ async def ask(listen: str, path: str) -> dict[str, Any]:
     return await asyncio.to_thread(asked)
 
 
-async def until_health(listen: str, health: str) -> dict[str, Any]:
+async def until_never_up(listen: str) -> dict[str, Any]:
+    """Nobody has ever served there."""
     async with asyncio.timeout(20.0):
         while True:
             body = await ask(listen, "/api/v1/status")
-            if body["dependencies"]["port"]["health"] == health:
+            if body["dependencies"]["port"]["reason"] == "wrong_target":
                 return body
 
 
 def test_one_life(settings: Settings, call: Call) -> None:
-    """It sees a dependency down, opens an incident, obeys the kill switch, and remembers both after a restart."""
+    """It sees what was never up, opens an incident, obeys the kill switch, and remembers both after a restart."""
 
     async def first() -> None:
-        body = await until_health(settings.listen, "down")
+        body = await until_never_up(settings.listen)
         assert [incident["root"] for incident in body["incidents"]] == ["port"]
         where = ("--listen", settings.listen, "--state-dir", settings.state_dir)
         paused = await asyncio.to_thread(call, "pause", "--reason", "deploying", *where)
@@ -155,7 +156,7 @@ def test_sighup_reloads_the_policy(settings: Settings) -> None:
     """And a bad one is told and changes nothing."""
 
     async def story() -> None:
-        await until_health(settings.listen, "down")
+        await until_never_up(settings.listen)
         settings.policy.write_text("version: 1\n", encoding="utf-8")
         os.kill(os.getpid(), signal.SIGHUP)
         async with asyncio.timeout(20.0):
@@ -259,7 +260,7 @@ def test_a_damaged_journal_lets_it_start_and_observe_only_until_a_person_accepts
         said = await until_damaged(settings.listen)
         assert "record 1 is not as it was written" in said
         assert "nemo-watchdog journal accept --reason TEXT" in said
-        await until_health(settings.listen, "down")
+        await until_never_up(settings.listen)
         verified = await asyncio.to_thread(call, "journal", "verify", *where)
         assert (verified.code, "- record 1 is not as it was written" in verified.out) == (1, True)
         assert "paused: *" in verified.out
@@ -309,7 +310,7 @@ def test_files_that_are_removed_while_it_runs(settings: Settings, call: Call) ->
     """It notices though nothing is to be written, and a kill in that state is no first start."""
 
     async def story() -> None:
-        await until_health(settings.listen, "down")
+        await until_never_up(settings.listen)
         for file in settings.state_dir.glob("journal*"):
             file.unlink()
         assert "was removed while it was in use" in await until_damaged(settings.listen)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from nemo_watchdog.engine import busy
 from nemo_watchdog.engine.gates.situation import Situation
 from nemo_watchdog.engine.health import Tracker
 from nemo_watchdog.engine.phases import Phase
@@ -25,6 +26,10 @@ def blind(s: Situation) -> Decision | None:
         if container.state in (RunState.MISSING, RunState.REMOVING):
             return Decision(Verdict.WAIT, Gate.BLIND, f"there is no container {s.spec.container} to act on")
     if state.health is Health.UNKNOWN:
+        if not s.tracker.proven and s.tracker.failure_threshold_met:
+            what = f"`docker restart {s.spec.container}`" if s.spec.container else "a restart"
+            advice = f"check its address and what is expected; if they are right, {what} is a person's to do"
+            return Decision(Verdict.WAIT, Gate.BLIND, f"{state.detail}; {advice}")
         return Decision(Verdict.WAIT, Gate.BLIND, f"cannot judge it: {state.detail or state.reason}")
     return None
 
@@ -80,7 +85,7 @@ def recovering_until(policy: Policy, trackers: Mapping[str, Tracker], name: str,
 def category(s: Situation) -> Decision | None:
     state = s.tracker.state
     if state.category is not None and state.category not in _helped(s):
-        value = f"{state.category}: acting does not help ({state.detail or state.reason})"
+        value = f"{state.category}: acting does not help ({state.detail or state.reason}){busy.in_words(s)}"
         return Decision(Verdict.WAIT, Gate.CATEGORY, value)
     if state.category is None or state.health is not Health.DOWN:
         return Decision(Verdict.WAIT, Gate.CATEGORY, f"it is {state.health}, not down")

@@ -201,7 +201,10 @@ _BAD_CERTIFICATE = failed(Reason.WRONG_TARGET, "its TLS certificate does not fit
 
 
 def wrong_status(status: int, expected: str, headers: Mapping[str, str]) -> Finding:
-    """The finding for a status that was not expected."""
+    """The finding for a status that was not expected.
+
+    502 and 504 are a gateway's word about the server behind it (RFC 9110, 15.6.3 and 15.6.5).
+    """
     detail = f"answered {status}, expected {expected}"
     if status in (401, 403):
         return failed(Reason.AUTH_FAILED, f"{detail}: the watchdog's credentials are not accepted")
@@ -209,4 +212,6 @@ def wrong_status(status: int, expected: str, headers: Mapping[str, str]) -> Find
         return failed(Reason.OVERLOADED, f"{detail}: too many requests")
     if status == 503 and "Retry-After" in headers:
         return failed(Reason.OVERLOADED, f"{detail}: it asks to come back later")
+    if status in (502, 504):
+        return failed(Reason.UPSTREAM_UNAVAILABLE, f"{detail}: what lies behind it does not answer")
     return failed(Reason.WRONG_STATUS, detail)

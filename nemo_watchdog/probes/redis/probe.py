@@ -271,7 +271,8 @@ def _with(finding: Finding, info: Mapping[str, str], measured: Mapping[str, floa
     if finding.reason is Reason.LOADING and "loading_eta_seconds" in info:
         left = duration(number(info, "loading_eta_seconds"))
         detail += f": {info.get('loading_loaded_perc', '?')}% loaded, about {left} left"
-    return Finding(finding.outcome, finding.reason, detail, measured)
+    progress = measured.get("redis_loading_ratio") if finding.reason is Reason.LOADING else None
+    return Finding(finding.outcome, finding.reason, detail, measured, progress)
 
 
 def redis_failure(error: exceptions.RedisError) -> Finding:

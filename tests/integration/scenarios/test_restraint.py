@@ -154,6 +154,23 @@ async def test_a_redis_that_loads_a_large_file_is_left_alone(start_platform: Sta
         assert await starts.of("redis") == 1
 
 
+async def test_a_redis_that_loads_for_long_and_moves_on_is_no_matter_for_a_person(
+    start_platform: StartPlatform, tmp_path: Path
+) -> None:
+    """Longer than it may be busy: the share that it has loaded grows, and the gate says so."""
+    platform = await start_platform("redis")
+    await platform.docker("update", "--restart", "always", platform.name("redis"))
+    policy = platform.policy_text().replace("startup_grace: 30s", "startup_grace: 1s\n    busy_for: 4s")
+    async with Daemon(policy, tmp_path) as daemon:
+        await daemon.wait_for_health("redis", "up")
+        await faults.redis_long_loading(platform, 15.0)
+        await daemon.wait_until(
+            lambda s: "it moves on" in (s["dependencies"]["redis"]["decision"] or {"value": ""})["value"], within=30.0
+        )
+        await daemon.wait_for_health("redis", "up", within=60.0)
+        assert not [e for e in daemon.events if e["event"] in ("busy_too_long", "action_intended")]
+
+
 async def test_a_pause_outlives_a_restart_of_the_daemon(start_platform: StartPlatform, tmp_path: Path) -> None:
     """Nothing is done until somebody resumes; then it is healed."""
     platform = await start_platform("gateway")

@@ -77,9 +77,9 @@ async def test_labels_are_those_of_the_policy_and_no_secret_shows(tmp_path: Path
     hidden = "  hidden: {probe: redis, url: 'redis://:geheim-7@127.0.0.1:1/0'}\n"
     policy = tcp_policy(1, f"{hidden}contacts: {{on-call: ['json://user:geheim-7@127.0.0.1:1/']}}\n")
     async with Daemon(policy, tmp_path) as daemon:
-        await daemon.wait_for_health("service", "down")
+        await daemon.wait_until(lambda s: s["dependencies"]["service"]["reason"] == "wrong_target")
         text = await daemon.get("/metrics", accept=accept)
-    assert 'nemo_watchdog_dependency_health{dependency="service",health="down"} 1.0' in text
+    assert 'nemo_watchdog_dependency_health{dependency="service",health="unknown"} 1.0' in text
     assert text.endswith("# EOF\n") == accept.startswith("application/openmetrics")
     assert "geheim-7" not in text
 

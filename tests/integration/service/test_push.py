@@ -52,6 +52,8 @@ async def test_silence_is_noticed_and_a_call_ends_it(tmp_path: Path) -> None:
 async def test_a_heartbeat_outlives_kill_9(tmp_path: Path) -> None:
     """What the job said last is known after the restart, and a job that said that it failed is not well again."""
     async with Daemon(POLICY.replace("PERIOD", "1h"), tmp_path) as daemon:
+        assert await call(daemon) == 200
+        await daemon.wait_for_health("backup", "up")
         assert await call(daemon, more="&status=fail&msg=no%20space") == 200
         await daemon.wait_for_health("backup", "down")
         await daemon.restart(kill=True)

@@ -318,6 +318,7 @@ def test_two_names_for_one_container_are_restarted_once() -> None:
     world = World(
         policy(dependency("a", container="c-a", grace=0.0), dependency("b", container="c-a", grace=0.0), fix=fix),
         running=False,
+        proven=True,
     )
     world.run("a", age=60.0)
     for _ in range(4):
@@ -331,7 +332,9 @@ def test_two_names_for_one_container_are_restarted_once() -> None:
     assert len(world.started) == 1
     world.send(ev.PolicyChanged(policy(dependency("renamed", container="c-a", grace=0.0), fix=fix)))
     world.run("a", age=60.0)
+    world.succeed("renamed")
     world.fail("renamed", times=30)
+    assert world.health("renamed") is Health.DOWN
     assert len(world.started) == 1
 
 

@@ -173,6 +173,6 @@ def test_the_grace_ends_with_the_first_confirmed_success() -> None:
 
 def test_a_container_that_was_started_long_ago_has_no_grace() -> None:
     """The grace counts from Docker's StartedAt, not from when we first saw it."""
-    world = World(policy(dependency("gateway", grace=60.0)), running=False)
+    world = World(policy(dependency("gateway", grace=60.0)), running=False, proven=True)
     world.run("gateway", age=3600.0)
     assert row(world, "xxx")[-1] == "D"

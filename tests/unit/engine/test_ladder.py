@@ -193,6 +193,7 @@ def test_a_remedy_that_only_escalates_needs_no_container(container: str | None) 
     world = World(
         policy(dependency("gateway", container=container), fix=remedy(EscalateStep("lead"), budget=BUDGET)),
         running=False,
+        proven=True,
     )
     world.fail("gateway", Reason.REFUSED, times=5)
     (told,) = world.told(NotificationKind.ESCALATED)

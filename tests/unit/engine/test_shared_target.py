@@ -199,6 +199,7 @@ def test_a_journal_in_which_two_acted_on_one_target_is_read() -> None:
         return r.ActionEnded(where, what, name, "docker.restart", "succeeded", "", 5.0, 20.0, to_verify=True)
 
     story = [
+        *(r.HealthChanged(name, "up", None, None, "") for name in ("page", "socket")),
         *(opened("page"), opened("socket"), intended("page", 1), ended("page", 1)),
         *(intended("socket", 1), ended("socket", 1)),
         r.AttemptFailed("i-page", "page", "i-page/page/1", "still refused"),

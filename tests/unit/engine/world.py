@@ -48,7 +48,7 @@ from nemo_watchdog.policy.policy import (
     SeveritySpec,
     TagQuantifier,
 )
-from nemo_watchdog.records import Record
+from nemo_watchdog.records import Record, SeenUp
 
 EVER = datetime.min.replace(tzinfo=UTC)
 """Docker has forgotten nothing since."""
@@ -111,13 +111,18 @@ def policy(*dependencies: Dependency, fix: Remedy | None = None, limits: Limits 
 
 
 class World:
-    """Feeds the engine and keeps every effect. Actions wait in `pending` until the test finishes them."""
+    """Feeds the engine and keeps every effect. Actions wait in `pending` until the test finishes them.
 
-    def __init__(self, plan: Policy, *, running: bool = True) -> None:
+    What is `running` has been seen up; what is only `proven` was, before this daemon was started.
+    """
+
+    def __init__(self, plan: Policy, *, running: bool = True, proven: bool = False) -> None:
         self.monotonic = 1000.0
         self.utc = NOON
-        self.engine = Engine(plan)
-        self.records: list[tuple[Moment, Record]] = []
+        self.records: list[tuple[Moment, Record]] = [
+            (self.now, SeenUp(name, spec.digest)) for name, spec in plan.dependencies.items() if proven
+        ]
+        self.engine = Engine(plan, rebuild([(at, record.body()) for at, record in self.records]))
         self.notifications: list[Notification] = []
         self.effects: list[Effects] = []
         self.pending: list[ActionRequest] = []

@@ -67,10 +67,12 @@ async def test_any_2xx_is_well_by_default(status: int) -> None:
         (403, {}, Reason.AUTH_FAILED),
         (429, {}, Reason.OVERLOADED),
         (503, {"Retry-After": "5"}, Reason.OVERLOADED),
+        (502, {}, Reason.UPSTREAM_UNAVAILABLE),
+        (504, {}, Reason.UPSTREAM_UNAVAILABLE),
     ],
 )
 async def test_wrong_status_has_its_reason(status: int, headers: Mapping[str, str], reason: Reason) -> None:
-    """A status that is not expected is a fault, unless it says that we may not look or that it has too much to do."""
+    """What is not expected is a fault, unless it says that we may not look, or speaks of load or of another server."""
     async with serving(answering(status, headers)) as url, probing("http", {"url": url}) as probe:
         finding = await probe.look()
     assert finding.reason is reason

@@ -219,6 +219,7 @@ async def test_loading_tells_how_far_it_is() -> None:
     finding = await look(redis_server(ping=b"-LOADING wait\r\n", info=loading))
     assert finding.reason is Reason.LOADING
     assert "42.50% loaded, about 1m17s left" in finding.detail
+    assert finding.progress == 0.425
 
 
 @pytest.mark.parametrize(("write", "reason"), [(True, Reason.MEMORY_FULL), (False, None)])
