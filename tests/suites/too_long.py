@@ -23,10 +23,10 @@ def is_told(part: str) -> Happens:
 
 
 async def never_starts_again(stage: Stage) -> None:
-    """Its file is none of Redis's: it ends at once, and Docker starts it again and again."""
+    """Its configuration has a line that Redis does not know: it ends at once, and Docker starts it again and again."""
     name = stage.platform.name("redis")
     await stage.platform.docker("update", "--restart", "always", name)
-    await stage.platform.docker("exec", name, "sh", "-c", "echo this is no database > /data/dump.rdb")
+    await stage.platform.docker("exec", name, "sh", "-c", "echo no-such-setting 1 > /data/extra.conf")
     await faults.sigkill(stage.platform, "redis")
 
 
