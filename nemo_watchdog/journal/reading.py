@@ -19,6 +19,9 @@ from nemo_watchdog.journal.seal import Head, Row, head_of
 BUSY_TIMEOUT = 5.0
 """Seconds to wait for another reader of the file, such as the `sqlite3` shell or a backup."""
 
+SQLITE_HEADER = 100
+"""Bytes (https://www.sqlite.org/fileformat.html). What is shorter SQLite opens as a new file, and removes the log beside it."""
+
 COLUMNS = "id, at_utc, at_monotonic, boot_id, type, incident, body"
 OUTBOX_COLUMNS = "key, contact, body, state, attempts, due_utc, due_monotonic, boot_id, changed_utc, detail"
 
@@ -45,13 +48,15 @@ def read(path: Path) -> Found:
     wal = Path(f"{path}-wal")
     try:
         head = _head(path, found)
-        if found.there and path.stat().st_size:
+        size = path.stat().st_size if found.there else 0
+        if size >= SQLITE_HEADER:
             # Without a log nothing can be newer than the file, and then a full disk does not keep it from being read.
             mode = "mode=ro" if wal.exists() else "mode=ro&immutable=1"
             with closing(connect(path, mode)) as connection:
                 read_from(connection, found, head)
         elif found.there:
-            found.damage.append("the file is empty, so what it held is lost")
+            what = "cut short" if size else "empty"
+            found.damage.append(f"the file is {what}, so what it held is lost")
         elif wal.exists():
             found.damage.append("the file is gone and its write-ahead log is there")
         elif found.damage or (head is not None and head.last):

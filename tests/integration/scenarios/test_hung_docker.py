@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from nemo_watchdog.demo import faults
+from nemo_watchdog.engine.incidents import BLIND_IS_TOLD_AFTER
 from tests.integration.conftest import StartPlatform
 from tests.integration.daemon import Daemon
 from tests.integration.scenarios.docker_socket import DockerSocket
@@ -33,7 +34,7 @@ async def test_a_docker_that_hangs_is_one_incident_and_holds_everything(
     ):
         await daemon.wait_until(lambda s: all(d["health"] == "up" for d in s["dependencies"].values()), within=20.0)
         way.stall()
-        opened = await daemon.event("incident_opened", within=30.0)
+        opened = await daemon.event("incident_opened", within=BLIND_IS_TOLD_AFTER + 30.0)
         assert (opened["category"], opened["reason"]) == ("blind", "docker_unreachable")
         await daemon.wait_for_health("worker", "unknown", within=30.0)
         await daemon.wait_until(lambda s: [i["root"] for i in s["incidents"]] == ["docker"])

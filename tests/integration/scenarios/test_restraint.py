@@ -15,6 +15,7 @@ from nemo_watchdog.demo import faults
 from nemo_watchdog.demo.load import PostgresLoad
 from nemo_watchdog.demo.parts import Redis
 from nemo_watchdog.demo.platform import Platform
+from nemo_watchdog.engine.incidents import BLIND_IS_TOLD_AFTER
 from tests.integration.conftest import StartPlatform
 from tests.integration.daemon import Daemon
 from tests.integration.scenarios.socket_proxy import EVERYTHING, SocketProxy
@@ -129,7 +130,7 @@ async def test_a_wrong_redis_password_in_the_policy_is_blindness(start_platform:
     policy = platform.policy_text().replace(":correct-horse@", ":wrong-s3cret@")
     assert "wrong-s3cret" in policy
     async with Daemon(policy, tmp_path) as daemon, Starts(platform) as starts:
-        opened = await daemon.event("incident_opened", within=20.0)
+        opened = await daemon.event("incident_opened", within=BLIND_IS_TOLD_AFTER + 20.0)
         assert (opened["category"], opened["reason"]) == ("blind", "auth_failed")
         status = await daemon.wait_for_health("redis", "unknown")
         assert status["dependencies"]["redis"]["decision"]["gate"] == "blind"

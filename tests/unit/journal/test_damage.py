@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from nemo_watchdog.errors import JournalDamaged, JournalError
@@ -295,6 +295,8 @@ def test_any_byte_of_any_file(
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(end=st.sampled_from(ENDS), name=st.sampled_from([DATABASE, WAL, HEAD]), where=st.floats(0.0, 1.0))
+@example(end="half in the log", name=DATABASE, where=0.00002)
+@example(end="half in the log", name=DATABASE, where=0.001)
 def test_any_tail_cut_off(left: dict[str, Path], tmp_path: Path, end: str, name: str, where: float) -> None:
     """Whole with all that binds in it, or damaged."""
     _whole_or_damaged(left[end], tmp_path / "state", name, lambda content: content[: _at(where, content)])
