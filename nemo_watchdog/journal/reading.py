@@ -20,7 +20,7 @@ BUSY_TIMEOUT = 5.0
 """Seconds to wait for another reader of the file, such as the `sqlite3` shell or a backup."""
 
 SQLITE_HEADER = 100
-"""Bytes (https://www.sqlite.org/fileformat.html). SQLite takes what is shorter for new, and removes the log beside it."""
+"""Bytes (https://www.sqlite.org/fileformat.html). SQLite takes what is shorter for new, and removes its log."""
 
 COLUMNS = "id, at_utc, at_monotonic, boot_id, type, incident, body"
 OUTBOX_COLUMNS = "key, contact, body, state, attempts, due_utc, due_monotonic, boot_id, changed_utc, detail"
