@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict, deque
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import structlog
 
@@ -25,6 +25,9 @@ RECONCILE_EVERY = 10.0
 
 EVENT_LAG = 1.0
 """Seconds that Docker's events may come after the state that an inspect shows."""
+
+SIGNAL_LAG = timedelta(seconds=1)
+"""A signal is sent before its event is made: what it ends at once has ended before it."""
 
 ASK_AGAIN_AFTER = 0.05
 """Seconds between two questions for an event that is not there yet."""
@@ -77,7 +80,7 @@ class ContainerWatch:
                 continue
             self._heard[event.container].append(event)
             if event.action == "kill" and self._gone_since is None and not await self._containers.takes_callers():
-                self._gone_since = event.at
+                self._gone_since = event.at and event.at - SIGNAL_LAG
             if self._gone_since is None:
                 self._core.tell(ContainerActed(event))
             if event.action in CHANGES:

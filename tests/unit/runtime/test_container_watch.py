@@ -121,8 +121,9 @@ async def test_what_the_engine_ended_as_it_went_down_is_started(shell: Shell) ->
         await settled()
         shell.manual.advance(60.0)
         shell.containers.going_down = True
-        shell.containers.tell("c-gateway", "kill", 15)
         shell.containers.exit("c-gateway", 143)
+        shell.manual.advance(0.01)  # it ends at once, and the event of the signal is made a moment later
+        shell.containers.tell("c-gateway", "kill", 15)
         shell.containers.tell("c-gateway", "die")
         await settled()
         assert not shell.core.engine.durable.holds
