@@ -18,7 +18,7 @@ from tests.suites.acts import add_to, in_turn, person, switch
 from tests.suites.pooler import PgBouncer, pooled
 from tests.suites.situations import GemmaWithGpu, Happens, Situation, Stage, choose, instead, nvml, play_all
 
-FEWEST = 20
+FEWEST = 30
 
 
 def send(part: str, number: signal.Signals) -> Happens:

@@ -46,7 +46,7 @@ from tests.suites.situations import (
 from tests.suites.too_long import TOO_LONG
 from tests.suites.touched import TOUCHED
 
-FEWEST = 60
+FEWEST = 85
 
 
 def with_docker_restarting(part: str, fault: Callable[[Platform], Awaitable[None]]) -> Happens:
