@@ -50,7 +50,7 @@ suites: $(INSTALLED) ## 100 situations in which a restart is wrong, 30 faults th
 
 bench: $(INSTALLED) ## the benchmarks, one after the other
 	@scripts/ensure-docker test
-	@for file in benchmarks/*.py; do echo "== $$file"; $(BIN)/python "$$file" || exit 1; done
+	@for file in benchmarks/*.py; do echo "== $$file"; PYTHONPATH=. $(BIN)/python "$$file" || exit 1; done
 
 clean: ## removes what was made here, .venv among it
 	@rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
