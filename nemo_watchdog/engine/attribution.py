@@ -26,6 +26,8 @@ from nemo_watchdog.model import (
 from nemo_watchdog.policy.policy import Dependency
 
 ENDED = frozenset({RunState.EXITED, RunState.DEAD})
+JUDGED = ENDED | {RunState.PAUSED, RunState.CREATED, RunState.RESTARTING}
+"""In the other states nothing has ended, or there is nobody to tell us."""
 
 REASONS = {reason.value: reason for reason in Reason}
 
@@ -55,11 +57,13 @@ def attribute(turn: Turn, seen: ContainerSeen) -> None:
     if seen.status.state is RunState.RUNNING:
         volatile.unattributed.pop(seen.container, None)
         _runs(turn, watching[0], target, seen)
-    elif any(_is_new(turn, name, seen.status) for name in watching):
+    elif seen.status.state in JUDGED and any(_is_new(turn, name, seen.status) for name in watching):
         for name in watching:
             volatile.trackers[name].ending = Ending()  # until it can be said
         volatile.unattributed[seen.container] = seen
         attribute_what_waited(turn, target)
+    elif seen.status.state is RunState.MISSING:
+        _nobody_is_stopping(turn, watching[0], target)
 
 
 def attribute_what_waited(turn: Turn, target: Target) -> None:
@@ -79,10 +83,8 @@ def attribute_what_waited(turn: Turn, target: Target) -> None:
 
 def answers_again(turn: Turn, name: str) -> None:
     """It serves again in the run that somebody was stopping: nobody is stopping it any more."""
-    container = turn.volatile.trackers[name].spec.container
-    target = Target(CONTAINER, container or "")
-    if (hold := turn.durable.holds.get(target)) is not None and hold.until is not None:
-        turn.record(r.HoldReleased(name, target_kind=target.kind, target=target.name))
+    if container := turn.volatile.trackers[name].spec.container:
+        _nobody_is_stopping(turn, name, Target(CONTAINER, container))
 
 
 # -- what follows ---------------------------------------------------------------------------------------------
@@ -94,6 +96,11 @@ def _runs(turn: Turn, name: str, target: Target, seen: ContainerSeen) -> None:
         turn.record(r.HoldReleased(name, target_kind=target.kind, target=target.name))
     if seen.past is not None and not turn.durable.is_acting_on(target):
         _hold_while_it_stops(turn, name, target, seen.status, seen.past)
+
+
+def _nobody_is_stopping(turn: Turn, name: str, target: Target) -> None:
+    if (hold := turn.durable.holds.get(target)) is not None and hold.until is not None:
+        turn.record(r.HoldReleased(name, target_kind=target.kind, target=target.name))
 
 
 def _began_after(status: ContainerStatus, hold: Hold) -> bool:
@@ -126,12 +133,13 @@ def _ended(turn: Turn, watching: list[str], target: Target, seen: ContainerSeen)
     else:
         ending = ended_by(seen.status, seen.past or Past(), durable, specs, target)
     hold = durable.holds.get(target)
-    if hold is not None and hold.until is not None and hold.holds(turn.now.monotonic) and not ending.held:
+    being_stopped = hold is not None and hold.until is not None and hold.holds(turn.now.monotonic)
+    if being_stopped and seen.status.state in ENDED and not ending.held:
         ending = Ending(held="somebody was stopping the container through Docker when it ended")
     ending = _as_it_said(ending, seen.status, seen.last_words)
     for each in watching:
         turn.volatile.trackers[each].ending = ending
-    if hold is not None and hold.until is None:
+    if hold is not None and (hold.until is None or seen.status.state is RunState.RESTARTING):
         return
     if ending.held:
         what, quiet = ending.held, ending.quiet

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import time
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -11,7 +12,15 @@ from typing import Self
 
 ENGINE = "/var/run/docker.sock"
 
-NOTHING = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 0\r\n\r\n"
+MEMORY = 256
+"""Events that Docker remembers, of whatever kind."""
+
+
+def remembered(*, filtered: bool) -> bytes:
+    """An answer of Docker whose memory is full of what came since, which is somebody else's."""
+    other = b'{"Type":"network","Action":"connect","timeNano":%d}\n' % time.time_ns()
+    body = b"" if filtered else other * MEMORY
+    return b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body)
 
 
 class DockerSocket:
@@ -41,7 +50,7 @@ class DockerSocket:
         self._flowing.clear()
 
     def forget(self) -> None:
-        """Docker remembers no event, as after 256 others or a restart of its own; an open stream tells what comes."""
+        """Docker remembers no event but 256 others of just now; an open stream tells what comes."""
         self._forgetful = True
 
     def heal(self) -> None:
@@ -94,7 +103,7 @@ class DockerSocket:
             if self._forgetful and asker is not None and data.startswith(b"GET /events?"):
                 line = data.partition(b"\r\n")[0]
                 if b"until=" in line:
-                    asker.write(NOTHING)
+                    asker.write(remembered(filtered=b"filters=" in line))
                     continue
                 data = re.sub(rb"[?&]since=[^& ]*", b"", line) + data[len(line) :]  # nothing is told again
             sink.write(data)

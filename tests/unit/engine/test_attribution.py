@@ -13,6 +13,7 @@ from nemo_watchdog.engine import signals
 from nemo_watchdog.engine.attribution import A_CLEAN_EXIT_IS_QUIET
 from nemo_watchdog.engine.view import status
 from nemo_watchdog.model import (
+    CONTAINER,
     ActionOutcome,
     Category,
     ContainerStatus,
@@ -24,6 +25,7 @@ from nemo_watchdog.model import (
     Past,
     Reason,
     RunState,
+    Target,
     WhenUnsure,
     ok,
 )
@@ -69,6 +71,27 @@ def test_whoever_stops_has_the_time_that_a_stop_may_take(world: World) -> None:
     world.wait(60.0)
     world.fail("gateway", Reason.TIMEOUT)
     assert len(world.started) == 1
+
+
+@pytest.mark.parametrize("state", [RunState.UNREACHABLE, RunState.RESTARTING, RunState.REMOVING])
+def test_while_nobody_can_tell_whether_it_has_ended_a_stop_goes_on(world: World, state: RunState) -> None:
+    """Docker's silence ends nothing, and explains nothing."""
+    world.send(ev.ContainerActed(world.event("gateway", "kill", 15)))
+    world.see("gateway", state)
+    world.fail("gateway", Reason.TIMEOUT, times=5)
+    world.see("gateway", RunState.RUNNING)
+    world.fail("gateway", Reason.TIMEOUT, times=5)
+    assert gate(world) is Gate.HUMAN_HOLD
+    assert world.engine.durable.holds[Target(CONTAINER, "c-gateway")].until is not None
+
+
+def test_what_is_removed_is_not_being_stopped_any_more(world: World) -> None:
+    """`docker rm -f`: there is nothing to act on, and nothing to hold for the next container of that name."""
+    world.send(ev.ContainerActed(world.event("gateway", "kill", 9)))
+    world.see("gateway", RunState.MISSING)
+    world.fail("gateway", Reason.REFUSED, times=5)
+    assert gate(world) is Gate.BLIND
+    assert not world.engine.durable.holds
 
 
 def test_a_second_stop_has_its_own_time(world: World) -> None:
