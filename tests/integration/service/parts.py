@@ -38,6 +38,7 @@ class Service:
     def __init__(self) -> None:
         self.port = free_port()
         self._server: asyncio.Server | None = None
+        self._open: set[asyncio.StreamWriter] = set()
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -49,13 +50,29 @@ class Service:
         await self.stop()
 
     async def start(self) -> None:
-        self._server = await asyncio.start_server(_hold, "127.0.0.1", self.port)
+        self._server = await asyncio.start_server(self._hold, "127.0.0.1", self.port)
 
     async def stop(self) -> None:
+        """Connections end too: one that stayed open would outlive the event loop."""
         if self._server is not None:
             self._server.close()
             await self._server.wait_closed()
             self._server = None
+            await asyncio.sleep(0.05)  # what was accepted in this moment is held by now
+            for writer in self._open:
+                writer.transport.abort()
+            while self._open:
+                await asyncio.sleep(0.01)
+
+    async def _hold(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._open.add(writer)
+        try:
+            await reader.read()
+        except ConnectionError:
+            pass
+        finally:
+            self._open.discard(writer)
+            writer.close()
 
 
 class SlowService:
@@ -90,15 +107,6 @@ class SlowService:
             return
         finally:
             writer.close()
-
-
-async def _hold(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    try:
-        await reader.read()
-    except ConnectionError:
-        pass
-    finally:
-        writer.close()
 
 
 @dataclass
