@@ -88,8 +88,11 @@ async def test_a_kill_while_the_restart_is_verified_repeats_nothing(
         await daemon.wait_for_health("gateway", "up")
         await switch(platform, "gateway", "500")
         await daemon.event("action_ended", within=20.0)
+        await platform.ready("gateway")
+        await switch(platform, "gateway", "500")  # so that it is not healed before all is delivered
         await delivered(daemon, 3)
         began = (await platform.state("gateway"))["StartedAt"]
+        await switch(platform, "gateway", "ok")
         await daemon.restart(kill=True)
         await daemon.event("incident_resolved", within=20.0)
         await delivered(daemon, 1)
