@@ -7,7 +7,7 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
-from nemo_watchdog.model import Autonomy, Category, Health, OnCleanExit, Severity
+from nemo_watchdog.model import Autonomy, Category, Health, OnCleanExit, Reason, Severity
 from nemo_watchdog.policy.digest import digest_of
 from nemo_watchdog.policy.policy import (
     CORE_TAG,
@@ -55,6 +55,7 @@ PLAIN_RULES: tuple[Rule, ...] = (
     Rule("data-at-risk", Severity.SEV1, Condition(category=frozenset({Category.INTEGRITY}))),
     Rule("down", Severity.SEV2, Condition(health=frozenset({Health.DOWN}))),
     Rule("core-unseen", Severity.SEV3, Condition(category=frozenset({Category.BLIND}), tags=frozenset({CORE_TAG}))),
+    Rule("actions-held", Severity.SEV3, Condition(reason=frozenset({Reason.DOCKER_UNREACHABLE.value}))),
     Rule("degraded", Severity.SEV3, Condition(health=frozenset({Health.DEGRADED}))),
     Rule("anything-else", Severity.SEV4),
 )

@@ -19,6 +19,9 @@ from nemo_watchdog.policy.policy import (
     TagQuantifier,
 )
 
+ANY_BLINDNESS: frozenset[str] = frozenset()
+ENGINE_GONE = frozenset({Reason.DOCKER_UNREACHABLE.value})
+
 
 @dataclass(frozen=True, slots=True)
 class Advice:
@@ -74,27 +77,33 @@ def _rules(policy: Policy) -> Iterator[Advice]:
 
 
 def _untold_blindness(policy: Policy) -> Iterator[Advice]:
-    """An unwatched database is worth a message."""
-    untold = []
-    for name, dependency in policy.dependencies.items():
-        if CORE_TAG in dependency.tags:
-            rule = next((rule for rule in policy.classification if _may_take_blind(rule.when, dependency)), None)
-            severity = policy.severities.get(rule.severity if rule else Severity.SEV4)
-            if not (rule and rule.notify) and not (severity and severity.notify):
-                untold.append(f"`{name}`")
-    if untold and any(severity.notify for severity in policy.severities.values()):
-        message = (
-            f"nobody is told when the watchdog cannot see {', '.join(untold)}: put "
-            "`{name: core-unseen, when: {category: blind, tags: [core]}, severity: SEV3}` before what takes it now"
-        )
-        yield Advice("classification", message)
+    """An unwatched database is worth a message, and so is an Engine without which nothing can be healed."""
+    if not any(severity.notify for severity in policy.severities.values()):
+        return
+    watched = policy.dependencies.values()
+    core = [each.name for each in watched if CORE_TAG in each.tags and _is_untold(policy, each, ANY_BLINDNESS)]
+    engines = [each.name for each in watched if each.probe == "docker" and _is_untold(policy, each, ENGINE_GONE)]
+    for names, rule in (
+        (core, "{name: core-unseen, when: {category: blind, tags: [core]}, severity: SEV3}"),
+        (engines, "{name: actions-held, when: {reason: docker_unreachable}, severity: SEV3}"),
+    ):
+        if names:
+            unseen = ", ".join(f"`{name}`" for name in names)
+            message = f"nobody is told when the watchdog cannot see {unseen}: put `{rule}` before what takes it now"
+            yield Advice("classification", message)
 
 
-def _may_take_blind(when: Condition, dependency: Dependency) -> bool:
-    """Whether a rule may be the one for this dependency when it cannot be seen."""
+def _is_untold(policy: Policy, dependency: Dependency, reasons: frozenset[str]) -> bool:
+    rule = next((rule for rule in policy.classification if _may_take_blind(rule.when, dependency, reasons)), None)
+    severity = policy.severities.get(rule.severity if rule else Severity.SEV4)
+    return not (rule and rule.notify) and not (severity and severity.notify)
+
+
+def _may_take_blind(when: Condition, dependency: Dependency, reasons: frozenset[str]) -> bool:
+    """Whether a rule may be the one for this dependency when it cannot be seen for one of these reasons."""
     return (
         when.down is None
-        and not when.reason
+        and (not when.reason or bool(when.reason & reasons))
         and (not when.health or Health.UNKNOWN in when.health)
         and (not when.category or Category.BLIND in when.category)
         and (not when.dependencies or dependency.name in when.dependencies)

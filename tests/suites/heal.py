@@ -98,6 +98,11 @@ async def unheard(stage: Stage) -> None:
     stage.way.heal()
 
 
+async def engine_is_rolled_back(stage: Stage) -> None:
+    stage.way.roll_back()
+    await stage.daemon.more_looks(3)
+
+
 def only_once(text: str, _: Platform) -> str:
     """One attempt and a budget of one, as is shipped for databases."""
     return text.replace("attempts: 6", "attempts: 1").replace("budget: 5 per 15m", "budget: 1 per 15m")
@@ -244,6 +249,13 @@ SITUATIONS = (
         "wrong_status",
         unheard,
         rewrites=only_once,
+    ),
+    Situation(
+        "gateway is killed after the Engine was rolled back to an older version",
+        GATEWAY,
+        "gateway",
+        "exited",
+        in_turn(engine_is_rolled_back, send("gateway", signal.SIGKILL)),
     ),
     Situation(
         "two looks at one container fail",

@@ -45,6 +45,7 @@ from tests.suites.situations import (
 )
 from tests.suites.too_long import TOO_LONG
 from tests.suites.touched import TOUCHED
+from tests.suites.unseen import UNSEEN
 
 FEWEST = 85
 
@@ -576,6 +577,7 @@ SITUATIONS = (
     *TOO_LONG,
     *OVERLOADED,
     *TOUCHED,
+    *UNSEEN,
     *EXITS,
     # the operator's word
     Situation("everything is paused", GATEWAY, "gateway", "gate:pause", in_turn(paused, FIVE_HUNDRED)),

@@ -12,6 +12,9 @@ from typing import Self
 
 ENGINE = "/var/run/docker.sock"
 
+SPOKEN, OLDER, UNHEARD_OF = b"1.41", b"1.40", b"9.99"
+"""Versions of the API: what the Engine 20.10 speaks, what its predecessor spoke, and what none does."""
+
 MEMORY = 256
 """Events that Docker remembers, of whatever kind."""
 
@@ -33,6 +36,7 @@ class DockerSocket:
         self._flowing = asyncio.Event()
         self._flowing.set()
         self._forgetful = False
+        self._rolled_back = False
         self._writers: set[asyncio.StreamWriter] = set()
         self._server: asyncio.Server | None = None
 
@@ -52,6 +56,11 @@ class DockerSocket:
     def forget(self) -> None:
         """Docker remembers no event but 256 others of just now; an open stream tells what comes."""
         self._forgetful = True
+
+    def roll_back(self) -> None:
+        """Docker speaks an older version of its API than before, and refuses the newer one in its own words."""
+        self._rolled_back = True
+        self.drop()
 
     def heal(self) -> None:
         """The way is free; what was stalled goes on."""
@@ -106,6 +115,8 @@ class DockerSocket:
                     asker.write(remembered(filtered=b"filters=" in line))
                     continue
                 data = re.sub(rb"[?&]since=[^& ]*", b"", line) + data[len(line) :]  # nothing is told again
+            if self._rolled_back:
+                data = data.replace(b" /v" + SPOKEN, b" /v" + UNHEARD_OF) if asker else data.replace(SPOKEN, OLDER)
             sink.write(data)
             await sink.drain()
         sink.close()

@@ -94,6 +94,7 @@ PROBES: Mapping[str, ProbeKind] = {
     "redis": Kind(RedisOptions),
     "host": Kind(HostOptions),
     "log": Kind(LogOptions),
+    "docker": Kind(Options),
 }
 CATALOG = Catalog(PROBES, ACTIONS)
 

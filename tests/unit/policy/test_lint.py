@@ -37,6 +37,9 @@ TOLD = """severities:
   SEV4: {title: a, respond_within: 1m}
 """
 LAST = "{name: last, severity: SEV4, notify: [team]}"
+CORE_TOLD = "{name: core-unseen, when: {tags: core}, severity: SEV1, notify: [team]}"
+REDIS = "  redis: {"
+ENGINE = "  engine: {probe: docker}\n"
 
 
 def test_a_wise_policy_has_no_advice() -> None:
@@ -114,6 +117,11 @@ def test_a_wise_policy_has_no_advice() -> None:
             + TOLD,
             "classification",
             "nobody is told when the watchdog cannot see `redis`",
+        ),
+        (
+            (rules(CORE_TOLD, "{name: last, severity: SEV4}") + TOLD).replace(REDIS, ENGINE + REDIS),
+            "classification",
+            "nobody is told when the watchdog cannot see `engine`",
         ),
     ],
 )
