@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import replace
 
 from nemo_watchdog import records as r
@@ -15,7 +15,6 @@ from nemo_watchdog.model import (
     CONTAINER,
     ContainerEvent,
     ContainerStatus,
-    LogLine,
     OnCleanExit,
     Past,
     Reason,
@@ -62,6 +61,11 @@ def attribute(turn: Turn, seen: ContainerSeen) -> None:
             volatile.trackers[name].ending = Ending()  # until it can be said
         volatile.unattributed[seen.container] = seen
         attribute_what_waited(turn, target)
+    elif seen.container in volatile.unattributed:
+        waits = volatile.unattributed[seen.container]
+        if waits.last_words is None and waits.status.run == seen.status.run:
+            volatile.unattributed[seen.container] = replace(waits, last_words=seen.last_words)
+            attribute_what_waited(turn, target)
     elif seen.status.state is RunState.MISSING:
         _nobody_is_stopping(turn, watching[0], target)
 
@@ -73,6 +77,8 @@ def attribute_what_waited(turn: Turn, target: Target) -> None:
         return
     if (until := turn.durable.unclear_until(target, seen.status, turn.now.monotonic)) is not None:
         turn.wake(until)
+        return
+    if seen.last_words is None and _must_be_heard(turn, target, seen.status):
         return
     del turn.volatile.unattributed[target.name]
     if watching := turn.volatile.watching(target.name):
@@ -126,9 +132,8 @@ def _hold_while_it_stops(turn: Turn, name: str, target: Target, status: Containe
 def _ended(turn: Turn, watching: list[str], target: Target, seen: ContainerSeen) -> None:
     name, durable = watching[0], turn.durable
     specs = [turn.volatile.trackers[each].spec for each in watching]
-    finished = seen.status.finished_at and seen.status.finished_at.isoformat()
-    known = durable.ends.get(target)
-    if known is not None and known.finished == finished:
+    known = durable.end_of(target, seen.status)
+    if known is not None:
         ending = _by_itself(REASONS.get(known.reason, Reason.EXITED), specs, seen.status, known.by)
     else:
         ending = ended_by(seen.status, seen.past or Past(), durable, specs, target)
@@ -136,7 +141,7 @@ def _ended(turn: Turn, watching: list[str], target: Target, seen: ContainerSeen)
     being_stopped = hold is not None and hold.until is not None and hold.holds(turn.now.monotonic)
     if being_stopped and seen.status.state in ENDED and not ending.held:
         ending = Ending(held="somebody was stopping the container through Docker when it ended")
-    ending = _as_it_said(ending, seen.status, seen.last_words)
+    ending = _as_it_said(ending, seen)
     for each in watching:
         turn.volatile.trackers[each].ending = ending
     if hold is not None and (hold.until is None or seen.status.state is RunState.RESTARTING):
@@ -146,6 +151,7 @@ def _ended(turn: Turn, watching: list[str], target: Target, seen: ContainerSeen)
         turn.record(r.HoldPlaced(name, what, target_kind=target.kind, target=target.name, quiet=quiet))
     elif hold is not None:
         turn.record(r.HoldReleased(name, target_kind=target.kind, target=target.name))
+    finished = seen.status.finished_at and seen.status.finished_at.isoformat()
     if finished and known != End(finished, ending.reason, ending.by) and (not ending.held or ending.quiet):
         turn.record(r.EndedByItself(name, target.kind, target.name, finished, ending.reason, by=ending.by))
 
@@ -169,10 +175,22 @@ def ended_by(status: ContainerStatus, past: Past, durable: Durable, specs: list[
         return Ending(by="the Docker Engine, as it went down itself,")
     if signals.for_memory(status, past):
         return Ending(Reason.OOM_KILLED)
-    if not signals.is_whole(status, past) and any(spec.when_unsure is WhenUnsure.HOLD for spec in specs):
+    if not signals.is_whole(status, past) and _is_held_when_unsure(specs):
         unsure = f"nobody can tell who ended the container (exit code {status.exit_code})"
         return Ending(held=f"{unsure}: Docker has forgotten what was done to it")
     return _by_itself(Reason.STOPPED_ITSELF if status.exit_code == 0 else Reason.EXITED, specs, status)
+
+
+def _must_be_heard(turn: Turn, target: Target, status: ContainerStatus) -> bool:
+    """Its last words may be that no new start helps: nobody can tell before they are read."""
+    if turn.durable.end_of(target, status) is not None:
+        return False  # they were, before the daemon was started again
+    watching = turn.volatile.watching(target.name)
+    return _is_held_when_unsure(turn.volatile.trackers[name].spec for name in watching)
+
+
+def _is_held_when_unsure(specs: Iterable[Dependency]) -> bool:
+    return any(spec.when_unsure is WhenUnsure.HOLD for spec in specs)
 
 
 def _by_itself(reason: Reason, specs: list[Dependency], status: ContainerStatus, by: str = "") -> Ending:
@@ -182,11 +200,11 @@ def _by_itself(reason: Reason, specs: list[Dependency], status: ContainerStatus,
     return Ending(reason, by=by)
 
 
-def _as_it_said(ending: Ending, status: ContainerStatus, lines: Sequence[LogLine]) -> Ending:
+def _as_it_said(ending: Ending, seen: ContainerSeen) -> Ending:
     """It may have said that no new start helps. Who holds it goes on with that; who ended it needs no words of it."""
     if ending.by or ending.reason is Reason.OOM_KILLED:
         return ending
-    told = last_words.at_risk(status, lines)
+    told = last_words.at_risk(seen.status, seen.last_words or (), seen.past or Past())
     return ending if told is None else replace(ending, reason=told[0], said=told[1])
 
 

@@ -55,13 +55,14 @@ class ContainerActed:
 class ContainerSeen:
     """An inspect. `past` is what is known of this run's events; None when nobody asked for them, as nothing is new.
 
-    `last_words` are the last lines that it wrote, where it has ended and they could be had.
+    `last_words` are the last lines that it wrote, where it has ended and they may explain that; None when Docker was
+    asked for them and has not answered.
     """
 
     container: str
     status: ContainerStatus
     past: Past | None = None
-    last_words: tuple[LogLine, ...] = ()
+    last_words: tuple[LogLine, ...] | None = ()
 
 
 @dataclass(frozen=True, slots=True)

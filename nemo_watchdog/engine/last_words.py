@@ -14,8 +14,8 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from types import MappingProxyType
 
-from nemo_watchdog.engine.signals import ABRT
-from nemo_watchdog.model import ContainerStatus, LogLine, Reason
+from nemo_watchdog.engine import signals
+from nemo_watchdog.model import ContainerStatus, LogLine, Past, Reason
 
 SAID_JUST_BEFORE = timedelta(seconds=10)
 """What was said longer before the end is not about it. A Postgres that gives up takes seconds to be down."""
@@ -92,23 +92,21 @@ _ANY_DISK = re.compile(
 def tells_its_end(status: ContainerStatus) -> bool:
     """It has ended by its own decision, as not well: what is killed, or ends in good order, explains nothing."""
     code = status.exit_code
-    return code is not None and (0 < code < 128 or code == 128 + ABRT)
+    return code is not None and (0 < code < 128 or code == 128 + signals.ABRT)
 
 
-def at_risk(status: ContainerStatus, lines: Sequence[LogLine]) -> tuple[Reason, str] | None:
+def at_risk(status: ContainerStatus, lines: Sequence[LogLine], past: Past) -> tuple[Reason, str] | None:
     """What the last lines of this run say against a new start, and in which words; None when nothing does.
 
     The words are one line that may be shown: the program's own about its files, of which no client is the author.
     """
-    began, ended = status.started_at, status.finished_at
+    since, ended = signals.first_words_since(status, past), status.finished_at
     if not tells_its_end(status) or ended is None:
         return None
     recent = [
         line.text.rstrip()
         for line in lines
-        if line.text.strip()
-        and abs(ended - line.at) <= SAID_JUST_BEFORE
-        and (began is None or began > ended or line.at >= began)
+        if line.text.strip() and abs(ended - line.at) <= SAID_JUST_BEFORE and (since is None or line.at > since)
     ]
     return _of_postgres(recent) or _of_redis(recent, status.exit_code) or _of_any(recent)
 

@@ -294,6 +294,12 @@ class Durable:
         act = self.acts.get(Target(CONTAINER, sent.container))
         return Initiator.THEIRS if act is None else act.initiator_of(status, sent)
 
+    def end_of(self, target: Target, status: ContainerStatus) -> End | None:
+        """What is known of the end of that run, if no person ended it."""
+        end = self.ends.get(target)
+        same = end is not None and status.finished_at is not None and end.finished == status.finished_at.isoformat()
+        return end if same else None
+
     def intend(self, action_id: str, dependency: str, target: Target, at: Moment) -> None:
         """Spent from now on, unless it turns out that it was certainly not ordered."""
         self.spends.append(Spend(at.monotonic, dependency, target, action_id))

@@ -32,7 +32,7 @@ class Volatile:
     awaited: set[str] = field(default_factory=set)
     """Looks at these decide what to do next."""
     unattributed: dict[str, ContainerSeen] = field(default_factory=dict)
-    """Ends of containers that came while we acted on them: whose doing they were can be said when the action ended."""
+    """Ends of which more must be known: whose they were while we acted, or what was said, which Docker has not told."""
 
     def __post_init__(self) -> None:
         self.adopt(self.policy, self.trackers)

@@ -12,7 +12,7 @@ import structlog
 from nemo_watchdog.engine import last_words, signals
 from nemo_watchdog.engine.events import ContainerActed, ContainerSeen
 from nemo_watchdog.engine.health import NOT_RUNNING
-from nemo_watchdog.errors import ContainersUnreachable
+from nemo_watchdog.errors import ContainersUnreachable, QuestionRefused
 from nemo_watchdog.metrics import Metrics
 from nemo_watchdog.model import ContainerEvent, ContainerStatus, ContainerUsage, LogLine, Past, RunState
 from nemo_watchdog.ports import Containers
@@ -61,6 +61,8 @@ class ContainerWatch:
         """When an Engine had gone that is back: its last absence."""
         self._asked: dict[str, ContainerStatus] = {}
         """The run of each container whose history was asked for."""
+        self._unheard: set[str] = set()
+        """Those that have ended and whose last words Docker has not told."""
         self._one_at_a_time: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         """So that an older look never overwrites a newer one."""
         metrics.docker_reachable.set(1)  # until an inspect finds otherwise: a policy without containers asks nothing
@@ -115,7 +117,7 @@ class ContainerWatch:
     async def _look(self, container: str, *, news_only: bool) -> None:
         async with self._one_at_a_time[container]:
             status, past = await self._see(container)
-            if not news_only or past is not None or self._is_news(container, status):
+            if not news_only or past is not None or self._is_news(container, status) or container in self._unheard:
                 words = await self._last_words(container, status, past)
                 self._core.tell(ContainerSeen(container, status, past, words))
 
@@ -155,18 +157,25 @@ class ContainerWatch:
             return past
         return replace(past, whole_since=await self._containers.remembers_since())
 
-    async def _last_words(self, container: str, status: ContainerStatus, past: Past | None) -> tuple[LogLine, ...]:
-        """What it wrote last, if that may explain its end; a log that cannot be had takes nothing from what is seen."""
-        if not last_words.tells_its_end(status) or not self._is_news(container, status):
-            return ()
-        if past is not None and signals.sent(status, past):
+    async def _last_words(
+        self, container: str, status: ContainerStatus, past: Past | None
+    ) -> tuple[LogLine, ...] | None:
+        """What it wrote last, if that may explain its end; none where Docker has no log, and None when it is silent."""
+        owed = container in self._unheard or self._is_news(container, status)
+        self._unheard.discard(container)
+        if not last_words.tells_its_end(status) or not owed or (past is not None and signals.sent(status, past)):
             return ()
         try:
             async with asyncio.timeout(LAST_WORDS_WITHIN):
                 return tuple(await self._containers.last_words(container, LAST_WORDS))
-        except (TimeoutError, ContainersUnreachable) as error:
-            log.info("last words not heard", container=container, why=str(error) or "Docker was too slow")
+        except QuestionRefused as error:
+            log.info("last words not heard", container=container, why=str(error))
             return ()
+        except (TimeoutError, ContainersUnreachable) as error:
+            why = str(error) or "Docker was too slow"
+            log.warning("last words not heard: asked again", container=container, why=why)
+            self._unheard.add(container)
+            return None
 
     async def _past(self, container: str) -> Past:
         """What was heard here and what Docker remembers, of this run and of those before it."""

@@ -173,7 +173,7 @@ class Daemon:
             async with asyncio.timeout(within), self._news:
                 await self._news.wait_for(lambda: found() is not None)
         except TimeoutError:
-            raise DaemonError(f"no {name} {fields or ''} within {within:g} s\n{self._log()}") from None
+            raise DaemonError(f"no {name} {fields or ''} within {within:g} s\n{self.last_lines()}") from None
         line = found()
         assert line is not None
         return line
@@ -211,7 +211,7 @@ class Daemon:
                 if self._reading is not None:
                     await self._reading
         except TimeoutError:
-            raise DaemonError(f"still running after {within:g} s\n{self._log()}") from None
+            raise DaemonError(f"still running after {within:g} s\n{self.last_lines()}") from None
         self._process = self._reading = None
         return status
 
@@ -242,9 +242,9 @@ class Daemon:
                         trouble = f" ({error})"
                     if self._running().returncode is not None:
                         status = await self.ended()
-                        raise DaemonError(f"it ended with {status}\n{self._log()}")
+                        raise DaemonError(f"it ended with {status}\n{self.last_lines()}")
                     await asyncio.sleep(LOOK_EVERY)
-        raise DaemonError(f"{complaint} within {within:g} s{trouble}\n{more()}{self._log()}")
+        raise DaemonError(f"{complaint} within {within:g} s{trouble}\n{more()}{self.last_lines()}")
 
     async def _read(self, process: asyncio.subprocess.Process) -> None:
         assert process.stderr is not None
@@ -258,7 +258,7 @@ class Daemon:
                 self.events.append(line if isinstance(line, dict) else {"event": "not json", "text": text})
                 self._news.notify_all()
 
-    def _log(self) -> str:
+    def last_lines(self) -> str:
         return "\n".join(json.dumps(line) for line in self.events[-SHOWN_LINES:])
 
     async def _close(self) -> None:

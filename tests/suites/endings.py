@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
+import asyncpg
 from redis import asyncio as redis_client
 
 from nemo_watchdog.demo.docker_cli import DockerError
@@ -120,6 +121,19 @@ async def a_flag_that_does_not_count(stage: Stage) -> None:
         raise DaemonError("Docker does not show the flag")
 
 
+async def waits_for_its_clients(stage: Stage) -> None:
+    """A smart shutdown, which ends when the last session does; its transaction is committed, for all that we do."""
+    session = await asyncpg.connect(stage.platform.postgres_dsn)
+    stage.stack.callback(session.terminate)
+    await session.execute("begin; update kept set n = n")
+    await stage.platform.docker("kill", "-s", "TERM", stage.platform.name("postgres"))
+    await stage.daemon.more_looks(4)
+    await stage.daemon.restart(kill=True)
+    await stage.daemon.more_looks(8)
+    await session.execute("create table late as select 1; commit")
+    await session.close()
+
+
 def inside(part: str, *command: str) -> Happens:
     async def act(stage: Stage) -> None:
         await stage.platform.docker("exec", "-d", stage.platform.name(part), *command)
@@ -155,6 +169,13 @@ ENDINGS = (
         "redis",
         "health:up",
         in_turn(slow_to_save(70.0), stopped_slowly(the_rest_of_a_minute, 600)),
+    ),
+    Situation(
+        "a person stops postgres, which waits for its clients, and the watchdog starts meanwhile",
+        ["postgres"],
+        "postgres",
+        "gate:human_hold",
+        waits_for_its_clients,
     ),
     Situation(
         "the stream is cut while a person's signal is sent",

@@ -5,15 +5,20 @@ Each program is the real one, on a disk that is really full or with files that a
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from contextlib import suppress
+import re
+import tempfile
+from collections.abc import Callable, Mapping
+from contextlib import AsyncExitStack, suppress
+from pathlib import Path
 from typing import Any
 
 from nemo_watchdog.demo.docker_cli import DockerError
 from nemo_watchdog.demo.parts import Gemma, Part, Postgres, Redis
+from nemo_watchdog.demo.platform import Platform
 from tests.integration.daemon import DaemonError
+from tests.integration.scenarios.socket_proxy import EVERYTHING, SocketProxy
 from tests.suites.acts import in_turn, person
-from tests.suites.situations import Happens, Situation, Stage
+from tests.suites.situations import Happens, Prepares, Situation, Stage
 
 TABLE = "CREATE TABLE big AS SELECT repeat(md5(n::text), 30) FROM generate_series(1, 100000) n"
 """About 100 MB with its WAL."""
@@ -67,21 +72,37 @@ def sev1(part: str) -> Happens:
     return act
 
 
-def ends(name: str, part: Part, sees: str, happens: Happens, *, by_people: int = 0) -> Situation:
+def ends(
+    name: str, part: Part, sees: str, happens: Happens, *, by_people: int = 0, keeps_data: bool = True
+) -> Situation:
     happens = in_turn(happens, sev1(part.kind))
-    return Situation(name, [part, WITNESS], part.kind, sees, happens, by_people=by_people)
+    return Situation(name, [part, WITNESS], part.kind, sees, happens, by_people=by_people, keeps_data=keeps_data)
 
 
 def damaged(name: str, part: Part, sees: str, script: str) -> Situation:
     """A person restarts it, and it does not come up with what is there."""
     happens = in_turn(inside(part.kind, script), person("restart", "-t", "30", part.kind))
-    return ends(name, part, sees, happens, by_people=1)
+    return ends(name, part, sees, happens, by_people=1, keeps_data=False)
 
 
 async def docker_goes_on(stage: Stage) -> None:
     await stage.platform.docker("update", "--restart", "always", stage.platform.name("redis"))
 
 
+def long_log() -> tuple[Prepares, Callable[[Path], Mapping[str, str]]]:
+    """Docker answers everything but the question for a container's log, which takes longer than anybody waits."""
+    way: dict[str, str] = {}
+
+    async def prepare(_: Platform, stack: AsyncExitStack) -> None:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        proxy = SocketProxy(folder / "docker.sock", EVERYTHING, stalls=re.compile(".*/logs"))
+        way["DOCKER_HOST"] = (await stack.enter_async_context(proxy)).url
+
+    return prepare, lambda _: way
+
+
+LONG_LOG, ASKED_THROUGH_IT = long_log()
+OPEN_TO_ALL = "chmod 777 /data/pg"
 APPENDING = {"appendonly": "yes", "appendfsync": "always"}
 
 EXITS = (
@@ -90,6 +111,7 @@ EXITS = (
         SmallPostgres(),
         "disk_full",
         inside("postgres", f'psql -qU postgres -c "{TABLE}"'),
+        keeps_data=False,
     ),
     ends(
         "redis finds its disk full",
@@ -131,6 +153,17 @@ EXITS = (
         "postgres finds its data open to all",
         Postgres(),
         "data_unusable",
-        "chmod 777 /data/pg",
+        OPEN_TO_ALL,
+    ),
+    Situation(
+        "postgres finds its data open to all, and Docker does not tell its log",
+        ["postgres"],
+        "postgres",
+        "gate:verification",
+        in_turn(inside("postgres", OPEN_TO_ALL), person("restart", "postgres")),
+        LONG_LOG,
+        environ=ASKED_THROUGH_IT,
+        by_people=1,
+        keeps_data=False,
     ),
 )

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import re
 import signal
 import sys
 import tempfile
@@ -23,19 +22,17 @@ from nemo_watchdog.demo import faults
 from nemo_watchdog.demo.parts import Gateway, Gemma, Part, Postgres, Redis
 from nemo_watchdog.demo.platform import Platform
 from nemo_watchdog.testing.servers import Server
-from tests.integration.scenarios.socket_proxy import EVERYTHING, SocketProxy
 from tests.suites import pooler
 from tests.suites.acts import add_to, in_turn, person, swap, switch
 from tests.suites.addresses import answering, elsewhere
 from tests.suites.endings import ENDINGS
-from tests.suites.exits import EXITS
+from tests.suites.exits import ASKED_THROUGH_IT, EXITS, LONG_LOG
 from tests.suites.never_up import NEVER_UP, is_up
 from tests.suites.overload import OVERLOADED
 from tests.suites.pooler import PgBouncer
 from tests.suites.situations import (
     GemmaWithGpu,
     Happens,
-    Prepares,
     Situation,
     Stage,
     choose,
@@ -239,20 +236,7 @@ def rotated_password() -> Situation:
     )
 
 
-def long_log() -> tuple[Prepares, Callable[[Path], Mapping[str, str]]]:
-    """Docker answers everything but the question for a container's log, which takes longer than anybody waits."""
-    way: dict[str, str] = {}
-
-    async def prepare(_: Platform, stack: AsyncExitStack) -> None:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        proxy = SocketProxy(folder / "docker.sock", EVERYTHING, stalls=re.compile(".*/logs"))
-        way["DOCKER_HOST"] = (await stack.enter_async_context(proxy)).url
-
-    return prepare, lambda _: way
-
-
 FIVE_HUNDRED = switch("gateway", "500")
-LONG_LOG, ASKED_THROUGH_IT = long_log()
 GATEWAY = ["gateway"]
 LOG = "probe: log\n    pattern: nothing like this"
 SITUATIONS = (

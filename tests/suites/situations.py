@@ -11,7 +11,7 @@ import tempfile
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from nemo_watchdog.demo.platform import Platform, PlatformError
 from tests.integration.daemon import Daemon, DaemonError
 from tests.integration.scenarios.docker_socket import DockerSocket
 from tests.nvml_stub.build import build_stub
+from tests.suites import data
 
 AT_ONCE = 3
 """Situations that run side by side."""
@@ -65,7 +66,8 @@ class Situation:
     environ: Callable[[Path], Mapping[str, str]] = lambda _: {}
     """More of the daemon's environment; the path is a folder of the situation's own."""
     by_people: int = 0
-    labels: tuple[str, ...] = field(default=())
+    keeps_data: bool = True
+    """What was committed before it outlives it; not where the disk itself is gone or damaged on purpose."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +77,7 @@ class Outcome:
     seconds: float
     problem: str = ""
     evidence: str = ""
-    """The last status and log lines, when what must be seen was not."""
+    """The last log lines, and the last status when what must be seen was not."""
 
 
 class GemmaWithGpu(Gemma):
@@ -147,38 +149,45 @@ async def play(situation: Situation, after: Callable[[Stage, Situation], Awaitab
     prefix = f"nemo-suite-{secrets.token_hex(4)}"
     count, problem, evidence = 0, "", ""
     try:
-        async with AsyncExitStack() as stack:
-            folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-            platform = await stack.enter_async_context(
-                Platform(prefix, situation.parts, labels={"nemo-watchdog.test": "1"})
-            )
+        async with Platform(prefix, situation.parts, labels={"nemo-watchdog.test": "1"}) as platform:
             await platform.ready()
-            await situation.prepares(platform, stack)
-            since = time.time()
-            way = await stack.enter_async_context(DockerSocket(folder / "docker.sock"))
-            text = situation.rewrites(platform.policy_text(), platform)
-            environ = await asyncio.to_thread(situation.environ, folder)
-            daemon = await stack.enter_async_context(Daemon(text, folder, environ={"DOCKER_HOST": way.url, **environ}))
-            stage = Stage(platform, daemon, way, stack)
-            if situation.starts_up:
-                await daemon.wait_until(
-                    lambda s: all(each["health"] == "up" for each in s["dependencies"].values()), within=60.0
-                )
-            before = len(daemon.events)
-            await situation.happens(stage)
-            await daemon.wait_until(
-                lambda s: (
-                    matches(situation.sees, s["dependencies"][situation.of])
-                    or logged(situation, daemon.events[before:])
-                ),
-                within=60.0,
-            )
-            await after(stage, situation)
-            count = await restarts(platform, since)
-    except (DaemonError, PlatformError, DockerError, OSError, ValueError, ClientError) as error:
+            await data.commit(platform)
+            count, evidence = await _play_on(platform, situation, after)
+            if situation.keeps_data:
+                await data.compare(platform)
+    except (DaemonError, PlatformError, DockerError, data.LostData, OSError, ValueError, ClientError) as error:
         said, _, evidence = str(error).partition("\n")
         problem = f"{type(error).__name__}: {said}"[:200]
     return Outcome(situation, count, time.monotonic() - began, problem, evidence)
+
+
+async def _play_on(
+    platform: Platform, situation: Situation, after: Callable[[Stage, Situation], Awaitable[None]]
+) -> tuple[int, str]:
+    """How many restarts there were, and the daemon's last lines. Daemon and clients are gone after it."""
+    async with AsyncExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        await situation.prepares(platform, stack)
+        since = time.time()
+        way = await stack.enter_async_context(DockerSocket(folder / "docker.sock"))
+        text = situation.rewrites(platform.policy_text(), platform)
+        environ = await asyncio.to_thread(situation.environ, folder)
+        daemon = await stack.enter_async_context(Daemon(text, folder, environ={"DOCKER_HOST": way.url, **environ}))
+        stage = Stage(platform, daemon, way, stack)
+        if situation.starts_up:
+            await daemon.wait_until(
+                lambda s: all(each["health"] == "up" for each in s["dependencies"].values()), within=60.0
+            )
+        before = len(daemon.events)
+        await situation.happens(stage)
+        await daemon.wait_until(
+            lambda s: (
+                matches(situation.sees, s["dependencies"][situation.of]) or logged(situation, daemon.events[before:])
+            ),
+            within=60.0,
+        )
+        await after(stage, situation)
+        return await restarts(platform, since), daemon.last_lines()
 
 
 def choose(situations: Sequence[Situation], names: Sequence[str]) -> Sequence[Situation]:
@@ -204,7 +213,7 @@ async def play_all(
             outcome = await play(situation, after)
         well = not outcome.problem and outcome.restarts == wanted(situation)
         console.print(f"{'ok  ' if well else 'FAIL'} {situation.name} ({outcome.seconds:.0f}s) {outcome.problem}")
-        if outcome.evidence:
+        if outcome.evidence and not well:
             console.print(outcome.evidence, markup=False, highlight=False, soft_wrap=True)
         return outcome
 

@@ -39,8 +39,10 @@ def verification(s: Situation) -> Decision | None:
         if ladder.phase is Phase.VERIFYING and s.now < ladder.verify_until and not s.died:
             whose = "" if ladder.actor == s.name else f" on {ladder.target}, done for {ladder.actor}"
             return Decision(Verdict.WAIT, Gate.VERIFICATION, f"verifying {ladder.action}{whose}", ladder.verify_until)
-    if s.spec.container in s.volatile.unattributed:
-        return Decision(Verdict.WAIT, Gate.VERIFICATION, "who ended the container cannot be said yet")
+    if (seen := s.volatile.unattributed.get(s.spec.container or "")) is not None:
+        unread = "why it ended is not known yet: Docker has not told its last words, and is asked again"
+        what = unread if seen.last_words is None else "who ended the container cannot be said yet"
+        return Decision(Verdict.WAIT, Gate.VERIFICATION, what)
     return None
 
 

@@ -238,6 +238,19 @@ def test_after_a_step_of_the_clock_what_came_since_is_of_this_run(world: World) 
     assert not world.started
 
 
+def test_what_ends_before_docker_has_written_down_its_start_is_no_step_of_the_clock(world: World) -> None:
+    """A person's `docker restart` of what cannot start: its signal ended the run before."""
+    past = [world.event("gateway", "kill", 15), world.event("gateway", "die")]
+    world.pass_time(1.0)
+    world.run("gateway")
+    began = world.utc
+    past += [world.event("gateway", "start"), world.event("gateway", "restart"), world.event("gateway", "die")]
+    ended = began - timedelta(milliseconds=15)
+    world.see("gateway", RunState.EXITED, past=past, finished_at=ended, exit_code=1)
+    assert not world.engine.durable.holds
+    assert len(world.started) == 1
+
+
 # -- what it died of --------------------------------------------------------------------------------------------
 
 
@@ -449,6 +462,40 @@ def test_what_it_said_is_known_after_a_restart_of_the_daemon(world: World) -> No
         assert world.engine.trackers["gateway"].state.reason is Reason.DISK_FULL
         assert gate(world) is Gate.CATEGORY
     assert not world.started
+
+
+def test_what_ended_is_not_started_before_its_last_words_are_read(world: World) -> None:
+    """Docker is slow to tell its log: down at once, and decided when it has answered."""
+    world.crash("gateway", said=None)
+    at = world.utc
+    assert world.engine.trackers["gateway"].state.health is Health.DOWN
+    world.wait(600.0)
+    assert gate(world) is Gate.VERIFICATION
+    assert not world.started
+    world.see("gateway", RunState.EXITED, said=None, finished_at=at, exit_code=1)
+    assert gate(world) is Gate.VERIFICATION
+    world.utc = at
+    world.see("gateway", RunState.EXITED, said=FULL, finished_at=at, exit_code=1)
+    assert gate(world) is Gate.CATEGORY
+    world.kill_daemon()
+    world.see("gateway", RunState.EXITED, said=None, finished_at=at, exit_code=1)
+    assert gate(world) is Gate.CATEGORY
+    assert not world.started
+
+
+def test_what_has_no_last_words_is_started_when_docker_says_so(world: World) -> None:
+    """An answer without lines is an answer."""
+    world.crash("gateway", said=None)
+    assert not world.started
+    world.see("gateway", RunState.EXITED, said="", finished_at=world.utc, exit_code=1)
+    assert len(world.started) == 1
+
+
+def test_unread_last_words_wait_for_nobody_who_says_restart() -> None:
+    """`when_unsure: restart` is for what keeps nothing."""
+    world = World(policy(dependency("gateway", grace=0.0, when_unsure=WhenUnsure.RESTART)))
+    world.crash("gateway", said=None)
+    assert len(world.started) == 1
 
 
 def test_what_is_heard_late_holds_what_would_be_tried_next(world: World) -> None:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from nemo_watchdog.engine.last_words import LONGEST, SAID_JUST_BEFORE, at_risk
-from nemo_watchdog.model import ContainerStatus, LogLine, Reason, RunState
+from nemo_watchdog.model import ContainerEvent, ContainerStatus, LogLine, Past, Reason, RunState
 
 ENDED = datetime(2026, 11, 26, 13, 7, 10, tzinfo=UTC)
 PG = "2026-11-26 13:07:09.684 UTC [43] "
@@ -25,8 +25,17 @@ def lines(*texts: str, before: float = 0.5) -> list[LogLine]:
     return [LogLine(ENDED - timedelta(seconds=before), text) for text in texts]
 
 
+def told_by(status: ContainerStatus, said: Sequence[LogLine], *past: ContainerEvent) -> tuple[Reason, str] | None:
+    return at_risk(status, said, Past(past))
+
+
+def die(seconds: float) -> ContainerEvent:
+    """An end so many seconds before this one."""
+    return ContainerEvent("postgres", "die", at=ENDED - timedelta(seconds=seconds))
+
+
 def reason(texts: Sequence[str], code: int | None = 1) -> Reason | None:
-    told = at_risk(ended(code), lines(*texts))
+    told = told_by(ended(code), lines(*texts))
     return None if told is None else told[0]
 
 
@@ -135,7 +144,7 @@ def test_redis_that_gives_up_on_its_append_only_file_has_said_why_before() -> No
     """What the disk did is the better reason, and the better words."""
     last = REDIS + "# Can't recover from AOF write error when the AOF fsync policy is 'always'. Exiting..."
     full = "Error writing to the AOF file: No space left on device"
-    assert at_risk(ended(), lines(REDIS + "# " + full, last)) == (Reason.DISK_FULL, full)
+    assert told_by(ended(), lines(REDIS + "# " + full, last)) == (Reason.DISK_FULL, full)
     assert reason([REDIS + "# Short write while writing to the AOF file: (nwritten=1, expected=2)", last]) is (
         Reason.PERSISTENCE_FAILED
     )
@@ -161,7 +170,7 @@ def test_any_program(last: str, expected: Reason | None) -> None:
     """Its last line of all, and what that ends with; nothing of the line is shown."""
     assert reason(["Traceback (most recent call last):", last]) is expected
     assert reason([last, "and then it said something else"]) is None
-    told = at_risk(ended(), lines(last))
+    told = told_by(ended(), lines(last))
     assert told is None or "data" not in told[1]
 
 
@@ -177,19 +186,30 @@ def test_only_what_was_said_at_this_end_counts() -> None:
     """An old line is of something that it has outlived, one of the run before is of another end."""
     line = PG + "PANIC:  incorrect checksum in control file"
     long_ago = SAID_JUST_BEFORE.total_seconds() + 1.0
-    assert at_risk(ended(), lines(line, before=long_ago)) is None
-    assert at_risk(ended(started_at=ENDED - timedelta(seconds=1)), lines(line, before=2.0)) is None
-    assert at_risk(ended(started_at=ENDED - timedelta(seconds=1)), lines(line)) is not None
-    assert at_risk(ended(started_at=ENDED + timedelta(hours=1)), lines(line)) is not None  # the clock was set back
-    assert at_risk(ended(finished_at=None), lines(line)) is None
-    assert at_risk(ended(code=None), lines(line)) is None
-    assert at_risk(ended(), []) is None
+    assert told_by(ended(), lines(line, before=long_ago)) is None
+    a_second_ago = ended(started_at=ENDED - timedelta(seconds=1))
+    assert told_by(a_second_ago, lines(line, before=2.0), die(1.5)) is None
+    assert told_by(a_second_ago, lines(line, before=7.0)) is None
+    assert told_by(a_second_ago, lines(line), die(1.5)) is not None
+    assert told_by(ended(started_at=ENDED + timedelta(hours=1)), lines(line)) is not None  # the clock was set back
+    assert told_by(ended(finished_at=None), lines(line)) is None
+    assert told_by(ended(code=None), lines(line)) is None
+    assert told_by(ended(), []) is None
+
+
+@pytest.mark.parametrize("late", [0.499, -0.01], ids=["before-its-end", "after-its-end"])
+def test_what_ends_at_once_has_spoken_before_docker_says_that_it_was_started(late: float) -> None:
+    """Docker writes down a start after it; the run before has ended before the first word of this one."""
+    status = ended(started_at=ENDED - timedelta(seconds=late))
+    line = PG + 'FATAL:  data directory "/data/pg" has invalid permissions'
+    assert told_by(status, lines(line), die(30.0), die(-0.1)) is not None
+    assert told_by(status, lines(line), die(0.5), die(-0.1)) is None
 
 
 def test_what_is_shown_is_one_line_of_bounded_length() -> None:
     """The program's words, without what stands before them: that may name a user."""
     said = f'PANIC:  could not write to file "\x1b[2J{"x" * 500}": No space left on device'
-    told = at_risk(ended(), lines(PG.replace("[43] ", "[43] secret@app ") + said))
+    told = told_by(ended(), lines(PG.replace("[43] ", "[43] secret@app ") + said))
     assert told is not None
     assert told[1].startswith('PANIC: could not write to file " [2Jxxx')
     assert len(told[1]) == LONGEST

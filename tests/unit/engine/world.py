@@ -193,16 +193,16 @@ class World:
         past: Sequence[ContainerEvent] = (),
         whole_since: datetime | None = EVER,
         away: tuple[datetime, datetime] | None = None,
-        said: str = "",
+        said: str | None = "",
         **more: object,
     ) -> None:
         """An inspect; `past` is what Docker remembers of the run: all of it, unless `whole_since` says otherwise.
 
-        `said` is the last line that it wrote, just now.
+        `said` is the last line that it wrote, just now; None when Docker does not answer that.
         """
         container = self.container(name)
         status = ContainerStatus(state, f"id-{container}", self._started_at(container), **more)  # type: ignore[arg-type]
-        words = (LogLine(self.utc, said),) if said else ()
+        words = (LogLine(self.utc, said),) if said else None if said is None else ()
         self.send(ev.ContainerSeen(container, status, Past(tuple(past), whole_since, away), words))
 
     def container(self, name: str) -> str:
@@ -222,7 +222,7 @@ class World:
     def _started_at(self, container: str) -> datetime:
         return self.starts.get(container, self.utc)
 
-    def crash(self, name: str, code: int = 1, *, oom: bool = False, said: str = "") -> None:
+    def crash(self, name: str, code: int = 1, *, oom: bool = False, said: str | None = "") -> None:
         past = [self.event(name, "oom")] * oom + [self.event(name, "die")]
         for event in past:
             self.send(ev.ContainerActed(event))

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from nemo_watchdog.errors import ContainersUnreachable
+from nemo_watchdog.errors import ContainersUnreachable, QuestionRefused
 from nemo_watchdog.model import CONTAINER, ContainerEvent, Gate, Health, LogLine, Reason, RunState, Target
 from nemo_watchdog.runtime import container_watch as module
 from nemo_watchdog.testing import HANG
@@ -324,19 +324,39 @@ async def test_what_cannot_have_explained_its_end_is_not_asked(shell: Shell, cod
     assert shell.containers.log_tails == []
 
 
-@pytest.mark.parametrize("how", [ContainersUnreachable("Docker answered with 501"), HANG], ids=["refused", "hangs"])
-async def test_last_words_that_cannot_be_had_take_nothing_from_what_was_seen(
-    shell: Shell, monkeypatch: pytest.MonkeyPatch, how: Any
-) -> None:
-    """The end is judged all the same, after no more than the bound, and Docker is not called unreachable for it."""
-    monkeypatch.setattr(module, "LAST_WORDS_WITHIN", 0.01)
-    shell.containers.log_ends = how
+async def test_last_words_that_docker_does_not_keep_take_nothing_from_what_was_seen(shell: Shell) -> None:
+    """The end is judged all the same, and Docker is not called unreachable for it."""
+    shell.containers.log_ends = QuestionRefused(501, "this driver cannot be read", "its last words")
     shell.containers.exit("c-gateway")
     await shell.watch.reconcile()
     assert state(shell) is RunState.EXITED
     assert shell.core.engine.trackers["gateway"].state.reason is Reason.EXITED
     assert shell.metric("docker_reachable") == 1.0
     assert shell.core.engine.durable.acting() == 1
+
+
+@pytest.mark.parametrize("how", [ContainersUnreachable("the connection broke"), HANG], ids=["breaks", "hangs"])
+async def test_last_words_that_docker_owes_are_asked_for_again(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch, how: Any
+) -> None:
+    """It is down at once, after no more than the bound, and not started before it is known why."""
+    monkeypatch.setattr(module, "LAST_WORDS_WITHIN", 0.01)
+    shell.containers.log_ends = how
+    said(shell, FULL)
+    shell.containers.exit("c-gateway")
+    await shell.watch.reconcile()
+    await shell.watch.reconcile()
+    assert shell.core.engine.trackers["gateway"].state.health is Health.DOWN
+    assert shell.metric("docker_reachable") == 1.0
+    decision = shell.core.engine.decision("gateway", shell.clock.now())
+    assert decision is not None
+    assert decision.gate is Gate.VERIFICATION
+    shell.containers.log_ends = None
+    await shell.watch.reconcile()
+    assert shell.core.engine.trackers["gateway"].state.reason is Reason.DISK_FULL
+    assert not shell.core.engine.durable.acting()
+    await shell.watch.reconcile()
+    assert len(shell.containers.log_tails) == 3
 
 
 async def test_what_docker_restarts_is_asked_at_each_end(shell: Shell) -> None:
