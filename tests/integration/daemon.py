@@ -20,6 +20,7 @@ import aiohttp
 
 from nemo_watchdog.testing.servers import free_port
 
+COMMAND = (sys.executable, "-m", "nemo_watchdog")
 READY_WITHIN = 20.0
 STOP_WITHIN = 15.0
 LOOK_EVERY = 0.05
@@ -34,7 +35,8 @@ class Daemon:
     """`async with Daemon(policy_text, tmp_path) as daemon:` is ready at the start of the block.
 
     `folder` gets the policy and the state directory. `environ` is added to this process's environment.
-    `files` is the most file descriptors that the process may have; `more` goes to its command line.
+    `files` is the most file descriptors that the process may have; `more` goes to its command line. `command` is what
+    is run: this version, by default.
     `events` are the log lines of all its runs, oldest first; a line that is no JSON is `{"event": "not json", ...}`.
     """
 
@@ -46,6 +48,7 @@ class Daemon:
         environ: Mapping[str, str] | None = None,
         files: int | None = None,
         more: Sequence[str] = (),
+        command: Sequence[str] = COMMAND,
     ) -> None:
         self.policy = folder / "policy.yaml"
         self.state_dir = folder / "state"
@@ -53,6 +56,7 @@ class Daemon:
         self.events: list[dict[str, Any]] = []
         self._files = files
         self._more = more
+        self._command = command
         self._environ = {**os.environ, **(environ or {})}
         self._news = asyncio.Condition()
         self._process: asyncio.subprocess.Process | None = None
@@ -89,7 +93,7 @@ class Daemon:
 
     async def start(self, *, observing: bool = False) -> None:
         """Returns once it is ready, or answers where it will only observe; raises `DaemonError` when it ends before."""
-        command = (sys.executable, "-m", "nemo_watchdog", "run", "--log-format", "json", *self._more)
+        command = (*self._command, "run", "--log-format", "json", *self._more)
         if self._files is not None:
             command = ("/bin/sh", "-c", f'ulimit -n {self._files}; exec "$@"', "sh", *command)
         where = ("--policy", str(self.policy), "--state-dir", str(self.state_dir), "--listen", f"127.0.0.1:{self.port}")
