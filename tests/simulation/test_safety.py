@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -34,6 +35,8 @@ CONTAINERS = {**{name: f"c-{name}" for name in NAMES}, "cache": "c-redis"}
 """The cache is another look at the container of Redis: what is done to one is done to both."""
 REMEDY_BUDGET = Budget(3, 1800.0)
 TOTAL_BUDGET = Budget(5, 1800.0)
+
+FULL = "2026-01-05 12:00:00.000 UTC [1] FATAL:  could not write: No space left on device"
 
 names = st.sampled_from(NAMES)
 by_category = {category: [reason for reason in Reason if reason.category is category] for category in Category}
@@ -89,6 +92,8 @@ class Safety(RuleBasedStateMachine):
         """Whatever happened to them, nobody may start them but a person."""
         self.being_stopped: dict[str, float] = {}
         """Since when somebody is."""
+        self.unread: set[str] = set()
+        """Containers that have ended, and Docker owes their last words."""
         self.refused: set[str] = set()
         """Ids of what was certainly not ordered."""
 
@@ -116,8 +121,8 @@ class Safety(RuleBasedStateMachine):
         is_news = before is not None and before.state is RunState.RUNNING
         past = [world.event(name, "die")]
         since = EVER if whole else None
-        ended = {"exit_code": code, "oom_killed": oom, "finished_at": world.utc}
-        world.see(name, RunState.EXITED, past=past, whole_since=since, away=None, said="", **ended)
+        ended: dict[str, Any] = {"exit_code": code, "oom_killed": oom, "finished_at": world.utc}
+        self._see(name, RunState.EXITED, past=past, whole_since=since, **ended)
         if is_news and not whole and not self._is_ours(name):
             self.left_alone.add(CONTAINERS[name])
         self._check_new_actions()
@@ -139,14 +144,33 @@ class Safety(RuleBasedStateMachine):
         past = [world.event(name, "kill", 15)] if signalled else []
         world.pass_time(5.0)
         away, ended = (began, world.utc), world.utc
-        world.see(name, RunState.EXITED, past=past, whole_since=None, away=away, exit_code=143, finished_at=ended)
+        self._see(name, RunState.EXITED, past=past, whole_since=None, away=away, exit_code=143, finished_at=ended)
         self._check_new_actions()
 
     @rule(name=names)
     def exits_and_says_that_its_disk_is_full(self, name: str) -> None:
-        world = self.world
-        said = "2026-01-05 12:00:00.000 UTC [1] FATAL:  could not write: No space left on device"
-        world.see(name, RunState.EXITED, said=said, exit_code=1, finished_at=world.utc)
+        self._see(name, RunState.EXITED, said=FULL, exit_code=1, finished_at=self.world.utc)
+        self._check_new_actions()
+
+    @rule(name=names)
+    def exits_and_docker_is_slow_to_tell_its_log(self, name: str) -> None:
+        """What it said may be that its data are at risk: nobody knows yet."""
+        world, before = self.world, self.world.engine.trackers[name].container
+        world.pass_time(0.1)
+        if before is not None and before.state is RunState.RUNNING:
+            self.unread.add(CONTAINERS[name])
+        past = [world.event(name, "die")]
+        self._see(name, RunState.EXITED, past=past, said=None, exit_code=1, finished_at=world.utc)
+        self._check_new_actions()
+
+    @precondition(lambda self: self.unread)
+    @rule(said=st.sampled_from(["", FULL]), data=st.data())
+    def docker_tells_what_it_owed(self, said: str, data: st.DataObject) -> None:
+        container = data.draw(st.sampled_from(sorted(self.unread)))
+        name = next(each for each in NAMES if CONTAINERS[each] == container)
+        seen = self.world.engine.trackers[name].container
+        if seen is not None and seen.state is RunState.EXITED:
+            self._see(name, RunState.EXITED, said=said, exit_code=1, finished_at=seen.finished_at)
         self._check_new_actions()
 
     @rule(name=names)
@@ -154,7 +178,7 @@ class Safety(RuleBasedStateMachine):
         """What runs."""
         before = self.world.engine.trackers[name].container
         if before is not None and before.state is RunState.RUNNING:
-            self.world.see(name, RunState.RUNNING, off_network="app")
+            self._see(name, RunState.RUNNING, off_network="app")
         self._check_new_actions()
 
     @rule(name=names)
@@ -165,6 +189,7 @@ class Safety(RuleBasedStateMachine):
         acting = any(request.target.name == CONTAINERS[name] for request in world.pending)
         ours = self._is_ours(name)
         world.stopped_by_hand(name)
+        self.unread.discard(CONTAINERS[name])
         if ran and not acting:
             self.left_alone.add(CONTAINERS[name])
         self._check_new_actions()
@@ -175,13 +200,14 @@ class Safety(RuleBasedStateMachine):
         state=st.sampled_from([RunState.PAUSED, RunState.RESTARTING, RunState.UNREACHABLE, RunState.MISSING]),
     )
     def changes_state(self, name: str, state: RunState) -> None:
-        self.world.see(name, state)
+        self._see(name, state)
         self._check_new_actions()
 
     @rule(name=names)
     def starts_again(self, name: str) -> None:
         self.world.run(name)
         self.left_alone.discard(CONTAINERS[name])
+        self.unread.discard(CONTAINERS[name])
         self.being_stopped.pop(CONTAINERS[name], None)
         self._check_new_actions()
 
@@ -189,6 +215,8 @@ class Safety(RuleBasedStateMachine):
     @rule(outcome=st.sampled_from(ActionOutcome), restarted=st.booleans())
     def action_ends(self, outcome: ActionOutcome, restarted: bool) -> None:
         request = self.world.finish(outcome, restarted=restarted)
+        if restarted and outcome is ActionOutcome.SUCCEEDED:
+            self.unread.discard(request.target.name)
         if outcome is ActionOutcome.REFUSED:
             self.refused.add(request.action_id)
         self._check_new_actions()
@@ -198,7 +226,7 @@ class Safety(RuleBasedStateMachine):
         """Restarts are carried out and help nothing."""
         for _ in range(rounds):
             while self.world.pending:
-                self.world.finish()
+                self.unread.discard(self.world.finish().target.name)
                 self._check_new_actions()
             for _ in range(12):
                 self._look(name, Reason.WRONG_STATUS)
@@ -274,6 +302,14 @@ class Safety(RuleBasedStateMachine):
         durable, status = world.engine.durable, world.engine.trackers[name].container
         return durable.is_acting_on(target) or durable.unclear_until(target, status, world.monotonic) is not None
 
+    def _see(self, name: str, state: RunState, *, said: str | None = "", **more: Any) -> None:
+        """An inspect, with what Docker told of its log if it has ended; of what it cannot see nothing was read."""
+        if said is not None and state not in (RunState.UNREACHABLE, RunState.MISSING):
+            self.unread.discard(CONTAINERS[name])
+        if state is RunState.MISSING:
+            self.being_stopped.pop(CONTAINERS[name], None)  # it is gone: what comes by its name is another one
+        self.world.see(name, state, said=said, **more)
+
     def _look(self, name: str, reason: Reason | None) -> None:
         self.last_reasons[name] = [*self.last_reasons[name][-2:], reason]
         if reason is None:
@@ -298,7 +334,7 @@ class Safety(RuleBasedStateMachine):
             assert tracker.state.health is Health.DOWN
             assert tracker.state.category is Category.FAULT
             assert not world.engine.durable.hold_on(request.dependency, request.target.name, world.monotonic)
-            assert request.target.name not in self.left_alone
+            assert request.target.name not in self.left_alone | self.unread
             stopped_at = self.being_stopped.get(request.target.name)
             assert stopped_at is None or world.monotonic - stopped_at >= (A_STOP_TAKES - OUTLIVED_AFTER).total_seconds()
             if not tracker.exited:
