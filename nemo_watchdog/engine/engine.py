@@ -129,7 +129,7 @@ class Engine:
         attribution.attribute_what_waited(turn, event.request.target)
         for each in self.volatile.sharing.get(name, [name]):
             if each in self.trackers:
-                self.trackers[each].forget_looks()
+                self.trackers[each].forget_looks(turn.now.monotonic)
                 turn.look_soon(each)
         reconcile_all(turn)
 

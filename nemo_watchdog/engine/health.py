@@ -4,6 +4,8 @@ Rules, each paid for by somebody's outage:
 - A look that was blind says nothing: it neither counts as a failure nor breaks a row of failures.
 - `fault` must be confirmed by the threshold with faults alone; any other category takes effect at once, because
   it only makes the watchdog more careful.
+- Failed looks count once for each `confirm_interval`: what makes us look sooner confirms nothing sooner. One that began
+  before the present run, or before an action ended, is about what was before.
 - A container that Docker reports exited needs no confirmation, and only Docker can say it.
 - What was never up as the policy names it says more about the policy than about the target: only Docker can call it
   broken, until it was up once.
@@ -12,7 +14,7 @@ Rules, each paid for by somebody's outage:
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from nemo_watchdog.engine.seen import Seen
 from nemo_watchdog.engine.touches import Ending
@@ -31,6 +33,9 @@ from nemo_watchdog.policy.policy import Dependency
 NOT_RUNNING = frozenset({RunState.EXITED, RunState.DEAD, RunState.CREATED})
 NEEDS_NO_PROOF = frozenset({Reason.EXITED, Reason.STOPPED_ITSELF, Reason.OOM_KILLED, Reason.PAUSED, Reason.UNHEALTHY})
 """What Docker itself says of a container, whatever the policy expects of it."""
+
+TIMERS_ARE_EARLY = 0.9
+"""Of an interval: two looks that are planned one interval apart are no closer to each other."""
 
 NOT_ANSWERING = NOT_RUNNING | {RunState.PAUSED, RunState.RESTARTING}
 
@@ -76,6 +81,8 @@ class Tracker:
         self.blind_since: float | None = None
         """When the first of the present row of blind looks began."""
         self._looks: tuple[Observation, ...] = ()
+        self._clean_since = 0.0
+        """When the record was wiped last: monotonic seconds."""
         self._blind_row = 0
         self._grace_until: float | None = None
         self._up_in_this_run = False
@@ -101,8 +108,14 @@ class Tracker:
                 self.blind_since = observation.began
             self._blind_row += 1
             return
+        if outcome is Outcome.FAILED and observation.began < self._clean_since:
+            return
         self._blind_row = 0
-        self._looks = (*self._looks, observation)[-self._history :]
+        looks = self._looks
+        if looks and self._is_too_soon(looks[-1], observation):
+            observation = replace(observation, at=looks[-1].at, latency=looks[-1].latency)
+            looks = looks[:-1]
+        self._looks = (*looks, observation)[-self._history :]
         progress = observation.finding.progress
         if progress is not None and (self._furthest is None or progress > self._furthest):
             self._furthest, self.moved_at = progress, observation.at.monotonic
@@ -125,7 +138,7 @@ class Tracker:
                 )
             return
         if before is not None and before.state in NOT_ANSWERING and status.state is RunState.RUNNING:
-            self.forget_looks()  # they were looks at something that could not answer
+            self.forget_looks(now.monotonic)  # they were looks at something that could not answer
         if status.started_at is None or (before is not None and before.run == status.run):
             return
         first_sight = before is None and self.state is UNSEEN
@@ -133,11 +146,12 @@ class Tracker:
         self._grace_until = now.monotonic + self.spec.startup_grace - age
         self._up_in_this_run = False
         if not first_sight:
-            self.forget_looks()
+            self.forget_looks(now.monotonic)
 
-    def forget_looks(self) -> None:
+    def forget_looks(self, now: float) -> None:
         """A clean record: what was seen before an action says nothing about what comes after it."""
         self._looks = ()
+        self._clean_since = now
         self._blind_row = 0
         self.failing_since = None
 
@@ -212,6 +226,11 @@ class Tracker:
     def _history(self) -> int:
         """How many looks the thresholds can ask about."""
         return max(self.spec.down_after.window, self.spec.up_after)
+
+    def _is_too_soon(self, last: Observation, look: Observation) -> bool:
+        """It says once more what that one said, with the reason that it has now, and confirms nothing."""
+        again = look.finding.outcome is last.finding.outcome is not Outcome.OK
+        return again and look.began - last.began < self.spec.confirm_interval * TIMERS_ARE_EARLY
 
     def _failures(self) -> int:
         window = self._looks[-self.spec.down_after.window :]

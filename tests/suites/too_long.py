@@ -31,9 +31,9 @@ async def never_starts_again(stage: Stage) -> None:
 
 
 def busy_for(part: str, seconds: int, grace: str) -> Rewrites:
-    """And no grace at all."""
+    """And no more grace than it takes to listen."""
     add = add_to(part, f"busy_for: {seconds}s")
-    return lambda text, platform: add(text, platform).replace(f"startup_grace: {grace}", "startup_grace: 0s")
+    return lambda text, platform: add(text, platform).replace(f"startup_grace: {grace}", "startup_grace: 3s")
 
 
 TOO_LONG = (

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from nemo_watchdog.model import Category, Health, Reason, RunState
+from nemo_watchdog.engine import events as ev
+from nemo_watchdog.model import Category, Health, Observation, Reason, RunState, failed
 from nemo_watchdog.policy.policy import Threshold
 from tests.unit.engine.world import World, dependency, policy
 
@@ -160,6 +161,39 @@ def test_a_new_run_starts_with_a_clean_record() -> None:
     row(world, "xx")
     world.run("gateway")
     assert row(world, "xx") == "UU"
+
+
+def test_looks_that_come_sooner_confirm_nothing_sooner() -> None:
+    """An event of Docker's makes it look at once: three failures within a moment are one, with the newest reason."""
+    world = world_with(confirm_interval=1.0)
+    world.look("gateway", failed(Reason.REFUSED, "test"), times=5, every=0.1)
+    world.look("gateway", failed(Reason.TIMEOUT, "test"), times=1, every=0.1)
+    assert world.health("gateway") is Health.UP
+    world.fail("gateway", Reason.REFUSED, times=1)
+    assert world.health("gateway") is Health.UP
+    world.fail("gateway", Reason.REFUSED, times=1)
+    assert world.health("gateway") is Health.DOWN
+
+
+def test_what_is_not_a_fault_takes_effect_however_soon() -> None:
+    """It only makes the watchdog more careful."""
+    world = world_with(confirm_interval=1.0)
+    world.fail("gateway", Reason.REFUSED)
+    world.look("gateway", failed(Reason.LOADING, "test"), times=1, every=0.01)
+    assert world.engine.trackers["gateway"].state.reason is Reason.LOADING
+
+
+def test_a_look_that_began_before_the_present_run_is_no_look_at_it() -> None:
+    """It asked what was there before, and its answer came late."""
+    world = world_with()
+    world.pass_time(10.0)
+    world.run("gateway")
+    for _ in range(3):
+        world.pass_time(1.0)
+        world.send(ev.Observed("gateway", Observation(failed(Reason.TIMEOUT, "test"), 9.0, world.now)))
+    assert world.health("gateway") is Health.UP
+    world.fail("gateway", Reason.TIMEOUT)
+    assert world.health("gateway") is Health.DOWN
 
 
 def test_the_grace_ends_with_the_first_confirmed_success() -> None:
