@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+
 from nemo_watchdog.demo import faults
 from nemo_watchdog.demo.platform import Platform
 from tests.suites.situations import Happens, Rewrites, Stage
@@ -44,3 +46,20 @@ def in_turn(*acts: Happens) -> Happens:
             await each(stage)
 
     return act
+
+
+def with_docker_restarting(part: str, fault: Callable[[Platform], Awaitable[None]]) -> Happens:
+    async def act(stage: Stage) -> None:
+        await stage.platform.docker("update", "--restart", "always", stage.platform.name(part))
+        await fault(stage.platform)
+
+    return act
+
+
+async def docker_cut(stage: Stage) -> None:
+    stage.way.cut()
+    await stage.daemon.event("docker unreachable: every action is held", within=40.0)
+
+
+GATEWAY = ["gateway"]
+FIVE_HUNDRED = switch("gateway", "500")

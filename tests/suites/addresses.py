@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack
 from aiohttp import web
 
 from nemo_watchdog.demo.platform import Platform
-from tests.suites.situations import Prepares, Rewrites
+from tests.suites.situations import Prepares, Rewrites, Situation
 
 
 def answering(status: int, **headers: str) -> tuple[Prepares, Rewrites]:
@@ -39,3 +39,8 @@ def elsewhere(old: str, new: str) -> Rewrites:
         return text.replace(old.format(port=platform.port("gateway")), new.format(port=platform.port("gateway")))
 
     return rewrite
+
+
+def answers(name: str, sees: str, status: int, **headers: str) -> Situation:
+    prepare, rewrite = answering(status, **headers)
+    return Situation(name, ["gateway"], "gateway", sees, prepares=prepare, rewrites=rewrite, starts_up=False)
