@@ -8,6 +8,7 @@ from dataclasses import replace
 from nemo_watchdog import records as r
 from nemo_watchdog.engine import last_words, signals
 from nemo_watchdog.engine.events import ContainerSeen
+from nemo_watchdog.engine.seen import REASONS
 from nemo_watchdog.engine.state import Durable
 from nemo_watchdog.engine.touches import End, Ending, Hold, Initiator
 from nemo_watchdog.engine.turn import Turn
@@ -28,7 +29,6 @@ ENDED = frozenset({RunState.EXITED, RunState.DEAD})
 JUDGED = ENDED | {RunState.PAUSED, RunState.CREATED, RunState.RESTARTING}
 """In the other states nothing has ended, or there is nobody to tell us."""
 
-REASONS = {reason.value: reason for reason in Reason}
 
 A_CLEAN_EXIT_IS_QUIET = 300.0
 """Seconds in which somebody who ended it from inside may start it again before anybody is told."""

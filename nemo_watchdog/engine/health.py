@@ -6,6 +6,7 @@ Rules, each paid for by somebody's outage:
   it only makes the watchdog more careful.
 - Failed looks count once for each `confirm_interval`: what makes us look sooner confirms nothing sooner. One that began
   before the present run, or before an action ended, is about what was before.
+- What said that its data are at risk, and then answers no more, has its data at risk.
 - A container that Docker reports exited needs no confirmation, and only Docker can say it.
 - What was never up as the policy names it says more about the policy than about the target: only Docker can call it
   broken, until it was up once.
@@ -16,7 +17,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from nemo_watchdog.engine.seen import Seen
+from nemo_watchdog.engine.seen import NO_WORSE_AFTER_A_RESTART, AtRisk, Seen
 from nemo_watchdog.engine.touches import Ending
 from nemo_watchdog.model import (
     Category,
@@ -86,6 +87,8 @@ class Tracker:
         self._blind_row = 0
         self._grace_until: float | None = None
         self._up_in_this_run = False
+        self._at_risk = seen.at_risk.get(spec.name)
+        """What it last answered of its data in this run, where that was not that they are well."""
         self._is_dockers_word = False
         """The state is what an inspect said, and no look."""
 
@@ -116,6 +119,7 @@ class Tracker:
             observation = replace(observation, at=looks[-1].at, latency=looks[-1].latency)
             looks = looks[:-1]
         self._looks = (*looks, observation)[-self._history :]
+        self._hear_of_risk(observation)
         progress = observation.finding.progress
         if progress is not None and (self._furthest is None or progress > self._furthest):
             self._furthest, self.moved_at = progress, observation.at.monotonic
@@ -125,6 +129,14 @@ class Tracker:
         else:
             self.failing_since = None
             self.last_served_began = observation.began
+
+    def _hear_of_risk(self, look: Observation) -> None:
+        """What does not answer, or turns us away, says nothing of its data."""
+        reason = look.finding.reason
+        if reason is not None and reason.category is Category.INTEGRITY and reason not in NO_WORSE_AFTER_A_RESTART:
+            self._at_risk = AtRisk(reason, look.finding.detail, look.at.utc)
+        elif look.finding.outcome is not Outcome.FAILED:
+            self._at_risk = None
 
     def see_container(self, status: ContainerStatus, now: Moment) -> None:
         """One more inspect. A new run (id and StartedAt) wipes the record of the one before."""
@@ -145,6 +157,8 @@ class Tracker:
         age = max(0.0, (now.utc - status.started_at).total_seconds())
         self._grace_until = now.monotonic + self.spec.startup_grace - age
         self._up_in_this_run = False
+        if self._at_risk is not None and self._at_risk.at < status.started_at:
+            self._at_risk = None  # of another run
         if not first_sight:
             self.forget_looks(now.monotonic)
 
@@ -160,7 +174,7 @@ class Tracker:
     def evaluate(self, now: Moment) -> tuple[State, State] | None:
         """Recomputes the state; (before, after) when health, category or reason changed."""
         word = self._judge_container()
-        before, after = self.state, word or self._believed(self._judge_looks(now.monotonic))
+        before, after = self.state, word or self._remembering(self._believed(self._judge_looks(now.monotonic)))
         self._is_dockers_word = word is not None
         if after.health is Health.UP:
             self._up_in_this_run = self.proven = True
@@ -203,6 +217,21 @@ class Tracker:
         return self.failing_since is not None or self._blind_row > 0
 
     @property
+    def careful(self) -> State | None:
+        """What speaks against acting on its container: its state, or its last look alone. A fault speaks for it."""
+        state = self.state
+        if self.exited or state.reason in NO_WORSE_AFTER_A_RESTART:
+            return None
+        if state.category is Category.INTEGRITY or (
+            state.category is Category.BUSY and state.health in (Health.DOWN, Health.STARTING)
+        ):
+            return state
+        last = self._looks[-1] if self._looks else None
+        if last is None or last.finding.outcome is not Outcome.FAILED or _category(last) is Category.FAULT:
+            return None
+        return _as_state(Health.DOWN, last)
+
+    @property
     def failure_threshold_met(self) -> bool:
         """Enough failed looks since the last action or the last start."""
         return self._failures() >= self.spec.down_after.count
@@ -243,6 +272,14 @@ class Tracker:
             return seen
         detail = f"never seen up since the policy named it: {seen.detail or seen.reason}"
         return State(Health.UNKNOWN, Category.BLIND, Reason.WRONG_TARGET, detail)
+
+    def _remembering(self, seen: State) -> State:
+        """What does not answer any more has not said that its data are safe since it said that they are not."""
+        risk = self._at_risk
+        if risk is None or seen.health is not Health.DOWN or seen.category is not Category.FAULT:
+            return seen
+        detail = f"{risk.detail}; and then: {seen.detail or seen.reason}"
+        return State(Health.DOWN, Category.INTEGRITY, risk.reason, detail)
 
     def _judge_container(self) -> State | None:
         status = self.container

@@ -22,14 +22,15 @@ def reconcile_all(turn: Turn) -> None:
 def reconcile_from(turn: Turn, name: str) -> None:
     """What a look at `name` can change, so that a look costs the same however many others fail.
 
-    That is itself and all that needs it, for they join, wait for and are held by what is above them. The one
-    thing that all share is what the policy says about tags: when that changes, everything is reconciled.
+    That is itself, all that looks at the same container and all that needs it, for they join, wait for and are held by
+    what is beside and above them. The one thing that all share is what the policy says about tags: when that changes,
+    everything is reconciled.
     """
     if turn.volatile.tags_changed:
         reconcile_all(turn)
         return
     turn.volatile.awaited.discard(name)  # whoever still waits for it is among those that need it
-    names = (name, *turn.volatile.topology.dependents[name])
+    names = (name, *turn.volatile.beside.get(name, ()), *turn.volatile.topology.dependents[name])
     for each in names:
         place(turn, each)
     members_by_incident: dict[str, list[str]] = {}

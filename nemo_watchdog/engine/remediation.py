@@ -45,6 +45,8 @@ def advance(turn: Turn, incident: Incident, name: str) -> None:
     busy.watch(turn, situation, decision)
     if decision.gate is Gate.UPSTREAM:
         turn.await_looks(upstreams(turn.volatile.policy, name))
+    elif decision.gate is Gate.EVIDENCE:
+        turn.await_looks(situation.not_looked_at)
     if decision.verdict is Verdict.ACT:
         _act(turn, incident, situation)
     elif decision.verdict is Verdict.ESCALATE:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from nemo_watchdog import records as r
-from nemo_watchdog.model import Category, Health, Moment
+from nemo_watchdog.model import Category, Health, Moment, Reason
+
+REASONS = {reason.value: reason for reason in Reason}
 
 
 @dataclass(slots=True)
@@ -16,11 +19,25 @@ class Busy:
     told: bool = False
 
 
+NO_WORSE_AFTER_A_RESTART = frozenset({Reason.CERTIFICATE_EXPIRED, Reason.WRAPAROUND_NEAR})
+"""Of what is at risk: a hang beside it is a hang."""
+
+
+@dataclass(frozen=True, slots=True)
+class AtRisk:
+    """What something said of its data, and when (UTC)."""
+
+    reason: Reason
+    detail: str
+    at: datetime
+
+
 @dataclass(slots=True)
 class Seen:
     up: dict[str, str] = field(default_factory=dict)
     """The digest with which each dependency was up last; empty where an older version wrote down only that it was."""
     busy: dict[str, Busy] = field(default_factory=dict)
+    at_risk: dict[str, AtRisk] = field(default_factory=dict)
 
     def was_up(self, dependency: str, digest: str) -> bool:
         """Whether it was up once since the policy names it so."""
@@ -30,6 +47,11 @@ class Seen:
         """A look that was blind ends no spell of being busy."""
         if record.health == Health.UP:
             self.up.setdefault(record.dependency, "")
+        reason = REASONS.get(record.reason or "")
+        if record.category == Category.INTEGRITY and reason is not None and reason not in NO_WORSE_AFTER_A_RESTART:
+            self.at_risk[record.dependency] = AtRisk(reason, record.detail, at.utc)
+        elif record.category != Category.BLIND:
+            self.at_risk.pop(record.dependency, None)
         if record.category == Category.BUSY:
             self.busy.setdefault(record.dependency, Busy(at.monotonic))
         elif record.category != Category.BLIND:

@@ -20,6 +20,8 @@ class Volatile:
     topology: Topology = field(init=False)
     sharing: dict[str, list[str]] = field(init=False)
     """Of each dependency that has targets, all that have the same ones, itself among them: they share a ladder."""
+    beside: dict[str, tuple[str, ...]] = field(init=False)
+    """Of each dependency that has a container, the others that look at the same one."""
     tags: TagConditions = field(init=False)
     tags_changed: bool = False
     """Since the last time that everything was reconciled."""
@@ -45,6 +47,13 @@ class Volatile:
         alike: dict[frozenset[Target], list[str]] = {}
         for name, spec in policy.dependencies.items():
             alike.setdefault(frozenset(spec.targets.values()), []).append(name)
+        by_container: dict[str, list[str]] = {}
+        for name, spec in policy.dependencies.items():
+            if spec.container:
+                by_container.setdefault(spec.container, []).append(name)
+        self.beside = {
+            name: tuple(other for other in group if other != name) for group in by_container.values() for name in group
+        }
         self.sharing = {name: group for targets, group in alike.items() if targets for name in group}
 
     def reload(self, policy: Policy, seen: Seen) -> None:

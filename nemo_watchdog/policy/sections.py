@@ -48,6 +48,7 @@ DAY = 86400.0
 NAME_PATTERN = r"^[a-z0-9][a-z0-9_-]{0,62}$"
 _NAME = re.compile(NAME_PATTERN[1:-1])
 _CONTAINER = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{0,127}")
+_CONTAINER_ID = re.compile(r"[0-9a-f]{64}")
 
 
 def check_name(name: str) -> str:
@@ -60,6 +61,11 @@ def check_name(name: str) -> str:
 def _check_container(name: str) -> str:
     if not _CONTAINER.fullmatch(name):
         raise wrong("expected the name of a container, as `docker ps` shows it")
+    if _CONTAINER_ID.fullmatch(name):
+        raise wrong(
+            "expected the name of a container, not its id: it would be a second target beside "
+            "its name, and its successor has another"
+        )
     return name
 
 

@@ -343,7 +343,9 @@ class Safety(RuleBasedStateMachine):
                 assert any(reason.category is Category.FAULT for reason in seen)
                 for upstream in tracker.spec.needs:
                     assert world.engine.trackers[upstream].state.health in (Health.UP, Health.DEGRADED)
-            for scope in (request.dependency, "*"):
+            beside = [other for other in NAMES if CONTAINERS[other] == request.target.name]
+            assert not any(world.engine.trackers[other].careful for other in beside)
+            for scope in (*beside, "*"):
                 pause = world.engine.durable.pauses.get(scope)
                 assert pause is None or (pause.until is not None and world.monotonic >= pause.until)
             intents = [record for record in world.of(r.ActionIntended) if isinstance(record, r.ActionIntended)]

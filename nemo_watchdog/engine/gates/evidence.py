@@ -91,6 +91,11 @@ def category(s: Situation) -> Decision | None:
         return Decision(Verdict.WAIT, Gate.CATEGORY, value)
     if state.category is None or state.health is not Health.DOWN:
         return Decision(Verdict.WAIT, Gate.CATEGORY, f"it is {state.health}, not down")
+    for name in s.beside:
+        careful = s.trackers[name].careful
+        if careful is not None and careful.category not in _helped(s):
+            said = f"{name}, in the same container, is {careful.category} ({careful.detail or careful.reason})"
+            return Decision(Verdict.WAIT, Gate.CATEGORY, f"{said}: acting does not help")
     return None
 
 
@@ -104,6 +109,8 @@ def _helped(s: Situation) -> frozenset[Category]:
 def evidence(s: Situation) -> Decision | None:
     if s.tracker.unhealthy and not s.tracker.fresh_evidence:
         return Decision(Verdict.WAIT, Gate.EVIDENCE, "waiting for fresh looks at it")
+    if others := s.not_looked_at:
+        return Decision(Verdict.WAIT, Gate.EVIDENCE, f"looking first at {', '.join(others)}, in the same container")
     return None
 
 

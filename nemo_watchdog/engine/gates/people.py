@@ -22,10 +22,11 @@ def journal(s: Situation) -> Decision | None:
 
 
 def pause(s: Situation) -> Decision | None:
-    for scope in (EVERYTHING, s.name):
+    for scope in (EVERYTHING, s.name, *s.beside):
         held = s.durable.pauses.get(scope)
         if held is not None and (held.until is None or s.now < held.until):
-            what = "everything" if scope == EVERYTHING else scope
+            same = f" (the same container, {s.spec.container})" if scope in s.beside else ""
+            what = "everything" if scope == EVERYTHING else f"{scope}{same}"
             return Decision(Verdict.WAIT, Gate.PAUSE, f"{held.by} paused {what}: {held.reason}", held.until)
     return None
 
@@ -40,9 +41,11 @@ def human_hold(s: Situation) -> Decision | None:
 
 
 def autonomy(s: Situation) -> Decision | None:
-    allowed = s.spec.autonomy
-    if allowed is Autonomy.OBSERVE:
-        return Decision(Verdict.REFUSE, Gate.AUTONOMY, "the policy lets the watchdog only observe")
-    if allowed is Autonomy.SUGGEST:
-        return Decision(Verdict.ASK, Gate.AUTONOMY, "the policy wants a person to do it")
+    for name in (s.name, *s.beside):
+        allowed, whose = s.trackers[name].spec.autonomy, "" if name == s.name else f" {name}, in the same container"
+        if allowed is Autonomy.OBSERVE:
+            return Decision(Verdict.REFUSE, Gate.AUTONOMY, f"the policy lets the watchdog only observe{whose}")
+        if allowed is Autonomy.SUGGEST:
+            of = f" (for{whose})" if whose else ""
+            return Decision(Verdict.ASK, Gate.AUTONOMY, f"the policy wants a person to do it{of}")
     return None

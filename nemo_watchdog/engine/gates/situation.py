@@ -9,7 +9,7 @@ from nemo_watchdog.engine.health import Tracker
 from nemo_watchdog.engine.ladder import Next, next_step
 from nemo_watchdog.engine.state import Durable, Incident, Ladder
 from nemo_watchdog.engine.volatile import Volatile
-from nemo_watchdog.model import Target
+from nemo_watchdog.model import CONTAINER, Target
 from nemo_watchdog.policy.policy import ActionStep, Dependency, Policy, Remedy
 
 
@@ -69,6 +69,21 @@ class Situation:
     def action(self) -> ActionStep | None:
         """The step that would act next; None when the next step tells a person, or there is none."""
         return self.next.step if self.next is not None and isinstance(self.next.step, ActionStep) else None
+
+    @property
+    def beside(self) -> tuple[str, ...]:
+        """The other dependencies of the container that the next step would act on: it is done to all of them."""
+        acts_on_it = self.action is not None and self.action.target_kind == CONTAINER
+        return self.volatile.beside.get(self.name, ()) if acts_on_it else ()
+
+    @property
+    def not_looked_at(self) -> tuple[str, ...]:
+        """Those of them at which nobody has looked since this one fails."""
+        began = self.tracker.failing_since
+        if began is None or self.tracker.exited:
+            return ()
+        looked = {name: self.trackers[name].last for name in self.beside}
+        return tuple(name for name, last in looked.items() if last is None or last.began < began)
 
     @property
     def targets(self) -> set[Target]:

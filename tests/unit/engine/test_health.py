@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from nemo_watchdog.engine import events as ev
-from nemo_watchdog.model import Category, Health, Observation, Reason, RunState, failed
+from nemo_watchdog.engine.seen import NO_WORSE_AFTER_A_RESTART
+from nemo_watchdog.model import Category, Gate, Health, Observation, Reason, RunState, degraded, failed
 from nemo_watchdog.policy.policy import Threshold
 from tests.unit.engine.world import World, dependency, policy
 
@@ -173,6 +174,51 @@ def test_looks_that_come_sooner_confirm_nothing_sooner() -> None:
     assert world.health("gateway") is Health.UP
     world.fail("gateway", Reason.REFUSED, times=1)
     assert world.health("gateway") is Health.DOWN
+
+
+def test_what_was_at_risk_and_answers_no_more_is_at_risk() -> None:
+    """Silence says nothing of its data. An answer that all is well does, and so does another run."""
+    world = world_with()
+    world.fail("gateway", Reason.PERSISTENCE_FAILED)
+    world.fail("gateway", Reason.TIMEOUT, times=20)
+    state = world.engine.trackers["gateway"].state
+    assert (state.category, state.reason) == (Category.INTEGRITY, Reason.PERSISTENCE_FAILED)
+    assert state.detail.startswith("test: persistence_failed; and then: test: timeout")
+    world.wait(600.0)
+    world.fail("gateway", Reason.TIMEOUT, times=3)
+    assert state.detail.count("and then") == 1
+    assert not world.started
+    world.kill_daemon()
+    world.see("gateway", RunState.RUNNING)
+    world.fail("gateway", Reason.TIMEOUT, times=10)
+    decision = world.engine.decision("gateway", world.now)
+    assert decision is not None
+    assert decision.gate is Gate.CATEGORY
+    assert not world.started
+    world.succeed("gateway")
+    world.fail("gateway", Reason.TIMEOUT)
+    assert len(world.started) == 1
+
+
+@pytest.mark.parametrize("reason", sorted(NO_WORSE_AFTER_A_RESTART))
+def test_what_a_restart_makes_no_worse_hides_no_hang(reason: Reason) -> None:
+    """It is at risk all the same, and told; then it hangs."""
+    world = world_with()
+    world.fail("gateway", reason)
+    world.fail("gateway", Reason.TIMEOUT)
+    assert len(world.started) == 1
+
+
+def test_what_is_degraded_for_its_data_and_answers_no_more_is_at_risk() -> None:
+    """Redis serves, and its last save has failed; then it hangs."""
+    world = world_with()
+    world.look("gateway", degraded(Reason.PERSISTENCE_FAILED, "the last save failed"), times=3)
+    assert world.health("gateway") is Health.DEGRADED
+    world.fail("gateway", Reason.TIMEOUT, times=10)
+    assert not world.started
+    world.run("gateway")
+    world.fail("gateway", Reason.TIMEOUT)
+    assert len(world.started) == 1
 
 
 def test_what_is_not_a_fault_takes_effect_however_soon() -> None:

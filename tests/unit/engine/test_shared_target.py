@@ -11,7 +11,7 @@ import pytest
 from nemo_watchdog import records as r
 from nemo_watchdog.engine import events as ev
 from nemo_watchdog.engine.replay import rebuild
-from nemo_watchdog.model import ActionOutcome, Gate, Moment, NotificationKind, Reason, RunState, Target
+from nemo_watchdog.model import ActionOutcome, Autonomy, Gate, Moment, NotificationKind, Reason, RunState, Target
 from nemo_watchdog.policy.policy import Backoff, Budget, EscalateStep, Limits, Policy
 from tests.unit.engine.world import NOON, RESTART, World, dependency, policy, remedy
 
@@ -46,6 +46,13 @@ def both_fail(world: World, seconds: int) -> None:
         world.fail("socket", Reason.REFUSED, times=1)
 
 
+def page_fails_alone(world: World, times: int = 3) -> None:
+    """The other is looked at before anything is done, and is well."""
+    world.fail("page", times=times)
+    assert not world.pending
+    world.succeed("socket", times=1)
+
+
 def test_what_never_helps_is_tried_as_often_as_for_one(web: World) -> None:
     """Three attempts, each verified and followed by its backoff; then a person, once."""
     both_fail(web, 300)
@@ -74,7 +81,7 @@ def test_one_restart_heals_both(web: World) -> None:
 
 def test_the_other_waits_and_says_for_whom(apart: World) -> None:
     """What is verified is one and the same restart."""
-    apart.fail("page", times=3)
+    page_fails_alone(apart)
     apart.finish()
     apart.fail("socket", Reason.REFUSED, times=4)
     held = apart.engine.decision("socket", apart.now)
@@ -86,7 +93,7 @@ def test_the_other_waits_and_says_for_whom(apart: World) -> None:
 
 def test_a_restart_that_helped_one_alone_is_judged_by_the_other(apart: World) -> None:
     """After the whole verification; the one that serves is not said to be mended before, nor blamed after."""
-    apart.fail("page", times=3)
+    page_fails_alone(apart)
     apart.finish()
     apart.fail("socket", Reason.REFUSED, times=4)
     for _ in range(10):
@@ -112,10 +119,11 @@ def test_a_restart_that_helped_one_alone_is_judged_by_the_other(apart: World) ->
 
 def test_the_backoff_of_one_holds_the_other(apart: World) -> None:
     """The verdict was on the container."""
-    apart.fail("page", times=3)
+    page_fails_alone(apart)
     apart.fail("socket", Reason.REFUSED, times=3)
     apart.finish(ActionOutcome.FAILED)
     apart.fail("socket", Reason.REFUSED, times=3)
+    apart.fail("page", times=1)
     held = apart.engine.decision("socket", apart.now)
     assert held is not None
     assert held.gate is Gate.BACKOFF
@@ -128,6 +136,7 @@ def test_one_that_cannot_be_seen_judges_no_attempt(apart: World) -> None:
     for _ in range(5):
         apart.fail("page", times=3)
         while not apart.pending:
+            apart.fail("socket", Reason.AUTH_FAILED, times=1)
             apart.fail("page", times=1)
         apart.finish()
         apart.succeed("page", times=30)
@@ -138,7 +147,7 @@ def test_one_that_cannot_be_seen_judges_no_attempt(apart: World) -> None:
 
 def test_our_own_restart_is_no_failure_of_the_other(apart: World) -> None:
     """While the container is down because we restart it, nobody is told that it exited."""
-    apart.fail("page", times=3)
+    page_fails_alone(apart)
     apart.see("page", RunState.EXITED, exit_code=143)
     assert len(apart.of(r.IncidentOpened)) == 1
     apart.finish()
@@ -146,6 +155,73 @@ def test_our_own_restart_is_no_failure_of_the_other(apart: World) -> None:
     apart.succeed("socket")
     assert len(apart.of(r.IncidentOpened)) == 1
     assert not apart.engine.durable.open()
+
+
+@pytest.mark.parametrize("reason", [Reason.PERSISTENCE_FAILED, Reason.LOADING, Reason.RECOVERING])
+def test_what_one_look_knows_holds_the_other(apart: World, reason: Reason) -> None:
+    """Data at risk, or work that a restart would begin anew: Docker's health check does not see it."""
+    apart.fail("socket", reason, times=3)
+    for _ in range(100):
+        apart.fail("page", times=1)
+        apart.fail("socket", reason, times=1)
+    held = apart.engine.decision("page", apart.now)
+    assert held is not None
+    assert held.gate is Gate.CATEGORY
+    assert held.value.startswith(f"socket, in the same container, is {reason.category}")
+    assert not apart.started
+
+
+def test_one_look_alone_makes_the_other_careful(apart: World) -> None:
+    """Before it is confirmed; a fault there speaks for the restart, and what is well does not matter."""
+    apart.fail("page", times=3)
+    apart.fail("socket", Reason.PERSISTENCE_FAILED, times=1)
+    assert not apart.started
+    apart.succeed("socket", times=1)
+    apart.fail("page", times=1)
+    assert len(apart.started) == 1
+
+
+def test_the_other_is_looked_at_at_once(apart: World) -> None:
+    """Nobody waits for its interval."""
+    apart.soon.clear()
+    apart.fail("page", times=3)
+    assert "socket" in apart.soon
+    assert not apart.started
+
+
+def test_what_docker_says_of_the_container_waits_for_no_look(apart: World) -> None:
+    """It has ended for both."""
+    apart.fail("socket", Reason.LOADING, times=1)
+    apart.crash("page")
+    assert len(apart.started) == 1
+
+
+@pytest.mark.parametrize("scope", ["socket", "*"])
+def test_a_pause_of_one_holds_what_would_be_done_to_its_container(apart: World, scope: str) -> None:
+    """And only that: another container is another matter."""
+    apart.send(ev.PauseAsked(scope, "migrating", "ops"))
+    for _ in range(20):
+        apart.fail("page", times=1)
+        apart.fail("socket", times=1)
+    assert not apart.started
+    held = apart.engine.decision("page", apart.now)
+    assert held is not None
+    assert held.gate is Gate.PAUSE
+    apart.send(ev.ResumeAsked(scope, "ops"))
+    assert len(apart.started) == 1
+
+
+@pytest.mark.parametrize("ceiling", [Autonomy.OBSERVE, Autonomy.SUGGEST])
+def test_what_may_not_be_done_for_one_is_not_done_to_its_container(ceiling: Autonomy) -> None:
+    """The lower ceiling is the container's."""
+    base = plan()
+    low = replace(base.dependencies["socket"], autonomy=ceiling)
+    world = World(replace(base, dependencies={**base.dependencies, "socket": low}))
+    both_fail(world, 20)
+    assert not world.started
+    held = world.engine.decision("page", world.now)
+    assert held is not None
+    assert held.gate is Gate.AUTONOMY
 
 
 def test_a_killed_daemon_knows_what_is_shared(web: World) -> None:
