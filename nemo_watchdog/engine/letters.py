@@ -1,0 +1,63 @@
+"""What waits for one contact, as it is sent: in the order in which it was made, and what is late as what it is. Pure.
+
+A message says what is, at the moment when it is made. Read later it would say what is no longer so: that an action
+begins which has long ended, or that something is down which is up again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from nemo_watchdog.model import Notification, NotificationKind
+
+LATE_AFTER = timedelta(seconds=10)
+"""A message that is sent so long after it was made says when that was."""
+
+LONGEST = 20
+"""Messages that one letter tells of, each in a line: services cut off or refuse what is too long."""
+
+_SAID_BY_THE_TITLE = (NotificationKind.ACTION_STARTED, NotificationKind.ESCALATED, NotificationKind.HELD)
+"""Their first line says how the dependency is, and the title what it is about."""
+
+
+def told_as_one(waiting: Sequence[Notification], now: datetime, *, tried: bool) -> bool:
+    """Whether messages about one incident to one contact, oldest first, are one letter.
+
+    They are when the contact did not take the first of them (`tried`), or it is late by now, or its trouble is over.
+    """
+    over = any(each.kind is NotificationKind.RESOLVED for each in waiting[1:])
+    return tried or over or _is_late(waiting[0], now)
+
+
+def letter(waiting: Sequence[Notification], now: datetime) -> Notification:
+    """One message for all of them, oldest first; its key and title are the newest's. Raises `IndexError` for none."""
+    *earlier, newest = waiting
+    body = newest.body
+    if _is_late(newest, now):
+        body = f"At {_time(newest, now)}, delivered late: {body}"
+    elif earlier:
+        body = f"{_time(newest, now)}: {body}"
+    if not earlier:
+        return replace(newest, body=body)
+    lines = [f"{_time(each, now)}: {_line(each)}" for each in earlier]
+    if len(lines) > LONGEST:
+        left_out = len(lines) - LONGEST
+        lines[1 : left_out + 1] = [f"({left_out} more messages)"]
+    story = "\n".join(("Not delivered until now:", *lines))
+    return replace(newest, body=f"{story}\n{body}")
+
+
+def _line(told: Notification) -> str:
+    if told.kind in _SAID_BY_THE_TITLE:
+        return told.title.removeprefix(f"[{told.severity}] ")
+    return told.body.partition("\n")[0]
+
+
+def _is_late(told: Notification, now: datetime) -> bool:
+    return now - told.at > LATE_AFTER
+
+
+def _time(told: Notification, now: datetime) -> str:
+    return f"{told.at:%H:%M:%S} UTC" if told.at.date() == now.date() else f"{told.at:%Y-%m-%d %H:%M:%S} UTC"
