@@ -56,6 +56,8 @@ class IncidentOpened(Record):
     category: str | None
     reason: str | None
     detail: str
+    failing_for: float = 0.0
+    """Seconds up to this moment; here and in `IncidentReopened`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,7 @@ class IncidentReopened(Record):
     reason: str | None
     detail: str
     health: str = ""
+    failing_for: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -378,11 +381,8 @@ class JournalAccepted(Record):
     incident: str = ""
 
 
-TYPES: Mapping[str, type[Record]] = {
-    kind.TYPE: kind
-    for kind in list(globals().values())
-    if isinstance(kind, type) and issubclass(kind, Record) and kind is not Record
-}
+_kinds = [kind for kind in globals().values() if isinstance(kind, type) and issubclass(kind, Record)]
+TYPES: Mapping[str, type[Record]] = {kind.TYPE: kind for kind in _kinds if kind is not Record}
 
 
 def from_body(body: Mapping[str, Any]) -> Record:

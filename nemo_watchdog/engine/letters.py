@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from nemo_watchdog.model import Notification, NotificationKind
 
-LATE_AFTER = timedelta(seconds=10)
-"""A message that is sent so long after it was made says when that was."""
+LATE_AFTER = 10.0
+"""Seconds: a message that is sent so long after it was made says when that was."""
 
 LONGEST = 20
 """Messages that one letter tells of, each in a line: services cut off or refuse what is too long."""
@@ -25,10 +25,9 @@ _SAID_BY_THE_TITLE = (NotificationKind.ACTION_STARTED, NotificationKind.ESCALATE
 def told_as_one(waiting: Sequence[Notification], now: datetime, *, tried: bool) -> bool:
     """Whether messages about one incident to one contact, oldest first, are one letter.
 
-    They are when the contact did not take the first of them (`tried`), or it is late by now, or its trouble is over.
+    They are when the contact did not take one of them (`tried`), or the first is late by now.
     """
-    over = any(each.kind is NotificationKind.RESOLVED for each in waiting[1:])
-    return tried or over or _is_late(waiting[0], now)
+    return tried or _is_late(waiting[0], now)
 
 
 def letter(waiting: Sequence[Notification], now: datetime) -> Notification:
@@ -56,7 +55,7 @@ def _line(told: Notification) -> str:
 
 
 def _is_late(told: Notification, now: datetime) -> bool:
-    return now - told.at > LATE_AFTER
+    return (now - told.at).total_seconds() > LATE_AFTER
 
 
 def _time(told: Notification, now: datetime) -> str:

@@ -47,6 +47,8 @@ def apply(record: r.Record, state: Durable, at: Moment) -> None:
 @apply.register
 def _(record: r.HealthChanged, state: Durable, at: Moment) -> None:
     state.seen.change(record, at)
+    if incident := state.incident_of(record.dependency):
+        incident.last[record.dependency] = (record.health, record.reason, record.detail)
 
 
 @apply.register
@@ -73,8 +75,9 @@ def _(record: r.IncidentOpened, state: Durable, at: Moment) -> None:
         category=record.category,
         reason=record.reason,
         detail=record.detail,
-        ill_since=at,
+        ill_since=at.before(record.failing_for),
     )
+    incident.last[record.root] = (record.health, record.reason, record.detail)
     state.join(incident, record.root, serves=record.health == Health.DEGRADED)
 
 
@@ -82,7 +85,8 @@ def _(record: r.IncidentOpened, state: Durable, at: Moment) -> None:
 def _(record: r.IncidentReopened, state: Durable, at: Moment) -> None:
     if incident := state.incidents.get(record.incident):
         incident.reason, incident.detail = record.reason, record.detail
-        state.reopen(incident, record.dependency, at)
+        incident.last[record.dependency] = (record.health, record.reason, record.detail)
+        state.reopen(incident, record.dependency, at.before(record.failing_for))
         if record.health != Health.DEGRADED:
             incident.serving.discard(record.dependency)
 
@@ -90,6 +94,7 @@ def _(record: r.IncidentReopened, state: Durable, at: Moment) -> None:
 @apply.register
 def _(record: r.MemberJoined, state: Durable, at: Moment) -> None:
     if incident := state.incidents.get(record.incident):
+        incident.last[record.dependency] = (record.health, record.reason, record.detail)
         state.join(incident, record.dependency, serves=record.health == Health.DEGRADED)
 
 

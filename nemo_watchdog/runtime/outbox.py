@@ -17,7 +17,7 @@ from functools import partial
 
 import structlog
 
-from nemo_watchdog.engine.letters import letter, told_as_one
+from nemo_watchdog.engine.letters import LATE_AFTER, letter, told_as_one
 from nemo_watchdog.errors import JournalError
 from nemo_watchdog.metrics import Metrics
 from nemo_watchdog.model import Notification, NotificationKind
@@ -187,7 +187,7 @@ class Outbox:
 
     async def _deliver_all(self, contact: str, jobs: list[_Job]) -> None:
         """To one contact, oldest first; the first failure that may pass holds the rest back."""
-        news = False
+        news, began = False, self._core.clock.now().monotonic
         try:
             letters = self._letters_of(jobs)  # before the memory of what was told is given to the disk
             await self._write_down([job for job in jobs if self._is_told(job.key)])
@@ -195,6 +195,8 @@ class Outbox:
                 if not await self._deliver(contact, each):
                     return
                 news = True
+                if self._core.clock.now().monotonic - began > LATE_AFTER:
+                    break  # who takes so long hears of the rest in one letter
         finally:
             self._busy.discard(contact)
         if news:

@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import pytest
 
+from nemo_watchdog.engine.letters import LATE_AFTER
 from nemo_watchdog.errors import JournalError
 from nemo_watchdog.model import Moment, Notification, NotificationKind
 from nemo_watchdog.ports import Delivery
@@ -184,6 +185,24 @@ async def test_another_incident_is_told_for_itself(post: Post) -> None:
     post.shell.memory.append([], [other], post.shell.clock.now())
     post.outbox.poke()
     await until(lambda: post.states() == ["pending", "delivered"])
+
+
+async def test_who_takes_long_hears_of_the_rest_in_one_letter(post_made: Post) -> None:
+    """What waited behind a slow delivery is late, too."""
+    post, told = post_made, post_made.notifier.deliver
+
+    async def slow(notification: Notification, contact: str) -> Delivery:
+        post.shell.manual.advance(LATE_AFTER + 1.0)
+        return await told(notification, contact)
+
+    post.notifier.deliver = slow  # type: ignore[method-assign]
+    now = post.shell.clock.now()
+    for key in ("opened", "started", "resolved"):
+        post.shell.memory.append([], [replace(notification(key), at=now.utc)], now)
+    async with running(post.outbox.run()):
+        await until(lambda: post.states() == ["delivered"] * 3)
+    assert post.told() == ["opened", "resolved"]
+    assert "delivered late" in post.notifier.told[-1][1].body
 
 
 async def test_what_was_dropped_for_good_holds_up_nothing(post: Post, monkeypatch: pytest.MonkeyPatch) -> None:
