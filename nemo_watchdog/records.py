@@ -315,10 +315,7 @@ class HoldReleased(Record):
 
 @dataclass(frozen=True, slots=True)
 class EndedByItself(Record):
-    """No person ended that run of the target. `finished` is Docker's time of the end, `reason` what it died of.
-
-    `by` names what ended it, where that was not itself.
-    """
+    """No person ended that run, at Docker's time `finished`; it died of `reason`, or of `by` where one is named."""
 
     TYPE: ClassVar[str] = "ended_by_itself"
     dependency: str
@@ -332,7 +329,7 @@ class EndedByItself(Record):
 
 @dataclass(frozen=True, slots=True)
 class Paused(Record):
-    """`scope` is a dependency or "*"; `duration` in seconds from this record's moment, None for no end."""
+    """`scope` is a dependency or "*"; `duration` in seconds from here, None for no end. What is `beside` holds too."""
 
     TYPE: ClassVar[str] = "paused"
     scope: str
@@ -340,6 +337,7 @@ class Paused(Record):
     by: str
     duration: float | None
     incident: str = ""
+    beside: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,9 @@ from functools import singledispatch
 from typing import Any
 
 from nemo_watchdog import records as r
+from nemo_watchdog.engine.pauses import Pause
 from nemo_watchdog.engine.phases import Move, after
-from nemo_watchdog.engine.state import UNNAMED, Durable, Heard, Incident, Pause
+from nemo_watchdog.engine.state import UNNAMED, Durable, Heard, Incident
 from nemo_watchdog.engine.touches import End, Hold
 from nemo_watchdog.errors import EngineBug, JournalError
 from nemo_watchdog.model import CONTAINER, ActionOutcome, Health, Moment, Severity, Target
@@ -257,7 +258,8 @@ def _held(record: r.HoldPlaced | r.HoldReleased) -> Target:
 @apply.register
 def _(record: r.Paused, state: Durable, at: Moment) -> None:
     until = None if record.duration is None else at.monotonic + record.duration
-    state.pauses[record.scope] = Pause(record.reason, record.by, until)
+    pause, before = Pause(record.reason, record.by, until), state.pauses.get(record.scope)
+    state.pauses[record.scope] = pause if before is None else before.joined_by(pause, at.monotonic)
 
 
 @apply.register

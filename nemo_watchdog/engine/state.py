@@ -10,6 +10,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from nemo_watchdog.engine.pauses import Pause
 from nemo_watchdog.engine.phases import Phase
 from nemo_watchdog.engine.seen import Seen
 from nemo_watchdog.engine.touches import Act, End, Hold, Initiator
@@ -184,13 +185,6 @@ class Heard:
     at: float
     well: bool
     said: str
-
-
-@dataclass(frozen=True, slots=True)
-class Pause:
-    reason: str
-    by: str
-    until: float | None
 
 
 @dataclass(slots=True)

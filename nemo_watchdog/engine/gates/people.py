@@ -24,7 +24,7 @@ def journal(s: Situation) -> Decision | None:
 def pause(s: Situation) -> Decision | None:
     for scope in (EVERYTHING, s.name):
         held = s.durable.pauses.get(scope)
-        if held is not None and (held.until is None or s.now < held.until):
+        if held is not None and held.holds(s.now):
             what = "everything" if scope == EVERYTHING else scope
             return Decision(Verdict.WAIT, Gate.PAUSE, f"{held.by} paused {what}: {held.reason}", held.until)
     return None
