@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections import Counter
 from pathlib import Path
 
@@ -140,6 +141,17 @@ async def test_a_receiver_that_is_away_for_a_while_misses_nothing(tmp_path: Path
         assert story[0] == "Not delivered until now:"
         assert "UTC: service is down: refused" in story[1]
         assert "service up again after " in story[2]
+
+
+async def test_who_can_never_be_told_is_said_at_the_start_and_at_each_reload(tmp_path: Path) -> None:
+    """And not first in the outage; without the address, which may be a token."""
+    wrong = TOLD.format(port=1).replace("json://127.0.0.1:1", "jsn://127.0.0.1/hunter2")
+    async with Service() as service, Daemon(tcp_policy(service.port, wrong), tmp_path) as daemon:
+        await daemon.event("a contact cannot be told", where="contacts.on-call")
+        seen = len(daemon.events)
+        daemon.signal(signal.SIGHUP)
+        await daemon.event("a contact cannot be told", where="contacts.on-call", after=seen)
+        assert "hunter2" not in str(daemon.events)
 
 
 async def test_a_kill_in_the_middle_of_a_delivery_loses_nothing(tmp_path: Path) -> None:
