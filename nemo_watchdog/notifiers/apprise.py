@@ -163,20 +163,21 @@ def unusable_addresses(contacts: Mapping[str, tuple[Secret, ...]]) -> list[Advic
     found = []
     for name, addresses in contacts.items():
         kept = [address for address in addresses if address]
-        for number, address in enumerate(kept, start=1):
-            if _service(address) is None:
-                message = (
-                    f"address {number} of {len(kept)} is not one that Apprise knows: what is sent to it never arrives"
-                )
-                found.append(Advice(f"contacts.{name}", message))
+        for number in (number for number, address in enumerate(kept, start=1) if _is_unknown(address)):
+            message = f"address {number} of {len(kept)} is not one that Apprise knows: what is sent to it never arrives"
+            found.append(Advice(f"contacts.{name}", message))
     return found
 
 
-def _service(address: Secret) -> apprise.NotifyBase | None:
+def _is_unknown(address: Secret) -> bool:
     try:
-        return apprise.Apprise.instantiate(address.reveal(), asset=_asset())
-    except Exception:  # noqa: BLE001 - a plugin of Apprise may raise anything, and its text may hold the address
-        return None
+        return _service(address) is None
+    except Exception:  # noqa: BLE001 - a plugin of Apprise may raise anything; that says nothing of the address
+        return False
+
+
+def _service(address: Secret) -> apprise.NotifyBase | None:
+    return apprise.Apprise.instantiate(address.reveal(), asset=_asset())
 
 
 def _asset() -> apprise.AppriseAsset:

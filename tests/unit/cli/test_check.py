@@ -48,6 +48,7 @@ def test_advice_is_given_and_does_not_fail(call: Call, tmp_path: Path) -> None:
     assert "advice: dependencies.port.timeout: a look may take 2s" in result.out
 
 
+@pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")  # by a plugin of Apprise
 def test_an_address_that_can_never_be_told_is_advice(call: Call, tmp_path: Path) -> None:
     """By its number: the address itself may be a token."""
     file = tcp_policy(tmp_path, "127.0.0.1:1")

@@ -62,15 +62,14 @@ def test_what_can_never_be_delivered_is_known_before(wrong: str) -> None:
     assert wrong not in str(advice)
 
 
-def test_a_plugin_of_apprise_that_raises_knows_no_address(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its words are not repeated."""
+def test_a_plugin_of_apprise_that_raises_says_nothing_of_the_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And stops neither a check nor the daemon's start."""
 
     def raises(*_: object, **__: object) -> None:
         raise ValueError("hunter2")
 
     monkeypatch.setattr("apprise.Apprise.instantiate", raises)
-    (advice,) = unusable_addresses({"on-call": (Secret("json://127.0.0.1:1/x"),)})
-    assert "hunter2" not in str(advice)
+    assert unusable_addresses({"on-call": (Secret("json://127.0.0.1:1/x"),)}) == []
 
 
 @pytest.mark.parametrize("contacts", [{}, {"on-call": ()}, {"on-call": (Secret(""),)}])
