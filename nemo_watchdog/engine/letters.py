@@ -15,8 +15,13 @@ from nemo_watchdog.model import Notification, NotificationKind
 LATE_AFTER = 10.0
 """Seconds: a message that is sent so long after it was made says when that was."""
 
-LONGEST = 20
-"""Messages that one letter tells of, each in a line: services cut off or refuse what is too long."""
+LONGEST = 900
+"""Characters of a letter that tells of several messages: services cut off or refuse what is longer (Pushover: 1024).
+
+Only what the newest says for itself may make it longer than that.
+"""
+
+LONGEST_LINE = 120
 
 _SAID_BY_THE_TITLE = (NotificationKind.ACTION_STARTED, NotificationKind.ESCALATED, NotificationKind.HELD)
 """Their first line says how the dependency is, and the title what it is about."""
@@ -31,7 +36,7 @@ def told_as_one(waiting: Sequence[Notification], now: datetime, *, tried: bool) 
 
 
 def letter(waiting: Sequence[Notification], now: datetime) -> Notification:
-    """One message for all of them, oldest first; its key and title are the newest's. Raises `IndexError` for none."""
+    """One message for all of them, oldest first; its key and title are the newest's. Raises `ValueError` for none."""
     *earlier, newest = waiting
     body = newest.body
     if _is_late(newest, now):
@@ -40,12 +45,21 @@ def letter(waiting: Sequence[Notification], now: datetime) -> Notification:
         body = f"{_time(newest, now)}: {body}"
     if not earlier:
         return replace(newest, body=body)
-    lines = [f"{_time(each, now)}: {_line(each)}" for each in earlier]
-    if len(lines) > LONGEST:
-        left_out = len(lines) - LONGEST
-        lines[1 : left_out + 1] = [f"({left_out} more messages)"]
-    story = "\n".join(("Not delivered until now:", *lines))
-    return replace(newest, body=f"{story}\n{body}")
+    first, *lines = [_shortened(f"{_time(each, now)}: {_line(each)}") for each in earlier]
+    left_out = 0
+    while lines and len(_story(first, left_out, lines, body)) > LONGEST:
+        left_out += 1
+        del lines[0]
+    return replace(newest, body=_story(first, left_out, lines, body))
+
+
+def _story(first: str, left_out: int, lines: Sequence[str], body: str) -> str:
+    between = [f"({left_out} more message{'s' if left_out > 1 else ''})"] if left_out else []
+    return "\n".join(("Not delivered until now:", first, *between, *lines, body))
+
+
+def _shortened(line: str) -> str:
+    return line if len(line) <= LONGEST_LINE else f"{line[: LONGEST_LINE - 1]}…"
 
 
 def _line(told: Notification) -> str:

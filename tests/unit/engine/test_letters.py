@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from nemo_watchdog.engine.letters import LATE_AFTER, LONGEST, letter, told_as_one
+from nemo_watchdog.engine.letters import LATE_AFTER, LONGEST, LONGEST_LINE, letter, told_as_one
 from nemo_watchdog.model import Notification, NotificationKind, Severity
 from tests.unit.engine.world import NOON, World, dependency, policy
 
@@ -66,9 +66,18 @@ def test_a_long_story_keeps_its_beginning_and_its_end() -> None:
     body = letter([OPENED, *many, RESOLVED], NOON + 9 * MOMENT).body
     lines = body.splitlines()
     assert lines[1] == "12:00:00 UTC: a is down: refused."
-    assert lines[2] == "(81 more messages)"
+    told = len(lines) - 4
+    assert lines[2] == f"({100 - told} more messages)"
     assert lines[-2:] == ["12:00:01 UTC: 99.", "12:00:08 UTC: a up again after 8s."]
-    assert len(lines) == LONGEST + 3
+    assert LONGEST - 30 < len(body) <= LONGEST
+
+
+def test_long_words_are_cut_and_the_newest_are_not() -> None:
+    """What is so now is said whole, also when nothing else has room beside it."""
+    wordy = replace(ENDED, body="x" * 500)
+    body = letter([wordy, wordy, replace(RESOLVED, body="y" * 1000)], NOON + 9 * MOMENT).body
+    assert (body.count("x"), body.count("…"), body.count("y")) == (LONGEST_LINE - len("12:00:01 UTC: …"), 1, 1000)
+    assert "(1 more message)" in body
 
 
 def test_the_story_of_a_real_outage_has_each_fact_once() -> None:
