@@ -22,7 +22,7 @@ from nemo_watchdog.errors import NemoWatchdogError
 from nemo_watchdog.journal.sqlite import SqliteJournal
 from nemo_watchdog.metrics import FEW_BUCKETS, Metrics
 from nemo_watchdog.model import Alert
-from nemo_watchdog.notifiers import AlertmanagerClient, AppriseNotifier
+from nemo_watchdog.notifiers import AlertmanagerClient, AppriseNotifier, unusable_addresses
 from nemo_watchdog.plugins import installed
 from nemo_watchdog.policy.loader import load_policy
 from nemo_watchdog.policy.policy import Dependency, Policy
@@ -96,6 +96,14 @@ def read_policy(path: Path, environ: Mapping[str, str]) -> Policy:
     return load_policy(path, installed(), environ=environ)
 
 
+def _take_policy(path: Path) -> Policy:
+    """For the daemon: whom it will never reach is said now, and not in the outage."""
+    policy = read_policy(path, os.environ)
+    for advice in unusable_addresses(policy.contacts):
+        log.warning("a contact cannot be told", where=advice.path, problem=advice.message)
+    return policy
+
+
 async def run(settings: Settings) -> None:
     """The daemon, until SIGTERM or SIGINT. Raises `NemoWatchdogError` when it cannot start."""
     (host, port), names = settings.address, settings.hosts
@@ -104,7 +112,7 @@ async def run(settings: Settings) -> None:
     for warning in installed().warnings:
         log.warning("plugin not used", problem=warning)
     policy_files = PolicyFiles(settings.policy)
-    policy = read_policy(settings.policy, os.environ)
+    policy = _take_policy(settings.policy)
     journal = _open_journal(settings.state_dir)
     try:
         token = _token(settings.state_dir)
@@ -123,7 +131,7 @@ async def run(settings: Settings) -> None:
             core,
             source=PolicySource(
                 policy_files,
-                lambda: read_policy(settings.policy, os.environ),
+                partial(_take_policy, settings.policy),
                 partial(make_probe, containers=containers, heartbeats=heartbeats),
             ),
             containers=watch,

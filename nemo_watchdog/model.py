@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Any
@@ -30,6 +30,10 @@ class Moment:
 
     monotonic: float
     utc: datetime
+
+    def before(self, seconds: float) -> Moment:
+        """So many seconds earlier."""
+        return Moment(self.monotonic - seconds, self.utc - timedelta(seconds=seconds))
 
 
 class Outcome(StrEnum):
@@ -340,6 +344,8 @@ class NotificationKind(StrEnum):
     HELD = "held"
     ESCALATED = "escalated"
     RESOLVED = "resolved"
+    UNWATCHED = "unwatched"
+    """An incident ended, and not because all that was in trouble serves: the policy names it no more."""
     JOURNAL = "journal"
     """Of the watchdog itself: what it remembers is damaged, or a person let it go on."""
 

@@ -229,6 +229,8 @@ class OutboxItem:
     contact: str
     notification: Notification
     attempts: int
+    due: bool = True
+    """False while it waits for its next try: what was made after it waits behind it."""
 
 
 class Journal(Protocol):
@@ -254,7 +256,7 @@ class Journal(Protocol):
         ...
 
     def pending(self, limit: int) -> Sequence[OutboxItem]:
-        """Notifications that are due, oldest first."""
+        """Notifications that are not delivered, oldest first, at most `limit` for each contact."""
         ...
 
     def delivered(self, item_id: int, at: Moment) -> None: ...

@@ -56,6 +56,8 @@ class IncidentOpened(Record):
     category: str | None
     reason: str | None
     detail: str
+    failing_for: float = 0.0
+    """Seconds up to this moment; here and in `IncidentReopened`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,7 @@ class IncidentReopened(Record):
     reason: str | None
     detail: str
     health: str = ""
+    failing_for: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -312,10 +315,7 @@ class HoldReleased(Record):
 
 @dataclass(frozen=True, slots=True)
 class EndedByItself(Record):
-    """No person ended that run of the target. `finished` is Docker's time of the end, `reason` what it died of.
-
-    `by` names what ended it, where that was not itself.
-    """
+    """No person ended that run, at Docker's time `finished`; it died of `reason`, or of `by` where one is named."""
 
     TYPE: ClassVar[str] = "ended_by_itself"
     dependency: str
@@ -329,7 +329,7 @@ class EndedByItself(Record):
 
 @dataclass(frozen=True, slots=True)
 class Paused(Record):
-    """`scope` is a dependency or "*"; `duration` in seconds from this record's moment, None for no end."""
+    """`scope` is a dependency or "*"; `duration` in seconds from here, None for no end. What is `beside` holds too."""
 
     TYPE: ClassVar[str] = "paused"
     scope: str
@@ -337,6 +337,7 @@ class Paused(Record):
     by: str
     duration: float | None
     incident: str = ""
+    beside: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -378,11 +379,8 @@ class JournalAccepted(Record):
     incident: str = ""
 
 
-TYPES: Mapping[str, type[Record]] = {
-    kind.TYPE: kind
-    for kind in list(globals().values())
-    if isinstance(kind, type) and issubclass(kind, Record) and kind is not Record
-}
+_kinds = [kind for kind in globals().values() if isinstance(kind, type) and issubclass(kind, Record)]
+TYPES: Mapping[str, type[Record]] = {kind.TYPE: kind for kind in _kinds if kind is not Record}
 
 
 def from_body(body: Mapping[str, Any]) -> Record:

@@ -78,11 +78,12 @@ class IncidentView:
 
 @dataclass(frozen=True, slots=True)
 class PauseView:
-    """`until` is None when somebody must resume it."""
+    """`until` is None when somebody must resume it. What is `beside` it was ordered, too, and ends no later."""
 
     reason: str
     by: str
     until: str | None
+    beside: tuple[PauseView, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,7 @@ def check(
     """Validate and lint a policy. Exit code 2 for an invalid one, 1 when --probe finds something not up."""
     from nemo_watchdog import app
     from nemo_watchdog.cli.one_look import look_at_all, table_of
+    from nemo_watchdog.notifiers import unusable_addresses
     from nemo_watchdog.plugins import installed
     from nemo_watchdog.policy.lint import lint
 
@@ -39,7 +40,7 @@ def check(
             count = len(error.problems)
             fail(f"{error}\n{count} problem{'s' if count != 1 else ''}: the policy is not usable.")
         raise typer.Exit(USAGE) from None
-    advice = [str(each) for each in lint(loaded)]
+    advice = [str(each) for each in (*lint(loaded), *unusable_addresses(loaded.contacts))]
     seen = asyncio.run(look_at_all(loaded)) if probe else {}
     if json:
         as_json({"valid": True, "advice": advice, "probes": {name: look.plain() for name, look in seen.items()}})

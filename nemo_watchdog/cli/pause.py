@@ -25,7 +25,10 @@ def pause(
     state_dir: options.StateDirOption = options.DEFAULT_STATE_DIR,
     json: options.JsonOption = False,
 ) -> None:
-    """Start no new action, for all or for one dependency, until resumed. Watching and telling go on."""
+    """Start no new action, for all or for one dependency, until resumed. Watching and telling go on.
+
+    A pause never shortens another: the later end holds.
+    """
     body: dict[str, Any] = {"scope": scope, "reason": reason, "by": getpass.getuser()}
     if duration is not None:
         body["duration"] = _seconds(duration)
@@ -39,7 +42,7 @@ def resume(
     state_dir: options.StateDirOption = options.DEFAULT_STATE_DIR,
     json: options.JsonOption = False,
 ) -> None:
-    """Allow actions again."""
+    """Allow actions again, whoever had paused them."""
     answer = client.post(listen, "/api/v1/resume", {"scope": scope, "by": getpass.getuser()}, state_dir, PausesView)
     _tell(answer, json=json)
 
@@ -62,3 +65,6 @@ def _tell(answer: client.Answer[PausesView], *, json: bool) -> None:
         what = "Every dependency" if scope == EVERYTHING else scope
         until = f"until {pause.until}" if pause.until else "until somebody resumes it"
         print(f"{what} is paused {until}, by {pause.by}: {pause.reason}. Watching goes on.")
+        for each in pause.beside:
+            until = f"until {each.until}" if each.until else "until somebody resumes it"
+            print(f"  Also {until}, by {each.by}: {each.reason}. `nemo-watchdog resume` ends all of them.")

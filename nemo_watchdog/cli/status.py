@@ -56,8 +56,9 @@ def render(view: StatusView) -> Group:
     parts += [Text(_incident(incident), style="bold") for incident in view.incidents]
     for scope, pause in view.pauses.items():
         what = "everything" if scope == "*" else scope
-        until = f" until {pause.until}" if pause.until else ""
-        parts.append(Text(f"paused: {what}{until}, by {pause.by}: {pause.reason}", style="yellow"))
+        for each in (pause, *pause.beside):
+            until = f" until {each.until}" if each.until else ""
+            parts.append(Text(f"paused: {what}{until}, by {each.by}: {each.reason}", style="yellow"))
     parts += [Text(f"policy not reloaded: {problem}", style="red") for problem in view.policy.problems]
     if view.journal != "ok":
         parts.append(

@@ -135,7 +135,9 @@ class Engine:
 
     @_take.register
     def _(self, event: ev.PauseAsked, turn: Turn) -> None:
-        turn.record(r.Paused(event.scope, event.reason, event.by, event.duration))
+        holding = self.durable.pauses.get(event.scope)
+        beside = "; ".join(each.said() for each in holding.each(turn.now.monotonic)) if holding else ""
+        turn.record(r.Paused(event.scope, event.reason, event.by, event.duration, beside=beside))
         reconcile_all(turn)
 
     @_take.register

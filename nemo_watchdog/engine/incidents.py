@@ -123,7 +123,8 @@ def place(turn: Turn, name: str) -> None:
         raise_severity(turn, first, list(first.members))
     elif where.recurrence is not None:
         again = where.recurrence.incident
-        turn.record(r.IncidentReopened(again, name, reason, detail, tracker.state.health))
+        record = r.IncidentReopened(again, name, reason, detail, tracker.state.health, _failing_for(turn, tracker))
+        turn.record(record)
     else:
         _open(turn, name)
 
@@ -149,8 +150,17 @@ def _is_before(turn: Turn, at: float) -> bool:
     return True
 
 
+def _failing_for(turn: Turn, tracker: Tracker) -> float:
+    """Seconds since the first look that did not see it serve, whether that one saw anything or not."""
+    began = tracker.failing_since
+    if began is None and tracker.state.health is Health.UNKNOWN:
+        began = tracker.blind_since
+    return 0.0 if began is None else round(turn.now.monotonic - began, 3)
+
+
 def _open(turn: Turn, name: str) -> None:
-    volatile, state = turn.volatile, turn.volatile.trackers[name].state
+    volatile, tracker = turn.volatile, turn.volatile.trackers[name]
+    state = tracker.state
     rule = highest_severity(volatile.policy, volatile.trackers, [name], volatile.tags)
     turn.record(
         r.IncidentOpened(
@@ -162,6 +172,7 @@ def _open(turn: Turn, name: str) -> None:
             category=state.category and str(state.category),
             reason=state.reason and str(state.reason),
             detail=state.detail,
+            failing_for=_failing_for(turn, tracker),
         )
     )
 
@@ -191,16 +202,21 @@ def _is_unhealthy(trackers: Mapping[str, Tracker], name: str) -> bool:
 
 
 def resolve(turn: Turn, incident: Incident) -> bool:
-    """Ends it when every member is up, and was seen to be since the last action on it; whether it did."""
-    watched = False
+    """Ends it when every member is up, and was seen to be since the last action on it; whether it did.
+
+    What the policy no longer watches holds up no end, and is not called up for that.
+    """
+    watched = 0
     for name in incident.members:
         if tracker := turn.volatile.trackers.get(name):
-            watched = True
+            watched += 1
             if tracker.state.health is not Health.UP or name not in incident.serving:
                 return False
     if any(ladder.phase is Phase.ACTING for ladder in incident.ladders.values()):
         return False
     took = turn.now.monotonic - (incident.ill_since or incident.opened).monotonic
     why = "every member is up" if watched else "the policy no longer watches its members"
+    if 0 < watched < len(incident.members):
+        why = "every member that the policy still watches is up"
     turn.record(r.IncidentResolved(incident.incident, incident.root, round(took, 3), why))
     return True

@@ -14,15 +14,17 @@ from nemo_watchdog.engine.health import State
 from nemo_watchdog.engine.phases import Phase
 from nemo_watchdog.engine.state import Incident
 from nemo_watchdog.engine.turn import Turn
-from nemo_watchdog.model import ActionOutcome, Alert, Gate, Verdict
+from nemo_watchdog.model import ActionOutcome, Alert, Gate, Health, Verdict
 from nemo_watchdog.policy.policy import Policy
 
 
 def what(state: State) -> str:
     """One phrase: `down: refused (connection refused)`."""
-    reason = f": {state.reason}" if state.reason else ""
-    detail = f" ({state.detail})" if state.detail else ""
-    return f"{state.health}{reason}{detail}"
+    return _phrase(state.health, state.reason, state.detail)
+
+
+def _phrase(health: str, reason: str | None, detail: str) -> str:
+    return f"{health}{f': {reason}' if reason else ''}{f' ({detail})' if detail else ''}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,16 +52,21 @@ def _(record: r.IncidentReopened, incident: Incident, turn: Turn) -> Words:
     return _opened(f"opened:{turn.now.utc.isoformat()}", record.dependency, incident, turn)
 
 
+def _times(count: int) -> str:
+    return {1: "once", 2: "twice"}.get(count, f"{count} times")
+
+
 def _opened(key: str, name: str, incident: Incident, turn: Turn) -> Words:
     spec = turn.volatile.policy.severities.get(incident.severity)
     title = spec.title if spec else ""
     respond = f"Respond within {duration(spec.respond_within)}." if spec else ""
+    again = f"It is the same incident, reopened {_times(incident.reopened)}.\n" if incident.reopened else ""
     body = (
-        f"{name} is {_seen(name, turn)}.\n"
+        f"{name} is {_seen(name, turn)}.\n{again}"
         f"{incident.severity} {title} by the rule {incident.rule}. {respond}\n"
         f"Next: {_plan(name, incident, turn)}."
     )
-    return Words(key, f"{name} is {turn.volatile.trackers[name].state.health}", body)
+    return Words(key, f"{name} is {turn.volatile.trackers[name].state.health}{' again' if again else ''}", body)
 
 
 def _plan(name: str, incident: Incident, turn: Turn) -> str:
@@ -177,10 +184,31 @@ def _(record: r.BusyTooLong, incident: Incident, turn: Turn) -> Words:
 
 @words.register
 def _(record: r.IncidentResolved, incident: Incident, turn: Turn) -> Words:
-    attempts = incident.acted
-    done = f"{attempts} action{'s' if attempts != 1 else ''} taken" if attempts else "no action taken"
-    body = f"{', '.join(incident.members)} up again after {duration(record.seconds)}; {done}.\nNext: nothing to do."
-    return Words(f"resolved:{turn.now.utc.isoformat()}", f"{incident.root} is up again", body)
+    gone = unwatched(incident, turn)
+    up = [name for name in incident.members if name not in gone]
+    done = f"{_actions(incident.acted_now)} taken" if incident.acted_now else "no action taken"
+    if incident.reopened:
+        done = f"{done}; the incident was reopened {_times(incident.reopened)}, {_actions(incident.acted)} in all"
+    took = duration(record.seconds)
+    lines = [f"{', '.join(up)} up again after {took}; {done}." if up else f"Not seen up for {took}; {done}."]
+    for name in gone:
+        last = _phrase(*incident.last.get(name, (Health.UNKNOWN, None, "")))
+        lines.append(
+            f"{name} is not watched any more: the policy does not name it. It was {last} when it was last seen."
+        )
+    look = f"Next: the watchdog looks at it no more; whether {', '.join(gone)} serves, a person must see."
+    lines.append(look if gone else "Next: nothing to do.")
+    title = f"{incident.root} is {'not watched any more' if incident.root in gone else 'up again'}"
+    return Words(f"resolved:{turn.now.utc.isoformat()}", title, "\n".join(lines))
+
+
+def unwatched(incident: Incident, turn: Turn) -> list[str]:
+    """Its members that the policy does not name any more."""
+    return [name for name in incident.members if name not in turn.volatile.trackers]
+
+
+def _actions(count: int) -> str:
+    return f"{count} action{'s' if count != 1 else ''}"
 
 
 @words.register

@@ -7,8 +7,9 @@ from functools import singledispatch
 from typing import Any
 
 from nemo_watchdog import records as r
+from nemo_watchdog.engine.pauses import Pause
 from nemo_watchdog.engine.phases import Move, after
-from nemo_watchdog.engine.state import UNNAMED, Durable, Heard, Incident, Pause
+from nemo_watchdog.engine.state import UNNAMED, Durable, Heard, Incident
 from nemo_watchdog.engine.touches import End, Hold
 from nemo_watchdog.errors import EngineBug, JournalError
 from nemo_watchdog.model import CONTAINER, ActionOutcome, Health, Moment, Severity, Target
@@ -47,6 +48,8 @@ def apply(record: r.Record, state: Durable, at: Moment) -> None:
 @apply.register
 def _(record: r.HealthChanged, state: Durable, at: Moment) -> None:
     state.seen.change(record, at)
+    if incident := state.incident_of(record.dependency):
+        incident.last[record.dependency] = (record.health, record.reason, record.detail)
 
 
 @apply.register
@@ -73,8 +76,9 @@ def _(record: r.IncidentOpened, state: Durable, at: Moment) -> None:
         category=record.category,
         reason=record.reason,
         detail=record.detail,
-        ill_since=at,
+        ill_since=at.before(record.failing_for),
     )
+    incident.last[record.root] = (record.health, record.reason, record.detail)
     state.join(incident, record.root, serves=record.health == Health.DEGRADED)
 
 
@@ -82,7 +86,8 @@ def _(record: r.IncidentOpened, state: Durable, at: Moment) -> None:
 def _(record: r.IncidentReopened, state: Durable, at: Moment) -> None:
     if incident := state.incidents.get(record.incident):
         incident.reason, incident.detail = record.reason, record.detail
-        state.reopen(incident, record.dependency, at)
+        incident.last[record.dependency] = (record.health, record.reason, record.detail)
+        state.reopen(incident, record.dependency, at.before(record.failing_for))
         if record.health != Health.DEGRADED:
             incident.serving.discard(record.dependency)
 
@@ -90,6 +95,7 @@ def _(record: r.IncidentReopened, state: Durable, at: Moment) -> None:
 @apply.register
 def _(record: r.MemberJoined, state: Durable, at: Moment) -> None:
     if incident := state.incidents.get(record.incident):
+        incident.last[record.dependency] = (record.health, record.reason, record.detail)
         state.join(incident, record.dependency, serves=record.health == Health.DEGRADED)
 
 
@@ -252,7 +258,8 @@ def _held(record: r.HoldPlaced | r.HoldReleased) -> Target:
 @apply.register
 def _(record: r.Paused, state: Durable, at: Moment) -> None:
     until = None if record.duration is None else at.monotonic + record.duration
-    state.pauses[record.scope] = Pause(record.reason, record.by, until)
+    pause, before = Pause(record.reason, record.by, until), state.pauses.get(record.scope)
+    state.pauses[record.scope] = pause if before is None else before.joined_by(pause, at.monotonic)
 
 
 @apply.register

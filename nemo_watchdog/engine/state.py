@@ -10,6 +10,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from nemo_watchdog.engine.pauses import Pause
 from nemo_watchdog.engine.phases import Phase
 from nemo_watchdog.engine.seen import Seen
 from nemo_watchdog.engine.touches import Act, End, Hold, Initiator
@@ -141,7 +142,12 @@ class Incident:
     """Verdict and gate of the last decision about each that was written down."""
     escalated: list[str] = field(default_factory=list)
     ill_since: Moment | None = None
-    """When it was opened, or reopened last."""
+    """When the trouble began for which it was opened, or reopened last."""
+    reopened: int = 0
+    last: dict[str, tuple[str, str | None, str]] = field(default_factory=dict)
+    """Health, reason and detail of each member as they were written down last, also when nobody watches it any more."""
+    acted_before: int = 0
+    """How many actions were ordered in it before it was reopened last."""
     resolved: Moment | None = None
     merged: bool = False
 
@@ -152,6 +158,11 @@ class Incident:
     def acted(self) -> int:
         """How many actions were ordered in it or may have been; a ladder that two share counts once."""
         return sum({id(ladder): ladder.acted for ladder in self.ladders.values()}.values())
+
+    @property
+    def acted_now(self) -> int:
+        """How many of them against the trouble that it was reopened for last."""
+        return max(0, self.acted - self.acted_before)
 
     def begin_anew(self, dependency: str) -> None:
         """What is decided and suggested of it now is news."""
@@ -174,13 +185,6 @@ class Heard:
     at: float
     well: bool
     said: str
-
-
-@dataclass(frozen=True, slots=True)
-class Pause:
-    reason: str
-    by: str
-    until: float | None
 
 
 @dataclass(slots=True)
@@ -216,9 +220,10 @@ class Durable:
         incident.members[dependency] = None
         self._homes[dependency] = incident
 
-    def reopen(self, incident: Incident, dependency: str, at: Moment) -> None:
+    def reopen(self, incident: Incident, dependency: str, since: Moment) -> None:
         """A recurrence at `dependency`. Members that another open incident has by now stay there."""
-        incident.resolved, incident.ill_since = None, at
+        incident.resolved, incident.ill_since = None, since
+        incident.reopened, incident.acted_before = incident.reopened + 1, incident.acted
         free = [name for name in incident.members if name not in self._homes]
         incident.members = {}
         for name in [*free, dependency]:
@@ -238,6 +243,7 @@ class Durable:
         target.serving |= source.serving
         target.suggested |= source.suggested
         target.decisions |= source.decisions
+        target.last |= source.last
         for name in source.members:
             self.join(target, name)
             if ladder := source.ladders.get(name):

@@ -101,6 +101,8 @@ def _news(record: r.Record, turn: Turn) -> Draft | None:
         return None
     if isinstance(record, r.MemberDown) and _is_held(record.dependency, incident, turn):
         return None
+    if isinstance(record, r.IncidentResolved) and notices.unwatched(incident, turn):
+        kind = NotificationKind.UNWATCHED
     return Draft(record, kind, incident)
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from functools import cache
 
 from nemo_watchdog.engine import budget
 from nemo_watchdog.engine.engine import Engine
+from nemo_watchdog.engine.pauses import Pause
 from nemo_watchdog.engine.state import Incident, Ladder
 from nemo_watchdog.engine.touches import taken_off
 from nemo_watchdog.model import Decision, Gate, Moment, Verdict
@@ -42,11 +44,15 @@ def status(engine: Engine, now: Moment, policy: PolicyView, version: str) -> Sta
 
 def pauses(engine: Engine, now: Moment) -> dict[str, PauseView]:
     """Those that hold, by scope."""
-    return {
-        scope: PauseView(pause.reason, pause.by, _utc(pause.until, now))
-        for scope, pause in engine.durable.pauses.items()
-        if pause.until is None or now.monotonic < pause.until
-    }
+    shown = {}
+    for scope, pause in engine.durable.pauses.items():
+        if holding := [_pause(each, now) for each in pause.each(now.monotonic)]:
+            shown[scope] = replace(holding[0], beside=tuple(holding[1:]))
+    return shown
+
+
+def _pause(pause: Pause, now: Moment) -> PauseView:
+    return PauseView(pause.reason, pause.by, _utc(pause.until, now))
 
 
 def retried(engine: Engine, name: str, now: Moment) -> RetryView:

@@ -126,13 +126,15 @@ class SqliteJournal:
         now = self._clock.now()
         with self._files.reading() as connection:
             rows = connection.execute(
-                "SELECT id, contact, body, attempts FROM outbox "
-                "WHERE state = 'pending' AND (attempts = 0 OR boot_id != ? OR due_monotonic <= ?) ORDER BY id LIMIT ?",
+                "SELECT id, contact, body, attempts, due FROM (SELECT id, contact, body, attempts, "
+                "attempts = 0 OR boot_id != ? OR due_monotonic <= ? AS due, "
+                "row_number() OVER (PARTITION BY contact ORDER BY id) AS place "
+                "FROM outbox WHERE state = 'pending') WHERE place <= ? ORDER BY id",
                 (self._boot_id, now.monotonic, limit),
             ).fetchall()
         return [
-            OutboxItem(row, contact, codec.read_notification(row, body), attempts)
-            for row, contact, body, attempts in rows
+            OutboxItem(row, contact, codec.read_notification(row, body), attempts, bool(due))
+            for row, contact, body, attempts, due in rows
         ]
 
     def delivered(self, item_id: int, at: Moment) -> None:

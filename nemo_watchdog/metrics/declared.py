@@ -38,7 +38,7 @@ class Metrics:
         self.incidents = self._counter("incidents", "Incidents opened", "dependency", "severity")
         self.incident_duration = Histogram(
             f"{PREFIX}incident_duration_seconds",
-            "Opening to resolution",
+            "Of the trouble that is over: from the first look that did not see it serve to its end",
             ["dependency"],
             registry=self.few,
             buckets=INCIDENT_BUCKETS,

@@ -20,6 +20,7 @@ from apprise.logger import LOGGER_NAME
 from nemo_watchdog.durations import duration
 from nemo_watchdog.model import Notification, NotificationKind, Severity
 from nemo_watchdog.notifiers.log import LogNotifier
+from nemo_watchdog.policy.lint import Advice
 from nemo_watchdog.policy.policy import Secret
 from nemo_watchdog.ports import Delivery, Notifier
 
@@ -125,15 +126,12 @@ class AppriseNotifier:
             fact = (notification.key, contact, address)
             if self._was_told(fact):
                 continue
-            # An Apprise of its own for each address: one refusal must not hide which of them accepted.
-            # With these settings the service sends in this thread: Python waits at its end for the pool that Apprise
-            # would use otherwise.
-            asset = apprise.AppriseAsset(async_mode=False, service_timeout=0)
-            client = apprise.Apprise(asset=asset)
-            service = apprise.Apprise.instantiate(address.reveal(), asset=asset)
+            service = _service(address)
             if service is None:
                 tally.unusable.append(number)
                 continue
+            # An Apprise of its own for each address: one refusal must not hide which of them accepted.
+            client = apprise.Apprise(asset=_asset())
             client.add(service)
             kind = _TYPES[notification.severity]
             if notification.kind is NotificationKind.RESOLVED:
@@ -158,6 +156,34 @@ class AppriseNotifier:
             self._told[fact] = None
             while len(self._told) > REMEMBERED:
                 self._told.popitem(last=False)
+
+
+def unusable_addresses(contacts: Mapping[str, tuple[Secret, ...]]) -> list[Advice]:
+    """What can never be delivered, asked of Apprise without sending anything. No address shows: it may hold a token."""
+    found = []
+    for name, addresses in contacts.items():
+        kept = [address for address in addresses if address]
+        for number in (number for number, address in enumerate(kept, start=1) if _is_unknown(address)):
+            message = f"address {number} of {len(kept)} is not one that Apprise knows: what is sent to it never arrives"
+            found.append(Advice(f"contacts.{name}", message))
+    return found
+
+
+def _is_unknown(address: Secret) -> bool:
+    try:
+        return _service(address) is None
+    except Exception:  # noqa: BLE001 - a plugin of Apprise may raise anything; that says nothing of the address
+        return False
+
+
+def _service(address: Secret) -> apprise.NotifyBase | None:
+    return apprise.Apprise.instantiate(address.reveal(), asset=_asset())
+
+
+def _asset() -> apprise.AppriseAsset:
+    # With these settings the service sends in the thread that asks: Python waits at its end for the pool that Apprise
+    # would use otherwise.
+    return apprise.AppriseAsset(async_mode=False, service_timeout=0)
 
 
 def _delivery(tally: _Tally) -> Delivery:

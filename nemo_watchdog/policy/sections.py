@@ -194,7 +194,7 @@ class DependencySection(Section):
 class SeveritySection(Section):
     title: str = Field(description="What people call it.")
     respond_within: Annotated[Duration, AfterValidator(duration_within(1.0, 30 * DAY))] = Field(
-        description="Without an acknowledgement by then, it escalates."
+        description="Told with the opening: by when a person should have looked. Nothing follows when it is over."
     )
     notify: Names = Field(default_factory=list, description="Contacts to tell.")
 

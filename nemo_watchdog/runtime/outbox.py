@@ -1,5 +1,8 @@
 """Delivers what the journal says is still to be told. Never in the way of watching: its own tasks, one a contact.
 
+To one contact what belongs to one incident is told in the order in which it was made: what is newer never overtakes
+what waits, and what could not be told in its time is told in one letter (see `engine.letters`).
+
 Nor does it wait for the disk: what the journal cannot take is told from memory, once, and settled on disk when that is
 back. Who was told and could not be written down is remembered, so that this process tells nobody twice.
 """
@@ -14,6 +17,7 @@ from functools import partial
 
 import structlog
 
+from nemo_watchdog.engine.letters import LATE_AFTER, letter, told_as_one
 from nemo_watchdog.errors import JournalError
 from nemo_watchdog.metrics import Metrics
 from nemo_watchdog.model import Notification, NotificationKind
@@ -24,6 +28,8 @@ log = structlog.get_logger("nemo_watchdog")
 
 LOOK_EVERY = 5.0
 AT_ONCE = 1000
+"""Messages to one contact that are read together."""
+
 FIRST_RETRY, LONGEST_RETRY = 5.0, 600.0
 GIVE_UP_AFTER = 150
 """Tries; with the pauses above that is about a day."""
@@ -41,8 +47,10 @@ class _Known:
 
     notification: Notification
     attempts: int = 0
+    pause: float = 0.0
+    """Seconds from its last try to the next."""
     due: float = 0.0
-    """Monotonic seconds before which it is not tried again."""
+    """Monotonic seconds before which it is not tried again, unless there is more to tell."""
     outcome: str = ""
     """`delivered` or `failed` for good; empty while it is still to be told."""
     detail: str = ""
@@ -55,6 +63,7 @@ class _Job:
     attempts: int
     item_id: int | None
     """None for what is in memory alone."""
+    due: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +117,7 @@ class Outbox:
     async def _pass(self, group: asyncio.TaskGroup) -> None:
         busy, items = await self._pending()
         jobs: dict[str, list[_Job]] = defaultdict(list)
-        for job in self._due_of(items):
+        for job in self._jobs_of(items):
             jobs[job.key[1]].append(job)
         self._metrics.outbox_pending.set(len(self._undelivered))
         for contact in jobs.keys() - busy - self._busy:
@@ -116,7 +125,7 @@ class Outbox:
             group.create_task(self._deliver_all(contact, jobs[contact]), name=f"contact {contact}")
 
     async def _pending(self) -> tuple[frozenset[str], Sequence[OutboxItem]]:
-        """What the disk says is due, and who was being told when it was asked; nothing while it does not answer."""
+        """What waits on disk, and who was being told when it was asked; nothing while it does not answer."""
         if self._reading is None:
             read = self._core.in_journal_thread(lambda: self._journal.pending(AT_ONCE))
             self._reading = _Reading(frozenset(self._busy), asyncio.ensure_future(read))
@@ -136,23 +145,41 @@ class Outbox:
         self._unreadable = ""
         return reading.busy, items
 
-    def _due_of(self, items: Sequence[OutboxItem]) -> list[_Job]:
+    def _jobs_of(self, items: Sequence[OutboxItem]) -> list[_Job]:
         """First what is on disk, which is older, then what is in memory alone."""
         now = self._core.clock.now().monotonic
         jobs, on_disk = list[_Job](), set[Key]()
         for item in items:
             key = (item.notification.key, item.contact)
-            known = self._known.get(key) or _Known(item.notification)
+            known = self._known.get(key)
             on_disk.add(key)
-            if known.outcome or known.due <= now:
-                jobs.append(_Job(key, item.notification, max(item.attempts, known.attempts), item.item_id))
+            attempts, due = (item.attempts, item.due) if known is None else (known.attempts, known.due <= now)
+            jobs.append(_Job(key, item.notification, max(item.attempts, attempts), item.item_id, due))
         jobs += [
-            _Job(key, known.notification, known.attempts, None)
+            _Job(key, known.notification, known.attempts, None, known.due <= now)
             for key, known in self._known.items()
-            if key not in on_disk and not known.outcome and known.due <= now
+            if key not in on_disk and not known.outcome
         ]
         self._undelivered.update(job.key for job in jobs if not self._is_told(job.key))
         return jobs
+
+    def _letters_of(self, jobs: Sequence[_Job]) -> list[tuple[_Job, ...]]:
+        """What is sent to one contact now, in this order. More to tell is a reason to try again what waits."""
+        of_incident: dict[str, list[_Job]] = defaultdict(list)
+        for job in jobs:
+            if not self._is_told(job.key):
+                of_incident[job.notification.incident].append(job)
+        letters = list[tuple[_Job, ...]]()
+        for waiting in of_incident.values():
+            if not any(job.due for job in waiting):
+                continue
+            tried = any(job.attempts for job in waiting)
+            if told_as_one([job.notification for job in waiting], self._core.clock.now().utc, tried=tried):
+                letters.append(tuple(waiting))
+            else:
+                letters += [(job,) for job in waiting]
+        place = {job.key: number for number, job in enumerate(jobs)}
+        return sorted(letters, key=lambda each: place[each[0].key])
 
     def _is_told(self, key: Key) -> bool:
         known = self._known.get(key)
@@ -160,69 +187,78 @@ class Outbox:
 
     async def _deliver_all(self, contact: str, jobs: list[_Job]) -> None:
         """To one contact, oldest first; the first failure that may pass holds the rest back."""
-        news = False
+        news, began = False, self._core.clock.now().monotonic
         try:
-            for job in jobs:
-                if self._is_told(job.key):
-                    await self._write_down(job)
-                elif await self._deliver(job):
-                    news = True
-                else:
+            letters = self._letters_of(jobs)  # before the memory of what was told is given to the disk
+            await self._write_down([job for job in jobs if self._is_told(job.key)])
+            for each in letters:
+                if not await self._deliver(contact, each):
                     return
+                news = True
+                if self._core.clock.now().monotonic - began > LATE_AFTER:
+                    break  # who takes so long hears of the rest in one letter
         finally:
             self._busy.discard(contact)
         if news:
             self.poke()  # for what came in meanwhile
 
-    async def _told(self, job: _Job) -> Delivery:
+    async def _told(self, notification: Notification, contact: str) -> Delivery:
         try:
-            return await self._notifier.deliver(job.notification, job.key[1])
+            return await self._notifier.deliver(notification, contact)
         except Exception as error:  # noqa: BLE001 - the edge: a bug in a notifier is a failed delivery, not a dead daemon
             return Delivery(delivered=False, retryable=True, detail=f"the notifier raised {type(error).__name__}")
 
-    async def _deliver(self, job: _Job) -> bool:
-        """Whether that is settled, and the next may be told."""
-        delivery = await self._told(job)
-        known = _Known(job.notification, job.attempts + 1, detail=delivery.detail)
-        if delivery.delivered:
-            known.outcome = "delivered"
-        elif delivery.retryable and known.attempts < GIVE_UP_AFTER:
-            known.due = self._core.clock.now().monotonic + _pause_after(job.attempts)
-        else:
-            known.outcome = "failed"
-        self._known[job.key] = known
-        outcome = known.outcome or "retry"
-        self._metrics.notifications.labels(job.key[1], outcome).inc()
+    async def _deliver(self, contact: str, jobs: Sequence[_Job]) -> bool:
+        """Sends one letter; whether that is settled, and the next may be sent."""
+        notification = letter([job.notification for job in jobs], self._core.clock.now().utc)
+        delivery = await self._told(notification, contact)
+        pause = _pause_after(min(job.attempts for job in jobs))
+        for job in jobs:
+            known = _Known(job.notification, job.attempts + 1, detail=delivery.detail)
+            if delivery.delivered:
+                known.outcome = "delivered"
+            elif delivery.retryable and known.attempts < GIVE_UP_AFTER:
+                known.pause, known.due = pause, self._core.clock.now().monotonic + pause
+            else:
+                known.outcome = "failed"
+            self._known[job.key] = known
+            self._metrics.notifications.labels(contact, known.outcome or "retry").inc()
+            if known.outcome:
+                self._undelivered.discard(job.key)
+        self._metrics.outbox_pending.set(len(self._undelivered))
+        waits = any(not self._is_told(job.key) for job in jobs)
         if not delivery.delivered:
             log.warning(
                 "notification not delivered",
-                contact=job.key[1],
-                incident=job.notification.incident,
-                outcome=outcome,
+                contact=contact,
+                incident=notification.incident,
+                outcome="retry" if waits else "failed",
                 error=delivery.detail,
             )
-        if known.outcome:
-            self._undelivered.discard(job.key)
-            self._metrics.outbox_pending.set(len(self._undelivered))
-        await self._write_down(job)
-        return known.outcome != ""
+        await self._write_down(jobs)
+        return not waits
 
-    async def _write_down(self, job: _Job) -> None:
-        """What is known of it, for the next process, if the disk has it at all."""
+    async def _write_down(self, jobs: Sequence[_Job]) -> None:
+        """What is known of them, for the next process, if the disk has them at all."""
+        # A stop must not come between telling somebody and writing it down: they would be told again at the next start.
+        writings = {writing for writing in map(self._begin_writing_down, jobs) if writing is not None}
+        if writings:
+            await asyncio.wait(writings, timeout=DISK_WITHIN)
+
+    def _begin_writing_down(self, job: _Job) -> asyncio.Future[None] | None:
         known = self._known.get(job.key)
         if job.item_id is None or known is None:
-            return
+            return None
         now = self._core.clock.now()
         if known.outcome == "delivered":
             write = partial(self._journal.delivered, job.item_id, now)
         elif known.outcome:
             write = partial(self._journal.give_up, job.item_id, now, known.detail)
         else:
-            write = partial(self._journal.retry_later, job.item_id, now, _pause_after(job.attempts), known.detail)
-        # A stop must not come between telling somebody and writing it down: they would be told again at the next start.
+            write = partial(self._journal.retry_later, job.item_id, now, known.pause, known.detail)
         writing = asyncio.ensure_future(self._core.in_journal_thread(write))
         writing.add_done_callback(partial(self._written, job.key, known))
-        await asyncio.wait({writing}, timeout=DISK_WITHIN)
+        return writing
 
     def _written(self, key: Key, known: _Known, writing: asyncio.Future[None]) -> None:
         if writing.cancelled():

@@ -6,7 +6,7 @@ None of them reads a clock: time moves when the test moves it, and what hangs do
 from __future__ import annotations
 
 import asyncio
-from collections import deque
+from collections import Counter, deque
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -261,8 +261,13 @@ class MemoryJournal:
 
     def pending(self, limit: int) -> Sequence[OutboxItem]:
         self._check()
-        now = self._clock.now().monotonic
-        return [each.item for each in self._outbox if each.state == "pending" and each.due <= now][:limit]
+        now, of_contact = self._clock.now().monotonic, Counter[str]()
+        items = list[OutboxItem]()
+        for each in self._outbox:
+            if each.state == "pending" and of_contact[each.item.contact] < limit:
+                of_contact[each.item.contact] += 1
+                items.append(replace(each.item, due=each.due <= now))
+        return items
 
     def delivered(self, item_id: int, at: Moment) -> None:
         self._settle(item_id, "delivered", at, "")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
@@ -92,6 +93,8 @@ class Safety(RuleBasedStateMachine):
         """Whatever happened to them, nobody may start them but a person."""
         self.being_stopped: dict[str, float] = {}
         """Since when somebody is."""
+        self.paused_until: dict[str, float] = {}
+        """The latest end that anybody asked for since the last resume, by scope."""
         self.unread: set[str] = set()
         """Containers that have ended, and Docker owes their last words."""
         self.refused: set[str] = set()
@@ -239,11 +242,14 @@ class Safety(RuleBasedStateMachine):
     @rule(scope=st.sampled_from([*NAMES, "*"]), duration=st.sampled_from([None, 10.0, 600.0]))
     def is_paused(self, scope: str, duration: float | None) -> None:
         self.world.send(ev.PauseAsked(scope, "test", "ops", duration))
+        end = math.inf if duration is None else self.world.monotonic + duration
+        self.paused_until[scope] = max(end, self.paused_until.get(scope, 0.0))
         self._check_new_actions()
 
     @rule(scope=st.sampled_from([*NAMES, "*"]))
     def is_resumed(self, scope: str) -> None:
         self.world.send(ev.ResumeAsked(scope, "ops"))
+        self.paused_until.pop(scope, None)
         self._check_new_actions()
 
     @rule(name=names)
@@ -346,8 +352,7 @@ class Safety(RuleBasedStateMachine):
             beside = [other for other in NAMES if CONTAINERS[other] == request.target.name]
             assert not any(world.engine.trackers[other].careful for other in beside)
             for scope in (*beside, "*"):
-                pause = world.engine.durable.pauses.get(scope)
-                assert pause is None or (pause.until is not None and world.monotonic >= pause.until)
+                assert world.monotonic >= self.paused_until.get(scope, 0.0)
             intents = [record for record in world.of(r.ActionIntended) if isinstance(record, r.ActionIntended)]
             assert request.action_id in {intent.action_id for intent in intents}
         self.checked = len(world.started)

@@ -21,6 +21,14 @@ async def gateway_paused(stage: Stage) -> None:
     await stage.daemon.post("/api/v1/pause", {"scope": "gateway", "reason": "deploying", "by": "ops"})
 
 
+async def two_people_pause(stage: Stage) -> None:
+    """The second one for a moment, which is over when it fails."""
+    await gateway_paused(stage)
+    body = {"scope": "gateway", "reason": "a quick look", "by": "another", "duration": 0.5}
+    await stage.daemon.post("/api/v1/pause", body)
+    await stage.daemon.wait_until(lambda s: s["pauses"]["gateway"]["beside"] == [])
+
+
 async def journal_gone(stage: Stage) -> None:
     path = stage.daemon.state_dir / "journal.sqlite3"
     path.rename(path.with_suffix(".away"))
@@ -44,6 +52,13 @@ HELD = (
     ),
     Situation("everything is paused", GATEWAY, "gateway", "gate:pause", in_turn(paused, FIVE_HUNDRED)),
     Situation("this one is paused", GATEWAY, "gateway", "gate:pause", in_turn(gateway_paused, FIVE_HUNDRED)),
+    Situation(
+        "two people have paused it, the second for a moment",
+        GATEWAY,
+        "gateway",
+        "gate:pause",
+        in_turn(two_people_pause, FIVE_HUNDRED),
+    ),
     Situation(
         "it may only observe",
         GATEWAY,

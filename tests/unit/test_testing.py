@@ -124,9 +124,10 @@ def test_the_journal_keeps_order_and_tells_each_fact_once() -> None:
     assert journal.replay(clock.now()) == [(clock.now(), record)]
     first, *_ = journal.pending(10)
     journal.retry_later(first.item_id, clock.now(), 5.0, "busy")
-    assert [item.contact for item in journal.pending(10)] == ["y", "z"]
+    assert [(item.contact, item.due) for item in journal.pending(10)] == [("x", False), ("y", True), ("z", True)]
     clock.advance(5.0)
-    assert [(item.contact, item.attempts) for item in journal.pending(1)] == [("x", 1)]
+    again, *_ = journal.pending(1)
+    assert (again.contact, again.attempts, again.due) == ("x", 1, True)
     journal.delivered(first.item_id, clock.now())
     clock.advance(1.0)
     assert journal.prune(clock.now().utc) == 1

@@ -24,7 +24,7 @@ def journal(s: Situation) -> Decision | None:
 def pause(s: Situation) -> Decision | None:
     for scope in (EVERYTHING, s.name, *s.beside):
         held = s.durable.pauses.get(scope)
-        if held is not None and (held.until is None or s.now < held.until):
+        if held is not None and held.holds(s.now):
             same = f" (the same container, {s.spec.container})" if scope in s.beside else ""
             what = "everything" if scope == EVERYTHING else f"{scope}{same}"
             return Decision(Verdict.WAIT, Gate.PAUSE, f"{held.by} paused {what}: {held.reason}", held.until)

@@ -48,6 +48,21 @@ def test_advice_is_given_and_does_not_fail(call: Call, tmp_path: Path) -> None:
     assert "advice: dependencies.port.timeout: a look may take 2s" in result.out
 
 
+@pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")  # by a plugin of Apprise
+def test_an_address_that_can_never_be_told_is_advice(call: Call, tmp_path: Path) -> None:
+    """By its number: the address itself may be a token."""
+    file = tcp_policy(tmp_path, "127.0.0.1:1")
+    addresses = "['slakc://T1JJ3T3L2/A1BRTD4JD/hunter2/', 'json://127.0.0.1:1/x', 'http://127.0.0.1:1/hunter2']"
+    with file.open("a", encoding="utf-8") as policy:
+        policy.write(f"contacts: {{on-call: {addresses}}}\n")
+    result = call("check", file)
+    assert result.code == 0
+    told = [line for line in result.out.splitlines() if "Apprise" in line]
+    unknown = "is not one that Apprise knows: what is sent to it never arrives"
+    assert told == [f"advice: contacts.on-call: address {number} of 3 {unknown}" for number in (1, 3)]
+    assert "hunter2" not in result.out + result.err
+
+
 def test_an_invalid_policy_is_2_with_every_problem_and_its_place(call: Call) -> None:
     """On stderr, with the line, and a count."""
     result = call("check", POLICIES / "invalid" / "unknown-probe.yaml")

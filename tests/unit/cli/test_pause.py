@@ -41,6 +41,17 @@ def test_pause_of_one_dependency_without_an_end(call: Call, daemon: StandIn, sta
     assert "redis is paused until somebody resumes it" in result.out
 
 
+def test_a_pause_that_stands_beside_another_is_said(call: Call, daemon: StandIn, state_dir: Path) -> None:
+    """Who ordered a shorter one learns that the other holds on."""
+    beside = [{"reason": "quick deploy", "by": "bob", "until": "2026-01-05T12:30:00+00:00"}]
+    daemon.body = {"pauses": {"redis": {"reason": "migration", "by": "alice", "until": None, "beside": beside}}}
+    result = call("pause", "redis", "--for", "5s", "--listen", daemon.listen, "--state-dir", state_dir)
+    assert result.out.splitlines() == [
+        "redis is paused until somebody resumes it, by alice: migration. Watching goes on.",
+        "  Also until 2026-01-05T12:30:00+00:00, by bob: quick deploy. `nemo-watchdog resume` ends all of them.",
+    ]
+
+
 def test_resume_says_that_nothing_is_paused(call: Call, daemon: StandIn, state_dir: Path) -> None:
     """The same words for everybody."""
     daemon.body = {"pauses": {}}

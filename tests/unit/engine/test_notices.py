@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from nemo_watchdog import records as r
 from nemo_watchdog.engine import events as ev
 from nemo_watchdog.engine.health import State
 from nemo_watchdog.engine.notices import what
+from nemo_watchdog.engine.replay import rebuild
 from nemo_watchdog.model import (
     ActionOutcome,
     Autonomy,
@@ -16,6 +18,7 @@ from nemo_watchdog.model import (
     NotificationKind,
     Reason,
     RunState,
+    failed,
 )
 from nemo_watchdog.policy.policy import Backoff, EscalateStep, Rule
 from tests.unit.engine.world import RESTART, World, dependency, policy, remedy
@@ -145,6 +148,75 @@ def test_a_reopened_incident_is_told_again_under_a_key_of_its_own() -> None:
     first, again = world.told(NotificationKind.OPENED)
     assert first.incident == again.incident
     assert first.key != again.key
+    assert again.title == "[SEV1] gateway is down again"
+    assert "It is the same incident, reopened once." in again.body
+
+
+def test_an_end_counts_time_and_actions_of_the_same_trouble() -> None:
+    """Since it began to fail, which is before anybody was told; those of the trouble before are told as such."""
+    world = World(policy(dependency("gateway", grace=0.0)))
+    world.fail("gateway")
+    world.finish()
+    world.wait(5.0)
+    world.succeed("gateway")
+    assert only(world, NotificationKind.RESOLVED).body.startswith("gateway up again after 9.01s; 1 action taken.")
+    world.wait(60.0)
+    world.fail("gateway")
+    world.wait(10.0)
+    world.finish()
+    world.fail("gateway")
+    world.wait(60.0)
+    world.finish()
+    world.succeed("gateway")
+    _, last = world.told(NotificationKind.RESOLVED)
+    said = last.body.partition("; ")
+    assert said[2].startswith("2 actions taken; the incident was reopened once, 3 actions in all.")
+    assert world.of(r.IncidentResolved)[-1].seconds > 30.0  # type: ignore[attr-defined]
+    assert rebuild([(at, record.body()) for at, record in world.records]) == world.engine.durable
+
+
+def test_what_was_unseen_was_so_since_the_first_blind_look() -> None:
+    """Not since it was told, a minute later."""
+    world = World(policy(dependency("gateway", remedy=None)))
+    world.look("gateway", failed(Reason.AUTH_FAILED, "refused"), times=75)
+    world.succeed("gateway")
+    assert only(world, NotificationKind.RESOLVED).body.startswith("gateway up again after 1m16s;")
+
+
+def test_what_the_policy_no_longer_names_is_not_called_up() -> None:
+    """Nobody looks at it: its last state, and who must look, are told."""
+    world = World(policy(dependency("gateway", remedy=None), dependency("redis", remedy=None)))
+    world.fail("gateway")
+    world.send(ev.PolicyChanged(policy(dependency("redis", remedy=None))))
+    assert not world.told(NotificationKind.RESOLVED)
+    told = only(world, NotificationKind.UNWATCHED)
+    assert told.title == "[SEV2] gateway is not watched any more"
+    assert told.body.splitlines() == [
+        "Not seen up for 2.01s; no action taken.",
+        GONE,
+        "Next: the watchdog looks at it no more; whether gateway serves, a person must see.",
+    ]
+
+
+GONE = (
+    "gateway is not watched any more: the policy does not name it. "
+    "It was down: wrong_status (test: wrong_status) when it was last seen."
+)
+
+
+def test_who_is_up_and_who_is_not_watched_are_told_apart() -> None:
+    """In one incident."""
+    gateway = dependency("gateway", needs=["postgres"], remedy=None)
+    world = World(policy(dependency("postgres", remedy=None), gateway))
+    world.fail("postgres")
+    world.fail("gateway")
+    world.send(ev.PolicyChanged(policy(dependency("postgres", remedy=None))))
+    world.succeed("postgres")
+    told = only(world, NotificationKind.UNWATCHED)
+    assert told.title == "[SEV1] postgres is up again"
+    assert "postgres up again after " in told.body
+    assert "gateway is not watched any more" in told.body
+    assert world.of(r.IncidentResolved)[-1].why == "every member that the policy still watches is up"  # type: ignore[attr-defined]
 
 
 def test_many_actions_are_counted_in_the_plural() -> None:

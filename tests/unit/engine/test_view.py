@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
+import pytest
+
+from nemo_watchdog import records as r
 from nemo_watchdog.engine import events as ev
 from nemo_watchdog.engine.gates.order import GATES
+from nemo_watchdog.engine.replay import rebuild
 from nemo_watchdog.model import ActionOutcome, RunState
 from nemo_watchdog.policy.policy import Limits
 from nemo_watchdog.views import PauseView
@@ -90,6 +95,47 @@ def test_pauses_that_are_over_are_not_shown() -> None:
     }
     world.pass_time(61.0)
     assert list(seen(world).pauses) == ["b"]
+
+
+def test_no_pause_is_forgotten_for_another() -> None:
+    """The later end holds, the other stands beside it until it is over, and a resume ends both."""
+    world = World(policy(dependency("a", grace=0.0)))
+    world.send(ev.PauseAsked("a", "until I say so", "alice"))
+    world.send(ev.PauseAsked("a", "quick deploy", "bob", 5.0))
+    until = (world.utc + timedelta(seconds=5)).isoformat()
+    alices = PauseView("until I say so", "alice", None)
+    assert seen(world).pauses == {"a": replace(alices, beside=(PauseView("quick deploy", "bob", until),))}
+    assert [record.beside for record in world.of(r.Paused)] == ["", "alice: until I say so"]  # type: ignore[attr-defined]
+    world.pass_time(6.0)
+    assert seen(world).pauses == {"a": alices}
+    world.fail("a", times=30)
+    assert not world.started
+    decision = seen(world).dependencies["a"].decision
+    assert decision is not None
+    assert decision.value == "alice paused a: until I say so"
+    world.send(ev.ResumeAsked("a", "bob"))
+    assert seen(world).pauses == {}
+    assert world.started
+
+
+def test_a_longer_pause_takes_over_and_the_first_stays() -> None:
+    """Also in a journal that is replayed."""
+    world = World(policy(dependency("a")))
+    world.send(ev.PauseAsked("a", "migration", "alice", 60.0))
+    world.send(ev.PauseAsked("a", "deploying", "bob", 600.0))
+    (pause,) = seen(world).pauses.values()
+    assert (pause.by, [each.by for each in pause.beside]) == ("bob", ["alice"])
+    assert rebuild([(at, record.body()) for at, record in world.records]).pauses == world.engine.durable.pauses
+
+
+@pytest.mark.parametrize(("first", "second", "left"), [(600.0, 5.0, 600.0), (5.0, 600.0, 600.0), (None, 5.0, None)])
+def test_the_same_word_of_the_same_person_counts_once(first: float | None, second: float, left: float | None) -> None:
+    """With the later end: who wants a shorter one resumes first."""
+    world = World(policy(dependency("a")))
+    for duration in (first, second):
+        world.send(ev.PauseAsked("*", "deploying", "ops", duration))
+    until = None if left is None else (world.utc + timedelta(seconds=left)).isoformat()
+    assert seen(world).pauses == {"*": PauseView("deploying", "ops", until)}
 
 
 def test_what_a_person_holds_is_said() -> None:

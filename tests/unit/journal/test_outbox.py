@@ -13,6 +13,7 @@ import pytest
 from nemo_watchdog.errors import JournalError
 from nemo_watchdog.journal import SqliteJournal
 from nemo_watchdog.model import Moment
+from nemo_watchdog.ports import OutboxItem
 from tests.unit.journal.parts import NOON, MovableClock, moment, notification
 
 
@@ -27,6 +28,10 @@ def journal(tmp_path: Path, clock: MovableClock) -> Iterator[SqliteJournal]:
         yield journal
 
 
+def due(journal: SqliteJournal) -> list[OutboxItem]:
+    return [item for item in journal.pending(10) if item.due]
+
+
 def test_the_same_fact_is_queued_once_for_each_contact(journal: SqliteJournal) -> None:
     """A key and contact that were queued before, pending or delivered, are not queued again; a new contact is."""
     journal.append([], [notification("k")], moment(0))
@@ -36,11 +41,21 @@ def test_the_same_fact_is_queued_once_for_each_contact(journal: SqliteJournal) -
     assert journal.outbox_counts() == {"pending": 1, "delivered": 1, "given_up": 0}
 
 
-def test_oldest_first_up_to_the_limit(journal: SqliteJournal) -> None:
-    """`pending` gives at most so many items, the oldest first."""
+def test_oldest_first_up_to_the_limit_of_each_contact(journal: SqliteJournal) -> None:
+    """`pending` gives at most so many items of a contact, the oldest first: who is away crowds out nobody."""
     for n in range(5):
         journal.append([], [notification(f"k{n}")], moment(0))
-    assert [item.notification.key for item in journal.pending(3)] == ["k0", "k1", "k2"]
+    journal.append([], [notification("k9", contacts=("team-lead",))], moment(0))
+    assert [item.notification.key for item in journal.pending(3)] == ["k0", "k1", "k2", "k9"]
+
+
+def test_what_waits_for_its_next_try_is_not_left_out(journal: SqliteJournal, clock: MovableClock) -> None:
+    """Whoever reads must know that what is newer has to wait behind it."""
+    for key in ("k0", "k1"):
+        journal.append([], [notification(key)], moment(0))
+    journal.retry_later(journal.pending(1)[0].item_id, moment(10), 30.0, "timed out")
+    clock.moment = moment(20)
+    assert [(item.notification.key, item.due) for item in journal.pending(9)] == [("k0", False), ("k1", True)]
 
 
 def test_a_retry_waits_for_its_delay(journal: SqliteJournal, clock: MovableClock) -> None:
@@ -48,9 +63,9 @@ def test_a_retry_waits_for_its_delay(journal: SqliteJournal, clock: MovableClock
     journal.append([], [notification("k")], moment(0))
     journal.retry_later(journal.pending(1)[0].item_id, moment(10), 30.0, "timed out")
     clock.moment = moment(39.9)
-    assert journal.pending(10) == []
+    assert not due(journal)
     clock.moment = moment(40)
-    assert [item.attempts for item in journal.pending(10)] == [1]
+    assert [item.attempts for item in due(journal)] == [1]
 
 
 def test_a_wall_clock_set_backwards_delays_no_retry(journal: SqliteJournal, clock: MovableClock) -> None:
@@ -58,7 +73,7 @@ def test_a_wall_clock_set_backwards_delays_no_retry(journal: SqliteJournal, cloc
     journal.append([], [notification("k")], moment(0))
     journal.retry_later(journal.pending(1)[0].item_id, moment(10), 30.0, "timed out")
     clock.moment = Moment(40.0, NOON - timedelta(days=365))
-    assert len(journal.pending(10)) == 1
+    assert len(due(journal)) == 1
 
 
 def test_what_waited_through_a_reboot_is_due_at_once(
@@ -67,10 +82,10 @@ def test_what_waited_through_a_reboot_is_due_at_once(
     """A monotonic reading of another boot holds nothing back."""
     journal.append([], [notification("k")], moment(90_000))
     journal.retry_later(1, moment(90_000), 30.0, "timed out")
-    assert journal.pending(10) == []
+    assert not due(journal)
     journal.close()
     with closing(SqliteJournal(tmp_path / "journal.sqlite3", "boot-2", clock=clock)) as after:
-        assert len(after.pending(10)) == 1
+        assert len(due(after)) == 1
 
 
 def test_an_item_that_was_given_up_is_not_due(journal: SqliteJournal) -> None:

@@ -11,7 +11,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from nemo_watchdog.model import NotificationKind, Severity
-from nemo_watchdog.notifiers import AppriseNotifier
+from nemo_watchdog.notifiers import AppriseNotifier, unusable_addresses
 from nemo_watchdog.policy.policy import Secret
 from tests.unit.notifiers.parts import Server, notification, serving
 
@@ -49,6 +49,27 @@ async def test_the_message_arrives(severity: Severity, kind: NotificationKind, w
     ((path, body),) = server.got
     assert path == "/token-of-ours"
     assert (body["title"], body["message"], body["type"]) == ("redis is down", "connection refused", word)
+
+
+@pytest.mark.parametrize(
+    "wrong", ["jsn://127.0.0.1:1/x", "http://127.0.0.1:1/x", "hello", "mailto://u:p@127.0.0.1:1?to=a@b.c"]
+)
+def test_what_can_never_be_delivered_is_known_before(wrong: str) -> None:
+    """Without sending, and without the address in the words; an empty one is no address."""
+    (advice,) = unusable_addresses({"on-call": (Secret(""), Secret("json://127.0.0.1:1/x"), Secret(wrong))})
+    assert advice.path == "contacts.on-call"
+    assert advice.message.startswith("address 2 of 2 is not one that Apprise knows")
+    assert wrong not in str(advice)
+
+
+def test_a_plugin_of_apprise_that_raises_says_nothing_of_the_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And stops neither a check nor the daemon's start."""
+
+    def raises(*_: object, **__: object) -> None:
+        raise ValueError("hunter2")
+
+    monkeypatch.setattr("apprise.Apprise.instantiate", raises)
+    assert unusable_addresses({"on-call": (Secret("json://127.0.0.1:1/x"),)}) == []
 
 
 @pytest.mark.parametrize("contacts", [{}, {"on-call": ()}, {"on-call": (Secret(""),)}])

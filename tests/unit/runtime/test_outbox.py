@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import pytest
 
+from nemo_watchdog.engine.letters import LATE_AFTER
 from nemo_watchdog.errors import JournalError
 from nemo_watchdog.model import Moment, Notification, NotificationKind
 from nemo_watchdog.ports import Delivery
@@ -40,6 +41,10 @@ class Post:
 
     def states(self) -> list[str]:
         return [state for _, _, state in self.shell.memory.outbox()]
+
+    def attempts(self) -> list[int]:
+        """Of what waits, oldest first, once nobody is being told."""
+        return [] if self.outbox._busy else [item.attempts for item in self.shell.memory.pending(100)]
 
     def counted(self, outcome: str, contact: str = "on-call") -> Callable[[], bool]:
         return lambda: bool(self.shell.metric("notifications_total", contact=contact, outcome=outcome))
@@ -135,6 +140,111 @@ async def test_a_failure_holds_back_what_comes_after_it_for_the_same_contact(pos
     await until(lambda: not post.outbox._busy)
     assert post.told()[0] == "opened"
     assert "delivered" not in post.states()
+
+
+async def test_nothing_overtakes_what_waits_and_it_is_told_in_one_letter(post: Post) -> None:
+    """Whoever was away reads the whole story at once, the end at its end, and no part of it twice."""
+    post.notifier.answers["on-call"] = BUSY
+    post.queue("opened")
+    await until(lambda: post.attempts() == [1])
+    post.queue("started")  # more to tell is a reason to try again what waits
+    await until(lambda: post.attempts() == [2, 1])
+    post.notifier.answers["on-call"] = Delivery(delivered=True)
+    post.queue("resolved")
+    await until(lambda: post.states() == ["delivered"] * 3)
+    assert post.told() == ["opened", "started", "resolved"]
+    (_, last) = post.notifier.told[-1]
+    assert last.body.count("refused") == 3
+    assert post.shell.metric("notifications_total", contact="on-call", outcome="delivered") == 3.0
+
+
+async def test_what_is_newer_waits_no_longer_than_what_it_waits_for(post: Post) -> None:
+    """The pause is that of the newest."""
+    post.notifier.answers["on-call"] = BUSY
+    post.queue("opened")
+    for tries in range(1, 5):
+        await until(lambda tries=tries: post.attempts() == [tries])  # type: ignore[misc]
+        post.shell.manual.advance(module.LONGEST_RETRY)
+        post.outbox.poke()
+    await until(lambda: post.attempts() == [5])
+    post.queue("resolved")
+    await until(lambda: post.attempts() == [6, 1])
+    post.notifier.answers["on-call"] = Delivery(delivered=True)
+    post.shell.manual.advance(module.FIRST_RETRY)
+    post.outbox.poke()
+    await until(lambda: post.states() == ["delivered"] * 2)
+
+
+async def test_another_incident_is_told_for_itself(post: Post) -> None:
+    """A message that the contact's service does not take holds up its own incident alone."""
+    post.notifier.answers["on-call"] = BUSY
+    post.queue("opened")
+    await until(lambda: post.attempts() == [1])
+    post.notifier.answers["on-call"] = Delivery(delivered=True)
+    other = replace(notification("other"), incident="i-2")
+    post.shell.memory.append([], [other], post.shell.clock.now())
+    post.outbox.poke()
+    await until(lambda: post.states() == ["pending", "delivered"])
+
+
+async def test_who_takes_long_hears_of_the_rest_in_one_letter(post_made: Post) -> None:
+    """What waited behind a slow delivery is late, too."""
+    post, told = post_made, post_made.notifier.deliver
+
+    async def slow(notification: Notification, contact: str) -> Delivery:
+        post.shell.manual.advance(LATE_AFTER + 1.0)
+        return await told(notification, contact)
+
+    post.notifier.deliver = slow  # type: ignore[method-assign]
+    now = post.shell.clock.now()
+    for key in ("opened", "started", "resolved"):
+        post.shell.memory.append([], [replace(notification(key), at=now.utc)], now)
+    async with running(post.outbox.run()):
+        await until(lambda: post.states() == ["delivered"] * 3)
+    assert post.told() == ["opened", "resolved"]
+    assert "delivered late" in post.notifier.told[-1][1].body
+
+
+async def test_what_was_dropped_for_good_holds_up_nothing(post: Post, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who was not reached for too long hears of what came later."""
+    monkeypatch.setattr(module, "GIVE_UP_AFTER", 2)
+    post.notifier.answers["on-call"] = BUSY
+    post.queue("opened")
+    await until(lambda: post.attempts() == [1])
+    post.queue("started")
+    await until(lambda: post.states() == ["given_up", "pending"])
+    post.notifier.answers["on-call"] = Delivery(delivered=True)
+    post.shell.manual.advance(module.FIRST_RETRY)
+    post.outbox.poke()
+    await until(lambda: post.states() == ["given_up", "delivered"])
+    assert post.told()[-1] == "started"
+
+
+async def test_the_next_process_keeps_the_order(post_made: Post) -> None:
+    """What waits is on disk, and so is what waits behind it."""
+    post_made.notifier.answers["on-call"] = BUSY
+    post_made.queue("opened")
+    async with running(post_made.outbox.run()):
+        await until(lambda: post_made.attempts() == [1])
+    post_made.notifier.answers["on-call"] = Delivery(delivered=True)
+    shell = post_made.shell
+    outbox = Outbox(shell.memory, post_made.notifier, shell.core, shell.metrics)
+    post_made.queue("resolved")
+    async with running(outbox.run()):
+        await until(lambda: post_made.states() == ["delivered"] * 2)
+    assert post_made.told() == ["opened", "resolved"]
+
+
+async def test_without_the_disk_the_order_is_the_same(post: Post) -> None:
+    """From memory."""
+    post.shell.memory.trouble = "disk full"
+    post.notifier.answers["on-call"] = BUSY
+    post.outbox.tell_from_memory([notification("opened")])
+    await until(lambda: post.told() == ["opened"] and not post.outbox._busy)
+    post.notifier.answers["on-call"] = Delivery(delivered=True)
+    post.outbox.tell_from_memory([notification("resolved")])
+    await until(lambda: post.told() == ["opened", "resolved"])
+    assert post.notifier.told[-1][1].body.count("refused") == 2
 
 
 async def test_a_notifier_that_raises_is_a_failed_delivery(post: Post) -> None:

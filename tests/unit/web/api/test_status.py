@@ -21,7 +21,7 @@ async def test_status_tells_everything_as_plain_data(site: Site) -> None:
     assert body["dependencies"]["redis"]["decision"] is None
     (incident,) = body["incidents"]
     assert (incident["root"], incident["members"], incident["severity"]) == ("gateway", ["gateway"], "SEV2")
-    assert body["pauses"]["gateway"] == {"reason": "deploying", "by": "ops", "until": None}
+    assert body["pauses"]["gateway"] == {"reason": "deploying", "by": "ops", "until": None, "beside": []}
     assert body["budgets"]["total"]["remaining"] == 10
     assert body["policy"]["problems"] == []
     assert (body["version"], body["journal"], body["autonomy"]) == (__version__, "ok", "act")
