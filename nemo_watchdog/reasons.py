@@ -87,7 +87,7 @@ class Reason(StrEnum):
     LOGINS_BLOCKED = (
         "logins_blocked",
         Category.BUSY,
-        "It serves the sessions that it has, and new ones hang at their login: a person must look why.",
+        "It greets new clients, and their logins hang (a lock, a password server, its disk): a person must look why.",
     )
     UPSTREAM_UNAVAILABLE = (
         "upstream_unavailable",

@@ -134,6 +134,17 @@ async def waits_for_its_clients(stage: Stage) -> None:
     await session.close()
 
 
+async def waits_for_nobody(stage: Stage) -> None:
+    """A smart shutdown of a server whose only client is the watchdog: nothing holds it up, and no kill ends it."""
+    await stage.daemon.more_looks(2)
+    await stage.platform.docker("kill", "-s", "TERM", stage.platform.name("postgres"))
+    async with asyncio.timeout(8.0):
+        while (state := await stage.platform.state("postgres"))["Running"]:
+            await asyncio.sleep(0.1)
+    if state["ExitCode"] != 0:
+        raise DaemonError(f"it ended with {state['ExitCode']}")
+
+
 def inside(part: str, *command: str) -> Happens:
     async def act(stage: Stage) -> None:
         await stage.platform.docker("exec", "-d", stage.platform.name(part), *command)
@@ -176,6 +187,13 @@ ENDINGS = (
         "postgres",
         "gate:human_hold",
         waits_for_its_clients,
+    ),
+    Situation(
+        "a person stops postgres, which has no client but the watchdog",
+        ["postgres"],
+        "postgres",
+        "gate:human_hold",
+        waits_for_nobody,
     ),
     Situation(
         "the stream is cut while a person's signal is sent",

@@ -1,8 +1,4 @@
-"""One query to Postgres, perhaps a write, and what the row means.
-
-A kept session that turns out dead is made anew once before anything is judged: a server that was restarted, or that
-dropped its sessions after one backend was killed, is not down for that.
-"""
+"""One query to Postgres, perhaps a write, and what the row means."""
 
 from __future__ import annotations
 
@@ -84,7 +80,7 @@ class PostgresProbe:
         return self._judge(row)
 
     async def close(self) -> None:
-        await self._sessions.close()
+        """No session outlives its look."""
 
     async def _ask(self, session: Session) -> asyncpg.Record:
         row = await self._fetch(session)
