@@ -13,11 +13,32 @@ import asyncpg
 from redis import asyncio as redis_client
 
 from nemo_watchdog.demo.docker_cli import DockerError
-from nemo_watchdog.demo.parts import Redis
+from nemo_watchdog.demo.parts import Postgres, Redis
 from nemo_watchdog.engine import signals
 from tests.integration.daemon import DaemonError
 from tests.suites.acts import in_turn, person
 from tests.suites.situations import Happens, Situation, Stage
+
+
+class WrappedPostgres(Postgres):
+    """Its container goes on when it has ended."""
+
+    def command(self) -> list[str]:
+        return goes_on(super().command())
+
+
+class WrappedRedis(Redis):
+    """Likewise."""
+
+    def command(self) -> list[str]:
+        return goes_on(super().command())
+
+
+def goes_on(command: list[str]) -> list[str]:
+    shell, option, script = command
+    before, _, server = script.rpartition("exec ")
+    return [shell, option, f"{before}{server}; exec sleep 600"]
+
 
 KEYS = 500
 SAVES = Redis(settings={"save": "3600 1"})
@@ -236,5 +257,20 @@ ENDINGS = (
         "postgres",
         "stopped_itself",
         inside("postgres", "pg_ctl", "-D", "/data/pg", "stop", "-m", "fast"),
+    ),
+    Situation(
+        "a person stops postgres from inside, and its container goes on",
+        [WrappedPostgres()],
+        "postgres",
+        "shutting_down",
+        inside("postgres", "pg_ctl", "-D", "/data/pg", "stop", "-m", "fast"),
+        keeps_data=False,  # they are there; who looks for them would have to start it
+    ),
+    Situation(
+        "a person shuts redis down from inside, and its container goes on",
+        [WrappedRedis()],
+        "redis",
+        "shutting_down",
+        inside("redis", "redis-cli", "SHUTDOWN"),
     ),
 )

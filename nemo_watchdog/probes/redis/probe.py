@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 import secrets
 from collections.abc import Mapping, Sequence
 from time import monotonic
@@ -32,7 +33,9 @@ from nemo_watchdog.probes.redis.refusal import refusal
 from nemo_watchdog.probes.redis.sentinel import SETTINGS, NoMaster, find_master
 from nemo_watchdog.probes.redis.witness import complaint
 from nemo_watchdog.probes.shared.address import parse_address
+from nemo_watchdog.probes.shared.beside import Beside
 from nemo_watchdog.probes.shared.deadline import patience_of
+from nemo_watchdog.probes.shared.farewell import Farewell, Goodbye
 from nemo_watchdog.probes.shared.network import os_failure
 from nemo_watchdog.probes.shared.options import ProbeOptions
 from nemo_watchdog.probes.shared.tls_mistakes import may_be_tls, unless_it_speaks_tls, unless_it_wants_a_certificate
@@ -45,6 +48,11 @@ _FOR_TLS = 0.75
 
 _ASKED_ALONE = 0.6
 """The part of the timeout after which it is asked beside whether it lives."""
+
+_GOODBYE = Goodbye(
+    re.compile(r"^\d+:[A-Z] "), "# User requested shutdown...", "# Redis is now ready to exit, bye bye..."
+)
+"""An end for an error says the last alone."""
 
 _REASON_OF = {
     "LOADING": (Reason.LOADING, "it loads its data from disk"),
@@ -115,6 +123,7 @@ class _HeldBack(Exception):
 class RedisProbe:
     def __init__(self, options: RedisOptions, context: ProbeContext) -> None:
         self._options = options
+        self._farewell = Farewell(context.containers, context.container, _GOODBYE)
         self._timeout = context.timeout
         self._key = f"{_CANARY_PREFIX}{secrets.token_hex(4)}"
         self._connection: client.AbstractConnection | None = None
@@ -124,6 +133,10 @@ class RedisProbe:
         """Host, port and whether over TLS, of the last connection; None where no mistake about TLS can explain it."""
 
     async def look(self) -> Finding:
+        beside = Beside(self._timeout)
+        return await self._farewell.judged(await self._look(), beside)
+
+    async def _look(self) -> Finding:
         began = monotonic()
         try:
             replies = await self._replies()
