@@ -94,7 +94,11 @@ class Sessions:
             raise self._late(signs) from None
 
     async def _row(self, signs: _Signs, beside: Beside) -> asyncpg.Record:
-        await shake_hands(self._address)
+        try:
+            await shake_hands(self._address)
+        except (OSError, NotServing):
+            self._login_hung = None  # whoever greets after that is another server
+            raise
         signs.shook_hands = True
         if self._login_hung is not None and monotonic() - self._login_hung < LOGIN_AGAIN:
             raise _logins_blocked()

@@ -77,6 +77,19 @@ async def test_a_lock_on_a_catalog_is_busy(postgres: Postgres, monkeypatch: pyte
     assert Reason.LOGINS_BLOCKED.category is Category.BUSY
 
 
+async def test_a_new_server_is_asked_for_a_login_at_once(postgres: Postgres) -> None:
+    """That the logins of the one before it hung says nothing of it."""
+    async with watching(postgres) as probe:
+        session = await asyncpg.connect(postgres.dsn())
+        await session.execute("begin; lock table pg_authid in access exclusive mode")
+        assert (await probe.look()).reason is Reason.LOGINS_BLOCKED
+        await asyncio.to_thread(postgres.stop)
+        session.terminate()
+        assert (await probe.look()).reason is Reason.REFUSED
+        postgres.start()
+        await look_until(probe, is_ok, within=sessions.LOGIN_AGAIN * 0.8)
+
+
 async def first_look(postgres: Postgres) -> Finding:
     async with probing("postgres", {"dsn": postgres.dsn()}, TIMEOUT) as probe:
         return await probe.look()
