@@ -76,6 +76,10 @@ class Containers(Protocol):
         """What a running container uses now."""
         ...
 
+    async def uninterruptible(self, name: str) -> frozenset[int]:
+        """The ids of a running container's processes that nothing interrupts now: they wait for a disk or a driver."""
+        ...
+
     async def log(self, name: str, since: datetime) -> Sequence[LogLine]:
         """What the container has written since then, oldest first; a bounded part of it when that is much."""
         ...

@@ -87,7 +87,12 @@ class Reason(StrEnum):
     LOGINS_BLOCKED = (
         "logins_blocked",
         Category.BUSY,
-        "It serves the sessions that it has, and new ones hang at their login: a person must look why.",
+        "It greets new clients, and their logins hang (a lock, a password server, its disk): a person must look why.",
+    )
+    CLIENTS_PAUSED = (
+        "clients_paused",
+        Category.BUSY,
+        "It lives and holds back what its clients ask, as it was told to (CLIENT PAUSE): that ends by itself.",
     )
     UPSTREAM_UNAVAILABLE = (
         "upstream_unavailable",
@@ -209,6 +214,7 @@ BUSY_FOR: Mapping[Reason, float] = MappingProxyType(
         Reason.OVERLOADED: 15 * _MINUTE,
         Reason.TOO_MANY_CONNECTIONS: 15 * _MINUTE,
         Reason.LOGINS_BLOCKED: 15 * _MINUTE,
+        Reason.CLIENTS_PAUSED: 15 * _MINUTE,
         Reason.UPSTREAM_UNAVAILABLE: 15 * _MINUTE,
         Reason.RESTARTING: 5 * _MINUTE,
         Reason.RESTART_LOOP: 5 * _MINUTE,

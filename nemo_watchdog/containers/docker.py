@@ -1,6 +1,6 @@
 """Docker behind a deadline: every call ends in time, and a Docker that does not answer is blindness, not a finding.
 
-Paths used, for a socket proxy's allow-list: GET /version, /_ping, /events, /containers/NAME/(json|stats|logs);
+Paths used, for a socket proxy's allow-list: GET /version, /_ping, /events, /containers/NAME/(json|stats|top|logs);
 POST /containers/NAME/restart. For `execute` alone: POST /containers/NAME/exec, /exec/ID/start; GET /exec/ID/json.
 """
 
@@ -19,7 +19,7 @@ from aiodocker.exceptions import DockerError
 
 from nemo_watchdog.containers.connection import Connection
 from nemo_watchdog.containers.event_stream import EVENTS, EventStream, read_event
-from nemo_watchdog.containers.parse import parse_inspect, parse_log, parse_usage, unix_seconds
+from nemo_watchdog.containers.parse import parse_inspect, parse_log, parse_usage, parse_waiting, unix_seconds
 from nemo_watchdog.errors import ContainersUnreachable, OrderFailed, OrderUncertain, QuestionRefused
 from nemo_watchdog.model import ContainerEvent, ContainerStatus, ContainerUsage, LogLine, RunState
 
@@ -101,6 +101,15 @@ class DockerContainers:
             return parse_usage(json.loads(told))
         except ValueError as error:
             raise QuestionRefused(200, "no usage of a running container", what) from error
+
+    async def uninterruptible(self, name: str) -> frozenset[int]:
+        """See `ports.Containers.uninterruptible`. Docker runs `ps` for it, where it runs itself."""
+        path, what = self._path(name, "top"), "what the processes of a container do"
+        told = await self._connection.ask(path, what, LONGEST_ANSWER, ps_args="-eo pid,stat")
+        try:
+            return parse_waiting(json.loads(told))
+        except ValueError as error:
+            raise QuestionRefused(200, "no processes of a running container", what) from error
 
     async def log(self, name: str, since: datetime) -> Sequence[LogLine]:
         """See `ports.Containers.log`."""

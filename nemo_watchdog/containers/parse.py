@@ -118,6 +118,14 @@ def parse_usage(stats: object) -> ContainerUsage:
         raise ValueError("no usage of a running container") from error
 
 
+def parse_waiting(top: object) -> frozenset[int]:
+    """Of GET /containers/NAME/top?ps_args=-eo pid,stat those in state D. Raises ValueError for another answer."""
+    try:
+        return frozenset(int(pid) for pid, state in top["Processes"] if state.startswith("D"))  # type: ignore[index]
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError("no processes of a running container") from error
+
+
 def parse_log(told: bytes) -> list[LogLine]:
     """GET /containers/NAME/logs?timestamps=1: frames with a header of eight bytes, or plain text from a terminal.
 

@@ -3,6 +3,7 @@
 Only what the program says of itself counts, and not what its clients can make it write:
 - Of Postgres, FATAL and PANIC alone: `RAISE LOG` writes what a client likes (PostgreSQL 15, Errors and Messages). A
   line in which a second severity stands is nobody's word: an application's name may hold one.
+- Of a Postgres that finds no data directory, and has no log yet, its very last lines, at an end with exit code 2.
 - Of Redis, its very last line, at an end with exit code 1: a script's `redis.log` writes anything, but does not end it.
 - Of any other program, the last line of all, and only what it ends with; none of it is shown.
 """
@@ -41,6 +42,9 @@ _SEVERITY = re.compile(r"\b(?:DEBUG|LOG|INFO|NOTICE|WARNING|ERROR|FATAL|PANIC|DE
 _POSTGRES_DISK = re.compile(rf"could not (?!.*(?:shared memory|semaphore)).*: (?P<errno>{_ERRNO})", re.IGNORECASE)
 """Not those of the kernel's limits: `could not create shared memory segment: No space left on device`."""
 
+_ITS_FILE = r"could not \w+(?: from)? (?:file|directory) \"(?:\./)?(?:global|base|pg_\w+)(?:/[^\"]*)?\".*: "
+"""It names its own files as seen from its data directory; a client names others (COPY), and ends nothing by that."""
+
 _POSTGRES_DATA = (
     (
         Reason.DATA_CORRUPTED,
@@ -49,16 +53,36 @@ _POSTGRES_DATA = (
             r"|incorrect checksum in control file|control file contains invalid|could not read file \"global/pg_control"
             r"|WAL contains references to invalid pages|WAL ends before |corrupted two-phase state"
             r"|could not access status of transaction|backup_label contains data inconsistent"
-            r"|requested timeline \d+ (?:is not a child|does not contain)|invalid data in file \"backup_label\""
+            r"|requested timeline \d+ (?:is not a child|does not contain)|according to history file"
+            r"|(?:invalid data|syntax error) in (?:history )?file|unexpected timeline ID"
+            r"|invalid (?:checkpoint record|redo in checkpoint record|(?:magic number|size) stored in file)"
+            r"|calculated CRC checksum does not match|relation mapping file|could not restore image"
+            r"|(?:checksum mismatch for )?replication slot (?:file|checkpoint)"
+            rf"|{_ITS_FILE}(?:read \d|No such file or directory)"
         ),
     ),
     (
         Reason.DATA_UNUSABLE,
         re.compile(
             r"database files are incompatible|data directory \".*\" has (?:wrong ownership|invalid permissions)"
+            r"|(?:specified )?data directory \".*\" (?:does not exist|is not a directory)"
+            r"|\".*\" is not a valid data directory|required WAL directory \".*\" does not exist"
+            r"|could not (?:read permissions of|change) directory|could not stat data directory"
+            rf"|{_ITS_FILE}Permission denied"
+            r"|WAL was generated with wal_level=minimal|recovery target timeline \d+ does not exist"
+            r"|recovery ended before configured recovery target"
         ),
     ),
 )
+
+# It writes these, and ends with code 2, before it has a log: src/backend/utils/misc/guc.c, postmaster.c.
+_NO_DATA = re.compile(
+    r"(?:\S*/)?post(?:gres|master): could not (?:find the database system"
+    r"|access (?:directory|the server configuration file) .*)"
+)
+_NO_DATA_CODE = 2
+_NO_DATA_LINES = 3
+_NO_DATA_DISK = re.compile(rf".*: (?P<errno>{_ERRNO})", re.IGNORECASE)
 
 _REDIS = re.compile(r"\d+:[A-Z] \d\d? \w{3} \d{4} \d\d:\d\d:\d\d\.\d{3} (?P<level>[.*#-]) (?P<said>.*)")
 _REDIS_DISK = re.compile(rf".*: (?P<errno>{_ERRNO})(?:\. Exiting\.*)?", re.IGNORECASE)
@@ -70,13 +94,20 @@ _REDIS_DATA = (
             r"|Terminating server after rdb file reading failure|Wrong RDB checksum|RDB CRC error"
             r"|Fatal error loading the DB: Invalid argument|Error reading the RDB (?:preamble|base file)"
             r"|(?:Bad file format|Unexpected end of file|Unrecoverable error) reading the append only file"
+            r"|Invalid AOF manifest file format|Unknown AOF file type|Read AOF manifest failed"
+            r"|Found (?:an empty AOF manifest|duplicate base file information|a non-monotonic sequence number)"
+            r"|The AOF manifest file contains too long line|Error loading data from RDB"
+            r"|Fatal error: can't open the (?:AOF manifest|append log) file .*: No such file"
             r"|Unknown command '.*' reading the append only file|Unable to obtain the AOF file .* No such file"
             r"|The append log file .* doesn't exist|Unrecoverable error: corrupted cluster config file"
         ),
     ),
     (
         Reason.DATA_UNUSABLE,
-        re.compile(r"Can't chdir to|Can't handle RDB format version|(?:Fatal error|Can't open).*: Permission denied"),
+        re.compile(
+            r"Can't chdir to|Can't handle RDB format version|(?:Fatal error|Can't open).*: Permission denied"
+            r"|The RDB file contains (?:AUX )?module data I can't load|You can't have keys in a DB different than DB 0"
+        ),
     ),
     (
         Reason.PERSISTENCE_FAILED,
@@ -108,7 +139,8 @@ def at_risk(status: ContainerStatus, lines: Sequence[LogLine], past: Past) -> tu
         for line in lines
         if line.text.strip() and abs(ended - line.at) <= SAID_JUST_BEFORE and (since is None or line.at > since)
     ]
-    return _of_postgres(recent) or _of_redis(recent, status.exit_code) or _of_any(recent)
+    code = status.exit_code
+    return _of_postgres(recent) or _of_no_data(recent, code) or _of_redis(recent, code) or _of_any(recent)
 
 
 def _of_postgres(lines: Sequence[str]) -> tuple[Reason, str] | None:
@@ -121,6 +153,15 @@ def _of_postgres(lines: Sequence[str]) -> tuple[Reason, str] | None:
         if reason is not None:
             return reason, _shown(f"{told[1]}: {said}")
     return None
+
+
+def _of_no_data(lines: Sequence[str], exit_code: int | None) -> tuple[Reason, str] | None:
+    last = lines[-_NO_DATA_LINES:]
+    begins = next((at for at, line in enumerate(last) if _NO_DATA.fullmatch(line)), None)
+    if begins is None or exit_code != _NO_DATA_CODE:
+        return None
+    said = " ".join(last[begins:]).partition(": ")[2]
+    return _by_errno(_NO_DATA_DISK, said) or Reason.DATA_UNUSABLE, _shown(said)
 
 
 def _of_redis(lines: Sequence[str], exit_code: int | None) -> tuple[Reason, str] | None:

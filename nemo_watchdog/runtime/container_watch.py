@@ -101,6 +101,10 @@ class ContainerWatch:
         """See `ports.Containers.usage`."""
         return await self._containers.usage(container)
 
+    async def uninterruptible(self, container: str) -> frozenset[int]:
+        """See `ports.Containers.uninterruptible`."""
+        return await self._containers.uninterruptible(container)
+
     async def reconcile_forever(self) -> None:
         while True:
             await self.reconcile()

@@ -190,7 +190,7 @@ class Supervisor:
                 self._metrics.forget(name)
         for name, spec in wanted.items():
             if name not in self.loops:
-                work = WorkWitness(spec, self._containers.usage) if spec.container else None
+                work = WorkWitness(spec, self._containers) if spec.container else None
                 loop = ProbeLoop(spec, self._source.probe(spec), self.core, self._metrics, self.lag, work)
                 self.loops[name] = loop
                 self._tasks[f"probe {name}"] = self._root(loop.run(), f"probe {name}")

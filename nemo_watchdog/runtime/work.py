@@ -1,15 +1,16 @@
 """Does a container work though a look at it got no answer in time? What works is overloaded, what is idle hangs.
 
-A server whose health answer waits behind its work loses that work to a restart, and comes back to a longer queue.
+A server whose health answer waits behind its work loses that work to a restart, and comes back to a longer queue. One
+that waits for its disk is not idle either: no signal ends it before the disk answers, and what it writes is lost.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Protocol
 
 from nemo_watchdog.durations import duration
 from nemo_watchdog.errors import ContainersUnreachable
@@ -21,6 +22,9 @@ MOST_SAMPLES = 4
 
 ASKED_FOR = 3.0
 """Seconds that Docker has for a sample."""
+
+PS_ASKED_FOR = 1.0
+"""Seconds that Docker has for the state of the processes."""
 
 WAITS_FOR = 2.5
 """Seconds that the look which could make it down waits for a second sample, where it is not there yet."""
@@ -45,12 +49,21 @@ SOME_ANSWERS = 1000
 """Bytes a second without the headers: more than the answers to our own looks."""
 
 
+class Engine(Protocol):
+    """Of `ports.Containers` what is asked here."""
+
+    async def usage(self, name: str, /) -> ContainerUsage: ...
+
+    async def uninterruptible(self, name: str, /) -> frozenset[int]: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """What the container had used at monotonic seconds `at`."""
+    """What the container had used at monotonic seconds `at`, and its processes that nothing interrupted then."""
 
     at: float
     usage: ContainerUsage
+    waiting: frozenset[int] = frozenset()
 
 
 def work_between(before: Sample, after: Sample) -> str:
@@ -69,18 +82,20 @@ def work_between(before: Sample, after: Sample) -> str:
         said.append(f"{disk / 2**20:.1f} MiB/s to and from disk")
     if answers >= SOME_ANSWERS:
         said.append("answers leave it")
+    if before.waiting & after.waiting:
+        said.append("it waits for a disk or a driver (state D)")
     return ", ".join(said)
 
 
 class WorkWitness:
-    """Asked about the looks at one dependency, one after the other. `usage` is `ports.Containers.usage`.
+    """Asked about the looks at one dependency, one after the other.
 
     Samples are taken beside the looks, from the first on that got no answer in time: what hangs is not held up by it.
     """
 
-    def __init__(self, spec: Dependency, usage: Callable[[str], Awaitable[ContainerUsage]]) -> None:
+    def __init__(self, spec: Dependency, engine: Engine) -> None:
         self._spec = spec
-        self._usage = usage
+        self._engine = engine
         self._overloaded_since: float | None = None
         self._unanswered = 0
         self._needed_until = 0.0
@@ -105,7 +120,7 @@ class WorkWitness:
             self._overloaded_since = now
         if (lasts := now - self._overloaded_since) >= grace:
             return failed(Reason.TIMEOUT, f"{finding.detail}; overloaded for {duration(lasts)} ({work})")
-        return failed(Reason.OVERLOADED, f"{finding.detail}, and it works: {work}", finding.measurements)
+        return failed(Reason.OVERLOADED, f"{finding.detail}, and it is not idle: {work}", finding.measurements)
 
     async def close(self) -> None:
         """Ends the sampling."""
@@ -133,13 +148,21 @@ class WorkWitness:
         while loop.time() < self._needed_until:
             try:
                 async with asyncio.timeout(ASKED_FOR):
-                    usage = await self._usage(container)
+                    usage = await self._engine.usage(container)
             except (ContainersUnreachable, TimeoutError):
                 self._samples.clear()
                 self._compared.set()
                 await asyncio.sleep(PAUSE)
                 continue
-            self._samples.append(Sample(loop.time(), usage))
+            self._samples.append(Sample(loop.time(), usage, await self._waiting(container)))
             if len(self._samples) > 1:
                 self._compared.set()
             await asyncio.sleep(PAUSE)
+
+    async def _waiting(self, container: str) -> frozenset[int]:
+        """None where Docker does not tell: it runs a program for it, which a machine may lack."""
+        try:
+            async with asyncio.timeout(PS_ASKED_FOR):
+                return await self._engine.uninterruptible(container)
+        except (ContainersUnreachable, TimeoutError):
+            return frozenset()

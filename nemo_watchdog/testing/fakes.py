@@ -112,6 +112,7 @@ class FakeContainers:
         """It answers those that it knows, and no new caller."""
         self.inspects: list[str] = []
         self.usages: dict[str, ContainerUsage] = {}
+        self.waits: dict[str, frozenset[int]] = {}
         self.logs: dict[str, list[LogLine]] = {}
         self.log_tails: list[str] = []
         """Every container whose last lines were asked for."""
@@ -172,6 +173,10 @@ class FakeContainers:
 
     async def ping(self) -> None:
         await self._answer()
+
+    async def uninterruptible(self, name: str) -> frozenset[int]:
+        """See `ports.Containers.uninterruptible`: none unless `waits` says so."""
+        return self.waits.get(name, frozenset())
 
     async def usage(self, name: str) -> ContainerUsage:
         await self._answer()

@@ -49,6 +49,10 @@ async def slow_command(stage: Stage) -> None:
     await stage.daemon.more_looks(3)
 
 
+async def clients_paused(stage: Stage) -> None:
+    await stage.platform.exec("redis", "redis-cli", "CLIENT", "PAUSE", "60000", "ALL")
+
+
 async def redis_clients(platform: Platform, stack: AsyncExitStack) -> None:
     clients = [redis_client.Redis(port=platform.port("redis"), single_connection_client=True) for _ in range(3)]
     for client in clients:
@@ -95,6 +99,7 @@ BUSY = (
         with_docker_restarting("redis", lambda platform: faults.redis_long_loading(platform, 5.0)),
         rewrites=swap("startup_grace: 30s", "startup_grace: 1s"),
     ),
+    Situation("redis was told to pause its clients", ["redis"], "redis", "clients_paused", clients_paused),
     Situation(
         "postgres has no connection left",
         [Postgres(settings={"max_connections": "3", "superuser_reserved_connections": "0"})],

@@ -13,11 +13,32 @@ import asyncpg
 from redis import asyncio as redis_client
 
 from nemo_watchdog.demo.docker_cli import DockerError
-from nemo_watchdog.demo.parts import Redis
+from nemo_watchdog.demo.parts import Postgres, Redis
 from nemo_watchdog.engine import signals
 from tests.integration.daemon import DaemonError
 from tests.suites.acts import in_turn, person
 from tests.suites.situations import Happens, Situation, Stage
+
+
+class WrappedPostgres(Postgres):
+    """Its container goes on when it has ended."""
+
+    def command(self) -> list[str]:
+        return goes_on(super().command())
+
+
+class WrappedRedis(Redis):
+    """Likewise."""
+
+    def command(self) -> list[str]:
+        return goes_on(super().command())
+
+
+def goes_on(command: list[str]) -> list[str]:
+    shell, option, script = command
+    before, _, server = script.rpartition("exec ")
+    return [shell, option, f"{before}{server}; exec sleep 600"]
+
 
 KEYS = 500
 SAVES = Redis(settings={"save": "3600 1"})
@@ -134,6 +155,17 @@ async def waits_for_its_clients(stage: Stage) -> None:
     await session.close()
 
 
+async def waits_for_nobody(stage: Stage) -> None:
+    """A smart shutdown of a server whose only client is the watchdog: nothing holds it up, and no kill ends it."""
+    await stage.daemon.more_looks(2)
+    await stage.platform.docker("kill", "-s", "TERM", stage.platform.name("postgres"))
+    async with asyncio.timeout(8.0):
+        while (state := await stage.platform.state("postgres"))["Running"]:
+            await asyncio.sleep(0.1)
+    if state["ExitCode"] != 0:
+        raise DaemonError(f"it ended with {state['ExitCode']}")
+
+
 def inside(part: str, *command: str) -> Happens:
     async def act(stage: Stage) -> None:
         await stage.platform.docker("exec", "-d", stage.platform.name(part), *command)
@@ -178,6 +210,13 @@ ENDINGS = (
         waits_for_its_clients,
     ),
     Situation(
+        "a person stops postgres, which has no client but the watchdog",
+        ["postgres"],
+        "postgres",
+        "gate:human_hold",
+        waits_for_nobody,
+    ),
+    Situation(
         "the stream is cut while a person's signal is sent",
         [SAVES],
         "redis",
@@ -218,5 +257,20 @@ ENDINGS = (
         "postgres",
         "stopped_itself",
         inside("postgres", "pg_ctl", "-D", "/data/pg", "stop", "-m", "fast"),
+    ),
+    Situation(
+        "a person stops postgres from inside, and its container goes on",
+        [WrappedPostgres()],
+        "postgres",
+        "shutting_down",
+        inside("postgres", "pg_ctl", "-D", "/data/pg", "stop", "-m", "fast"),
+        keeps_data=False,  # they are there; who looks for them would have to start it
+    ),
+    Situation(
+        "a person shuts redis down from inside, and its container goes on",
+        [WrappedRedis()],
+        "redis",
+        "shutting_down",
+        inside("redis", "redis-cli", "SHUTDOWN"),
     ),
 )

@@ -62,12 +62,13 @@ def sev1(part: str) -> Happens:
         def at_risk(status: dict[str, Any]) -> bool:
             dependency = status["dependencies"][part]
             told = [(each["severity"], each["rule"]) for each in status["incidents"]]
-            return dependency["category"] == "integrity" and told == [("SEV1", "data-at-risk")]
+            held = (dependency["decision"] or {}).get("gate") in GATES  # a person's restart may not be over yet
+            return dependency["category"] == "integrity" and told == [("SEV1", "data-at-risk")] and held
 
         status = await stage.daemon.wait_until(at_risk, within=60.0)
         dependency = status["dependencies"][part]
-        if "its last words: " not in dependency["detail"] or dependency["decision"]["gate"] not in GATES:
-            raise DaemonError(f"it does not say why: {dependency['detail']} ({dependency['decision']})")
+        if "its last words: " not in dependency["detail"]:
+            raise DaemonError(f"it does not say why: {dependency['detail']}")
 
     return act
 
@@ -154,6 +155,42 @@ EXITS = (
         Postgres(),
         "data_unusable",
         OPEN_TO_ALL,
+    ),
+    damaged(
+        "postgres finds no WAL directory",
+        Postgres(),
+        "data_unusable",
+        "mv /data/pg/pg_wal /data/wal-away",
+    ),
+    damaged(
+        "postgres finds no version in its data directory",
+        Postgres(),
+        "data_unusable",
+        "rm /data/pg/PG_VERSION",
+    ),
+    damaged(
+        "postgres finds its data directory empty",
+        Postgres(),
+        "data_unusable",
+        "find /data/pg -mindepth 1 -delete",
+    ),
+    damaged(
+        "postgres finds no control file",
+        Postgres(),
+        "data_unusable",
+        "rm /data/pg/global/pg_control",
+    ),
+    damaged(
+        "postgres finds a directory of its own missing",
+        Postgres(),
+        "data_corrupted",
+        "rm -r /data/pg/pg_notify",
+    ),
+    damaged(
+        "redis finds no manifest in its append only directory",
+        Redis(settings=APPENDING),
+        "data_corrupted",
+        "echo xx > /data/appendonlydir/appendonly.aof.manifest",
     ),
     Situation(
         "postgres finds its data open to all, and Docker does not tell its log",

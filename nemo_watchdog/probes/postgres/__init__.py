@@ -1,1 +1,1 @@
-"""The Postgres probe: a session that is kept, one query, and what the server's readings say about trouble to come."""
+"""The Postgres probe: one query over a session of its own, and what the server's readings say about trouble to come."""

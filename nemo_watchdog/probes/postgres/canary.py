@@ -18,14 +18,13 @@ create schema if not exists nemo_watchdog;
 create table if not exists nemo_watchdog.canary (one int primary key check (one = 1), written_at timestamptz not null)
 """
 _TEMPORARY = """
-create temporary table if not exists nemo_watchdog_canary (written_at timestamptz not null);
-delete from nemo_watchdog_canary;
+create temporary table if not exists nemo_watchdog_canary (written_at timestamptz not null) on commit drop;
 insert into nemo_watchdog_canary values (now())
 """
 
 
 async def write(session: asyncpg.Connection[asyncpg.Record], where: str) -> None:
-    """Writes one row, `schema` into a table of our own (made when it is missing), `temporary` into one of the session.
+    """Writes one row, `schema` into a table of our own (made when it is missing), `temporary` into one that goes again.
 
     Raises asyncpg.PostgresError.
     """

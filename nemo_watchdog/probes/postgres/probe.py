@@ -1,12 +1,9 @@
-"""One query to Postgres, perhaps a write, and what the row means.
-
-A kept session that turns out dead is made anew once before anything is judged: a server that was restarted, or that
-dropped its sessions after one backend was killed, is not down for that.
-"""
+"""One query to Postgres, perhaps a write, and what the row means."""
 
 from __future__ import annotations
 
 import asyncio
+import re
 from time import monotonic
 from typing import Annotated, Literal
 
@@ -24,8 +21,14 @@ from nemo_watchdog.probes.postgres.readings import BASIC_QUERY, QUERY, Deadlocks
 from nemo_watchdog.probes.postgres.recovery import RecoveryWatch
 from nemo_watchdog.probes.postgres.sessions import Session, Sessions, Unreadable
 from nemo_watchdog.probes.shared.beside import Beside
+from nemo_watchdog.probes.shared.farewell import Farewell, Goodbye
 from nemo_watchdog.probes.shared.network import os_failure
 from nemo_watchdog.probes.shared.options import ProbeOptions
+
+_GOODBYE = Goodbye(
+    re.compile(r"\b(?:LOG|WARNING|FATAL|PANIC):  "), "LOG:  shutting down", "LOG:  database system is shut down"
+)
+"""After an immediate shutdown, and where it gives up, it says the last but has not said the one before."""
 
 
 class PostgresOptions(ProbeOptions):
@@ -61,12 +64,14 @@ class PostgresProbe:
         self._write = options.write
         self._reads_statistics = True
         self._recovery = RecoveryWatch(context.containers, context.container)
+        self._farewell = Farewell(context.containers, context.container, _GOODBYE)
         self._timeout = context.timeout
         self._sessions = Sessions(options.dsn, parse(options.dsn.reveal()), context.timeout, self._ask)
 
     async def look(self) -> Finding:
         beside = Beside(self._timeout)
-        return await self._recovery.measured(await self._look(beside), beside)
+        finding = await self._farewell.judged(await self._look(beside), beside)
+        return await self._recovery.measured(finding, beside)
 
     async def _look(self, beside: Beside) -> Finding:
         try:
@@ -84,7 +89,7 @@ class PostgresProbe:
         return self._judge(row)
 
     async def close(self) -> None:
-        await self._sessions.close()
+        """No session outlives its look."""
 
     async def _ask(self, session: Session) -> asyncpg.Record:
         row = await self._fetch(session)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 import secrets
 from collections.abc import Mapping, Sequence
 from time import monotonic
@@ -18,7 +19,7 @@ from pydantic import AfterValidator, Field, model_validator
 from redis import exceptions
 
 from nemo_watchdog.durations import duration
-from nemo_watchdog.model import Finding, Reason, degraded, failed, ok
+from nemo_watchdog.model import Category, Finding, Reason, degraded, failed, ok
 from nemo_watchdog.policy.units import Duration, Ratio, SecretText, wrong
 from nemo_watchdog.ports import ProbeContext
 from nemo_watchdog.probes.redis.address import (
@@ -30,8 +31,11 @@ from nemo_watchdog.probes.redis.address import (
 from nemo_watchdog.probes.redis.info import measure, number, parse_info
 from nemo_watchdog.probes.redis.refusal import refusal
 from nemo_watchdog.probes.redis.sentinel import SETTINGS, NoMaster, find_master
+from nemo_watchdog.probes.redis.witness import complaint
 from nemo_watchdog.probes.shared.address import parse_address
+from nemo_watchdog.probes.shared.beside import Beside
 from nemo_watchdog.probes.shared.deadline import patience_of
+from nemo_watchdog.probes.shared.farewell import Farewell, Goodbye
 from nemo_watchdog.probes.shared.network import os_failure
 from nemo_watchdog.probes.shared.options import ProbeOptions
 from nemo_watchdog.probes.shared.tls_mistakes import may_be_tls, unless_it_speaks_tls, unless_it_wants_a_certificate
@@ -41,6 +45,14 @@ _CANARY_MS = 60_000
 _EVICTS_NOTHING = "noeviction"
 _FOR_TLS = 0.75
 """The part of the timeout that a connection over TLS may take; the rest is for finding out why it did not come."""
+
+_ASKED_ALONE = 0.6
+"""The part of the timeout after which it is asked beside whether it lives."""
+
+_GOODBYE = Goodbye(
+    re.compile(r"^\d+:[A-Z] "), "# User requested shutdown...", "# Redis is now ready to exit, bye bye..."
+)
+"""An end for an error says the last alone."""
 
 _REASON_OF = {
     "LOADING": (Reason.LOADING, "it loads its data from disk"),
@@ -97,20 +109,39 @@ class RedisOptions(ProbeOptions):
         return self
 
 
+class _HeldBack(Exception):
+    """What it was asked has no answer, and a mistake has one at once."""
+
+    def __init__(self, said: exceptions.RedisError) -> None:
+        super().__init__("held back")
+        told = redis_failure(said)
+        held = "it answers a mistake at once, and nothing that it is asked: its clients are paused (CLIENT PAUSE)"
+        is_busy = told.reason is not None and told.reason.category is Category.BUSY
+        self.finding: Finding = told if is_busy else failed(Reason.CLIENTS_PAUSED, held)
+
+
 class RedisProbe:
     def __init__(self, options: RedisOptions, context: ProbeContext) -> None:
         self._options = options
+        self._farewell = Farewell(context.containers, context.container, _GOODBYE)
         self._timeout = context.timeout
         self._key = f"{_CANARY_PREFIX}{secrets.token_hex(4)}"
         self._connection: client.AbstractConnection | None = None
+        self._way: tuple[type[client.AbstractConnection], dict[str, Any]] | None = None
+        """How the last connection was made."""
         self._peer: tuple[str, int, bool] | None = None
         """Host, port and whether over TLS, of the last connection; None where no mistake about TLS can explain it."""
 
     async def look(self) -> Finding:
+        beside = Beside(self._timeout)
+        return await self._farewell.judged(await self._look(), beside)
+
+    async def _look(self) -> Finding:
         began = monotonic()
         try:
-            async with asyncio.timeout(self._timeout):
-                replies = await self._ask()
+            replies = await self._replies()
+        except _HeldBack as error:
+            return error.finding
         except (NoMaster, WrongAddress) as error:
             return error.finding
         except exceptions.RedisError as error:
@@ -135,6 +166,25 @@ class RedisProbe:
     async def close(self) -> None:
         await self._drop()
 
+    async def _replies(self) -> list[Any]:
+        """The replies. Raises also TimeoutError, and `_HeldBack` when it lives for all that."""
+        asking = asyncio.create_task(self._ask())
+        witness: asyncio.Task[exceptions.RedisError | None] | None = None
+        try:
+            async with asyncio.timeout(patience_of(self._timeout)):
+                await asyncio.wait({asking}, timeout=self._timeout * _ASKED_ALONE)
+                if not asking.done() and self._way is not None:
+                    witness = asyncio.create_task(complaint(*self._way))
+                await asyncio.wait({asking})
+            return asking.result()
+        except TimeoutError:
+            said = witness.result() if witness is not None and witness.done() else None
+            if asking.done() or said is None:
+                raise
+            raise _HeldBack(said) from None
+        finally:
+            await _end(asking, *([] if witness is None else [witness]))
+
     async def _ask(self) -> list[Any]:
         """The replies, over the kept connection or, when that one is dead, dies or is no master now, over a new one."""
         if self._connection is not None:
@@ -156,11 +206,12 @@ class RedisProbe:
                 None if password is None else password.reveal(),
                 self._timeout / 2 / len(self._options.sentinels),
             )
+        self._way = make, {**settings, **SETTINGS}
         over_tls = make is client.SSLConnection
         address = (settings.get("host", "localhost"), settings.get("port", 6379))
         can_be_a_mistake = make is not client.UnixDomainSocketConnection and "ssl_certfile" not in settings
         self._peer = (*address, over_tls) if can_be_a_mistake else None
-        self._connection = make(**settings, **SETTINGS)
+        self._connection = make(**self._way[1])
         try:
             if over_tls:
                 await connect_over_tls(self._connection, *address, self._timeout * _FOR_TLS)
@@ -257,6 +308,16 @@ class RedisProbe:
         if most is not None and used > most:
             return degraded(Reason.MEMORY_HIGH, f"{used:.0%} of maxmemory in use, more than {most:.0%}", measured)
         return None
+
+
+async def _end(*tasks: asyncio.Task[Any]) -> None:
+    """They are over when this returns; what they raised is told already, or of no interest."""
+    for task in tasks:
+        task.cancel()
+    await asyncio.wait(tasks)
+    for task in tasks:
+        if not task.cancelled():
+            task.exception()
 
 
 async def _send(connection: client.AbstractConnection, commands: Sequence[tuple[str | int, ...]]) -> None:

@@ -243,6 +243,24 @@ async def test_health_checks_are_heard_and_their_execs_are_not(
         await ear.close()
 
 
+async def test_a_process_that_nothing_interrupts_is_told_from_one_that_sleeps_or_is_stopped(
+    containers: DockerContainers, container: str
+) -> None:
+    """The parent of a vfork waits as what waits for its disk does; what was stopped hangs."""
+    stopped = "import os, signal; os.kill(os.getpid(), signal.SIGSTOP)"
+    vforked = "import ctypes, time; ctypes.CDLL(None).vfork(); time.sleep(600)"
+    for script in (stopped, "import time; time.sleep(600)"):
+        await docker("exec", "-d", container, "/usr/bin/python3", "-c", script)
+    assert await containers.uninterruptible(container) == frozenset()
+    await docker("exec", "-d", container, "/usr/bin/python3", "-c", vforked)
+    async with asyncio.timeout(10):
+        while len(await containers.uninterruptible(container)) != 1:
+            await asyncio.sleep(0.1)
+    await docker("kill", container)
+    with pytest.raises(ContainersUnreachable):
+        await containers.uninterruptible(container)
+
+
 @pytest.mark.parametrize(
     ("command", "code"), [("exit 0", 0), ("exit 7", 7), ("yes | head -c 30000", 0), ("kill -9 $$", 137)]
 )

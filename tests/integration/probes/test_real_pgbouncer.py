@@ -13,7 +13,6 @@ import pytest
 
 from nemo_watchdog.model import Category, Finding, Reason
 from nemo_watchdog.ports import Probe
-from nemo_watchdog.probes.postgres import sessions
 from tests.integration.probes.looking import is_ok, look_until
 from tests.integration.probes.pgbouncer import PgBouncer
 from tests.integration.probes.servers import PASSWORD, Postgres, short_folder
@@ -72,27 +71,25 @@ async def client(pooler: PgBouncer, stack: AsyncExitStack) -> asyncpg.Connection
 
 
 @pytest.mark.parametrize("mode", ["session", "transaction"])
-async def test_a_pooler_that_serves_is_well(pooler: PgBouncer, monkeypatch: pytest.MonkeyPatch, mode: str) -> None:
-    """On a kept session and on new ones, and no setting of ours stays with a server session that others get."""
+async def test_a_pooler_that_serves_is_well(pooler: PgBouncer, mode: str) -> None:
+    """Look after look, and no setting of ours stays with a server session that others get."""
     pooler.start(pool_mode=mode)
-    monkeypatch.setattr(sessions, "SESSION_LASTS", 0.0)
     async with watching(pooler) as probe:
         assert all([is_ok(await probe.look()) for _ in range(3)])
     async with AsyncExitStack() as stack:
         assert await (await client(pooler, stack)).fetchval("show lock_timeout") == "0"
 
 
-@pytest.mark.parametrize("lasts", [30.0, 0.0], ids=["kept", "renewed"])
-async def test_a_full_pooler_is_busy(pooler: PgBouncer, monkeypatch: pytest.MonkeyPatch, lasts: float) -> None:
-    """`max_client_conn` is no fault of its protocol; a session that we have and another that we need are not two."""
+async def test_a_full_pooler_is_busy(pooler: PgBouncer) -> None:
+    """`max_client_conn` is no fault of its protocol."""
     pooler.start(max_client_conn=3)
-    monkeypatch.setattr(sessions, "SESSION_LASTS", lasts)
     async with watching(pooler) as probe, AsyncExitStack() as stack:
         for _ in range(2):
             await client(pooler, stack)
         assert is_ok(await probe.look())
-        fresh = await first_look(pooler)
-    assert fresh.reason is Reason.TOO_MANY_CONNECTIONS
+        await client(pooler, stack)
+        full = await probe.look()
+    assert full.reason is Reason.TOO_MANY_CONNECTIONS
 
 
 async def test_a_saturated_pool_is_busy_and_its_queries_go_on(pooler: PgBouncer) -> None:
@@ -171,8 +168,16 @@ async def test_a_pooler_that_has_never_had_its_server_says_that_it_is_one(
     assert [finding.reason for finding in found] == [Reason.UPSTREAM_UNAVAILABLE] * 2
 
 
+async def test_a_pooler_can_be_paused_in_session_mode(pooler: PgBouncer) -> None:
+    """PAUSE waits there for every client that has a server session: none of ours is left."""
+    pooler.start(pool_mode="session")
+    async with watching(pooler):
+        await asyncio.wait_for(pooler.tell("PAUSE"), 10.0)
+        await pooler.tell("RESUME")
+
+
 async def test_a_pooler_that_hangs_or_is_gone_is_a_fault(pooler: PgBouncer) -> None:
-    """That it was seen well as a pooler, and that a session is kept, makes it no less broken, and no later."""
+    """That it was seen well as a pooler makes it no less broken, and no later."""
     pooler.start()
     async with watching(pooler) as probe:
         pooler.send(signal.SIGSTOP)

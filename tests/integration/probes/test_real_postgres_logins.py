@@ -1,8 +1,9 @@
-"""New sessions of a real Postgres hang at their login while it serves those that it has, and what a kept one costs."""
+"""New sessions of a real Postgres hang at their login while it serves those that it has; no look leaves one behind."""
 
 from __future__ import annotations
 
 import asyncio
+import signal
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from time import monotonic
@@ -22,7 +23,6 @@ pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("postgres-logins"
 
 TIMEOUT = 1.0
 OURS = "postgres: postgres postgres"
-STATE = "select state, xact_start from pg_stat_activity where application_name = 'nemo-watchdog'"
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +45,7 @@ async def postgres(cluster: Postgres) -> AsyncIterator[Postgres]:
 
 @asynccontextmanager
 async def watching(postgres: Postgres) -> AsyncIterator[Probe]:
-    """A probe that has seen it well, and has a session."""
+    """A probe that has seen it well."""
     async with probing("postgres", {"dsn": postgres.dsn()}, TIMEOUT) as probe:
         await look_until(probe, is_ok)
         yield probe
@@ -62,68 +62,88 @@ async def locked(postgres: Postgres, catalog: str) -> AsyncIterator[None]:
         await session.close()
 
 
-@pytest.mark.parametrize("lasts", [30.0, 0.0], ids=["kept", "due to be renewed"])
 @pytest.mark.parametrize("catalog", ["pg_authid", "pg_database", "pg_class"])
-async def test_a_lock_on_a_catalog_is_busy(
-    postgres: Postgres, monkeypatch: pytest.MonkeyPatch, catalog: str, lasts: float
-) -> None:
-    """The session that we have is served: it is the witness, look after look, and one login at a time is tried."""
-    monkeypatch.setattr(sessions, "SESSION_LASTS", lasts)
+async def test_a_lock_on_a_catalog_is_busy(postgres: Postgres, monkeypatch: pytest.MonkeyPatch, catalog: str) -> None:
+    """Whoever greets is alive, look after look, also at the first; one login at a time is tried."""
     async with watching(postgres) as probe:
         async with locked(postgres, catalog):
             found = [await probe.look() for _ in range(4)]
-            hanging = len(postgres.backend_pids(OURS)) - 2  # ours and the one that has the lock
+            hanging = len(postgres.backend_pids(OURS)) - 1  # the one that has the lock
+            found.append(await first_look(postgres))
         monkeypatch.setattr(sessions, "LOGIN_AGAIN", 0.0)
         await look_until(probe, is_ok)
-    if (catalog, lasts) == ("pg_class", 30.0):  # nothing of it is read for a session that is there
-        assert all(map(is_ok, found))
-    else:
-        assert [finding.reason for finding in found] == [Reason.LOGINS_BLOCKED] * 4
-        assert hanging == 1
+    assert [finding.reason for finding in found] == [Reason.LOGINS_BLOCKED] * 5
+    assert hanging == 1
     assert Reason.LOGINS_BLOCKED.category is Category.BUSY
 
 
-async def test_without_a_witness_a_login_that_hangs_is_a_fault(postgres: Postgres) -> None:
-    """Nobody says that it serves anybody."""
-    async with locked(postgres, "pg_authid"), probing("postgres", {"dsn": postgres.dsn()}, TIMEOUT) as probe:
-        assert (await probe.look()).reason is Reason.TIMEOUT
-
-
-@pytest.mark.parametrize("lasts", [30.0, 0.0], ids=["kept", "due to be renewed"])
-async def test_a_server_that_hangs_with_our_session_is_a_fault_as_soon_as_without(
-    postgres: Postgres, monkeypatch: pytest.MonkeyPatch, lasts: float
-) -> None:
-    """A witness that says nothing is none, and asking it costs no time beyond the look's own."""
-    monkeypatch.setattr(sessions, "SESSION_LASTS", lasts)
+async def test_a_new_server_is_asked_for_a_login_at_once(postgres: Postgres) -> None:
+    """That the logins of the one before it hung says nothing of it."""
     async with watching(postgres) as probe:
-        found: list[Finding] = []
-        began = monotonic()
-        with postgres.frozen():
-            found = [await probe.look() for _ in range(2)]
-            took = monotonic() - began
+        session = await asyncpg.connect(postgres.dsn())
+        await session.execute("begin; lock table pg_authid in access exclusive mode")
+        assert (await probe.look()).reason is Reason.LOGINS_BLOCKED
+        await asyncio.to_thread(postgres.stop)
+        session.terminate()
+        assert (await probe.look()).reason is Reason.REFUSED
+        postgres.start()
+        await look_until(probe, is_ok, within=sessions.LOGIN_AGAIN * 0.8)
+
+
+async def first_look(postgres: Postgres) -> Finding:
+    async with probing("postgres", {"dsn": postgres.dsn()}, TIMEOUT) as probe:
+        return await probe.look()
+
+
+async def test_a_server_that_hangs_is_a_fault_also_while_its_logins_did(
+    postgres: Postgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A look that tries no login asks for the greeting all the same: what greets nobody hangs."""
+    async with watching(postgres) as probe:
+        async with locked(postgres, "pg_authid"):
+            assert (await probe.look()).reason is Reason.LOGINS_BLOCKED
+            began = monotonic()
+            with postgres.frozen():
+                found = [await probe.look() for _ in range(2)]
+                took = monotonic() - began
+        monkeypatch.setattr(sessions, "LOGIN_AGAIN", 0.0)
         await look_until(probe, is_ok)
     assert [finding.reason for finding in found] == [Reason.TIMEOUT] * 2
     assert took < 2 * TIMEOUT
 
 
-async def test_a_session_is_renewed_beside_the_old_one_and_never_two_are_left(
-    postgres: Postgres, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """It holds no transaction, ends with the probe, and a restart of the server costs it nothing but its session."""
-    monkeypatch.setattr(sessions, "SESSION_LASTS", 0.0)
-    admin = await asyncpg.connect(postgres.dsn())
+async def test_no_session_outlives_its_look(postgres: Postgres) -> None:
+    """Neither one that went well nor one whose query failed, hung or was cancelled."""
     async with watching(postgres) as probe:
-        for _ in range(3):
-            assert is_ok(await probe.look())
-            (ours,) = await admin.fetch(STATE)
-            assert (ours["state"], ours["xact_start"]) == ("idle", None)
-        await admin.close()
-        await asyncio.to_thread(postgres.stop)
-        postgres.start()
-        found = await look_until(probe, is_ok)
-        assert {finding.reason for finding in found} <= {None, Reason.REFUSED, Reason.STARTING, Reason.RECOVERING}
-        assert len(postgres.backend_pids(OURS)) == 1
-    await none_is_left(postgres)
+        await none_is_left(postgres)
+        looking = asyncio.create_task(probe.look())
+        await asyncio.sleep(0.01)
+        looking.cancel()
+        await asyncio.wait({looking})
+        await none_is_left(postgres)
+
+
+async def test_a_smart_shutdown_does_not_wait_for_us(postgres: Postgres) -> None:
+    """SIGTERM waits for every session: looks go on, and it is down at once."""
+    async with watching(postgres) as probe:
+        postgres.send(signal.SIGTERM)
+        found = await look_until(probe, lambda finding: finding.reason is Reason.REFUSED)
+    assert {finding.reason for finding in found} <= {None, Reason.SHUTTING_DOWN, Reason.REFUSED}
+
+
+async def test_the_database_that_is_looked_at_can_be_copied_renamed_and_dropped(postgres: Postgres) -> None:
+    """Each of these wants nobody in it; a look that has just begun is waited for by the server itself."""
+    admin = await asyncpg.connect(postgres.dsn())
+    await admin.execute("create database app")
+    async with probing("postgres", {"dsn": postgres.dsn(database="app")}, TIMEOUT) as probe:
+        await look_until(probe, is_ok)
+        await admin.execute("create database copy template app")
+        assert is_ok(await probe.look())
+        await admin.execute("alter database app rename to old")
+        assert (await probe.look()).reason is Reason.WRONG_TARGET
+        await admin.execute("drop database old")
+    await admin.execute("drop database copy")
+    await admin.close()
 
 
 async def none_is_left(postgres: Postgres) -> None:
@@ -137,22 +157,7 @@ async def test_a_unix_socket_is_as_good_and_as_bad_as_a_port(postgres: Postgres)
     dsn = f"postgresql://postgres:{PASSWORD}@{quote(str(postgres.folder), safe='')}:{postgres.port}/postgres"
     async with probing("postgres", {"dsn": dsn}, TIMEOUT) as probe:
         assert is_ok(await probe.look())
-        async with locked(postgres, "pg_authid"):
-            assert (await probe.look()).reason is Reason.LOGINS_BLOCKED
         with postgres.frozen():
             assert (await probe.look()).reason is Reason.TIMEOUT
-
-
-async def test_the_last_connection_is_not_asked_for_twice(postgres: Postgres, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where every connection is taken, and one of them is ours, ours is given up before a new one is asked for."""
-    monkeypatch.setattr(sessions, "SESSION_LASTS", 0.0)
-    async with watching(postgres) as probe:
-        others = [await asyncpg.connect(postgres.dsn()) for _ in range(9)]
-        try:
-            assert is_ok(await probe.look())
-            await probe.close()
-            others.append(await asyncpg.connect(postgres.dsn()))
-            assert (await probe.look()).reason is Reason.TOO_MANY_CONNECTIONS
-        finally:
-            for other in others:
-                await other.close()
+        async with locked(postgres, "pg_authid"):
+            assert (await probe.look()).reason is Reason.LOGINS_BLOCKED

@@ -162,6 +162,39 @@ async def test_stopped_server_times_out_and_recovers(redis: Redis) -> None:
         await look_until(probe, is_ok)
 
 
+@pytest.mark.parametrize("password", ["", "right-staple"])
+async def test_paused_clients_are_busy(redis: Redis, password: str) -> None:
+    """CLIENT PAUSE answers no question, on a kept connection and on a new one, but a mistake."""
+    await start(redis, *(["--requirepass", password] if password else []), password=password)
+    who = ["--no-auth-warning", "-a", password] if password else []
+    async with probing("redis", {"url": redis.url(password)}, timeout=0.4) as probe:
+        assert is_ok(await probe.look())
+        await asyncio.to_thread(redis.command, *who, "CLIENT", "PAUSE", "1500", "ALL")
+        found = [await probe.look(), await probe.look()]
+        await look_until(probe, is_ok)
+    assert [finding.reason for finding in found] == [Reason.CLIENTS_PAUSED] * 2
+    assert Reason.CLIENTS_PAUSED.category is Category.BUSY
+
+
+async def test_paused_writes_are_busy_for_who_writes(redis: Redis) -> None:
+    """PING is answered, and a write waits."""
+    await start(redis)
+    await asyncio.to_thread(redis.command, "CLIENT", "PAUSE", "60000", "WRITE")
+    assert is_ok(await look(redis))
+    async with probing("redis", {"url": redis.url(), "write": True}, timeout=0.4) as probe:
+        assert (await probe.look()).reason is Reason.CLIENTS_PAUSED
+
+
+async def test_a_command_that_holds_it_up_answers_no_mistake_either(redis: Redis) -> None:
+    """Of that the probe says what it sees; whether the container works is another's question."""
+    await start(redis)
+    sleeping = asyncio.create_task(asyncio.to_thread(redis.command, "DEBUG", "SLEEP", "1.5"))
+    async with probing("redis", {"url": redis.url()}, timeout=0.4) as probe:
+        await look_until(probe, lambda finding: not is_ok(finding))
+        assert (await probe.look()).reason is Reason.TIMEOUT
+    await sleeping
+
+
 async def test_restarted_server_is_well_in_the_first_look(redis: Redis) -> None:
     """A kept connection that died with the old server is no failure of the new one; between the two it is refused."""
     await start(redis)
@@ -254,8 +287,12 @@ async def test_tls(redis: Redis) -> None:
         more = ("--tls-port", port, "--tls-ca-cert-file", authority.file, "--tls-auth-clients", "no")
         await start(redis, *map(str, (*files, *more)))
         url = f"rediss://127.0.0.1:{port}/0?ssl_ca_certs={authority.file}"
-        async with probing("redis", {"url": url}) as probe:
+        async with probing("redis", {"url": url}, timeout=0.8) as probe:
             assert (await probe.look()).reason is reason
+            if reason is None:
+                await asyncio.to_thread(redis.command, "CLIENT", "PAUSE", "1000", "ALL")
+                assert (await probe.look()).reason is Reason.CLIENTS_PAUSED
+                await look_until(probe, is_ok)
         async with probing("redis", {"url": f"rediss://127.0.0.1:{port}/0"}) as probe:
             finding = await probe.look()
         assert finding.reason is not None

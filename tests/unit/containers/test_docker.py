@@ -257,6 +257,18 @@ async def test_usage_and_log_of_a_running_container(docker: FakeDocker, containe
     assert [line.text for line in await containers.log("redis", since)] == ["new"]
 
 
+async def test_processes_that_wait(docker: FakeDocker, containers: DockerContainers) -> None:
+    """State D, with whatever stands behind it; nothing is known from an answer of another kind."""
+    docker.more["top"] = web.json_response(
+        {"Titles": ["PID", "STAT"], "Processes": [["1", "Ssl"], ["22", "D"], ["23", "Dsl+"], ["4", "R<"]]}
+    )
+    assert await containers.uninterruptible("redis") == {22, 23}
+    for answer in ("{}", "[]", '{"Processes": [["1"]]}', '{"Processes": [["x", "D"]]}', '{"Processes": null}'):
+        docker.more["top"] = web.Response(text=answer)
+        with pytest.raises(ContainersUnreachable):
+            await containers.uninterruptible("redis")
+
+
 @pytest.mark.parametrize("status", [404, 409, 500, 501])
 async def test_last_words_that_cannot_be_had_are_blindness(
     docker: FakeDocker, containers: DockerContainers, status: int

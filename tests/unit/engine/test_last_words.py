@@ -58,6 +58,30 @@ def reason(texts: Sequence[str], code: int | None = 1) -> Reason | None:
         ("FATAL:  database files are incompatible with server", Reason.DATA_UNUSABLE),
         ('FATAL:  data directory "/data/pg" has invalid permissions', Reason.DATA_UNUSABLE),
         ('FATAL:  data directory "/data/pg" has wrong ownership', Reason.DATA_UNUSABLE),
+        ('FATAL:  data directory "/data/pg" does not exist', Reason.DATA_UNUSABLE),
+        ('FATAL:  specified data directory "/data/pg" is not a directory', Reason.DATA_UNUSABLE),
+        ('FATAL:  "/data" is not a valid data directory', Reason.DATA_UNUSABLE),
+        ('FATAL:  required WAL directory "pg_wal" does not exist', Reason.DATA_UNUSABLE),
+        ('FATAL:  could not change directory to "/data": No such file or directory', Reason.DATA_UNUSABLE),
+        ('FATAL:  could not read permissions of directory "/data": Permission denied', Reason.DATA_UNUSABLE),
+        ('PANIC:  could not open file "global/pg_control": Permission denied', Reason.DATA_UNUSABLE),
+        ("FATAL:  WAL was generated with wal_level=minimal, cannot continue recovering", Reason.DATA_UNUSABLE),
+        ("FATAL:  recovery ended before configured recovery target was reached", Reason.DATA_UNUSABLE),
+        ('FATAL:  could not open file "global/pg_filenode.map": No such file or directory', Reason.DATA_CORRUPTED),
+        ('FATAL:  could not open directory "pg_notify": No such file or directory', Reason.DATA_CORRUPTED),
+        ('FATAL:  could not open directory "./pg_wal": No such file or directory', Reason.DATA_CORRUPTED),
+        (
+            'PANIC:  could not open file "pg_wal/000000010000000000000001": No such file or directory',
+            Reason.DATA_CORRUPTED,
+        ),
+        ('FATAL:  could not read file "global/pg_filenode.map": read 0 of 512', Reason.DATA_CORRUPTED),
+        ('FATAL:  relation mapping file "global/pg_filenode.map" contains incorrect checksum', Reason.DATA_CORRUPTED),
+        ('PANIC:  checksum mismatch for replication slot file "pg_replslot/a/state": is 1, ', Reason.DATA_CORRUPTED),
+        ('PANIC:  replication slot file "pg_replslot/a/state" has wrong magic number: 1', Reason.DATA_CORRUPTED),
+        ('FATAL:  invalid data in file "backup_label"', Reason.DATA_CORRUPTED),
+        ("FATAL:  syntax error in history file: x", Reason.DATA_CORRUPTED),
+        ("PANIC:  unexpected timeline ID 2 (should be 1) in shutdown checkpoint record", Reason.DATA_CORRUPTED),
+        ("PANIC:  invalid redo in checkpoint record", Reason.DATA_CORRUPTED),
         # what a restart may mend, or what is no matter of its data
         ('FATAL:  invalid value for parameter "shared_buffers": "x"', None),
         ('FATAL:  lock file "postmaster.pid" already exists', None),
@@ -65,7 +89,11 @@ def reason(texts: Sequence[str], code: int | None = 1) -> Reason | None:
         ('FATAL:  could not create lock file "/run/x.lock": No such file or directory', None),
         ("FATAL:  could not create semaphores: No space left on device", None),
         ("FATAL:  the database system is not yet accepting connections", None),
+        ('FATAL:  could not open file "/home/me/base/x": No such file or directory', None),
+        ('FATAL:  could not load private key file "server.key": Permission denied', None),
         # what a client writes there
+        ('ERROR:  could not open file "base/5/16384": No such file or directory', None),
+        ('FATAL:  database ""/data" is not a valid data directory" does not exist', None),
         ('LOG:  could not write to file "x": No space left on device', None),  # RAISE LOG
         ('ERROR:  could not extend file "base/5/16384": No space left on device', None),
         ('WARNING:  could not write to file "x": No space left on device', None),
@@ -80,6 +108,41 @@ def reason(texts: Sequence[str], code: int | None = 1) -> Reason | None:
 def test_postgres(said: str, expected: Reason | None) -> None:
     """With its last line after it; PANIC and FATAL are words that no client can raise."""
     assert reason([PG + said, PG + "LOG:  database system is shut down"]) is expected
+
+
+CONFIGURATION = 'postgres: could not access the server configuration file "/data/postgresql.conf": '
+NO_SYSTEM = ("postgres: could not find the database system", 'Expected to find it in the directory "/data",')
+NO_CONTROL = 'but could not open file "/data/global/pg_control": '
+MISSING = "No such file or directory"
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        ([CONFIGURATION + MISSING], Reason.DATA_UNUSABLE),
+        (["/usr/lib/postgresql/15/bin/" + CONFIGURATION + "Permission denied"], Reason.DATA_UNUSABLE),
+        ([CONFIGURATION + "Input/output error"], Reason.IO_ERROR),
+        (['postgres: could not access directory "/data": ' + MISSING, "Run initdb or"], Reason.DATA_UNUSABLE),
+        ([*NO_SYSTEM, NO_CONTROL + MISSING], Reason.DATA_UNUSABLE),
+        ([*NO_SYSTEM, NO_CONTROL + "Input/output error"], Reason.IO_ERROR),
+        ([CONFIGURATION + MISSING, "a", "b", "c"], None),
+        (["somebody: " + CONFIGURATION + MISSING], None),
+        (["\t" + CONFIGURATION + MISSING], None),
+        (["postgres: superuser_reserved_connections (9) must be less than max_connections (3)"], None),
+        (["postgres does not know where to find the server configuration file."], None),
+    ],
+)
+def test_postgres_without_its_data_directory(said: Sequence[str], expected: Reason | None) -> None:
+    """It has no log yet: only its last lines of all count, and only with the code that it ends with there."""
+    assert reason(said, code=2) is expected
+    assert reason(said, code=1) is not Reason.DATA_UNUSABLE
+
+
+def test_what_postgres_says_of_its_data_directory_is_shown() -> None:
+    """In one line, without its own name."""
+    told = told_by(ended(2), lines(*NO_SYSTEM, NO_CONTROL + MISSING))
+    assert told is not None
+    assert told[1] == f"could not find the database system {NO_SYSTEM[1]} {NO_CONTROL}{MISSING}"
 
 
 @pytest.mark.parametrize(
@@ -120,6 +183,14 @@ def test_where_a_line_of_postgres_begins(line: str, counts: bool) -> None:
         ("# Can't chdir to '/data': No such file or directory", Reason.DATA_UNUSABLE),
         ("# Can't handle RDB format version 99", Reason.DATA_UNUSABLE),
         ("# Can't recover from AOF write error when the AOF fsync policy is 'always'. Exi", Reason.PERSISTENCE_FAILED),
+        ("# Invalid AOF manifest file format", Reason.DATA_CORRUPTED),
+        ("# Found an empty AOF manifest", Reason.DATA_CORRUPTED),
+        ("# Found a non-monotonic sequence number", Reason.DATA_CORRUPTED),
+        ("# Unknown AOF file type", Reason.DATA_CORRUPTED),
+        ("# Fatal error: can't open the append log file a.aof for reading: No such file", Reason.DATA_CORRUPTED),
+        ("# The RDB file contains module data I can't load: no matching module type 'x'", Reason.DATA_UNUSABLE),
+        ("# You can't have keys in a DB different than DB 0 when in Cluster mode. Exiting.", Reason.DATA_UNUSABLE),
+        ("# Aborting Redis startup because of ACL errors: x", None),
         ("# Warning: Could not create server TCP listening socket *:6379: bind: Address already in use", None),
         ("# Out Of Memory allocating 12 bytes!", None),
         ("* Wrong signature trying to load DB from file", None),

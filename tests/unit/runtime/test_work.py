@@ -52,6 +52,13 @@ class Docker:
         self._cpu = cpu
         self.trouble: Exception | None = None
         self.asked = 0
+        self.waits: frozenset[int] = frozenset()
+        self.silent_about_processes: Exception | None = None
+
+    async def uninterruptible(self, _: str) -> frozenset[int]:
+        if self.silent_about_processes is not None:
+            raise self.silent_about_processes
+        return self.waits
 
     async def usage(self, _: str) -> ContainerUsage:
         self.asked += 1
@@ -76,14 +83,14 @@ async def judged(witness: WorkWitness, findings: Sequence[Finding]) -> list[Reas
 @pytest.mark.parametrize("count", [1, 3])
 async def test_what_works_is_overloaded_at_the_look_that_would_make_it_down(count: int) -> None:
     """That one waits until there is something to compare."""
-    witness = WorkWitness(dependency("gateway", down_after=Threshold(count, count)), Docker(1.0).usage)
+    witness = WorkWitness(dependency("gateway", down_after=Threshold(count, count)), Docker(1.0))
     reasons = await judged(witness, [LATE] * 4)
     assert reasons[count - 1 :] == [Reason.OVERLOADED] * (5 - count)
 
 
 async def test_what_is_idle_hangs() -> None:
     """As it was before anybody asked."""
-    witness = WorkWitness(dependency("gateway"), Docker().usage)
+    witness = WorkWitness(dependency("gateway"), Docker())
     assert [await witness.judge(LATE) for _ in range(4)] == [LATE] * 4
     await witness.close()
 
@@ -91,7 +98,7 @@ async def test_what_is_idle_hangs() -> None:
 async def test_after_its_grace_it_is_a_fault() -> None:
     """A loop that turns for ever works, too."""
     spec = dependency("gateway", down_after=Threshold(1, 1), overload_grace=0.001)
-    witness = WorkWitness(spec, Docker(1.0).usage)
+    witness = WorkWitness(spec, Docker(1.0))
     assert (await witness.judge(LATE)).reason is Reason.OVERLOADED
     await asyncio.sleep(0.002)
     late = await witness.judge(LATE)
@@ -106,7 +113,7 @@ async def test_after_its_grace_it_is_a_fault() -> None:
 async def test_nobody_is_asked_where_it_cannot_matter(spec: Dependency) -> None:
     """Without a container nothing is restarted; the policy may want a fault at once."""
     docker = Docker(1.0)
-    assert await judged(WorkWitness(spec, docker.usage), [LATE] * 4) == [Reason.TIMEOUT] * 4
+    assert await judged(WorkWitness(spec, docker), [LATE] * 4) == [Reason.TIMEOUT] * 4
     assert docker.asked == 0
 
 
@@ -114,7 +121,7 @@ async def test_only_silence_is_asked_about() -> None:
     """What was answered is an answer."""
     docker = Docker(1.0)
     refused = failed(Reason.REFUSED, "connection refused")
-    witness = WorkWitness(dependency("gateway"), docker.usage)
+    witness = WorkWitness(dependency("gateway"), docker)
     assert await judged(witness, [refused, ok(), refused]) == [Reason.REFUSED, None, Reason.REFUSED]
     assert docker.asked == 0
 
@@ -123,7 +130,7 @@ async def test_the_sampling_ends_when_nobody_needs_it(monkeypatch: pytest.Monkey
     """And begins again with the next look that gets no answer."""
     monkeypatch.setattr(module, "NOT_NEEDED_AFTER", 0.05)
     docker = Docker(1.0)
-    witness = WorkWitness(dependency("gateway"), docker.usage)
+    witness = WorkWitness(dependency("gateway"), docker)
     await witness.judge(LATE)
     await asyncio.sleep(0.2)
     asked = docker.asked
@@ -136,11 +143,30 @@ async def test_a_docker_that_cannot_say_adds_nothing(monkeypatch: pytest.MonkeyP
     """Neither its refusal nor its silence: what the look has found stands."""
     docker = Docker(1.0)
     docker.trouble = ContainersUnreachable("no answer")
-    assert await judged(WorkWitness(dependency("gateway"), docker.usage), [LATE] * 4) == [Reason.TIMEOUT] * 4
+    assert await judged(WorkWitness(dependency("gateway"), docker), [LATE] * 4) == [Reason.TIMEOUT] * 4
     monkeypatch.setattr(module, "WAITS_FOR", 0.01)
 
-    async def hang(_: str) -> ContainerUsage:
-        await asyncio.Event().wait()
-        raise AssertionError
+    class Hangs(Docker):
+        async def usage(self, _: str) -> ContainerUsage:
+            await asyncio.Event().wait()
+            raise AssertionError
 
-    assert await judged(WorkWitness(dependency("gateway"), hang), [LATE] * 4) == [Reason.TIMEOUT] * 4
+    assert await judged(WorkWitness(dependency("gateway"), Hangs()), [LATE] * 4) == [Reason.TIMEOUT] * 4
+
+
+async def test_what_waits_for_its_disk_is_not_idle() -> None:
+    """It uses nothing, and a restart would lose what it writes; a Docker that does not tell adds nothing."""
+    docker = Docker()
+    docker.waits = frozenset({7})
+    witness = WorkWitness(dependency("redis"), docker)
+    reasons = await judged(witness, [LATE] * 4)
+    assert reasons[2:] == [Reason.OVERLOADED] * 2
+    docker.silent_about_processes = ContainersUnreachable("no ps")
+    assert await judged(WorkWitness(dependency("redis"), docker), [LATE] * 4) == [Reason.TIMEOUT] * 4
+
+
+def test_one_process_must_wait_in_both_samples() -> None:
+    """Every process waits for its disk now and then."""
+    one, other = frozenset({7, 8}), frozenset({8, 9})
+    assert work_between(Sample(1.0, NOTHING, one), Sample(2.0, NOTHING, other)).startswith("it waits for a disk")
+    assert work_between(Sample(1.0, NOTHING, frozenset({7})), Sample(2.0, NOTHING, frozenset({9}))) == ""

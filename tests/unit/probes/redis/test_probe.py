@@ -366,3 +366,46 @@ async def test_unix_socket_that_does_not_exist_is_refused() -> None:
 def test_info_lines() -> None:
     """INFO is lines of key and value; headings and empty lines are skipped, values may hold colons."""
     assert parse_info("# Server\r\na:1\r\n\r\nb:x:y\r\n") == {"a": "1", "b": "x:y"}
+
+
+def held_back(complaint: bytes) -> Handler:
+    """Answers nothing but the mistake."""
+
+    async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while line := await reader.readline():
+            if line.strip() == b"ECHO":
+                writer.write(complaint)
+
+    return handler
+
+
+@pytest.mark.parametrize(
+    ("complaint", "reason"),
+    [
+        (b"-ERR wrong number of arguments for 'echo' command\r\n", Reason.CLIENTS_PAUSED),
+        (b"-NOAUTH Authentication required.\r\n", Reason.CLIENTS_PAUSED),
+        (b"-BUSY Redis is busy running a script\r\n", Reason.OVERLOADED),
+        (b"", Reason.TIMEOUT),
+        (b"what is that\r\n", Reason.TIMEOUT),
+        (b"+OK\r\n", Reason.TIMEOUT),
+    ],
+)
+@pytest.mark.parametrize("who", ["", ":secret@"])
+async def test_who_complains_is_alive(complaint: bytes, reason: Reason, who: str) -> None:
+    """An error is the word of somebody who lives; silence is none, and neither is what Redis does not say."""
+    async with Server(held_back(complaint)).running() as server:
+        async with probing("redis", {"url": f"redis://{who}127.0.0.1:{server.port}/3"}, timeout=0.4) as probe:
+            assert (await probe.look()).reason is reason
+        await server.wait_open(0)
+
+
+async def test_a_look_that_is_cancelled_leaves_nothing_open() -> None:
+    """Also while it is asked beside whether it lives."""
+    async with Server(held_back(b"")).running() as server:
+        async with probing("redis", {"url": f"redis://127.0.0.1:{server.port}/0"}, timeout=1.0) as probe:
+            looking = asyncio.create_task(probe.look())
+            await server.wait_open(2)
+            looking.cancel()
+            await asyncio.wait({looking})
+            assert looking.cancelled()
+            await server.wait_open(0)
