@@ -154,11 +154,18 @@ class Action(Protocol):
     async def run(self, request: ActionRequest) -> ActionResult: ...
 
 
+def _by_nobody(_container: str) -> str:
+    """Where nobody listens."""
+    return ""
+
+
 @dataclass(frozen=True, slots=True)
 class ActionContext:
     """What an action may use."""
 
     containers: Containers
+    touched: Callable[[str], str] = _by_nobody
+    """What somebody has done to that container since the action was decided; "" when nobody did anything."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -287,8 +287,8 @@ class IncidentResolved(Record):
 class HoldPlaced(Record):
     """No action on the target until it runs again, for a person did something to it or may have.
 
-    With `lasts` (seconds from this record) somebody is stopping it: held until it has ended or answers again, and no
-    longer than that. For `quiet` seconds nobody is told.
+    With `lasts` (seconds from this record) somebody is stopping it: held until it has ended or answers again, or so
+    long; `undone` by a restart of ours, until somebody starts it anew. For `quiet` seconds nobody is told.
     """
 
     TYPE: ClassVar[str] = "touched"
@@ -299,6 +299,7 @@ class HoldPlaced(Record):
     target: str = ""
     lasts: float | None = None
     quiet: float = 0.0
+    undone: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -312,10 +313,7 @@ class HoldReleased(Record):
 
 @dataclass(frozen=True, slots=True)
 class EndedByItself(Record):
-    """No person ended that run of the target. `finished` is Docker's time of the end, `reason` what it died of.
-
-    `by` names what ended it, where that was not itself.
-    """
+    """No person ended that run: at Docker's time `finished`, of `reason`, by what `by` names where not by itself."""
 
     TYPE: ClassVar[str] = "ended_by_itself"
     dependency: str

@@ -137,9 +137,12 @@ def _(record: r.DecisionMade, incident: Incident, turn: Turn) -> Words:
         until = "is on its network again"
     elif hold.until is None:
         until = "runs again"
+    elif hold.undone:
+        until = f"is started anew, for {duration(round(hold.until - turn.now.monotonic))} at most"
     else:
         until = f"has ended or answers again, for {duration(round(hold.until - turn.now.monotonic))} at most"
-    body = f"{name}: {record.value}.\nNothing was done, on purpose.\nNext: nothing, until the container {until}."
+    more = "more " if hold is not None and hold.undone else ""
+    body = f"{name}: {record.value}.\nNothing {more}was done, on purpose.\nNext: nothing, until the container {until}."
     return Words(f"{name}:held:{incident.ladder(name).begun}", f"{name} is left alone", body)
 
 

@@ -36,6 +36,7 @@ def human_hold(s: Situation) -> Decision | None:
         off = taken_off(s.tracker.container)
         return Decision(Verdict.WAIT, Gate.HUMAN_HOLD, f"{off}; held until it is on it again") if off else None
     end = "it runs again" if hold.until is None else "it has ended or answers again"
+    end = "somebody starts it anew" if hold.undone else end
     return Decision(Verdict.WAIT, Gate.HUMAN_HOLD, f"{hold.what}; held until {end}", hold.until)
 
 
