@@ -50,7 +50,7 @@ class Containers(Protocol):
         ...
 
     def events(self) -> AsyncIterator[ContainerEvent]:
-        """Container events for ever; reconnects by itself and then yields `action == "reconnected"`.
+        """Container events for ever; reconnects by itself and then yields `action == "reconnected"`, or first `lost`.
 
         Before that one, `engine_restarted` when the engine was started anew: `at` is when the old one was heard last.
         """

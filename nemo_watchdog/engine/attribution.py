@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from nemo_watchdog import records as r
-from nemo_watchdog.engine import last_words, overlap, signals
+from nemo_watchdog.engine import last_words, overlap, signals, unheard
 from nemo_watchdog.engine.events import ContainerSeen
 from nemo_watchdog.engine.state import Durable
 from nemo_watchdog.engine.touches import End, Ending, Hold, Initiator
@@ -32,6 +32,9 @@ JUDGED = ENDED | {RunState.PAUSED, RunState.CREATED, RunState.RESTARTING}
 
 REASONS = {reason.value: reason for reason in Reason}
 
+LOST = "lost"
+"""What the event stream says when it is open no more."""
+
 A_CLEAN_EXIT_IS_QUIET = 300.0
 """Seconds in which somebody who ended it from inside may start it again before anybody is told."""
 
@@ -41,6 +44,8 @@ A_CLEAN_EXIT_IS_QUIET = 300.0
 
 def hear(turn: Turn, event: ContainerEvent) -> None:
     """A line of Docker's event stream: a signal that somebody sends holds the container from then on."""
+    if not event.container:
+        turn.volatile.is_deaf = event.action == LOST
     target = Target(CONTAINER, event.container)
     watching = turn.volatile.watching(event.container)
     status = turn.volatile.trackers[watching[0]].container if watching else None
@@ -117,6 +122,7 @@ def _runs(turn: Turn, name: str, target: Target, seen: ContainerSeen) -> None:
     if hold is not None and _is_over(turn.durable, target, hold, seen.status):
         turn.record(r.HoldReleased(name, target_kind=target.kind, target=target.name))
     if seen.past is not None:
+        unheard.look_back(turn, target.name, seen.status, seen.past)
         overlap.remember(turn, name, target, seen.status, seen.past)
         _hold_while_it_stops(turn, name, target, seen.status, seen.past)
 

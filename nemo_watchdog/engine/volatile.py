@@ -42,6 +42,10 @@ class Volatile:
     """Looks at these decide what to do next."""
     unattributed: dict[str, ContainerSeen] = field(default_factory=dict)
     """Ends of which more must be known: whose they were while we acted, or what was said, which Docker has not told."""
+    is_deaf: bool = False
+    """Docker's event stream was lost and is not open again."""
+    unheard_before: dict[str, float] = field(default_factory=dict)
+    """Of containers that run: monotonic seconds before which somebody may have sent a signal that nobody knows of."""
     heard: dict[Target, Heard] = field(default_factory=dict)
     """What others may have done while we acted."""
 
