@@ -290,8 +290,8 @@ class IncidentResolved(Record):
 class HoldPlaced(Record):
     """No action on the target until it runs again, for a person did something to it or may have.
 
-    With `lasts` (seconds from this record) somebody is stopping it: held until it has ended or answers again, and no
-    longer than that. For `quiet` seconds nobody is told.
+    With `lasts` (seconds from this record) somebody is stopping it: held until it has ended or answers again, or so
+    long; `undone` by a restart of ours, until somebody starts it anew. For `quiet` seconds nobody is told.
     """
 
     TYPE: ClassVar[str] = "touched"
@@ -302,6 +302,7 @@ class HoldPlaced(Record):
     target: str = ""
     lasts: float | None = None
     quiet: float = 0.0
+    undone: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from nemo_watchdog import records as r
-from nemo_watchdog.engine import last_words, signals
+from nemo_watchdog.engine import last_words, overlap, signals, unheard
 from nemo_watchdog.engine.events import ContainerSeen
 from nemo_watchdog.engine.seen import REASONS
 from nemo_watchdog.engine.state import Durable
@@ -14,6 +14,8 @@ from nemo_watchdog.engine.touches import End, Ending, Hold, Initiator
 from nemo_watchdog.engine.turn import Turn
 from nemo_watchdog.model import (
     CONTAINER,
+    ActionOutcome,
+    ActionRequest,
     ContainerEvent,
     ContainerStatus,
     OnCleanExit,
@@ -30,6 +32,9 @@ JUDGED = ENDED | {RunState.PAUSED, RunState.CREATED, RunState.RESTARTING}
 """In the other states nothing has ended, or there is nobody to tell us."""
 
 
+LOST = "lost"
+"""What the event stream says when it is open no more."""
+
 A_CLEAN_EXIT_IS_QUIET = 300.0
 """Seconds in which somebody who ended it from inside may start it again before anybody is told."""
 
@@ -39,12 +44,28 @@ A_CLEAN_EXIT_IS_QUIET = 300.0
 
 def hear(turn: Turn, event: ContainerEvent) -> None:
     """A line of Docker's event stream: a signal that somebody sends holds the container from then on."""
+    if not event.container:
+        turn.volatile.is_deaf = event.action == LOST
     target = Target(CONTAINER, event.container)
     watching = turn.volatile.watching(event.container)
-    if watching and not turn.durable.is_acting_on(target):
+    status = turn.volatile.trackers[watching[0]].container if watching else None
+    if status is None:
+        return
+    if not signals.deadly(event, status) or _still_works(turn, target, status, event):
+        overlap.hear(turn, watching[0], target, status, event)
+    if status.state is RunState.RUNNING:
+        _hold_while_it_stops(turn, watching[0], target, status, Past((event,)))
+
+
+def after_action(turn: Turn, request: ActionRequest, outcome: ActionOutcome) -> None:
+    """What was heard in the meantime is a person's, where nothing was ordered; and who ended it can be said."""
+    heard, target = turn.volatile.heard.get(request.target), request.target
+    watching = turn.volatile.watching(target.name) if target.kind == CONTAINER else []
+    if outcome is ActionOutcome.REFUSED and heard is not None and heard.action_id == request.action_id and watching:
         status = turn.volatile.trackers[watching[0]].container
         if status is not None and status.state is RunState.RUNNING:
-            _hold_while_it_stops(turn, watching[0], target, status, Past((event,)))
+            _hold_while_it_stops(turn, watching[0], target, status, Past(tuple(heard.events)))
+    attribute_what_waited(turn, target)
 
 
 def attribute(turn: Turn, seen: ContainerSeen) -> None:
@@ -98,19 +119,26 @@ def answers_again(turn: Turn, name: str) -> None:
 
 def _runs(turn: Turn, name: str, target: Target, seen: ContainerSeen) -> None:
     hold = turn.durable.hold_on(name, target.name, turn.now.monotonic)
-    if hold is not None and (hold.until is None or _began_after(seen.status, hold)):
+    if hold is not None and _is_over(turn.durable, target, hold, seen.status):
         turn.record(r.HoldReleased(name, target_kind=target.kind, target=target.name))
-    if seen.past is not None and not turn.durable.is_acting_on(target):
+    if seen.past is not None:
+        unheard.look_back(turn, target.name, seen.status, seen.past)
+        overlap.remember(turn, name, target, seen.status, seen.past)
         _hold_while_it_stops(turn, name, target, seen.status, seen.past)
 
 
 def _nobody_is_stopping(turn: Turn, name: str, target: Target) -> None:
-    if (hold := turn.durable.holds.get(target)) is not None and hold.until is not None:
+    hold = turn.durable.holds.get(target)
+    if hold is not None and hold.until is not None and not hold.undone:
         turn.record(r.HoldReleased(name, target_kind=target.kind, target=target.name))
 
 
-def _began_after(status: ContainerStatus, hold: Hold) -> bool:
-    return status.started_at is not None and status.started_at > hold.placed
+def _is_over(durable: Durable, target: Target, hold: Hold, runs: ContainerStatus) -> bool:
+    """It was until then; the run that we start ourselves is no end of what we undo by it."""
+    if hold.until is None:
+        return True
+    began_after = runs.started_at is not None and runs.started_at > hold.placed
+    return began_after and not (hold.undone and overlap.is_started_by_us(durable, target, runs))
 
 
 def _hold_while_it_stops(turn: Turn, name: str, target: Target, status: ContainerStatus, past: Past) -> None:
@@ -140,7 +168,8 @@ def _ended(turn: Turn, watching: list[str], target: Target, seen: ContainerSeen)
     hold = durable.holds.get(target)
     being_stopped = hold is not None and hold.until is not None and hold.holds(turn.now.monotonic)
     if being_stopped and seen.status.state in ENDED and not ending.held:
-        ending = Ending(held="somebody was stopping the container through Docker when it ended")
+        was = "somebody was stopping the container through Docker when it ended"
+        ending = Ending(held=hold.what if hold is not None and hold.undone else was)
     ending = _as_it_said(ending, seen)
     for each in watching:
         turn.volatile.trackers[each].ending = ending
@@ -206,6 +235,11 @@ def _as_it_said(ending: Ending, seen: ContainerSeen) -> Ending:
         return ending
     told = last_words.at_risk(seen.status, seen.last_words or (), seen.past or Past())
     return ending if told is None else replace(ending, reason=told[0], said=told[1])
+
+
+def _still_works(turn: Turn, target: Target, status: ContainerStatus, signal: ContainerEvent) -> bool:
+    sent = signals.sent(status, Past((signal,)), turn.now.utc)
+    return bool(sent) and not _is_outlived(turn.durable, target, signal)
 
 
 def _is_outlived(durable: Durable, target: Target, signal: ContainerEvent) -> bool:

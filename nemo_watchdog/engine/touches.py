@@ -44,6 +44,12 @@ class Act:
         began = status.started_at if status is not None else None
         return over.monotonic if began is None or began < self.began else None
 
+    def started(self, status: ContainerStatus) -> bool:
+        """That run may be what it has started."""
+        over = self.unclear_until.utc if self.unclear_until is not None else self.ended
+        begun = status.started_at
+        return begun is not None and self.began <= begun and (over is None or begun <= over)
+
     def initiator_of(self, status: ContainerStatus, sent: ContainerEvent) -> Initiator:
         """A restart of ours ends a run that is older than itself, by signals that it sends while it goes on."""
         if sent.at is None or status.started_at is None:
@@ -68,6 +74,8 @@ class Hold:
     until: float | None = None
     quiet_until: float = 0.0
     """Until when nobody is told."""
+    undone: bool = False
+    """A restart of ours undid it: until somebody starts it anew."""
 
     def holds(self, now: float) -> bool:
         return self.until is None or now < self.until

@@ -55,6 +55,14 @@ class ContainerWatch:
         self._heard: defaultdict[str, deque[ContainerEvent]] = defaultdict(lambda: deque(maxlen=HEARD))
         self._heard_since: datetime | None = None
         """Docker's time since which the stream has told every event; None before it was opened first."""
+        self._lost_at: datetime | None = None
+        """When the stream was surely open for the last time, while it is not."""
+        self._followed: set[str] = set()
+        """The containers whose events were kept when the stream was opened."""
+        self._known_since: dict[str, datetime] = {}
+        """Since when no event of a container is missing, in what was told at its first sight and heard since."""
+        self._before: dict[str, tuple[ContainerEvent, ...]] = {}
+        """What Docker remembered of a container then."""
         self._gone_since: datetime | None = None
         """Docker's time since which the Engine, which goes down, takes no callers."""
         self._away: tuple[datetime, datetime] | None = None
@@ -74,13 +82,19 @@ class ContainerWatch:
                 self._gone_since = self._gone_since or event.at
                 log.warning("docker engine restarted: what it ended is started again as the policy allows")
                 continue
+            if event.action == "lost":
+                self._lost_at = event.at or datetime.min.replace(tzinfo=UTC)
+                self._core.tell(ContainerActed(event))
+                await self.reconcile()
+                continue
             if event.action == "reconnected":
                 self._go_on_since(event.at)
                 await self.reconcile()
+                self._core.tell(ContainerActed(event))
                 continue
             if event.container not in self._watched() or event in self._heard[event.container]:
                 continue
-            self._heard[event.container].append(event)
+            self._keep(event)
             if event.action == "kill" and self._gone_since is None and not await self._containers.takes_callers():
                 self._gone_since = event.at and event.at - SIGNAL_LAG
             if self._gone_since is None:
@@ -91,11 +105,19 @@ class ContainerWatch:
     def _go_on_since(self, at: datetime | None) -> None:
         """After a gap of which nobody knows what was in it, what Docker remembers of each run is asked for anew."""
         if at != self._heard_since:
-            self._heard.clear()
-            self._asked.clear()
+            for kept in (self._heard, self._asked, self._before, self._known_since):
+                kept.clear()
+            self._followed = self._watched()
             if self._gone_since is not None and at is not None:
                 self._away = (self._gone_since, at)
-        self._heard_since, self._gone_since = at, None
+        self._heard_since, self._lost_at, self._gone_since = at, None, None
+
+    def _keep(self, event: ContainerEvent) -> None:
+        """What is pushed out by it is not known any more."""
+        heard, known = self._heard[event.container], self._known_since.get(event.container)
+        heard.append(event)
+        if len(heard) == HEARD and known is not None and heard[0].at is not None:
+            self._known_since[event.container] = max(known, heard[0].at)
 
     async def usage(self, container: str) -> ContainerUsage:
         """See `ports.Containers.usage`."""
@@ -134,7 +156,7 @@ class ContainerWatch:
             if status.state in NOT_RUNNING and self._is_news(container, status):
                 past = await self._past_of_ended(container, status)
             elif status.state is RunState.RUNNING and self._is_new_run(container, status):
-                past = await self._past(container)
+                past = await self._past_of_new(container)
                 self._asked[container] = status
         except ContainersUnreachable as error:
             if self._reachable:
@@ -159,7 +181,29 @@ class ContainerWatch:
             waited += ASK_AGAIN_AFTER
         if signals.sent(status, past) or signals.is_whole(status, past):
             return past
-        return replace(past, whole_since=await self._containers.remembers_since())
+        return replace(past, whole_since=await self._whole_since(container))
+
+    async def _past_of_new(self, container: str) -> Past:
+        """At the first sight of a run. With a stream that stays open, what is whole then is whole for ever."""
+        past = await self._past(container)
+        whole, heard = await self._whole_since(container), self._heard_since
+        if self._lost_at is None and heard is not None:
+            if container in self._followed and (whole is None or heard < whole):
+                whole = heard
+            if whole is not None and container not in self._known_since:
+                self._known_since[container], self._before[container] = whole, past.events
+        return replace(past, whole_since=whole)
+
+    async def _whole_since(self, container: str) -> datetime | None:
+        """As far back as what is known here, with what Docker remembers now, has no gap."""
+        remembered, known, lost = (
+            await self._containers.remembers_since(),
+            self._known_since.get(container),
+            self._lost_at,
+        )
+        if known is None or (lost is not None and (remembered is None or remembered > lost)):
+            return remembered
+        return known if remembered is None else min(known, remembered)
 
     async def _last_words(
         self, container: str, status: ContainerStatus, past: Past | None
@@ -184,8 +228,9 @@ class ContainerWatch:
     async def _past(self, container: str) -> Past:
         """What was heard here and what Docker remembers, of this run and of those before it."""
         remembered = await self._containers.history(container)
-        events = dict.fromkeys((*self._heard[container], *remembered))
-        return Past(tuple(sorted(events, key=_when)), self._heard_since, self._away)
+        events = dict.fromkeys((*self._before.get(container, ()), *self._heard[container], *remembered))
+        known = self._known_since.get(container) if self._lost_at is None else None
+        return Past(tuple(sorted(events, key=_when)), known, self._away)
 
     async def _is_it_back(self) -> None:
         """It was only slow: what was heard meanwhile is told by its memory. Raises `ContainersUnreachable`."""
