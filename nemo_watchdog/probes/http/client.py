@@ -142,9 +142,14 @@ async def read_body(response: aiohttp.ClientResponse, limit: int = BODY_LIMIT) -
     content = response.content
     if content.at_eof():
         return b""
-    body = await content.readany()
-    while not content.at_eof() and len(body) <= limit:
-        body += await content.readany()
+    first = await content.readany()
+    if content.at_eof():
+        body = first
+    else:
+        parts = bytearray(first)
+        while not content.at_eof() and len(parts) <= limit:
+            parts += await content.readany()
+        body = bytes(parts)
     if len(body) <= limit:
         return body
     response.close()

@@ -84,6 +84,8 @@ class FakeDocker:
         self.more: dict[str, web.Response] = {}
         self.asked_more: list[dict[str, str]] = []
         """What `/containers/NAME/PART` answers, by its part."""
+        self.line = b""
+        """As many of it as are asked for are the log."""
         self.span: dict[str, str] = {}
         self.events: asyncio.Queue[bytes | None] = asyncio.Queue()
         self.streams = 0
@@ -149,6 +151,8 @@ class FakeDocker:
 
     async def _part(self, request: web.Request) -> web.StreamResponse:
         self.asked_more.append(dict(request.query))
+        if self.line:
+            return web.Response(body=self.line * int(request.query["tail"]))
         return self.more[request.match_info["part"]]
 
     async def _restart(self, request: web.Request) -> web.StreamResponse:
