@@ -171,7 +171,7 @@ class Connection(web.RequestHandler):
 
 
 def _take(wire: asyncio.Transport) -> None:
-    """What has come and was not read yet: a socket that is closed over it resets the connection, and the answer is lost.
+    """What has come and was not read yet: a close over it is a reset of the connection, and the answer is lost.
 
     (RFC 9112, 9.6; Linux, tcp_close.) Whoever calls on this host has sent all of its request by now.
     """
