@@ -23,10 +23,10 @@ class PolicyProblem:
 
     def __str__(self) -> str:
         where = f" {self.path}:" if self.path else ""
-        return _in_one_line(f"{self.file}:{self.line}:{self.column}:{where} {self.message}")
+        return in_one_line(f"{self.file}:{self.line}:{self.column}:{where} {self.message}")
 
 
-def _in_one_line(text: str) -> str:
+def in_one_line(text: str) -> str:
     """What cannot be printed, such as a line break in a name, as Python writes it."""
     return "".join(each if each.isprintable() else repr(each)[1:-1] for each in text)
 

@@ -39,6 +39,10 @@ class Probe(Protocol):
     async def close(self) -> None: ...
 
 
+MOST_LOG_LINES = 5000
+"""So many lines of a container's log are read at once: reading them holds up nobody else's look."""
+
+
 class Containers(Protocol):
     """The container engine. Every call is bounded in time; raises `ContainersUnreachable` when it does not answer.
 
@@ -81,7 +85,10 @@ class Containers(Protocol):
         ...
 
     async def log(self, name: str, since: datetime) -> Sequence[LogLine]:
-        """What the container has written since then, oldest first; a bounded part of it when that is much."""
+        """What the container has written since then, oldest first; the newest part of it when that is much.
+
+        That is `MOST_LOG_LINES` at most, and fewer when lines are very long.
+        """
         ...
 
     async def last_words(self, name: str, lines: int) -> Sequence[LogLine]:

@@ -17,6 +17,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from nemo_watchdog import __version__
 from nemo_watchdog.cli.output import UNREACHABLE, WRONG, fail
+from nemo_watchdog.errors import in_one_line
 from nemo_watchdog.state_dir import TOKEN_NAME
 from nemo_watchdog.views import AcceptedView, PausesView, ProblemView, RetryView, StatusView
 
@@ -79,7 +80,7 @@ def _read(listen: str, body: bytes, view: type[View]) -> Answer[View]:
         fail(f"what answers at {listen} is not a nemo-watchdog")
         raise typer.Exit(UNREACHABLE)
     try:
-        return Answer(TypeAdapter(view).validate_json(body, strict=True), document)
+        return Answer(TypeAdapter(view).validate_json(json.dumps(_shown(document)), strict=True), document)
     except ValidationError as error:
         problems = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()[:3])
         version = document.get("version", "of an unknown version")
@@ -92,6 +93,17 @@ def _read(listen: str, body: bytes, view: type[View]) -> Answer[View]:
 
 def _detail(body: bytes) -> str:
     try:
-        return TypeAdapter(ProblemView).validate_json(body).detail
+        return in_one_line(TypeAdapter(ProblemView).validate_json(body).detail)
     except ValidationError:
-        return body.decode(errors="replace")[:200]
+        return in_one_line(body.decode(errors="replace")[:200])
+
+
+def _shown(said: Any) -> Any:
+    """All of it, fit for a terminal: what others wrote, such as a pause's reason, is no command to it."""
+    if isinstance(said, str):
+        return in_one_line(said)
+    if isinstance(said, list):
+        return [_shown(each) for each in said]
+    if isinstance(said, dict):
+        return {in_one_line(name): _shown(each) for name, each in said.items()}
+    return said

@@ -22,12 +22,17 @@ from nemo_watchdog.containers.event_stream import EVENTS, EventStream, read_even
 from nemo_watchdog.containers.parse import parse_inspect, parse_log, parse_usage, parse_waiting, unix_seconds
 from nemo_watchdog.errors import ContainersUnreachable, OrderFailed, OrderUncertain, QuestionRefused
 from nemo_watchdog.model import ContainerEvent, ContainerStatus, ContainerUsage, LogLine, RunState
+from nemo_watchdog.ports import MOST_LOG_LINES
 
 PING_AFTER = 10.0
 """Seconds of a silent stream after which Docker is asked whether it lives."""
 
 LONGEST_ANSWER = 1 << 22
 """Bytes of one answer: 256 past events (moby, daemon/events: eventsLimit) or the log lines of one interval."""
+
+SHORT_LINES = 200
+"""So many lines of a log are never longer than `LONGEST_ANSWER`: Docker cuts them (16 KiB; moby, daemon/logger/copier).
+"""
 
 _NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]*")
 _UNREACHABLE = 900
@@ -112,12 +117,16 @@ class DockerContainers:
             raise QuestionRefused(200, "no processes of a running container", what) from error
 
     async def log(self, name: str, since: datetime) -> Sequence[LogLine]:
-        """See `ports.Containers.log`."""
-        return [line for line in await self._log(name, since=unix_seconds(since)) if line.at >= since]
+        """See `ports.Containers.log`. For a `since` alone Docker reads the log from its beginning."""
+        told = await self._log(name, since=unix_seconds(since), tail=str(MOST_LOG_LINES))
+        if len(told) >= LONGEST_ANSWER:
+            # Cut off, it would be the oldest that are known, and further behind with each question.
+            told = await self._log(name, since=unix_seconds(since), tail=str(SHORT_LINES))
+        return [line for line in parse_log(told) if line.at >= since]
 
     async def last_words(self, name: str, lines: int) -> Sequence[LogLine]:
         """See `ports.Containers.last_words`. Docker reads from the end for it, and for a `since` from the beginning."""
-        return await self._log(name, tail=str(lines))
+        return parse_log(await self._log(name, tail=str(lines)))
 
     async def execute(self, name: str, command: Sequence[str]) -> int | None:
         """See `ports.Containers.execute`. One that prints more than `MOST_TOLD` bytes has no end that we wait for."""
@@ -149,11 +158,9 @@ class DockerContainers:
     async def close(self) -> None:
         await self._connection.close()
 
-    async def _log(self, name: str, **which: str) -> list[LogLine]:
+    async def _log(self, name: str, **which: str) -> bytes:
         asked = {"stdout": "1", "stderr": "1", "timestamps": "1", **which}
-        return parse_log(
-            await self._connection.ask(self._path(name, "logs"), "a container's log", LONGEST_ANSWER, **asked)
-        )
+        return await self._connection.ask(self._path(name, "logs"), "a container's log", LONGEST_ANSWER, **asked)
 
     async def _show(self, name: str) -> object:
         """Asked once more in the version of the API that Docker speaks now: an Engine may have been rolled back."""

@@ -129,23 +129,27 @@ def parse_waiting(top: object) -> frozenset[int]:
 def parse_log(told: bytes) -> list[LogLine]:
     """GET /containers/NAME/logs?timestamps=1: frames with a header of eight bytes, or plain text from a terminal.
 
-    (Docker Engine API, ContainerAttach: stream format.) What is no line with a time is left out.
+    (Docker Engine API, ContainerAttach: stream format.) What is no line with a time is left out. The time that it
+    takes grows with the text and no faster: who is watched decides how much it writes, and in how small pieces.
     """
-    text = bytearray()
-    while told:
-        if told[0] in {0, 1, 2} and told[1:4] == b"\0\0\0":
-            size = int.from_bytes(told[4:8], "big")
-            text += told[8 : 8 + size]
-            told = told[8 + size :]
-        else:
-            text += told
-            break
     lines = []
-    for raw in text.decode("utf-8", "replace").splitlines():
-        stamp, _, written = raw.partition(" ")
-        if (at := parse_time(stamp)) is not None:
-            lines.append(LogLine(at, written))
+    for raw in _without_frames(told).split(b"\n"):
+        stamp, _, written = raw.partition(b" ")
+        if stamp and (at := parse_time(stamp.decode("ascii", "replace"))) is not None:
+            lines.append(LogLine(at, written.removesuffix(b"\r").decode("utf-8", "replace")))
     return lines
+
+
+def _without_frames(told: bytes) -> bytes:
+    text, at = bytearray(), 0
+    while at < len(told):
+        if told[at] not in {0, 1, 2} or told[at + 1 : at + 4] != b"\0\0\0":
+            text += told[at:]
+            break
+        begins = at + 8
+        at = begins + int.from_bytes(told[at + 4 : begins], "big")
+        text += told[begins:at]
+    return bytes(text)
 
 
 def parse_signal(value: object) -> int | None:

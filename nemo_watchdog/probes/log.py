@@ -15,7 +15,7 @@ from nemo_watchdog.errors import ContainersUnreachable, QuestionRefused
 from nemo_watchdog.model import Finding, Reason, failed, ok
 from nemo_watchdog.policy.policy import Budget
 from nemo_watchdog.policy.units import BudgetText
-from nemo_watchdog.ports import Containers, ProbeContext
+from nemo_watchdog.ports import MOST_LOG_LINES, Containers, ProbeContext
 from nemo_watchdog.probes.shared.docker_refusal import refusal
 from nemo_watchdog.probes.shared.options import ProbeOptions
 from nemo_watchdog.probes.shared.pattern import Pattern, find
@@ -23,6 +23,11 @@ from nemo_watchdog.probes.shared.reported import REPORTED
 
 PATIENCE = 0.9
 """The part of the look's timeout that Docker gets: an Engine that hangs must not look like a container that does."""
+
+_TOO_MANY = f"; of what it has written since the last look, the newest {MOST_LOG_LINES} lines were read"
+
+_STEPS = 1000
+"""Steps in which the window moves on: that many numbers are kept, however many lines match."""
 
 
 class LogOptions(ProbeOptions):
@@ -36,6 +41,16 @@ class LogOptions(ProbeOptions):
     """What so many lines mean; only a `fault` may be restarted."""
 
 
+class _Step:
+    """Lines that match, close to each other."""
+
+    __slots__ = ("first", "last", "lines")
+
+    def __init__(self, first: datetime) -> None:
+        self.first = self.last = first
+        self.lines = 0
+
+
 class LogProbe:
     def __init__(self, options: LogOptions, context: ProbeContext) -> None:
         if context.containers is None or context.container is None:
@@ -46,7 +61,8 @@ class LogProbe:
         self._container = context.container
         self._patience = context.timeout * PATIENCE
         self._since: datetime | None = None
-        self._matches: deque[datetime] = deque()
+        self._matches: deque[_Step] = deque()
+        self._step = timedelta(seconds=options.alarm_at.window / _STEPS)
 
     async def look(self) -> Finding:
         now = datetime.now(UTC)
@@ -61,19 +77,28 @@ class LogProbe:
         except ContainersUnreachable as error:
             return failed(Reason.DOCKER_UNREACHABLE, str(error))
         self._since = lines[-1].at + timedelta(microseconds=1) if lines else since
-        self._matches.extend(line.at for line in lines if self._is_match(line.text))
-        return self._judge(now)
+        for line in lines:
+            if self._is_match(line.text):
+                self._count(line.at)
+        return self._judge(now, "" if len(lines) < MOST_LOG_LINES else _TOO_MANY)
 
     async def close(self) -> None:
         """The way to Docker is not ours to close."""
 
-    def _judge(self, now: datetime) -> Finding:
+    def _count(self, at: datetime) -> None:
+        if not self._matches or at - self._matches[-1].first >= self._step:
+            self._matches.append(_Step(at))
+        step = self._matches[-1]
+        step.last = at
+        step.lines += 1
+
+    def _judge(self, now: datetime, unread: str) -> Finding:
         limit = self._options.alarm_at
-        while self._matches and (now - self._matches[0]).total_seconds() >= limit.window:
+        while self._matches and (now - self._matches[0].last).total_seconds() >= limit.window:
             self._matches.popleft()
-        count = len(self._matches)
+        count = sum(step.lines for step in self._matches)
         measured = {"log_matching_lines": float(count)}
         if count >= limit.count:
-            said = f"{count} line{'s' if count != 1 else ''} in {duration(limit.window)} match the pattern"
+            said = f"{count} line{'s' if count != 1 else ''} in {duration(limit.window)} match the pattern{unread}"
             return failed(REPORTED[self._options.category], said, measured)
-        return ok("the log is as it should be", measured)
+        return ok(f"the log is as it should be{unread}", measured)

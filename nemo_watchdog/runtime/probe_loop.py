@@ -92,6 +92,8 @@ class ProbeLoop:
                 start = clock.now()
                 began = self.heartbeat = start.monotonic
                 lost = self._lag.lost(began)
+                if self._work is not None:
+                    self._work.look_begins()
                 finding = blind_without_files(await self._look())
                 if self._work is not None:
                     finding = await self._work.judge(finding)

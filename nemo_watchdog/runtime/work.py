@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Protocol
 
 from nemo_watchdog.durations import duration
@@ -19,6 +21,9 @@ from nemo_watchdog.policy.policy import Dependency
 
 MOST_SAMPLES = 4
 """Docker gives one a second, and it is the oldest of so many that the newest is compared with."""
+
+MOST_LOOKS = 16
+"""Of ours whose begin is remembered: more than there are in so many seconds."""
 
 ASKED_FOR = 3.0
 """Seconds that Docker has for a sample."""
@@ -41,12 +46,18 @@ A_LITTLE_CPU = 0.05
 A_LITTLE_DISK = 64 * 1024
 """Bytes a second."""
 
-HEADERS = 66
-"""Bytes of a packet that carry nothing: Ethernet, IPv4, TCP with a timestamp. The kernel sends such ones (ACK, FIN)
-also for a stopped process."""
+BARE = 74
+"""Bytes of the longest packet that carries nothing: Ethernet, IPv4, TCP with the options that take a connection. The
+kernel sends such ones (SYN-ACK 74, ACK and FIN 66, RST 54) also for a stopped process, whoever calls it."""
 
-SOME_ANSWERS = 1000
-"""Bytes a second without the headers: more than the answers to our own looks."""
+SOME_ANSWERS = 50
+"""Bytes a second beyond those: one answer a second, of a hundred bytes, with the bare packets around it."""
+
+MANY_ANSWERS = 1000
+"""Bytes a second that are more than the answers to our own looks, a login at a database among them."""
+
+ANSWERED_WITHIN = 0.3
+"""Seconds after its begin in which what is answered to a look of ours has left."""
 
 
 class Engine(Protocol):
@@ -66,25 +77,41 @@ class Sample:
     waiting: frozenset[int] = frozenset()
 
 
-def work_between(before: Sample, after: Sample) -> str:
-    """In words for people what it did between two samples of one run; empty when it did next to nothing."""
-    took = after.at - before.at
-    if took <= 0.0:
+def work_seen(samples: Sequence[Sample], looks: Sequence[float] = ()) -> str:
+    """In words for people what it did between samples of one run, oldest first; empty when it did next to nothing.
+
+    `looks` are the monotonic seconds at which our own began.
+    """
+    if not samples or (took := samples[-1].at - samples[0].at) <= 0.0:
         return ""
-    cpu = (after.usage.cpu - before.usage.cpu) / took
-    disk = (after.usage.disk - before.usage.disk) / took
-    packets = after.usage.sent_packets - before.usage.sent_packets
-    answers = (after.usage.sent - before.usage.sent - HEADERS * packets) / took
+    before, after = samples[0].usage, samples[-1].usage
+    cpu, disk = (after.cpu - before.cpu) / took, (after.disk - before.disk) / took
     said = []
     if cpu >= A_LITTLE_CPU:
         said.append(f"{cpu:.0%} of a CPU")
     if disk >= A_LITTLE_DISK:
         said.append(f"{disk / 2**20:.1f} MiB/s to and from disk")
-    if answers >= SOME_ANSWERS:
+    if _answers_leave(samples, looks):
         said.append("answers leave it")
-    if before.waiting & after.waiting:
+    if samples[0].waiting & samples[-1].waiting:
         said.append("it waits for a disk or a driver (state D)")
     return ", ".join(said)
+
+
+def _answers_leave(samples: Sequence[Sample], looks: Sequence[float]) -> bool:
+    """Many, or some at more times than our own looks can account for, and than whoever comes but now and then."""
+    first, last = samples[0], samples[-1]
+    if _payload(first, last) >= MANY_ANSWERS:
+        return True
+    times = sum(_payload(before, after) >= SOME_ANSWERS for before, after in pairwise(samples))
+    ours = sum(first.at - ANSWERED_WITHIN < look <= last.at for look in looks)
+    return times > max(1, ours)
+
+
+def _payload(before: Sample, after: Sample) -> float:
+    """Bytes a second; less than 0 where bare packets alone have left, or 0 where nothing has."""
+    sent, packets = after.usage.sent - before.usage.sent, after.usage.sent_packets - before.usage.sent_packets
+    return (sent - BARE * packets) / max(after.at - before.at, 0.001)
 
 
 class WorkWitness:
@@ -100,9 +127,14 @@ class WorkWitness:
         self._unanswered = 0
         self._needed_until = 0.0
         self._samples: deque[Sample] = deque(maxlen=MOST_SAMPLES)
+        self._looks: deque[float] = deque(maxlen=MOST_LOOKS)
         self._sampling: asyncio.Task[None] | None = None
         self._compared = asyncio.Event()
         """Two samples are there, or Docker gives none."""
+
+    def look_begins(self) -> None:
+        """What is answered to it is no work."""
+        self._looks.append(asyncio.get_running_loop().time())
 
     async def judge(self, finding: Finding) -> Finding:
         """The finding of a look, or what it is worth when nothing came in time from what works."""
@@ -112,7 +144,7 @@ class WorkWitness:
         if finding.reason is not Reason.TIMEOUT or not self._spec.container or not grace:
             return finding
         await self._see(self._spec.container)
-        work = work_between(self._samples[0], self._samples[-1]) if self._samples else ""
+        work = work_seen(tuple(self._samples), tuple(self._looks))
         if not work:
             return finding
         now = asyncio.get_running_loop().time()

@@ -2,19 +2,32 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
 from aiohttp import web
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import PydanticCustomError
 
+from nemo_watchdog.probes.shared.lines import one_line
 from nemo_watchdog.web import auth
+
+
+def _one_line(text: str) -> str:
+    """Pages, logs and terminals show it; a sequence that a terminal obeys is none of it."""
+    if not (line := one_line(" ".join(text.splitlines()), len(text))):
+        raise PydanticCustomError("no_words", "expected words")
+    return line
+
+
+Line = Annotated[str, AfterValidator(_one_line)]
+"""Words of a person: one line without control characters."""
 
 
 class ChangeBody(BaseModel):
     """Base of every change: who asks for it."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
-    by: str = Field(default="somebody", min_length=1, max_length=100)
+    by: Line = Field(default="somebody", min_length=1, max_length=100)
 
 
 Body = TypeVar("Body", bound=ChangeBody)

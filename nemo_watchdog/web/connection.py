@@ -7,6 +7,8 @@ repeats that in its answers (aiohttp 3.14, web_protocol.py).
 from __future__ import annotations
 
 import asyncio
+import os
+from contextlib import suppress
 from typing import Any, cast
 
 import structlog
@@ -68,8 +70,11 @@ class Connection(web.RequestHandler):
         self._enter(Phase.ANSWER)
 
     def end(self) -> None:
-        if self._wire is not None:
-            self._wire.abort()
+        if self._wire is None:
+            return
+        if self.phase is Phase.REFUSED:
+            _take(self._wire)
+        self._wire.abort()
 
     # -- what the event loop tells
 
@@ -163,6 +168,15 @@ class Connection(web.RequestHandler):
         self.phase = phase
         self.since = self._loop.time()
         self._head = 0
+
+
+def _take(wire: asyncio.Transport) -> None:
+    """What has come and was not read yet: a close over it is a reset of the connection, and the answer is lost.
+
+    (RFC 9112, 9.6; Linux, tcp_close.) Whoever calls on this host has sent all of its request by now.
+    """
+    with suppress(OSError):
+        os.read(wire.get_extra_info("socket").fileno(), MAX_HEAD)
 
 
 def _route(request: web.BaseRequest) -> str:

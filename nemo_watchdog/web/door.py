@@ -134,11 +134,11 @@ class Door:
                     self._end(guest)
 
     def _show_out(self, guest: Guest, detail: str, status: int) -> None:
-        """With a word, unless those who are being told so are too many already."""
-        if sum(each.phase is Phase.REFUSED for each in self._in) > self._limits.connections // 4:
-            self._end(guest)
-        else:
-            guest.refuse(status, detail)
+        """With a word. Those who are being told so are few: who has had the longest time to read it goes at once."""
+        leaving = [each for each in self._in if each.phase is Phase.REFUSED]
+        if len(leaving) > self._limits.connections // 4:
+            self._end(_oldest(leaving))
+        guest.refuse(status, detail)
 
 
 def _oldest(guests: Iterable[Guest]) -> Guest:

@@ -19,6 +19,7 @@ NOT_BY_THIS_NAME = (
     "the daemon does not answer to this host name: start it with --allow-host NAME, or ask by its IP address"
 )
 HOSTS_FILE = Path("/etc/hosts")
+_IN_BRACKETS = re.compile(r"\[([^\[\]]*)\](?::\d*)?")
 _PORT = re.compile(r":\d*\Z")
 
 
@@ -71,8 +72,8 @@ def known_hosts_only(names: Iterable[str], free: str) -> Middleware:
 def _bare(host: str) -> str:
     """The host without port, brackets and the dot at the end, in lower case."""
     name = host.strip().lower()
-    if name.startswith("["):
-        return name[1:].partition("]")[0]
+    if (address := _IN_BRACKETS.fullmatch(name)) is not None:
+        return address[1]
     if name.count(":") == 1:
         name = _PORT.sub("", name)
     return name.removesuffix(".")

@@ -15,6 +15,7 @@ from nemo_watchdog.demo.parts import Redis
 from nemo_watchdog.demo.platform import Platform
 from tests.integration.daemon import DaemonError
 from tests.suites.acts import add_to, in_turn, person, switch
+from tests.suites.overload import clients_call_again
 from tests.suites.pooler import PgBouncer, pooled
 from tests.suites.situations import GemmaWithGpu, Happens, Situation, Stage, choose, instead, nvml, play_all
 
@@ -132,6 +133,13 @@ DEBUGGABLE = Redis(settings={"enable-debug-command": "yes"})
 SITUATIONS = (
     Situation("gateway answers 500", GATEWAY, "gateway", "wrong_status", switch("gateway", "500")),
     Situation("gateway hangs", GATEWAY, "gateway", "timeout", switch("gateway", "hang")),
+    Situation(
+        "gateway is frozen, and its clients call again and again",
+        GATEWAY,
+        "gateway",
+        "timeout",
+        in_turn(clients_call_again, send("gateway", signal.SIGSTOP)),
+    ),
     Situation("gateway exits", GATEWAY, "gateway", "exited", switch("gateway", "exit")),
     Situation("gateway is killed", GATEWAY, "gateway", "exited", send("gateway", signal.SIGKILL)),
     Situation("gateway is frozen", GATEWAY, "gateway", "timeout", send("gateway", signal.SIGSTOP)),

@@ -24,7 +24,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             while {burns} and time.monotonic() < end:
                 pass
             time.sleep(max(0.0, end - time.monotonic()))
-        body = b'{{"status": "ok", "padding": "' + b"x" * 500 + b'"}}'
+        body = b'{{"status": "ok", "padding": "' + b"x" * {padding} + b'"}}'
         self.send_response(200)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
@@ -41,9 +41,13 @@ Server(("", 8000), Handler).serve_forever()
 
 @dataclass(frozen=True, slots=True)
 class SingleWorker:
-    """A gateway that serves one request at a time: 0.4 s for each, of computing or of waiting for something."""
+    """A gateway that serves one request at a time: 0.4 s for each, of computing or of waiting for something.
+
+    Its answers have so many bytes more than the shortest there are.
+    """
 
     burns: bool
+    padding: int = 500
 
     kind: ClassVar[str] = "gateway"
     inner_port: ClassVar[int] = 8000
@@ -52,7 +56,7 @@ class SingleWorker:
         return []
 
     def command(self) -> list[str]:
-        return ["/usr/bin/python3", "-c", _WORKER.format(burns=self.burns)]
+        return ["/usr/bin/python3", "-c", _WORKER.format(burns=self.burns, padding=self.padding)]
 
 
 async def work(port: int, done: list[float]) -> None:
@@ -65,6 +69,24 @@ async def work(port: int, done: list[float]) -> None:
                     done.append(asyncio.get_running_loop().time())
             except (ClientError, TimeoutError):
                 await asyncio.sleep(0.1)
+
+
+async def calls_again(port: int) -> None:
+    """One client that waits for half a second, gives up, and calls again, for ever."""
+    async with ClientSession(timeout=ClientTimeout(0.5)) as session:
+        while True:
+            try:
+                async with session.get(f"http://127.0.0.1:{port}/work") as answer:
+                    await answer.read()
+            except (ClientError, TimeoutError):
+                await asyncio.sleep(0.05)
+
+
+async def clients_call_again(stage: Stage) -> None:
+    """The kernel takes their calls also for what is stopped."""
+    for _ in range(CLIENTS):
+        task = asyncio.create_task(calls_again(stage.platform.port("gateway")))
+        stage.stack.callback(task.cancel)
 
 
 async def more_work_than_it_can_do(stage: Stage) -> None:
@@ -109,6 +131,13 @@ OVERLOADED = (
     Situation(
         "gateway waits for others and gives no answer in time",
         [SingleWorker(burns=False)],
+        "gateway",
+        "overloaded",
+        more_work_than_it_can_do,
+    ),
+    Situation(
+        "gateway waits for others, and its answers are small",
+        [SingleWorker(burns=False, padding=0)],
         "gateway",
         "overloaded",
         more_work_than_it_can_do,

@@ -1,15 +1,19 @@
-"""One aiohttp session for every probe that speaks HTTP, and the mapping of aiohttp's errors to findings.
+"""The aiohttp sessions of every probe that speaks HTTP, and the mapping of aiohttp's errors to findings.
 
-The session follows nothing: no redirects, no cookies, no proxy of the environment. A probe opens it with its first
-look and closes it with its last user. There is no deadline in here but what the caller gives: the runtime has one.
+One keeps its connections, for most looks; the other one makes a new one for each request, as a new client would: what
+takes nobody any more goes on with those that it has, and a name may have moved. Both follow nothing: no redirects, no
+cookies, no proxy of the environment. A probe opens them with its first look and closes them with their last user.
+There is no deadline in here but what the caller gives: the runtime has one.
 """
 
 from __future__ import annotations
 
 import asyncio
+import math
 import ssl
 from collections.abc import Mapping
-from typing import Annotated
+from time import monotonic
+from typing import Annotated, Any
 
 import aiohttp
 from multidict import CIMultiDict
@@ -35,6 +39,8 @@ _BAD_REQUEST = 400
 _NO_DEADLINE = aiohttp.ClientTimeout()
 HEADERS = {"User-Agent": "nemo-watchdog", "Accept": "*/*", "Accept-Encoding": "identity"}
 _KEEPALIVE = 75.0
+NEW_EVERY = 30.0
+"""Seconds after which a look connects anew, however well the ones before were."""
 _SYSTEM_TRUST = Trust(TlsOptions())
 
 
@@ -65,24 +71,33 @@ Headers = Annotated[Mapping[str, SecretText], AfterValidator(_header_fields)]
 
 
 class _Shared:
-    """A session and how many probes use it."""
+    """Two sessions and how many probes use them."""
 
-    __slots__ = ("session", "users")
+    __slots__ = ("kept", "new", "users")
 
     def __init__(self, socket: str | None) -> None:
         self.users = 0
-        self.session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=_KEEPALIVE)
-            if socket is None
-            else aiohttp.UnixConnector(socket, limit=0, keepalive_timeout=_KEEPALIVE),
-            cookie_jar=aiohttp.DummyCookieJar(),
-            headers=HEADERS,
-            timeout=_NO_DEADLINE,
-            trust_env=False,
-            max_line_size=_MOST_LINE,
-            max_field_size=_MOST_LINE,
-            max_headers=_MOST_HEADERS,
-        )
+        self.kept = _session(socket, keepalive_timeout=_KEEPALIVE)
+        self.new = _session(socket, force_close=True)
+
+    async def close(self) -> None:
+        await self.kept.close()
+        await self.new.close()
+
+
+def _session(socket: str | None, **connections: Any) -> aiohttp.ClientSession:
+    return aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(limit=0, **connections)
+        if socket is None
+        else aiohttp.UnixConnector(socket, limit=0, **connections),
+        cookie_jar=aiohttp.DummyCookieJar(),
+        headers=HEADERS,
+        timeout=_NO_DEADLINE,
+        trust_env=False,
+        max_line_size=_MOST_LINE,
+        max_field_size=_MOST_LINE,
+        max_headers=_MOST_HEADERS,
+    )
 
 
 _Way = tuple[asyncio.AbstractEventLoop, str | None]
@@ -91,36 +106,58 @@ _shared: dict[_Way, _Shared] = {}
 
 
 class HttpClient:
-    """One probe's place at the session of the running event loop. `close` gives it back; the last one closes it.
+    """One probe's place at the sessions of the running event loop. `close` gives it back; the last one closes them.
 
     `socket` is the path of a unix socket that every request goes to, whatever its address says.
     """
 
     def __init__(self, socket: str | None = None) -> None:
-        self._session: aiohttp.ClientSession | None = None
+        self._shared: _Shared | None = None
         self._socket = socket
         self._way: _Way | None = None
+        self._new_at = -math.inf
+        self._doubted = True
 
     def session(self) -> aiohttp.ClientSession:
-        """The session; it is opened when this is its first user."""
-        if self._session is None:
-            self._way = (asyncio.get_running_loop(), self._socket)
-            shared = _shared.get(self._way)
-            if shared is None:
-                shared = _shared[self._way] = _Shared(self._socket)
-            shared.users += 1
-            self._session = shared.session
-        return self._session
+        """The one that keeps its connections."""
+        return self._place().kept
+
+    def session_of_look(self) -> aiohttp.ClientSession:
+        """For the request that says how the target is.
+
+        It connects anew, unless the look before was well and a new client was served in the last `NEW_EVERY` seconds.
+        """
+        now = monotonic()
+        if not self._doubted and now - self._new_at < NEW_EVERY:
+            self._doubted = True
+            return self._place().kept
+        self._doubted = True
+        self._new_at = now
+        return self._place().new
+
+    def was_well(self) -> None:
+        """The look is over and all is well: the next one may be on a connection that was kept."""
+        self._doubted = False
 
     async def close(self) -> None:
-        way, self._way, self._session = self._way, None, None
+        way, self._way, self._shared = self._way, None, None
         if way is None:
             return
         shared = _shared[way]
         shared.users -= 1
         if not shared.users:
             del _shared[way]
-            await shared.session.close()
+            await shared.close()
+
+    def _place(self) -> _Shared:
+        if self._shared is None:
+            self._way = (asyncio.get_running_loop(), self._socket)
+            shared = _shared.get(self._way)
+            if shared is None:
+                shared = _shared[self._way] = _Shared(self._socket)
+            shared.users += 1
+            self._shared = shared
+        return self._shared
 
 
 async def trusted(url: URL) -> ssl.SSLContext | bool:
@@ -142,9 +179,14 @@ async def read_body(response: aiohttp.ClientResponse, limit: int = BODY_LIMIT) -
     content = response.content
     if content.at_eof():
         return b""
-    body = await content.readany()
-    while not content.at_eof() and len(body) <= limit:
-        body += await content.readany()
+    first = await content.readany()
+    if content.at_eof():
+        body = first
+    else:
+        parts = bytearray(first)
+        while not content.at_eof() and len(parts) <= limit:
+            parts += await content.readany()
+        body = bytes(parts)
     if len(body) <= limit:
         return body
     response.close()

@@ -136,11 +136,11 @@ class HttpProbe:
                 self._context = await self._trust.context()
             except OSError as error:
                 return bad_ca_file(error)
-        url = self._url
+        url, session = self._url, self._client.session_of_look()
         try:
             for left in range(self._redirects, -1, -1):
                 asked = monotonic()
-                answer = await self._ask(url, asked - began)
+                answer = await self._ask(session, url, asked - began)
                 first_byte = self._first_byte_at - asked
                 if not left or answer.status not in _REDIRECTS:
                     break
@@ -154,6 +154,8 @@ class HttpProbe:
         finding = self._judge(answer, took)
         if finding.outcome is Outcome.FAILED:
             finding = await self._unless_tls_explains(finding, url, took, answer.status)
+        else:
+            self._client.was_well()
         if not self._shakes_hands:
             return finding
         return await self._with_handshake(finding, first_byte, self._patience - took)
@@ -161,10 +163,10 @@ class HttpProbe:
     async def close(self) -> None:
         await self._client.close()
 
-    async def _ask(self, url: URL, took: float) -> Answer:
+    async def _ask(self, session: aiohttp.ClientSession, url: URL, took: float) -> Answer:
         """One answer, `took` seconds after the look began. A status that says it all is not held up by its body."""
         try:
-            async with self._client.session().request(
+            async with session.request(
                 self._method, url, headers=self._headers, allow_redirects=False, ssl=self._context or True
             ) as response:
                 self._first_byte_at = monotonic()

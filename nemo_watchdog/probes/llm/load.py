@@ -7,6 +7,7 @@ It does no IO. Sources: vLLM documentation, "Production Metrics"; ggml-org/llama
 from __future__ import annotations
 
 import math
+import re
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -42,12 +43,18 @@ _SERVERS = (
     _Names("tgi_batch_current_size", "tgi_queue_size", ("tgi_batch_inference_success",)),
     _Names("sglang:num_running_reqs", "sglang:num_queue_reqs", ("sglang:realtime_tokens_total",)),
 )
-_WANTED = frozenset(name for names in _SERVERS for name in (names.running, names.waiting, *names.progress))
+_WANTED = re.compile(
+    b"^(?:%s)(?:[{ ].*)?$"
+    % b"|".join(re.escape(name).encode() for each in _SERVERS for name in (each.running, each.waiting, *each.progress)),
+    re.MULTILINE,
+)
+_MOST_WANTED = 64 * 1024
+"""Bytes of those lines: a server has one of each name for each of its engines, and the parser's time is the loop's."""
 
 
 def read_load(body: bytes) -> Load | None:
     """None when these are not the metrics of a server that is known here. Values are summed over their labels."""
-    sums = _sums(body.decode(errors="replace"))
+    sums = _sums(body)
     for names in _SERVERS:
         if names.running in sums:
             progress = [sums[name] for name in names.progress if name in sums]
@@ -55,9 +62,11 @@ def read_load(body: bytes) -> Load | None:
     return None
 
 
-def _sums(text: str) -> Mapping[str, float]:
+def _sums(body: bytes) -> Mapping[str, float]:
     # The parser sees the lines that are wanted and no other: a page of metrics may have thousands.
-    lines = [line for line in text.splitlines() if line.partition("{")[0].partition(" ")[0] in _WANTED]
+    lines = [line[0].rstrip(b"\r").decode(errors="replace") for line in _WANTED.finditer(body)]
+    if sum(len(line) for line in lines) > _MOST_WANTED:
+        return {}
     sums: dict[str, float] = defaultdict(float)
     try:
         for family in text_string_to_metric_families("\n".join(lines) + "\n"):

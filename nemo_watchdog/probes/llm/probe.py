@@ -137,7 +137,7 @@ class LlmProbe:
         began = monotonic()
         try:
             trust = await trusted(self._health_url)
-            async with self._client.session().get(
+            async with self._client.session_of_look().get(
                 self._health_url, headers=self._headers, allow_redirects=False, ssl=trust, timeout=self._timeout
             ) as response:
                 well = 200 <= response.status < 300
@@ -163,6 +163,7 @@ class LlmProbe:
         if self._slow_after is not None and (took := monotonic() - began) > self._slow_after:
             detail = f"answered in {duration(took)}, more than {duration(self._slow_after)}"
             return _Health(degraded(Reason.SLOW, detail))
+        self._client.was_well()
         return _Health(ok("answered as expected"))
 
     async def _unless_tls_explains(self, finding: Finding, took: float, status: int | None = None) -> Finding:

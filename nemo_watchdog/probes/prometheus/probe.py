@@ -95,7 +95,7 @@ class PrometheusProbe:
     async def look(self) -> Finding:
         try:
             trust = await trusted(self._url)
-            async with self._client.session().get(
+            async with self._client.session_of_look().get(
                 self._url, headers=self._headers, allow_redirects=False, ssl=trust, timeout=self._timeout
             ) as response:
                 body = await read_body(response)
@@ -104,6 +104,7 @@ class PrometheusProbe:
             return _blind(http_failure(error))
         except NoSamples as error:
             return error.finding
+        self._client.was_well()
         return self._judge(samples)
 
     async def close(self) -> None:

@@ -12,13 +12,13 @@ from nemo_watchdog.errors import JournalError
 from nemo_watchdog.runtime.core import Core
 from nemo_watchdog.views import AcceptedView
 from nemo_watchdog.web.answers import answer, on_disk
-from nemo_watchdog.web.asked import ChangeBody, asked
+from nemo_watchdog.web.asked import ChangeBody, Line, asked
 
 
 class AcceptBody(ChangeBody):
     """Who takes it upon himself, and why: both are written down."""
 
-    reason: str = Field(min_length=1, max_length=500)
+    reason: Line = Field(min_length=1, max_length=500)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from nemo_watchdog.engine.view import pauses
 from nemo_watchdog.runtime.core import Core
 from nemo_watchdog.views import PausesView
 from nemo_watchdog.web.answers import answer, on_disk
-from nemo_watchdog.web.asked import ChangeBody, asked
+from nemo_watchdog.web.asked import ChangeBody, Line, asked
 
 
 class ResumeBody(ChangeBody):
@@ -25,7 +25,7 @@ class ResumeBody(ChangeBody):
 class PauseBody(ResumeBody):
     """`duration` in seconds, left out for no end."""
 
-    reason: str = Field(min_length=1, max_length=500)
+    reason: Line = Field(min_length=1, max_length=500)
     duration: float | None = Field(default=None, gt=0, le=31 * 86400)
 
 

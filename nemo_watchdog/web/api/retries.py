@@ -12,12 +12,12 @@ from nemo_watchdog.engine.rearming import why_not
 from nemo_watchdog.engine.view import retried
 from nemo_watchdog.runtime.core import Core
 from nemo_watchdog.web.answers import answer, on_disk
-from nemo_watchdog.web.asked import ChangeBody, asked
+from nemo_watchdog.web.asked import ChangeBody, Line, asked
 
 
 class RetryBody(ChangeBody):
     dependency: str
-    reason: str = Field(min_length=1, max_length=500)
+    reason: Line = Field(min_length=1, max_length=500)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ import asyncio
 import os
 import secrets
 import signal
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 
@@ -159,6 +160,21 @@ async def test_lines_of_a_log(run: Run, containers: DockerContainers, options: t
     finding = await until(watching, Reason.REPORTED_FAULT)
     assert finding.measurements["log_matching_lines"] == 1.0
     assert "new" not in finding.detail
+
+
+@pytest.mark.parametrize("line", ["x", "y" * 2000, "z" * 20_000], ids=["tiny", "long", "longer-than-docker-takes"])
+async def test_a_container_that_writes_without_end(run: Run, containers: DockerContainers, line: str) -> None:
+    """It takes next to nothing from the loop that all looks share, and its newest lines are judged, not Docker."""
+    script = f"line={line}; while :; do for n in 1 2 3 4 5 6 7 8 9; do echo $line; done; echo panic; done"
+    name = await run(script, "--cpus", "0.3", "--log-opt", "max-size=5m", "--log-opt", "max-file=2")
+    watching = probe(containers, "log", name, pattern="^panic", category="fault", alarm_at="3 per 1m")
+    await watching.look()
+    for _ in range(3):
+        await asyncio.sleep(2.0)
+        cpu = time.process_time()
+        finding = await watching.look()
+        assert finding.reason is Reason.REPORTED_FAULT, finding
+        assert time.process_time() - cpu < 0.25
 
 
 async def test_the_log_of_a_container_that_is_not_there(run: Run, containers: DockerContainers) -> None:

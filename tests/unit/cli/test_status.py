@@ -52,6 +52,16 @@ def test_pauses_a_bad_reload_and_a_full_disk_are_said(call: Call, daemon: StandI
     assert "nothing is done, for the journal cannot be trusted or written: disk full" in out
 
 
+def test_what_others_wrote_is_no_command_to_the_terminal(call: Call, daemon: StandIn, world: World) -> None:
+    """Shown as it can be printed, also when an older daemon has let it in; for a program it is as it was."""
+    world.send(ev.PauseAsked("*", "x\x1b[2J\x1b]0;owned\x07\x9b1m\r\n\u202egone", "a\x1b[31mb", None))
+    daemon.body = status_of(world)
+    out = call("status", "--listen", daemon.listen).out
+    assert all(char.isprintable() or char == "\n" for char in out)
+    assert "by a\\x1b[31mb: x\\x1b[2J" in out
+    assert "\\u001b[2J" in call("status", "--json", "--listen", daemon.listen).out
+
+
 def test_what_a_probe_says_is_no_markup(call: Call, daemon: StandIn, world: World) -> None:
     """Brackets are printed, not interpreted."""
     world.look("gateway", failed(Reason.WRONG_ANSWER, "it said [/end] and [bold]x"), times=3)

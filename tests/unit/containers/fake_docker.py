@@ -13,6 +13,8 @@ from typing import Any
 from aiohttp import web
 
 CONTAINER_ID = "4f0c" * 16
+MUCH = 5_000_000
+"""Bytes: more than anybody reads of one answer."""
 
 Handler = Callable[[web.Request], Coroutine[Any, Any, web.StreamResponse]]
 
@@ -84,6 +86,8 @@ class FakeDocker:
         self.more: dict[str, web.Response] = {}
         self.asked_more: list[dict[str, str]] = []
         """What `/containers/NAME/PART` answers, by its part."""
+        self.line = b""
+        """As many of it as are asked for are the log, but for what is more than `MUCH`."""
         self.span: dict[str, str] = {}
         self.events: asyncio.Queue[bytes | None] = asyncio.Queue()
         self.streams = 0
@@ -149,6 +153,8 @@ class FakeDocker:
 
     async def _part(self, request: web.Request) -> web.StreamResponse:
         self.asked_more.append(dict(request.query))
+        if self.line:
+            return web.Response(body=self.line * min(int(request.query["tail"]), MUCH // len(self.line)))
         return self.more[request.match_info["part"]]
 
     async def _restart(self, request: web.Request) -> web.StreamResponse:

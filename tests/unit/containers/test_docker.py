@@ -13,8 +13,10 @@ import pytest_asyncio
 from aiohttp import web
 
 from nemo_watchdog.containers import DockerContainers
+from nemo_watchdog.containers.docker import SHORT_LINES
 from nemo_watchdog.errors import ContainersUnreachable, OrderFailed, OrderUncertain, QuestionRefused
 from nemo_watchdog.model import ContainerEvent, ContainerStatus, ContainerUsage, RunState
+from nemo_watchdog.ports import MOST_LOG_LINES
 from tests.unit.containers.fake_docker import CONTAINER_ID, FakeDocker, container_event, cut, fake_docker, says
 
 
@@ -286,6 +288,17 @@ async def test_last_words_are_asked_for_from_the_end(docker: FakeDocker, contain
     (asked,) = docker.asked_more
     assert (asked["tail"], asked["timestamps"], asked["stdout"], asked["stderr"]) == ("50", "1", "1", "1")
     assert "since" not in asked
+
+
+async def test_of_a_long_log_the_newest_part_is_read(docker: FakeDocker, containers: DockerContainers) -> None:
+    """So many lines from its end; where even these are too long, so few that they surely are not."""
+    at = datetime(2026, 3, 1, 12, tzinfo=UTC)
+    docker.line = b"2026-03-01T12:00:00.1Z short\n"
+    assert len(await containers.log("redis", at)) == MOST_LOG_LINES
+    docker.line = b"2026-03-01T12:00:00.1Z " + b"x" * (16 * 1024) + b"\n"
+    assert len(await containers.log("redis", at)) == SHORT_LINES
+    tails = [asked["tail"] for asked in docker.asked_more]
+    assert tails == [str(MOST_LOG_LINES), str(MOST_LOG_LINES), str(SHORT_LINES)]
 
 
 @pytest.mark.parametrize("status", [200, 404, 409, 500])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -130,6 +132,28 @@ def test_lines_of_a_log(told: bytes, texts: list[str]) -> None:
     lines = parse_log(told)
     assert [line.text for line in lines] == texts
     assert all(line.at == AT for line in lines)
+
+
+@pytest.mark.parametrize(
+    "told",
+    [frame(1, STAMP + b"x\n") * 100_000, frame(1, b"") * 500_000, b"\n" * 4_000_000, STAMP * 130_000],
+    ids=["tiny", "nothing", "empty-lines", "one-line"],
+)
+def test_the_time_for_a_log_grows_with_its_length_and_no_faster(told: bytes) -> None:
+    """Four MiB, which is the most that is read, in whatever pieces: as much CPU for each half as for the whole."""
+    half = told[: len(told) // 2]
+    whole, part = _cpu(lambda: parse_log(told)), _cpu(lambda: parse_log(half))
+    assert whole < 4 * part + 0.05
+
+
+def _cpu(work: Callable[[], object]) -> float:
+    """CPU seconds of the best of three."""
+    took = []
+    for _ in range(3):
+        began = time.process_time()
+        work()
+        took.append(time.process_time() - began)
+    return min(took)
 
 
 @pytest.mark.parametrize(

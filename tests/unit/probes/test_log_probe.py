@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from nemo_watchdog.errors import QuestionRefused
 from nemo_watchdog.model import Category, Finding, LogLine, Outcome, Reason
-from nemo_watchdog.ports import ProbeContext
+from nemo_watchdog.ports import MOST_LOG_LINES, ProbeContext
 from nemo_watchdog.probes import log as module
 from nemo_watchdog.probes.log import LogOptions, LogProbe
 from nemo_watchdog.testing import FakeContainers, ManualClock
@@ -77,6 +77,34 @@ async def test_too_many_lines_in_the_window_fail(containers: FakeContainers, clo
     assert [finding.outcome for finding in found] == [Outcome.OK, Outcome.OK, Outcome.FAILED]
     clock.at = NOON + timedelta(seconds=62)
     assert (await watching.look()).outcome is Outcome.OK
+
+
+async def test_however_many_lines_match_little_is_kept(containers: FakeContainers, clock: type[Clock]) -> None:
+    """The window moves on in a thousand steps, and every line in it counts."""
+    watching = probe(containers, alarm_at="1 per 1h")
+    await watching.look()
+    for minute in range(90):
+        containers.logs["it"] = [
+            LogLine(NOON + timedelta(minutes=minute, milliseconds=n * 20), "panic: again") for n in range(3000)
+        ]
+        clock.at = NOON + timedelta(minutes=minute + 1)
+        finding = await watching.look()
+    assert finding.measurements["log_matching_lines"] == pytest.approx(180_000, rel=0.001)
+    assert len(watching._matches) <= 1001
+
+
+async def test_of_a_flood_the_newest_lines_are_judged(containers: FakeContainers, clock: type[Clock]) -> None:
+    """And the look says that it has not read all: it is neither blind nor sure of what it did not read."""
+    watching = probe(containers)
+    await watching.look()
+    write(containers, *["fine"] * (MOST_LOG_LINES - 1))
+    finding = await watching.look()
+    assert (finding.outcome, finding.detail) == (Outcome.OK, "the log is as it should be")
+    clock.at = NOON + timedelta(seconds=2)
+    write(containers, *["fine"] * (MOST_LOG_LINES - 1), "panic: now", at=clock.at)
+    finding = await watching.look()
+    assert finding.outcome is Outcome.FAILED
+    assert f"the newest {MOST_LOG_LINES} lines were read" in finding.detail
 
 
 @pytest.mark.parametrize("category", ["fault", "busy", "integrity"])

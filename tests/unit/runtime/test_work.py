@@ -12,7 +12,7 @@ from nemo_watchdog.errors import ContainersUnreachable
 from nemo_watchdog.model import ContainerUsage, Finding, Reason, failed, ok
 from nemo_watchdog.policy.policy import Dependency, Threshold
 from nemo_watchdog.runtime import work as module
-from nemo_watchdog.runtime.work import Sample, WorkWitness, work_between
+from nemo_watchdog.runtime.work import BARE, Sample, WorkWitness, work_seen
 from tests.unit.engine.world import dependency
 
 NOTHING = ContainerUsage(1.0, 2.0, cpu=100.0, online_cpus=2, disk=1000, sent=5000, sent_packets=50)
@@ -29,20 +29,61 @@ LATE = failed(Reason.TIMEOUT, "no answer within 3s")
         # the kernel's own packets, as for a stopped process
         (replace(NOTHING, sent=5000 + 40 * 74, sent_packets=90), ""),
         (replace(NOTHING, sent=5000 + 40 * 400, sent_packets=90), "answers leave it"),
-        # the answers to our own looks
-        (replace(NOTHING, sent=5000 + 4 * 300, sent_packets=54), ""),
         # a new run counts from 0
         (ContainerUsage(1.0, 2.0, 0.1, 2), ""),
     ],
 )
 def test_what_counts_as_work(after: ContainerUsage, said: str) -> None:
     """Between two samples, two seconds apart."""
-    assert work_between(Sample(10.0, NOTHING), Sample(12.0, after)) == said
+    assert work_seen([Sample(10.0, NOTHING), Sample(12.0, after)]) == said
 
 
 def test_samples_at_one_moment_say_nothing() -> None:
-    """However much lies between them."""
-    assert work_between(Sample(1.0, NOTHING), Sample(1.0, replace(NOTHING, cpu=200.0))) == ""
+    """However much lies between them; and neither do one or none."""
+    assert work_seen([Sample(1.0, NOTHING), Sample(1.0, replace(NOTHING, cpu=200.0))]) == ""
+    assert work_seen([Sample(1.0, NOTHING)]) == work_seen([]) == ""
+
+
+def seconds(*sent: Sequence[int]) -> list[Sample]:
+    """A sample a second from 10 on; of each second, the lengths of the packets that left in it."""
+    samples, usage = [Sample(10.0, NOTHING)], NOTHING
+    for packets in sent:
+        usage = replace(usage, sent=usage.sent + sum(packets), sent_packets=usage.sent_packets + len(packets))
+        samples.append(Sample(samples[-1].at + 1.0, usage))
+    return samples
+
+
+TAKES, KNOWS, REFUSES, ASKS_WHO = BARE, 66, 54, 42
+"""What the kernel sends for a stopped process: SYN-ACK, ACK, RST, ARP."""
+SERVED = (TAKES, KNOWS, KNOWS, 66 + 99)
+"""A client with an answer of 99 bytes."""
+OUR_LOGIN = (TAKES, KNOWS, 66 + 500, KNOWS)
+
+
+@pytest.mark.parametrize(
+    ("samples", "looks", "works"),
+    [
+        (seconds([*SERVED * 3], [*SERVED * 4], [*SERVED * 3]), (12.1,), True),
+        (seconds([*SERVED], [*SERVED], [*SERVED]), (9.0, 10.0, 12.1), True),
+        (seconds([66 + 99] * 3, [66 + 99] * 3, [66 + 99] * 3), (), True),  # on connections that are kept
+        (seconds([*SERVED], [], [*SERVED]), (11.1,), True),
+        # idle, whoever calls and calls again
+        (seconds([TAKES] * 500, [TAKES] * 500, [TAKES] * 500), (), False),
+        (seconds([TAKES, KNOWS] * 200, [KNOWS] * 900, [REFUSES, ASKS_WHO] * 99), (12.1,), False),
+        (seconds([], [], []), (), False),
+        # idle, and our own looks have their answers, or half of them
+        (seconds([*OUR_LOGIN], [], []), (10.1,), False),
+        (seconds([*OUR_LOGIN], [], [*OUR_LOGIN]), (9.9, 12.1), False),
+        (seconds([*OUR_LOGIN], [*OUR_LOGIN], [*OUR_LOGIN]), (10.1, 11.1, 12.1), False),
+        # somebody else asks now and then: another look of ours, or what reads its metrics
+        (seconds([], [], [*OUR_LOGIN]), (), False),
+    ],
+)
+def test_answers_that_leave_are_work_however_small(
+    samples: Sequence[Sample], looks: Sequence[float], works: bool
+) -> None:
+    """Told from what the kernel sends for a stopped process, and from what is sent to us."""
+    assert (work_seen(samples, looks) != "") is works
 
 
 class Docker:
@@ -66,6 +107,28 @@ class Docker:
         if self.trouble is not None:
             raise self.trouble
         return replace(NOTHING, cpu=100.0 + self.asked * self._cpu)
+
+
+async def test_the_answers_to_our_own_looks_are_no_work() -> None:
+    """The witness knows when they began."""
+    sent = iter(seconds(*[SERVED] * 9))
+
+    class Serving(Docker):
+        last = NOTHING
+
+        async def usage(self, _: str) -> ContainerUsage:
+            await asyncio.sleep(0.4)
+            sample = next(sent, None)
+            self.last = sample.usage if sample is not None else self.last
+            return self.last
+
+    witness = WorkWitness(dependency("db", down_after=Threshold(3, 3)), Serving())
+    for _ in range(3):
+        witness.look_begins()
+        assert await witness.judge(LATE) is LATE
+        await asyncio.sleep(0.3)
+    assert next(sent).usage.sent > NOTHING.sent
+    await witness.close()
 
 
 @pytest.fixture(autouse=True)
@@ -168,5 +231,5 @@ async def test_what_waits_for_its_disk_is_not_idle() -> None:
 def test_one_process_must_wait_in_both_samples() -> None:
     """Every process waits for its disk now and then."""
     one, other = frozenset({7, 8}), frozenset({8, 9})
-    assert work_between(Sample(1.0, NOTHING, one), Sample(2.0, NOTHING, other)).startswith("it waits for a disk")
-    assert work_between(Sample(1.0, NOTHING, frozenset({7})), Sample(2.0, NOTHING, frozenset({9}))) == ""
+    assert work_seen([Sample(1.0, NOTHING, one), Sample(2.0, NOTHING, other)]).startswith("it waits for a disk")
+    assert work_seen([Sample(1.0, NOTHING, frozenset({7})), Sample(2.0, NOTHING, frozenset({9}))]) == ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -207,13 +208,40 @@ async def test_half_sent_requests_lock_nobody_out(tmp_path: Path) -> None:
 
 
 async def test_those_who_are_told_are_bounded_as_well(tmp_path: Path) -> None:
-    """A flood is cut off without a word."""
+    """In a flood whoever was told first makes room."""
     most = 8
     async with serving(Daemon(tmp_path), limits(connections=most)) as site, clients(site) as client:
         for _ in range(100):
             await client(b"GET /hea")
         await until(lambda: refused(site).get("full", 0.0) == 100 - most)
         await until(lambda: count(site) <= most + most // 4 + 1)
+
+
+async def test_in_a_flood_everybody_is_told_to_call_again(tmp_path: Path) -> None:
+    """Nobody's answer is lost in a reset: `curl --retry` and jobs come back after a 503 and not after that."""
+    async with serving(Daemon(tmp_path), limits(connections=4)) as site:
+        port = site.client.port
+
+        def call() -> list[socket.socket]:
+            """All have called and sent before any is taken: the loop does not turn meanwhile."""
+            made = [socket.create_connection(("127.0.0.1", port)) for _ in range(60)]
+            for each in made:
+                each.sendall(b"GET /hea" if made.index(each) < 4 else HEALTHY)
+            return made
+
+        callers = call()
+        for each in callers:
+            each.settimeout(5.0)
+        answers = [await asyncio.to_thread(first_bytes, each) for each in callers[4:]]
+        assert answers == [b"HTTP/1.1 503"] * 56
+        for each in callers:
+            each.close()
+
+
+def first_bytes(caller: socket.socket) -> bytes:
+    """Of the answer, once all of it has come."""
+    with caller.makefile("rb") as answer:
+        return answer.read()[:12]
 
 
 async def test_a_change_has_time_to_be_written(tmp_path: Path) -> None:

@@ -30,7 +30,8 @@ def test_known_names_and_addresses(host: str) -> None:
     [
         "evil.example", "evil.example:9877", "127.0.0.1.evil.example", "localhost.evil.example", "xlocalhost",
         "evil.example:127.0.0.1", "box.evil.example", "", ":9877", "[evil.example]:9877", "localhost:x", "localhost..",
-        "localhost:80:80", "127.0.0.1@evil.example", "evil.example#localhost", "evil.example/localhost", "\udcff",
+        "localhost:80:80", "[::1].evil.com", "[::1]evil.com:80", "[::1]:9877.evil.com", "[[::1]]", "[::1",
+        "127.0.0.1@evil.example", "evil.example#localhost", "evil.example/localhost", "\udcff",
     ],
 )  # fmt: skip
 def test_other_names(host: str) -> None:

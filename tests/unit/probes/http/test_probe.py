@@ -179,7 +179,7 @@ async def test_headers_method_and_credentials_are_sent() -> None:
 
 
 async def test_looks_share_one_connection_and_probes_one_session() -> None:
-    """Looks reuse their connection; all probes share a session that the last close closes."""
+    """After the first, looks reuse a connection; all probes share sessions that the last close closes."""
     async with Server(say(b"HTTP/1.1 204 No Content\r\n\r\n")).running() as server:
         url = f"http://127.0.0.1:{server.port}/"
         first = HttpProbe(HttpOptions.model_validate({"url": url}), ProbeContext("it", timeout=2.0, interval=10.0))
@@ -187,13 +187,41 @@ async def test_looks_share_one_connection_and_probes_one_session() -> None:
         for _ in range(3):
             await first.look()
             await second.look()
-        assert server.accepted == 1
-        session = first._client.session()
+        assert server.accepted == 3
+        (shared,) = client._shared.values()
+        sessions = [shared.kept, shared.new]
         await first.close()
-        closed = [session.closed]
+        assert [session.closed for session in sessions] == [False, False]
         await second.close()
-        assert [*closed, session.closed] == [False, True]
+        assert [session.closed for session in sessions] == [True, True]
         assert not client._shared
+
+
+@pytest.mark.parametrize("kind", ["http", "llm"])
+async def test_what_takes_no_new_connection_is_not_well(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However well it serves those that it has: a new client is asked for now and then, and after each failure."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
+            while await reader.readuntil(b"\r\n\r\n"):
+                writer.write(b"HTTP/1.1 204 No Content\r\n\r\n")
+                await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    more = {"metrics_path": None} if kind == "llm" else {}
+    async with probing(kind, {"url": f"http://127.0.0.1:{port}/", **more}) as probe:
+        assert [(await probe.look()).outcome for _ in range(3)] == [Outcome.OK] * 3
+        server.close()
+        assert (await probe.look()).outcome is Outcome.OK  # so soon, it is still asked by the kept one
+        with monkeypatch.context() as patch:
+            patch.setattr(client, "NEW_EVERY", 0.0)
+            assert (await probe.look()).reason is Reason.REFUSED
+        assert [(await probe.look()).reason for _ in range(3)] == [Reason.REFUSED] * 3
+        again = await asyncio.start_server(serve, "127.0.0.1", port)
+        assert [(await probe.look()).outcome for _ in range(2)] == [Outcome.OK] * 2
+        again.close()
 
 
 async def test_server_that_closed_the_kept_connection_is_asked_again() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from nemo_watchdog.probes.llm.load import Load, read_load
@@ -54,6 +56,15 @@ def test_the_metrics_of_each_server(body: bytes, load: Load | None) -> None:
 
 
 WORKS = Load(1, 0, 100)
+
+
+@pytest.mark.parametrize("line", [b"x\n", b"\n", b"vllm:num_requests_running 1\n", b'vllm:num_requests_running{"'])
+def test_no_page_holds_up_the_other_looks(line: bytes) -> None:
+    """One MiB, which is the most that is read, of whatever: otherwise it is `watchdog_overloaded` for all."""
+    page = (line * (1 << 20))[: 1 << 20] if line.endswith(b"\n") else line + b'"' * (1 << 20)
+    began = time.process_time()
+    assert read_load(page) is None
+    assert time.process_time() - began < 0.25
 
 
 def silences(*looks: tuple[float, bool, Load | None], longest_gap: float = 60) -> list[float]:

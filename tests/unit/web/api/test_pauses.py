@@ -78,6 +78,14 @@ async def test_a_body_that_is_wrong_is_refused_by_name(site: Site, body: object,
     assert site.pauses == []
 
 
+async def test_who_and_why_are_one_line_without_control_characters(site: Site) -> None:
+    """What a terminal would obey is not kept; where nothing is left, nobody has said why."""
+    assert (await site.pause(reason="new\x1b[2J disk\nat \x9bnoon\x07", by="\x1b[31mops")).status == 200
+    (pause,) = site.daemon.shell.core.engine.durable.pauses.values()
+    assert (pause.reason, pause.by) == ("new disk at noon", "ops")
+    assert (await site.pause(reason="\x1b[2J\x07")).status == 400
+
+
 async def test_what_is_not_json_is_refused(site: Site) -> None:
     """With 400, not with a traceback."""
     response = await site.client.post(
