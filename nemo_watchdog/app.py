@@ -27,6 +27,7 @@ from nemo_watchdog.plugins import installed
 from nemo_watchdog.policy.loader import load_policy
 from nemo_watchdog.policy.policy import Dependency, Policy
 from nemo_watchdog.ports import Action, ActionContext, Containers, Delivery, Heartbeats, Probe, ProbeContext
+from nemo_watchdog.regular_file import read_regular
 from nemo_watchdog.runtime import files
 from nemo_watchdog.runtime import heartbeats as heard
 from nemo_watchdog.runtime.alerting import Alerting
@@ -38,7 +39,7 @@ from nemo_watchdog.runtime.outbox import Outbox
 from nemo_watchdog.runtime.policy_files import PolicyFiles
 from nemo_watchdog.runtime.supervisor import PolicySource, Supervisor
 from nemo_watchdog.sd_notify import SystemdNotify
-from nemo_watchdog.state_dir import JOURNAL_NAME, TOKEN_NAME
+from nemo_watchdog.state_dir import JOURNAL_NAME, TOKEN_BYTES, TOKEN_NAME
 from nemo_watchdog.web.app import runner as web_runner
 from nemo_watchdog.web.door import Limits
 from nemo_watchdog.web.hosts import is_name, own_names
@@ -203,7 +204,7 @@ def _token(state_dir: Path) -> str:
         if not path.exists():
             with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as file:
                 file.write(secrets.token_urlsafe(32))
-        token = path.read_text(encoding="ascii").strip()
+        token = read_regular(path, TOKEN_BYTES).decode("ascii").strip()
     except (OSError, UnicodeDecodeError) as error:
         raise NemoWatchdogError(f"the token {path} cannot be used: {error}") from error
     if not token:

@@ -18,7 +18,8 @@ from pydantic import TypeAdapter, ValidationError
 from nemo_watchdog import __version__
 from nemo_watchdog.cli.output import UNREACHABLE, WRONG, fail
 from nemo_watchdog.errors import in_one_line
-from nemo_watchdog.state_dir import TOKEN_NAME
+from nemo_watchdog.regular_file import read_regular
+from nemo_watchdog.state_dir import TOKEN_BYTES, TOKEN_NAME
 from nemo_watchdog.views import AcceptedView, PausesView, ProblemView, RetryView, StatusView
 
 TIMEOUT = 10.0
@@ -46,7 +47,7 @@ def post(listen: str, path: str, body: dict[str, Any], state_dir: Path, view: ty
     """A change; brings the token that the daemon keeps in its state directory."""
     file = state_dir / TOKEN_NAME
     try:
-        token = file.read_text(encoding="ascii").strip()
+        token = read_regular(file, TOKEN_BYTES).decode("ascii").strip()
     except (OSError, UnicodeDecodeError) as error:
         fail(f"cannot read the daemon's token {file} ({error}): run as its user, or give its --state-dir")
         raise typer.Exit(UNREACHABLE) from None

@@ -19,12 +19,18 @@ app = typer.Typer(help="What the watchdog remembers: is it whole?", no_args_is_h
 
 
 @app.command()
-def verify(state_dir: options.StateDirOption = options.DEFAULT_STATE_DIR, json: options.JsonOption = False) -> None:
+def verify(
+    state_dir: options.StateDirOption = options.DEFAULT_STATE_DIR,
+    backup: Annotated[
+        bool, typer.Option("--backup", help="The folder is a backup: that it is a copy is no damage.")
+    ] = False,
+    json: options.JsonOption = False,
+) -> None:
     """Say whether every record is there as it was written; exit code 1 when not. Changes nothing."""
     from nemo_watchdog.journal import codec, reading
 
     path = state_dir / JOURNAL_NAME
-    found = reading.read(path)
+    found = reading.read(path, backup=backup)
     history = [
         (Moment(row[2], codec.read_time(row[0], row[1])), codec.read_record(row[0], row[6])) for row in found.rows
     ]

@@ -7,7 +7,6 @@ It is read as far as it can be, and takes no write until a person accepts that.
 
 from __future__ import annotations
 
-import os
 import sqlite3
 import threading
 from collections.abc import Iterator
@@ -18,7 +17,7 @@ from pathlib import Path
 from nemo_watchdog.errors import JournalDamaged, JournalError
 from nemo_watchdog.journal import mending, reading
 from nemo_watchdog.journal.migrations import migrate
-from nemo_watchdog.journal.place import Place, lock
+from nemo_watchdog.journal.place import Claim, Place
 from nemo_watchdog.journal.reading import Found
 from nemo_watchdog.journal.seal import Head, Row, head_of
 
@@ -40,7 +39,7 @@ class Files:
         self._damage = ""
         self._connection: sqlite3.Connection | None = None
         self._place: Place | None = None
-        self._lock = lock(path)
+        self._claim = Claim(path)
         try:
             self._found = reading.read(path)
             if self._found.damage:
@@ -52,16 +51,16 @@ class Files:
                 mending.create(path)
                 self._open()
         except FAILURES as error:
-            os.close(self._lock)
+            self._claim.release()
             raise JournalError(f"the journal {path} cannot be made: {error}") from error
         except JournalError:
-            os.close(self._lock)
+            self._claim.release()
             raise
 
     def rows(self) -> list[Row]:
         """All records in order; of a damaged journal those that can be read."""
         with self._guard:
-            if self._connection is None and self._lock >= 0:
+            if self._connection is None and self._claim.held:
                 return self._found.rows
             try:
                 return self._use().execute(f"SELECT {reading.COLUMNS} FROM records ORDER BY id").fetchall()  # noqa: S608
@@ -128,6 +127,7 @@ class Files:
             if not self._damage:
                 raise JournalError(f"the journal {self._path} is whole: there is nothing to accept")
             try:
+                self._claim.check()
                 if self._connection is not None:
                     self._found = Found()
                     reading.read_from(self._connection, self._found, None)
@@ -142,15 +142,14 @@ class Files:
     def close(self) -> None:
         """Closes the files and lets another daemon have the state directory. A second call does nothing."""
         with self._guard:
-            if self._lock < 0:
+            if not self._claim.held:
                 return
             try:
                 self._let_go()
             except sqlite3.Error as error:
                 raise JournalError(f"the journal {self._path} cannot be closed: {error}") from error
             finally:
-                os.close(self._lock)
-                self._lock = -1
+                self._claim.release()
 
     def _open(self) -> None:
         """Of a journal that was found whole. Raises `OSError` and `sqlite3.Error`."""
@@ -177,7 +176,7 @@ class Files:
             self._connection = None
 
     def _use(self) -> sqlite3.Connection:
-        if self._lock < 0:
+        if not self._claim.held:
             raise sqlite3.ProgrammingError("it is closed")
         if self._connection is None:
             self._open()
@@ -204,6 +203,7 @@ class Files:
         assert self._place is not None  # noqa: S101 - it is open
         try:
             self._place.check()
+            self._claim.check()
         except JournalDamaged as error:
             self._damage = str(error)
             with suppress(*FAILURES):  # or the next start could take it for the first one

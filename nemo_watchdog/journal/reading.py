@@ -15,6 +15,7 @@ from nemo_watchdog.errors import JournalError
 from nemo_watchdog.journal import codec, seal
 from nemo_watchdog.journal.migrations import SEALED, schema
 from nemo_watchdog.journal.seal import Head, Row, head_of
+from nemo_watchdog.state_dir import TOKEN_NAME
 
 BUSY_TIMEOUT = 5.0
 """Seconds to wait for another reader of the file, such as the `sqlite3` shell or a backup."""
@@ -42,12 +43,23 @@ class Found:
         return Head.of(self.rows[-1]) if self.rows else Head()
 
 
-def read(path: Path) -> Found:
-    """Of the journal at that path. Raises `JournalError` when the system does not let it be read."""
+def read(path: Path, *, backup: bool = False) -> Found:
+    """Of the journal at that path. Raises `JournalError` when the system does not let it be read.
+
+    Of a `backup` it is no damage that it is a copy.
+    """
     found = Found(there=path.exists())
     wal = Path(f"{path}-wal")
     try:
-        head = _head(path, found)
+        head = _head(path, found, backup=backup)
+        odd = [
+            each.name
+            for each in (path, wal, Path(f"{path}-shm"))
+            if each.exists() and not (each.is_file() or each.is_dir())
+        ]
+        if odd:  # SQLite would wait for the other end of a pipe
+            found.damage.extend(f"{name} is not a regular file" for name in odd)
+            return found
         size = path.stat().st_size if found.there else 0
         if size >= SQLITE_HEADER:
             # Without a log nothing can be newer than the file, and then a full disk does not keep it from being read.
@@ -61,6 +73,8 @@ def read(path: Path) -> Found:
             found.damage.append("the file is gone and its write-ahead log is there")
         elif found.damage or (head is not None and head.last):
             found.damage.append("the file is gone")
+        elif not backup and path.with_name(TOKEN_NAME).exists():  # which is made after it
+            found.damage.append("all of its files are gone, and the token beside them tells that they were there")
     except (OSError, sqlite3.Error) as error:
         raise JournalError(f"the journal {path} cannot be read: {error}") from error
     return found
@@ -110,12 +124,18 @@ def _name(error: sqlite3.Error) -> str:
     return getattr(error, "sqlite_errorname", "")
 
 
-def _head(path: Path, found: Found) -> Head | None:
+def _head(path: Path, found: Found, *, backup: bool) -> Head | None:
     try:
-        return Head.read(head_of(path))
+        head = Head.read(head_of(path))
     except ValueError as error:
         found.damage.append(f"{head_of(path)} is damaged: {error}")
         return None
+    if head is not None and head.copied and not backup:
+        found.damage.append(
+            f"{head_of(path).name} is a copy and not the file that was written here, "
+            "so nobody knows whether the newest records are there"
+        )
+    return head
 
 
 def _read_rows(connection: sqlite3.Connection, found: Found, *, sealed: bool) -> None:

@@ -2,7 +2,9 @@
 
 SQLite drops without a word what a damaged write-ahead log no longer proves, and a database is as sound when it is
 yesterday's (https://www.sqlite.org/fileformat2.html#the_write_ahead_log). The sum finds what is missing in the middle,
-the file beside it what is missing at the end. Checksums are against accidents, not against people.
+the file beside it what is missing at the end. When all of them are of another time, as a backup that was put back, the
+file beside it shows that: it says when it was born, and a copy was born later. Checksums are against accidents, not
+against people.
 """
 
 from __future__ import annotations
@@ -11,8 +13,11 @@ import hashlib
 import json
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+
+from nemo_watchdog.journal.birth import birth
+from nemo_watchdog.regular_file import NotRegular, opened
 
 Row = tuple[int, str, float, str, str, str, str]
 """id, at_utc, at_monotonic, boot_id, type, incident, body; as the columns of the table `records` stand."""
@@ -22,6 +27,9 @@ BINDING = frozenset({"action_intended", "escalated", "paused", "resumed", "touch
 
 SIZE = 32
 """Bytes of a checksum."""
+
+MOST = 4096
+"""Bytes of a head; it has some 200."""
 
 
 _encoder = json.JSONEncoder(separators=(",", ":"))
@@ -72,18 +80,21 @@ class Head:
 
     last: int = 0
     digest: str = ""
+    copied: bool = field(default=False, compare=False)
+    """Whether the file that it was read from is another one than was written: then nobody knows of what time it is."""
 
     @classmethod
     def of(cls, row: Row) -> Head:
         return cls(row[0], digest(*row).hex())
 
     def write(self, path: Path) -> None:
-        """Into place at once, and on disk on return. Raises `OSError`."""
+        """Into place at once, and on disk on return. The file says when it was born itself. Raises `OSError`."""
         new = path.with_name(f"{path.name}.new")
-        text = json.dumps({"last": self.last, "digest": self.digest, "check": self._check()}) + "\n"
-        descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        new.unlink(missing_ok=True)
+        descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         with os.fdopen(descriptor, "w", encoding="ascii") as file:
-            file.write(text)
+            values = {"last": self.last, "digest": self.digest, "check": self._check(), "born": birth(descriptor)}
+            file.write(json.dumps(values) + "\n")
             file.flush()
             os.fsync(descriptor)
         new.replace(path)
@@ -93,13 +104,18 @@ class Head:
     def read(cls, path: Path) -> Head | None:
         """None where there is no such file. Raises `OSError`, and `ValueError` for what `write` did not write."""
         try:
-            values = json.loads(path.read_bytes())
-            head = cls(values["last"], values["digest"])
+            with opened(path) as descriptor:
+                values = json.loads(os.read(descriptor, MOST))
+                here = birth(descriptor)
+            born = values.get("born")  # of an older version's head nobody can say it
+            head = cls(values["last"], values["digest"], copied=None not in (born, here) and born != here)
             if values["check"] != head._check():
                 raise ValueError("its checksum is wrong")
         except FileNotFoundError:
             return None
-        except (KeyError, TypeError) as error:
+        except NotRegular as error:
+            raise ValueError(error.strerror) from None
+        except (KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"it lacks {error}") from error
         return head
 

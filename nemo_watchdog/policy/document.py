@@ -156,6 +156,8 @@ def _unreadable(text: str, error: yaml.MarkedYAMLError) -> NoReturn:
     problem = error.problem or "cannot be read"
     if "but found another document" in problem:
         message = "a second document begins here: a policy is one document, remove the `---`"
+    elif "tag handle" in problem:  # it repeats what was taken for one
+        message = "YAML tags are not supported: write the value without one, in quotes where it begins with `!`"
     elif "\\t" in problem or (mark and mark.index < len(text) and text[mark.index] == "\t"):
         message = "a tab where YAML wants spaces: indent with spaces"
     else:

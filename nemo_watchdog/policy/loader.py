@@ -7,7 +7,6 @@ in two phases: the keys that all of them share, then the rest by the options mod
 from __future__ import annotations
 
 import difflib
-import stat
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -39,6 +38,7 @@ from nemo_watchdog.policy.sections import (
 from nemo_watchdog.policy.steps import read_steps
 from nemo_watchdog.policy.targets import find_targets
 from nemo_watchdog.ports import Catalog, ProbeKind
+from nemo_watchdog.regular_file import NotRegular, TooLarge, read_regular
 
 DEPENDENCY_KEYS = tuple(DependencySection.model_fields)
 """The keys that every dependency may have: no option of a probe has the name of one."""
@@ -61,17 +61,14 @@ def parse_policy(text: str, file: str, catalog: Catalog, *, environ: Mapping[str
 
 
 def _read(path: Path, file: str) -> str:
-    """The file's text. Only of a regular file: a pipe could hold us up for ever."""
     message = ""
     line = column = 1
     try:
-        if not stat.S_ISREG(path.stat().st_mode):
-            message = "is not a regular file: give the path of a policy file"
-        else:
-            with path.open("rb") as opened:
-                raw = opened.read(MAX_CHARACTERS + 1)
-            if len(raw) > MAX_CHARACTERS:
-                message = "larger than 1 MiB: a policy is a file that people read"
+        raw = read_regular(path, MAX_CHARACTERS)
+    except NotRegular:
+        message = "is not a regular file: give the path of a policy file"
+    except TooLarge:
+        message = "larger than 1 MiB: a policy is a file that people read"
     except FileNotFoundError:
         message = "there is no such file"
     except OSError as error:

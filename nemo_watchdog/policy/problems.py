@@ -1,13 +1,12 @@
 """Every problem of a policy as one list: where it is, what is wrong, what would be right.
 
-A value is repeated in a message only where it cannot be a secret: never one that came from an expansion, that looks
-like a URL, or that stands at a key such as `password`. What a probe's own validator says is scrubbed the same way.
+A value is repeated in a message only where `showing` knows it to be harmless: never one that came from an expansion or
+that stands at a key such as `password`. What a probe's own validator says is scrubbed of every value.
 """
 
 from __future__ import annotations
 
 import difflib
-import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
@@ -20,15 +19,16 @@ from nemo_watchdog.errors import PolicyProblem
 from nemo_watchdog.policy.document import START, Document, Path, Place
 from nemo_watchdog.policy.schema import plain_schema
 from nemo_watchdog.policy.sections import Model
+from nemo_watchdog.policy.showing import HIDDEN, format_path, is_meant_as, is_name, is_quantity, kind_of
 from nemo_watchdog.policy.units import ERROR, SECRET_ERROR
 
-_SIMPLE_KEY = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
-_SECRET_KEY = re.compile(r"passw|secret|token|credential|dsn|auth|api_?key|contacts", re.IGNORECASE)
-_LONGEST_SHOWN = 60
+_SECRET_KEY = re.compile(r"passw|secret|token|credential|dsn|auth|api_?key|contacts|headers|environment", re.IGNORECASE)
 _MOST_LISTED = 20
 _MOST_SUGGESTIONS = 100
 _WORD = re.compile(r"\w{3,}")
 _QUOTED = re.compile(r"'([^']*)'")
+
+_BOOLEANS = ("true", "false", "yes", "no", "on", "off")
 
 _EXPECTED = {
     "string_type": "expected text",
@@ -61,19 +61,6 @@ _BOUND = {
     "string_too_short": ("min_length", "expected at least {} characters"),
     "string_too_long": ("max_length", "expected at most {} characters"),
 }
-
-
-def format_path(path: Path) -> str:
-    """`remedies.x.steps[0].attempts`; a key that is no plain word stands in quotes, one that may be secret as `***`."""
-    text = ""
-    for item in path:
-        if isinstance(item, int):
-            text += f"[{item}]"
-        elif _SIMPLE_KEY.fullmatch(item):
-            text += f".{item}" if text else item
-        else:
-            text += f"[{_quoted(item)}]"
-    return text
 
 
 def did_you_mean(word: str, known: Iterable[str], *, otherwise: str = "") -> str:
@@ -194,29 +181,35 @@ class Problems:
         hint = ""
         if kind == SECRET_ERROR:
             return detail["msg"]
+        got = ""
         if kind in ("enum", "literal_error", "union_tag_invalid"):
             choices = _QUOTED.findall(str(context.get("expected_tags") or context.get("expected", "")))
             listed = either(choices) if 0 < len(choices) <= _MOST_LISTED else "one of the words that are known here"
             message = f"expected {listed}"
             hint = self._close(path, choices)
+            got = self._got(path, choices)
         elif kind == ERROR:
             value = self._value(path)
-            return detail["msg"] + ("" if isinstance(value, dict | list) else self._got(path))
+            message = self._scrub(path, detail["msg"], words=False)
+            return message + ("" if isinstance(value, dict | list) else self._got(path))
         elif kind in _EXPECTED:
             message = _EXPECTED[kind]
+            booleans = _BOOLEANS if kind.startswith("bool_") else ()
+            got = self._got(path, booleans, quantity=not kind.startswith("string_"))
         elif kind in _BOUND:
             name, template = _BOUND[kind]
             message = template.format(context.get(name))
             if kind.startswith("too_"):
                 return message
+            got = self._got(path, quantity=not kind.startswith("string_"))
         else:
             text = detail["msg"].removeprefix("Value error, ").removeprefix("Assertion failed, ")
             return self._scrub(path, text.splitlines()[0] if text else "not accepted")
-        return message + self._got(path) + hint
+        return message + got + hint
 
     def _close(self, path: Path, choices: Sequence[str]) -> str:
         value = self._value(path)
-        if not isinstance(value, str) or not self.may_show(path, value):
+        if not isinstance(value, str) or self._is_secret(path) or not is_meant_as(value, choices):
             return ""
         close = _closest(value, choices)
         return f": did you mean `{close}`?" if close else ""
@@ -230,54 +223,53 @@ class Problems:
                 return None
         return value
 
-    def _got(self, path: Path) -> str:
-        if path not in self._document.values:
+    def _got(self, path: Path, choices: Iterable[str] = (), *, quantity: bool = True) -> str:
+        """`choices` are the words that may stand there; `quantity` tells that none but a quantity may."""
+        if path not in self._document.values or self._from_outside(path):
             return ""
         value = self._value(path)
-        if value is None:
-            return ", got nothing"
-        if isinstance(value, dict):
-            return ", got a mapping"
-        if isinstance(value, list):
-            return ", got a list"
-        text = str(value).lower() if isinstance(value, bool) else str(value)
-        return f", got `{text}`" if self.may_show(path, text) else ""
+        text = str(value)
+        shown = is_meant_as(text, choices) if choices else quantity and is_quantity(text)
+        if isinstance(value, str | int | float) and not isinstance(value, bool) and shown and not self._is_secret(path):
+            return f", got `{text}`"
+        return f", got {kind_of(value)}"
 
-    def may_show(self, path: Path, text: str) -> bool:
-        """Whether a message may repeat the text at this path."""
-        if any(path[:end] in self._document.outside for end in range(len(path) + 1)):
-            return False
-        if any(isinstance(key, str) and _SECRET_KEY.search(key) for key in path):
-            return False
-        return "://" not in text and len(text) <= _LONGEST_SHOWN and text.isprintable() and "`" not in text
+    def may_show(self, path: Path, word: str) -> bool:
+        """Whether a message may repeat a word at this path, where names stand."""
+        return not self._is_secret(path) and is_name(word)
 
-    def _scrub(self, path: Path, text: str) -> str:
-        """A message that we did not write, without any value at or below the path that may be secret."""
-        for where, value in _strings(self._value(path), path):
-            if self.may_show(where, value):
+    def _is_secret(self, path: Path) -> bool:
+        return self._from_outside(path) or any(isinstance(key, str) and _SECRET_KEY.search(key) for key in path)
+
+    def _from_outside(self, path: Path) -> bool:
+        return any(path[:end] in self._document.outside for end in range(len(path) + 1))
+
+    def _scrub(self, path: Path, text: str, *, words: bool = True) -> str:
+        """A message without any text at or below the path; `words` also without the words of it."""
+        for value in _strings(self._value(path)):
+            if is_quantity(value):
                 continue
-            text = text.replace(value, "***") if value else text
+            text = text.replace(value, HIDDEN) if value else text
+            if not words:
+                continue
             scheme, _, rest = value.rpartition("://")
             hidden = set(_WORD.findall(rest or scheme))
-            text = _WORD.sub(lambda match, hidden=hidden: "***" if match[0] in hidden else match[0], text)  # type: ignore[misc]
+            text = _WORD.sub(lambda match, hidden=hidden: HIDDEN if match[0] in hidden else match[0], text)  # type: ignore[misc]
         return text
 
 
-def _strings(value: Any, path: Path) -> Iterator[tuple[Path, str]]:
+def _strings(value: Any) -> Iterator[str]:
+    """All texts in it, and the keys that are no plain ones."""
     if isinstance(value, dict):
         for key, item in value.items():
-            yield from _strings(item, (*path, key))
+            if not is_name(key):
+                yield key
+            yield from _strings(item)
     elif isinstance(value, list):
-        for index, item in enumerate(value):
-            yield from _strings(item, (*path, index))
+        for item in value:
+            yield from _strings(item)
     elif isinstance(value, str):
-        yield path, value
-
-
-def _quoted(key: str) -> str:
-    if "://" in key or len(key) > _LONGEST_SHOWN:
-        return '"***"'
-    return json.dumps(key)
+        yield value
 
 
 def either(names: Sequence[str]) -> str:

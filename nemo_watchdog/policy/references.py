@@ -21,6 +21,7 @@ from nemo_watchdog.policy.sections import (
     SeveritySection,
     WhenSection,
 )
+from nemo_watchdog.policy.showing import name_or, names_among
 from nemo_watchdog.policy.steps import ReadStep, actions_of, helped
 from nemo_watchdog.policy.targets import Targets
 
@@ -83,7 +84,7 @@ class _References:
     def _name(self, path: Path, name: str, what: str, known: Iterable[str]) -> None:
         names = list(known)
         if name not in names:
-            hint = did_you_mean(name, names, otherwise="" if names else ": the policy has none")
+            hint = did_you_mean(name, names_among(names), otherwise="" if names else ": the policy has none")
             self._problems.at_value(path, f"there is no {what} {self._problems.name(path, name)}{hint}")
 
     def _names(self, path: Path, names: Iterable[str], what: str, known: Iterable[str]) -> None:
@@ -108,7 +109,7 @@ class _References:
                 return
             first = min(range(len(circle)), key=lambda index: order.index(circle[index]))
             circle = [*circle[first:], *circle[:first]]
-            shown = " → ".join(f"`{name}`" for name in [*circle, circle[0]])
+            shown = " → ".join(name_or(name, "another") for name in [*circle, circle[0]])
             section = self._parts.dependencies[circle[-1]]
             place = section.needs.index(circle[0]) if section else 0
             message = f"`needs` goes in a circle, {shown}: one of these must not need the next"

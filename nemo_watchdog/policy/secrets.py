@@ -8,11 +8,12 @@ Messages name the variable or the file, never the value.
 from __future__ import annotations
 
 import re
-import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
+
+from nemo_watchdog.regular_file import NotRegular, TooLarge, read_regular
 
 MAX_FILE_BYTES = 64 * 1024
 
@@ -94,21 +95,20 @@ def _value(inside: str, environ: Mapping[str, str]) -> str:
 
 
 def _file(name: str) -> str:
-    """The file's text without its last line break. Only a regular file: a pipe or a device could hold us up."""
+    """The file's text without its last line break."""
     path = Path(name)
     if not path.is_absolute():
         raise ExpansionError("the path in `${file:/path}` must be absolute")
     try:
-        if not stat.S_ISREG(path.stat().st_mode):
-            raise ExpansionError(f"`{name}` is not a regular file")
-        with path.open("rb") as file:
-            raw = file.read(MAX_FILE_BYTES + 1)
+        raw = read_regular(path, MAX_FILE_BYTES)
+    except NotRegular:
+        raise ExpansionError(f"`{name}` is not a regular file") from None
+    except TooLarge:
+        raise ExpansionError(f"the file `{name}` is larger than {MAX_FILE_BYTES // 1024} KiB") from None
     except OSError as error:
         raise ExpansionError(f"cannot read the file `{name}`: {error.strerror or type(error).__name__}") from None
     except ValueError:  # a NUL in the path
         raise ExpansionError("the path in `${file:/path}` is not a path") from None
-    if len(raw) > MAX_FILE_BYTES:
-        raise ExpansionError(f"the file `{name}` is larger than {MAX_FILE_BYTES // 1024} KiB")
     try:
         text = raw.decode("utf-8")
     except UnicodeDecodeError:

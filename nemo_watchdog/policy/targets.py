@@ -8,6 +8,7 @@ from nemo_watchdog.model import CONTAINER, Target
 from nemo_watchdog.policy.own_options import ask
 from nemo_watchdog.policy.problems import Problems
 from nemo_watchdog.policy.sections import DependencySection
+from nemo_watchdog.policy.showing import name_or
 from nemo_watchdog.policy.steps import Acting, ReadStep, step_keys
 from nemo_watchdog.ports import Subject
 
@@ -70,5 +71,5 @@ def _check_shared(
         for target in sorted(held):
             other, remedy = first.setdefault(target, (name, section.remedy))
             if remedy != section.remedy:
-                message = f"`{other}` has the same {target.kind} with another remedy: "
+                message = f"{name_or(other, 'another dependency')} has the same {target.kind} with another remedy: "
                 problems.at_value(("dependencies", name, "remedy"), f"{message}give both the same, or only one of them")

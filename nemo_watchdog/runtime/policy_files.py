@@ -6,38 +6,90 @@ agent). What is written in place is empty or half for a moment, and what is repl
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from nemo_watchdog.file_state import FileState, file_state
+from nemo_watchdog.one_thread import OneThread, StillBusy
+from nemo_watchdog.policy.document import MAX_CHARACTERS
 from nemo_watchdog.policy.secrets import files_in
+from nemo_watchdog.regular_file import read_regular
+
+MOST_LEFT = 8
+"""Threads that may hang in a file system at one time; each is a SIGHUP that was not to be in vain."""
+
+Value = TypeVar("Value")
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What was there; `names` are the secret files of the policy's text."""
+
+    policy: FileState | None = None
+    names: tuple[str, ...] = ()
+    secrets: tuple[FileState | None, ...] = ()
 
 
 class PolicyFiles:
-    """What `changed` compares with is what was there when it was made, or taken last. All of it blocks."""
+    """What `changed` compares with is what was there when it was made, or taken last. Making it blocks."""
 
     def __init__(self, policy: Path) -> None:
-        self._path = policy
-        self._names: tuple[str, ...] = ()
-        self.take()
+        self.path = policy
+        self._taken = Look()
+        self._looked = self._taken = self.look()
 
-    def take(self) -> None:
-        """What is there now is about to be read."""
-        self._policy = file_state(self._path)
-        with suppress(OSError, ValueError):
-            self._names = tuple(sorted(files_in(self._path.read_text("utf-8", "replace"))))
-        self._taken = self._looked = self._secrets()
+    def look(self) -> Look:
+        """Blocks, and changes nothing here: a look that does not return can be left to itself."""
+        names = self._taken.names
+        policy = file_state(self.path)
+        if policy != self._taken.policy:
+            with suppress(OSError, ValueError):  # of what cannot be read nothing is forgotten
+                text = read_regular(self.path, MAX_CHARACTERS).decode("utf-8", "replace")
+                names = tuple(sorted(files_in(text)))
+        return Look(policy, names, tuple(file_state(Path(name)) for name in names))
 
-    def changed(self) -> str:
+    def take(self, look: Look) -> None:
+        """What was there then is about to be read."""
+        self._looked = self._taken = look
+
+    def changed(self, look: Look) -> str:
         """What has changed since, for people; empty when nothing has. A secret file must have settled: see above."""
-        if file_state(self._path) != self._policy:
-            self.take()
+        if look.policy != self._taken.policy:
+            self.take(look)
             return "the policy file changed"
-        before, self._looked = self._looked, self._secrets()
-        if self._looked == self._taken or self._looked != before:
+        before, self._looked = self._looked, look
+        if look == self._taken or look != before:
             return ""
-        self.take()
+        self.take(look)
         return "a secret file changed"
 
-    def _secrets(self) -> tuple[FileState | None, ...]:
-        return tuple(file_state(Path(name)) for name in self._names)
+
+class NoAnswer(Exception):
+    """The file system has not answered in time."""
+
+
+class Reading:
+    """Reads that may never return, as from a dead network mount: the waiting for them has an end.
+
+    No second one is started beside one that hangs, unless a person asks for it: he may have put the files elsewhere.
+    """
+
+    def __init__(self) -> None:
+        self._thread = OneThread("nemo-watchdog-policy")
+        self._left: list[OneThread] = []
+
+    async def run(self, read: Callable[[], Value], within: float, *, afresh: bool = False) -> Value:
+        """What it returns. Raises `NoAnswer` after `within` seconds, and what it raises."""
+        self._left = [thread for thread in self._left if thread.busy]
+        if afresh and self._thread.busy and len(self._left) < MOST_LEFT:
+            self._left.append(self._thread)
+            self._thread = OneThread("nemo-watchdog-policy")
+        try:
+            async with asyncio.timeout(within):
+                return await self._thread.run(read)
+        except (TimeoutError, StillBusy):
+            raise NoAnswer from None

@@ -23,7 +23,7 @@ from nemo_watchdog.runtime.container_watch import ContainerWatch
 from nemo_watchdog.runtime.core import Core
 from nemo_watchdog.runtime.executor import Executor
 from nemo_watchdog.runtime.outbox import Outbox
-from nemo_watchdog.runtime.policy_files import PolicyFiles
+from nemo_watchdog.runtime.policy_files import NoAnswer, PolicyFiles, Reading
 from nemo_watchdog.runtime.probe_loop import ProbeLoop
 from nemo_watchdog.runtime.sample import LoopLag
 from nemo_watchdog.runtime.work import WorkWitness
@@ -40,6 +40,10 @@ STILL_AFTER = 10.0
 """Seconds without a tick after which the event loop counts as stuck."""
 
 POLICY_LOOK_EVERY = 2.0
+LOOK_WITHIN = 5.0
+LOAD_WITHIN = 60.0
+"""Seconds for the file system to answer; the second also for some thousand dependencies to be checked."""
+
 STOP_WITHIN = 5.0
 """Seconds for the journal to take what is queued when the daemon is told to stop."""
 
@@ -104,6 +108,7 @@ class Supervisor:
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._stop = asyncio.Event()
         self._reload = asyncio.Event()
+        self._reading = Reading()
         self._group: asyncio.TaskGroup | None = None
         self._last_tick = core.clock.now().monotonic
         metrics.reload_success.set(1)
@@ -246,27 +251,47 @@ class Supervisor:
     async def _watch_policy(self) -> None:
         """Reloads when a file changes and on SIGHUP. A bad file changes nothing but what the status says."""
         files = self._source.files
+        owed = ""  # what could not be read when there was a reason to
         while True:
             with suppress(TimeoutError):
                 async with asyncio.timeout(POLICY_LOOK_EVERY):
                     await self._reload.wait()
             asked = self._reload.is_set()  # also when it came in the moment in which the time was up
             self._reload.clear()
-            if asked:
-                await asyncio.to_thread(files.take)
-                await self._load("SIGHUP")
-            elif because := await asyncio.to_thread(files.changed):
+            because = "SIGHUP" if asked else owed
+            try:
+                look = await self._reading.run(files.look, LOOK_WITHIN, afresh=asked)
+                if because:
+                    files.take(look)
+                elif not (because := files.changed(look)):
+                    continue
                 await self._load(because)
+                owed = ""
+            except NoAnswer:
+                if asked or not owed:
+                    self._not_reloaded(
+                        because or "a look at its files",
+                        f"{files.path}: the file system of the policy, or of a secret file that it names, does not "
+                        "answer. It is read as soon as that answers; if it never will, put the policy where it can be "
+                        "read and send SIGHUP",
+                    )
+                    owed = because or "its file system answers again"
+
+    def _not_reloaded(self, because: str, *problems: str) -> None:
+        self.policy_status.problems = problems
+        self._metrics.reload_success.set(0)
+        log.error("policy not reloaded: the last good one goes on", because=because, problems=problems)
 
     async def _load(self, because: str) -> None:
+        """Raises `NoAnswer`."""
         self._service.reloading()
         try:
-            policy = await asyncio.to_thread(self._source.load)
+            policy = await self._reading.run(self._source.load, LOAD_WITHIN)
         except PolicyError as error:
-            self.policy_status.problems = tuple(str(problem) for problem in error.problems)
-            self._metrics.reload_success.set(0)
-            problems = self.policy_status.problems
-            log.error("policy not reloaded: the last good one goes on", because=because, problems=problems)
+            self._not_reloaded(because, *(str(problem) for problem in error.problems))
+        except NoAnswer:
+            self._service.ready(self._summary())
+            raise
         else:
             self.core.tell(ev.PolicyChanged(policy))
             self._apply(policy)

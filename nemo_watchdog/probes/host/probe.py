@@ -14,11 +14,11 @@ from pydantic import AfterValidator, Field
 
 from nemo_watchdog.durations import duration, shift
 from nemo_watchdog.model import Category, Finding, Outcome, Reason, degraded, failed, ok
+from nemo_watchdog.one_thread import OneThread, StillBusy
 from nemo_watchdog.policy.units import Duration, Ratio, duration_within, number_within, wrong
 from nemo_watchdog.ports import ProbeContext
 from nemo_watchdog.probes.host import readings
 from nemo_watchdog.probes.shared.deadline import patience_of
-from nemo_watchdog.probes.shared.one_thread import OneThread, StillBusy
 from nemo_watchdog.probes.shared.options import ProbeOptions
 
 # Blindness in one thing must not hide what the others tell.

@@ -11,12 +11,12 @@ from pydantic import AfterValidator, model_validator
 
 from nemo_watchdog.durations import duration
 from nemo_watchdog.model import Finding, Reason, degraded, failed, ok
+from nemo_watchdog.one_thread import OneThread, StillBusy
 from nemo_watchdog.policy.units import Whole, number_within, wrong
 from nemo_watchdog.ports import ProbeContext
 from nemo_watchdog.probes.process import systemd_unit
 from nemo_watchdog.probes.process.processes import Counted, NotSeen, Wanted, count, from_pid_file
 from nemo_watchdog.probes.shared.deadline import patience_of
-from nemo_watchdog.probes.shared.one_thread import OneThread, StillBusy
 from nemo_watchdog.probes.shared.options import ProbeOptions
 from nemo_watchdog.probes.shared.subprocess import NoResult, Runner
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import socket
 import ssl
 import time
@@ -17,8 +18,13 @@ from pydantic import AfterValidator
 from nemo_watchdog.durations import duration
 from nemo_watchdog.file_state import file_state
 from nemo_watchdog.model import Finding, Reason, degraded, failed
+from nemo_watchdog.one_thread import OneThread, StillBusy
 from nemo_watchdog.policy.units import Duration, duration_within, wrong
 from nemo_watchdog.probes.shared.options import ProbeOptions
+from nemo_watchdog.regular_file import opened
+
+READ_WITHIN = 0.25
+"""Seconds for a file system to show a file. A look that waited longer would end as a server that does not answer."""
 
 LOOK_AT_CERTIFICATE_EVERY = 3600.0
 """Seconds: a certificate changes rarely, and looking at it costs a connection."""
@@ -55,27 +61,43 @@ class Handshake:
 class Trust:
     """What a probe's TLS trusts, read again when the file has changed: authorities are replaced while we run.
 
-    A file that cannot be read for a moment, as in the middle of its replacement, takes nothing away.
+    A file that cannot be read for a moment, as in the middle of its replacement, takes nothing away. An operator's file
+    may lie on a mount that hangs: it is looked at in a thread, and not waited for longer than a look can spare.
     """
 
     def __init__(self, options: TlsOptions) -> None:
         self._verify = options.verify
         self._ca_file = options.ca_file
         self._watched = _SYSTEM if options.ca_file is None else (Path(options.ca_file),)
+        self._thread = OneThread("nemo-watchdog-ca-file")
         self._seen: object = None
         self._context: ssl.SSLContext | None = None
 
     async def context(self) -> ssl.SSLContext:
         """Raises OSError (ssl.SSLError among them) when `ca_file` cannot be used, and never could."""
-        seen = tuple(map(file_state, self._watched))
-        if self._context is None or seen != self._seen:
-            try:
-                self._context = await asyncio.to_thread(_make_context, self._ca_file, self._verify, seen)
-                self._seen = seen
-            except OSError:
-                if self._context is None:
-                    raise
-        return self._context
+        known = self._context
+        if known is not None and self._ca_file is None and self._look() == self._seen:
+            return known
+        try:
+            async with asyncio.timeout(READ_WITHIN):
+                self._seen, newest = await self._thread.run(self._newest)
+        except (StillBusy, OSError) as error:
+            if known is not None:
+                return known
+            if isinstance(error, StillBusy | TimeoutError):
+                raise OSError(errno.EBUSY, "its file system does not answer") from None
+            raise
+        self._context = newest
+        return newest
+
+    def _newest(self) -> tuple[object, ssl.SSLContext]:
+        seen = self._look()
+        if self._context is not None and seen == self._seen:
+            return seen, self._context
+        return seen, _make_context(self._ca_file, self._verify, seen)
+
+    def _look(self) -> object:
+        return tuple(map(file_state, self._watched))
 
 
 _SYSTEM = tuple(Path(path) for path in ssl.get_default_verify_paths()[:2] if path is not None)
@@ -84,7 +106,11 @@ _SYSTEM = tuple(Path(path) for path in ssl.get_default_verify_paths()[:2] if pat
 @lru_cache(maxsize=64)
 def _make_context(ca_file: str | None, verify: bool, _seen: object) -> ssl.SSLContext:  # noqa: FBT001 - a cache's key
     """One for all that trust the same: a context of the system's authorities is half a megabyte. Blocks."""
-    context = ssl.create_default_context(cafile=ca_file)
+    if ca_file is None:
+        context = ssl.create_default_context()
+    else:
+        with opened(Path(ca_file)) as descriptor:
+            context = ssl.create_default_context(cafile=f"/proc/self/fd/{descriptor}")
     if not verify:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE

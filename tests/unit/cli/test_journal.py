@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import json
+import shutil
 from contextlib import closing
 from pathlib import Path
 
@@ -25,10 +26,10 @@ ACCEPTED = {
 @pytest.fixture
 def state_dir(tmp_path: Path) -> Path:
     """With a journal of a pause and a hold."""
-    (tmp_path / "token").write_text(f"{TOKEN}\n", encoding="ascii")
     with closing(SqliteJournal(tmp_path / JOURNAL_NAME, "boot-1")) as journal:
         facts = [r.Paused("*", "deploying", "ops", None), r.HoldPlaced("redis", "stopped", "", "container", "c-redis")]
         journal.append([fact.body() for fact in facts], [], moment(1))
+    (tmp_path / "token").write_text(f"{TOKEN}\n", encoding="ascii")
     return tmp_path
 
 
@@ -74,6 +75,18 @@ def test_verify_of_records_that_make_no_sense(call: Call, state_dir: Path) -> No
         journal.append([{"type": "from_the_future"}], [], moment(2))
     result = call("journal", "verify", "--state-dir", state_dir)
     assert (result.code, "unknown type 'from_the_future'" in result.out) == (1, True)
+
+
+def test_verify_of_a_backup(call: Call, state_dir: Path, tmp_path: Path) -> None:
+    """Whole as a backup, and of another time where a daemon would use it."""
+    copy = tmp_path / "copy"
+    copy.mkdir()
+    for name in ("journal.head", JOURNAL_NAME):
+        shutil.copy2(state_dir / name, copy)
+    result = call("journal", "verify", "--state-dir", copy, "--backup")
+    assert (result.code, "is whole" in result.out) == (0, True)
+    result = call("journal", "verify", "--state-dir", copy)
+    assert (result.code, "journal.head is a copy" in result.out) == (1, True)
 
 
 def test_verify_where_there_is_none(call: Call, tmp_path: Path) -> None:

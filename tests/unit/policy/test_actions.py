@@ -177,9 +177,9 @@ def test_a_call_takes_as_long_as_its_options_say_and_a_minute() -> None:
         ("{do: file.touch, path: /a, attempts: 0}", "steps[0].attempts: expected a number from 1 to 100, got `0`"),
         ("{do: file.tuch, path: /a}", "steps[0].do: there is no action `file.tuch`: did you mean `file.touch`?"),
         ("{do: escalat, to: team}", "steps[0].do: there is no action `escalat`: did you mean `escalate`?"),
-        ("{do: 3}", "steps[0].do: expected text, got `3`"),
+        ("{do: 3}", "steps[0].do: expected text, got a number"),
         ("{path: /a}", "steps[0].do: missing: say what the step does, one of docker.restart, escalate, file.touch"),
-        ("file.touch", "steps[0]: expected a mapping of keys to values, got `file.touch`"),
+        ("file.touch", "steps[0]: expected a mapping of keys to values, got a text of 10 characters"),
         ("{do: escalate, too: team}", "steps[0].too: unknown key: did you mean `to`?"),
     ],
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -143,6 +144,41 @@ def test_no_value_from_outside_is_ever_shown(secret: str, path: str) -> None:
     lines = EVERYTHING.replace(f": {path}", ": ${SECRET}").replace(f"[{path}", "[${SECRET}")
     found = result(lambda: parse(lines, SECRET=secret))
     assert isinstance(found, Policy) or secret not in str(found)
+
+
+@try_hard
+@given(
+    user=st.text(alphabet="abcXYZ019", min_size=1, max_size=8),
+    password=st.text(alphabet="abcXYZ019", min_size=6, max_size=20),
+    form=st.sampled_from(
+        ["{u}:{p}", "x://{u}:{p}@h/d", "Authorization: Bearer {p}", "TOK={p}", "root:*:{p}:0:::", "!{p}!"]
+    ),
+    quoted=st.booleans(),
+    data=st.data(),
+)
+def test_no_address_or_password_of_the_file_is_ever_shown(
+    user: str, password: str, form: str, quoted: bool, data: st.DataObject
+) -> None:
+    """Wherever it stands, as a value, as a key, as an item, beside other keys or as the whole of the file."""
+    secret = f"zq{password}"
+    value = form.format(u=user, p=secret)
+    written = f'"{value}"' if quoted else value
+    document: Any = yaml.safe_load(EVERYTHING)
+    place = document
+    while True:
+        key = data.draw(st.sampled_from(list(place) if isinstance(place, dict) else range(len(place))))
+        if not (isinstance(place[key], dict | list) and place[key] and data.draw(st.booleans())):
+            break
+        place = place[key]
+    here = data.draw(st.sampled_from(["STANDIN", {"STANDIN": None}, {"STANDIN": 1}, ["STANDIN"], {"x": "STANDIN"}]))
+    if isinstance(place, dict) and data.draw(st.booleans()):
+        place["STANDIN"] = place.pop(key)
+    else:
+        place[key] = here
+    text = yaml.safe_dump(document, sort_keys=False).replace("STANDIN", written)
+    for whole in (text, written, f"{written}\n" * 3):
+        found = result(lambda whole=whole: parse_policy(whole, "policy.yaml", CATALOG, environ={}))  # type: ignore[misc]
+        assert isinstance(found, Policy) or secret not in str(found)
 
 
 def test_problems_survive_a_deep_stack() -> None:

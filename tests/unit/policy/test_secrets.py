@@ -116,6 +116,37 @@ LEAKY = {
     "a contact": "version: 1\ncontacts: {a: ['${S}', 'hunter2horse', {hunter2horse: 1}]}\n",
     "a contact one level too high": "version: 1\ncontacts:\n  slack://hunter2horse/b/c: []\n",
     "an alertmanager": "version: 1\nalertmanager: ['http://u:${S}@h', 'http://u:hunter2horse@h', '${S}']\n",
+    **{
+        f"in the file: {option}": f"version: 1\ndependencies: {{p: {{probe: http, url: 'http://h/', {option}}}}}\n"
+        for option in (
+            "headers: 'Authorization: Bearer hunter2horse'",
+            "headers: {'Authorization: Bearer hunter2horse': }",
+            "headers: {'hunter2horse=': 1}",
+            "headers: ['Authorization: Bearer hunter2horse']",
+            "headers: {X-Key: 31415926}",
+            "headers: {'X Key': hunter2horse}",
+            "basic: 'svc:hunter2horse'",
+            "basic: hunter2horse",
+            "basic: {user: x, 'pass=hunter2horse': y}",
+            "bearer: [hunter2horse]",
+            "expect: hunter2horse",
+            "method: hunter2horse",
+            "timeout: hunter2horse",
+            "container: 'x/hunter2horse'",
+            "'http://u:hunter2horse@h/': url",
+            "needs: ['hunter2horse=']",
+            "bearer: !hunter2horse!x",
+        )
+    },
+    "an environment": "version: 1\ndependencies: {p: {probe: command, command: [x], "
+    "environment: {'T=hunter2horse': }}}\n",
+    "an address": "version: 1\ndependencies: {p: {probe: tcp, address: 'u:hunter2horse@h:1'}}\n",
+    "a contact's address for its name": "version: 1\ncontacts: {'json://u:hunter2horse@h/': [x]}\n"
+    "remedies: {r: {steps: [{do: escalate, to: leed}], budget: 1 per 1h}}\n",
+    "a file that is no policy": "root:$y$hunter2horse:20228:0:99999:7:::\ndaemon:*:20228:0:99999:7:::\n",
+    "a file of one secret": "hunter2horse\n",
+    "a file of one pair": "hunter2horse/x: {y: 1}\nversion: 1\n",
+    "names in a circle": "version: 1\ndependencies: {'x://hunter2horse': {probe: host, needs: ['x://hunter2horse']}}\n",
     "a password as a number": "version: 1\ndependencies: {p: {probe: redis, url: x, password: 31415926}}\n",
     "a variable inside a default": "version: 1\nautonomy: ${NONE:-hunter2horse}\ndependencies: {p: {probe: host}}\n",
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import threading
 import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -330,3 +331,43 @@ async def test_a_dead_root_task_ends_the_daemon(tmp_path: Path) -> None:
     assert caught.group_contains(RuntimeError, match="broken for good")
     assert daemon.probes == {} or all(probe.closed for probe in daemon.probes.values())
     daemon.shell.core.close()
+
+
+async def test_a_file_system_that_hangs_is_told_and_makes_nobody_deaf(
+    daemon: Daemon, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A dead mount below the policy: SIGHUP reads it where it is now, what hangs is left, and the daemon still ends."""
+    look, hang = PolicyFiles.look, threading.Event()
+    monkeypatch.setattr(module, "LOOK_WITHIN", 0.05)
+    monkeypatch.setattr(PolicyFiles, "look", lambda files: hang.wait() and look(files))
+    try:
+        await until(lambda: daemon.supervisor.policy_status.problems)
+        assert "does not answer" in daemon.supervisor.policy_status.problems[0]
+        assert daemon.shell.metric("policy_reload_success") == 0.0
+        assert "policy not reloaded" in daemon.supervisor._summary()
+        monkeypatch.setattr(PolicyFiles, "look", look)
+        daemon.supervisor.reload()
+        await until(lambda: not daemon.supervisor.policy_status.problems)
+        monkeypatch.setattr(PolicyFiles, "look", lambda files: hang.wait() and look(files))
+        await until(lambda: daemon.supervisor.policy_status.problems)
+        await daemon.stop()
+        assert not hang.is_set()
+    finally:
+        hang.set()
+
+
+async def test_what_could_not_be_read_in_time_is_read_when_it_can_be(
+    daemon: Daemon, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The change is not forgotten with the look, or the load, that did not return."""
+    hang = threading.Event()
+    monkeypatch.setattr(module, "LOAD_WITHIN", 0.05)
+    load = daemon._load
+    daemon.supervisor._source = replace(daemon.supervisor._source, load=lambda: (hang.wait(), load())[1])
+    daemon.shell.containers.start("c-comes")
+    daemon.next = policy(quick("gateway"), quick("comes"))
+    daemon.file.write_text("second", encoding="utf-8")
+    await until(lambda: daemon.supervisor.policy_status.problems)
+    hang.set()
+    await until(lambda: "comes" in daemon.supervisor.loops)
+    assert not daemon.supervisor.policy_status.problems

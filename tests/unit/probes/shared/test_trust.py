@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import ssl
+import threading
 import time
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
@@ -14,6 +15,7 @@ from pathlib import Path
 import pytest
 from yarl import URL
 
+from nemo_watchdog.file_state import file_state
 from nemo_watchdog.model import Category, Outcome, Reason
 from nemo_watchdog.ports import Probe
 from nemo_watchdog.probes.http import client
@@ -103,6 +105,32 @@ async def test_a_file_that_was_never_there_is_blind_until_it_comes(
         assert reason.category is Category.BLIND
         renamed(file, authorities[0].file.read_bytes())
         assert (await probe.look()).outcome is Outcome.OK
+
+
+async def test_a_pipe_in_the_place_of_the_file_is_not_waited_for(tmp_path: Path) -> None:
+    file = tmp_path / "ca.pem"
+    os.mkfifo(file)
+    with pytest.raises(OSError, match="not a regular file"):
+        await Trust(TlsOptions(ca_file=str(file))).context()
+
+
+async def test_a_mount_that_hangs_is_blind_or_takes_nothing_away(
+    authorities: tuple[Authority, Authority], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And never is it taken for a server that does not answer; there is one thread that hangs."""
+    hang = threading.Event()
+    options = TlsOptions(ca_file=str(authorities[0].file))
+    known, unknown = Trust(options), Trust(options)
+    trusted = await known.context()
+    monkeypatch.setattr(tls, "file_state", lambda path: hang.wait() and file_state(path))
+    try:
+        for _ in range(2):
+            assert await known.context() is trusted
+            with pytest.raises(OSError, match="does not answer"):
+                await unknown.context()
+        assert sum(thread.name == "nemo-watchdog-ca-file" for thread in threading.enumerate()) == 2
+    finally:
+        hang.set()
 
 
 async def test_what_has_not_changed_is_not_read_again(

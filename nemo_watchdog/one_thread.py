@@ -25,6 +25,10 @@ class OneThread:
         self._name = name
         self._busy = False
 
+    @property
+    def busy(self) -> bool:
+        return self._busy
+
     async def run(self, call: Callable[[], Value]) -> Value:
         """What the call returns. Raises `StillBusy`, and what the call raises; may be cancelled at any time."""
         if self._busy:

@@ -1,0 +1,99 @@
+"""What of a policy a message may repeat: what is known to be harmless, and never what is only not known to be secret.
+
+A password stands at any key, in a key's own place, or in a file that is no policy at all, and problems are logged and
+shown to whoever asks for the status. So of values there are repeated: quantities where one is wanted, a mistyped word
+where one of a few is wanted, and names where names stand. Of all else it is said what it is and how long.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from nemo_watchdog.policy.document import Path
+
+HIDDEN = "***"
+
+_SECTIONS_OF_NAMES = frozenset({"dependencies", "remedies", "severities"})
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}", re.ASCII)
+_NAME_WITH_SPACES = re.compile(r"(?=.{1,40}\Z)(?:[A-Za-z]+|[0-9]{1,3})(?:[ _.-](?:[A-Za-z]+|[0-9]{1,3}))*", re.ASCII)
+_KEY = re.compile(r"[A-Za-z0-9_-]{1,40}", re.ASCII)
+_WORD = re.compile(r"[A-Za-z]+(?:[_-][A-Za-z]+)*", re.ASCII)
+_LONGEST_WORD = 24
+_UNIT = r"(?:ms|s|secs?|seconds?|m|mins?|minutes?|h|hrs?|hours?|d|days?|%|[kKMGT]?i?B)"
+_AMOUNT = rf"(?:-?[0-9]{{1,9}}(?:[.:][0-9]{{1,9}})?(?: ?{_UNIT})?|(?:[0-9]{{1,9}}{_UNIT}){{2,4}})"
+_QUANTITY = re.compile(rf"{_AMOUNT}(?: (?:of|per) {_AMOUNT})?", re.ASCII)
+_LONGEST_QUANTITY = 24
+
+
+def is_quantity(text: str) -> bool:
+    """A number, with or without a unit, as people write and mistype them: `10`, `5 mins`, `1h30m`, `3 of 5`."""
+    return len(text) <= _LONGEST_QUANTITY and _QUANTITY.fullmatch(text) is not None
+
+
+def is_name(text: str) -> bool:
+    """What a dependency, a remedy, a contact, a tag or a container could be called; an address is none."""
+    return _NAME.fullmatch(text) is not None
+
+
+def is_meant_as(text: str, choices: Iterable[str]) -> bool:
+    """A word of letters, or one that is much like one of the choices."""
+    if len(text) > _LONGEST_WORD or not is_name(text):
+        return False
+    known = [choice.lower() for choice in choices]
+    return _WORD.fullmatch(text) is not None or bool(difflib.get_close_matches(text.lower(), known, n=1))
+
+
+def names_among(words: Iterable[str]) -> list[str]:
+    """Those that may be listed."""
+    return [word for word in words if is_name(word)]
+
+
+def name_or(word: str, otherwise: str) -> str:
+    return f"`{word}`" if is_name(word) else otherwise
+
+
+def kind_of(value: Any) -> str:
+    """What stands there, without what it says."""
+    if value is None:
+        return "nothing"
+    if isinstance(value, dict):
+        return "a mapping"
+    if isinstance(value, list):
+        return "a list"
+    if isinstance(value, bool):
+        return f"`{str(value).lower()}`"
+    if isinstance(value, int | float):
+        return "a number"
+    length = len(str(value))
+    return f"a text of {length} character{'s' if length != 1 else ''}" if length else "an empty text"
+
+
+def format_path(path: Path) -> str:
+    """`remedies.x.steps[0].attempts`; a key that is no plain word stands in quotes, one that may be secret as `***`."""
+    text = ""
+    for index, item in enumerate(path):
+        if isinstance(item, int):
+            text += f"[{item}]"
+        elif _may_show_key(path[:index], item):
+            plain = _KEY.fullmatch(item) or (_named(path[:index]) and is_name(item) and "." not in item)
+            text += (f".{item}" if text else item) if plain else f"[{json.dumps(item)}]"
+        else:
+            text += f'["{HIDDEN}"]'
+    return text
+
+
+def _may_show_key(above: Path, key: str) -> bool:
+    if len(above) > 1 and above[0] == "contacts":
+        return False  # an entry has no keys: what stands there is an address
+    if _named(above) and (is_name(key) or _NAME_WITH_SPACES.fullmatch(key)):
+        return True
+    return _KEY.fullmatch(key) is not None
+
+
+def _named(above: Path) -> bool:
+    """Whether the keys below are names that the operator gives."""
+    return len(above) == 1 and above[0] in _SECTIONS_OF_NAMES
