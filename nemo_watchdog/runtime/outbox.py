@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 
@@ -104,15 +105,18 @@ class Outbox:
         self.poke()
 
     async def run(self) -> None:
-        async with asyncio.TaskGroup() as group:
-            while True:
-                self._due.clear()
-                await self._pass(group)
-                try:
-                    async with asyncio.timeout(LOOK_EVERY):
-                        await self._due.wait()
-                except TimeoutError:
-                    continue
+        try:
+            async with asyncio.TaskGroup() as group:
+                while True:
+                    self._due.clear()
+                    await self._pass(group)
+                    with suppress(TimeoutError):
+                        async with asyncio.timeout(LOOK_EVERY):
+                            await self._due.wait()
+        finally:
+            if self._reading is not None:
+                self._reading.items.cancel()
+                await asyncio.wait({self._reading.items})
 
     async def _pass(self, group: asyncio.TaskGroup) -> None:
         busy, items = await self._pending()
