@@ -145,7 +145,9 @@ def _hold_while_it_stops(turn: Turn, name: str, target: Target, status: Containe
     """For as long as a signal that somebody sent may still end it."""
     now, durable = turn.now, turn.durable
     for signal in signals.sent(status, past, now.utc):
-        if durable.initiator_of(status, signal) is not Initiator.THEIRS or _is_outlived(durable, target, signal):
+        who = durable.initiator_of(status, signal)
+        ours = who is Initiator.OURS or (who is Initiator.UNCLEAR and not durable.is_late(target, signal))
+        if ours or _is_outlived(durable, target, signal):
             continue
         age = 0.0 if signal.at is None else max(0.0, (now.utc - signal.at).total_seconds())
         lasts = signals.works_for(signal, status).total_seconds() - age
@@ -153,7 +155,7 @@ def _hold_while_it_stops(turn: Turn, name: str, target: Target, status: Containe
         longer = signals.OUTLIVED_AFTER.total_seconds()
         if hold is not None and (hold.until is None or hold.until + longer >= now.monotonic + lasts):
             continue
-        what = f"somebody is stopping the container through Docker (signal {signal.signal})"
+        what = f"{who} is stopping the container through Docker (signal {signal.signal})"
         turn.record(r.HoldPlaced(name, what, target_kind=target.kind, target=target.name, lasts=lasts))
 
 

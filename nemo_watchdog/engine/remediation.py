@@ -64,7 +64,9 @@ def _judge_attempt(turn: Turn, incident: Incident, situation: Situation) -> None
     mended = FAULTS | (situation.action.helps if situation.action is not None else FAULTS)
     if ladder.phase is not Phase.VERIFYING or state.category not in mended or not tracker.fresh_evidence:
         return
-    if state.health is not Health.DOWN or (turn.now.monotonic < ladder.verify_until and not situation.died):
+    if state.health is not Health.DOWN or situation.pending_until is not None:
+        return
+    if turn.now.monotonic < situation.verify_until(ladder) and not situation.died:
         return
     why = f"still {state.reason} after {ladder.action}"
     turn.record(r.AttemptFailed(incident.incident, name, ladder.action_id, why, gap(step, ladder)))

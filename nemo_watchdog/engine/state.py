@@ -300,6 +300,11 @@ class Durable:
         act = self.acts.get(Target(CONTAINER, sent.container))
         return Initiator.THEIRS if act is None else act.initiator_of(status, sent)
 
+    def is_late(self, target: Target, sent: ContainerEvent) -> bool:
+        """It was sent when we waited no more for our own order: nobody knows whose it is, and nobody comes between."""
+        act = self.acts.get(target)
+        return act is not None and act.given_up is not None and sent.at is not None and sent.at > act.given_up
+
     def end_of(self, target: Target, status: ContainerStatus) -> End | None:
         """What is known of the end of that run, if no person ended it."""
         end = self.ends.get(target)

@@ -8,6 +8,9 @@ from enum import StrEnum
 
 from nemo_watchdog.model import ActionOutcome, ContainerEvent, ContainerStatus, Moment, Reason, RunState
 
+PENDING_FOR = 300.0
+"""Seconds for which an Engine that has not answered an order in time may still carry it out."""
+
 
 class Initiator(StrEnum):
     """Who sent a signal through Docker. The words begin a sentence that people read."""
@@ -27,13 +30,17 @@ class Act:
     under_way: bool = True
     unclear_until: Moment | None = None
     """How long it explains what is seen, when nobody knows whether or when it ended."""
+    given_up: datetime | None = None
+    """When we stopped waiting for its result."""
 
     def end(self, outcome: str, at: Moment, looks_for: float) -> None:
-        """`looks_for` in seconds: one whose result is unknown may still do its work for so long."""
+        """`looks_for` in seconds: one whose result is unknown may still do its work for so long, a slow one longer."""
         self.under_way = False
         if outcome in (ActionOutcome.SUCCEEDED, ActionOutcome.FAILED):
             self.ended = at.utc
         else:
+            looks_for = max(looks_for, PENDING_FOR) if outcome == ActionOutcome.TIMED_OUT else looks_for
+            self.given_up = at.utc
             self.unclear_until = Moment(at.monotonic + looks_for, at.utc + timedelta(seconds=looks_for))
 
     def explains_until(self, status: ContainerStatus | None, now: float) -> float | None:
@@ -49,6 +56,12 @@ class Act:
         over = self.unclear_until.utc if self.unclear_until is not None else self.ended
         begun = status.started_at
         return begun is not None and self.began <= begun and (over is None or begun <= over)
+
+    def late(self, status: ContainerStatus | None) -> float:
+        """Seconds by which the run that it has started began after its result was waited for."""
+        if status is None or status.started_at is None or self.given_up is None or not self.started(status):
+            return 0.0
+        return max(0.0, (status.started_at - self.given_up).total_seconds())
 
     def initiator_of(self, status: ContainerStatus, sent: ContainerEvent) -> Initiator:
         """A restart of ours ends a run that is older than itself, by signals that it sends while it goes on."""

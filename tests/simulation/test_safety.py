@@ -17,11 +17,13 @@ from nemo_watchdog import records as r
 from nemo_watchdog.engine import events as ev
 from nemo_watchdog.engine.phases import Phase
 from nemo_watchdog.engine.signals import A_STOP_TAKES, OUTLIVED_AFTER
+from nemo_watchdog.engine.touches import PENDING_FOR
 from nemo_watchdog.model import (
     CONTAINER,
     ActionOutcome,
     ActionRequest,
     Category,
+    ContainerEvent,
     Health,
     Reason,
     RunState,
@@ -97,6 +99,10 @@ class Safety(RuleBasedStateMachine):
         """The latest end that anybody asked for since the last resume, by scope."""
         self.unread: set[str] = set()
         """Containers that have ended, and Docker owes their last words."""
+        self.timed_out: dict[str, tuple[float, object]] = {}
+        """When an order was given up, and the start of the run of the container then."""
+        self.is_deaf = False
+        """Docker's event stream is lost."""
         self.refused: set[str] = set()
         """Ids of what was certainly not ordered."""
 
@@ -236,6 +242,16 @@ class Safety(RuleBasedStateMachine):
             self.unread.discard(request.target.name)
         if outcome is ActionOutcome.REFUSED:
             self.refused.add(request.action_id)
+        if outcome is ActionOutcome.TIMED_OUT:
+            container = request.target.name
+            self.timed_out[container] = self.world.monotonic, self.world.starts.get(container)
+        self._check_new_actions()
+
+    @rule(word=st.sampled_from(["lost", "reconnected"]))
+    def stream_is(self, word: str) -> None:
+        """Nobody hears a person's signal while it is lost."""
+        self.is_deaf = word == "lost"
+        self.world.send(ev.ContainerActed(ContainerEvent("", word, at=self.world.utc)))
         self._check_new_actions()
 
     @rule(name=names, rounds=st.integers(1, 8))
@@ -296,6 +312,7 @@ class Safety(RuleBasedStateMachine):
         assert before.pauses == after.pauses
         assert {i.incident for i in before.open()} >= {i.incident for i in after.open()}
         self.last_reasons = {name: [] for name in NAMES}
+        self.is_deaf = False
         self._check_new_actions()
 
     @rule(lost=st.integers(1, 30), seconds=st.sampled_from([3.0, 300.0]))
@@ -314,6 +331,7 @@ class Safety(RuleBasedStateMachine):
         world.records = whole
         world.kill_daemon()
         self.last_reasons = {name: [] for name in NAMES}
+        self.is_deaf = False
         self._check_new_actions()
 
     def _is_ours(self, name: str) -> bool:
@@ -357,6 +375,10 @@ class Safety(RuleBasedStateMachine):
             assert request.target.name not in self.left_alone | self.unread
             stopped_at = self.being_stopped.get(request.target.name)
             assert stopped_at is None or world.monotonic - stopped_at >= (A_STOP_TAKES - OUTLIVED_AFTER).total_seconds()
+            given_up, run = self.timed_out.get(request.target.name, (None, None))
+            began_since = run != world.starts.get(request.target.name)
+            assert given_up is None or began_since or world.monotonic - given_up >= PENDING_FOR
+            assert tracker.exited or not self.is_deaf
             if not tracker.exited:
                 assert tracker.container is None or not tracker.container.off_network
                 seen = [reason for reason in self.last_reasons[request.dependency] if reason is not None]

@@ -6,6 +6,8 @@ Where data are at stake they are compared afterwards: what a person stopped in g
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
@@ -180,6 +182,17 @@ async def a_daemon_that_was_away(stage: Stage) -> None:
     await stage.daemon.start()
 
 
+async def hangs_and_is_being_stopped_unheard(stage: Stage) -> None:
+    """`docker stop -t 60` of what hangs, while the daemon is dead; 256 other events follow."""
+    await stage.daemon.kill9()
+    os.kill(int((await stage.platform.state("gateway"))["Pid"]), signal.SIGSTOP)
+    stopping = asyncio.create_task(person("stop", "-t", "60", "gateway")(stage))
+    stage.stack.push_async_callback(asyncio.wait, {stopping})
+    await asyncio.sleep(0.6)
+    stage.way.forget()
+    await stage.daemon.start()
+
+
 ENDINGS = (
     Situation(
         "redis saves slowly at a person's stop, and the watchdog starts meanwhile",
@@ -236,6 +249,13 @@ ENDINGS = (
         "gateway",
         "gate:human_hold",
         a_daemon_that_was_away,
+    ),
+    Situation(
+        "a person is stopping what hangs, unheard, and Docker has forgotten that",
+        GATEWAY,
+        "gateway",
+        "gate:human_hold",
+        hangs_and_is_being_stopped_unheard,
     ),
     Situation(
         "a person stops what had a child killed for memory",

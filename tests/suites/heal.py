@@ -90,6 +90,12 @@ async def crashes_and_is_forgotten(stage: Stage) -> None:
     await stage.daemon.start()
 
 
+async def crashes_on_a_busy_machine(stage: Stage) -> None:
+    """Docker remembers nothing but 256 others by then; all was known at the start, and the stream has been open since."""
+    stage.way.forget()
+    await faults.sigkill(stage.platform, "gateway")
+
+
 async def unheard(stage: Stage) -> None:
     """It fails while nothing comes through to Docker; what was ordered into the void costs nothing."""
     await faults.switch(stage.platform, "gateway", "500")
@@ -204,6 +210,13 @@ SITUATIONS = (
         "gateway",
         "exited",
         crashes_unseen,
+    ),
+    Situation(
+        "gateway is killed, and Docker has forgotten all but what was told",
+        GATEWAY,
+        "gateway",
+        "exited",
+        crashes_on_a_busy_machine,
     ),
     Situation(
         "nobody can tell who ended it, and the policy says restart",

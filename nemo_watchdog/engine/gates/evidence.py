@@ -36,9 +36,14 @@ def blind(s: Situation) -> Decision | None:
 
 def verification(s: Situation) -> Decision | None:
     for ladder in (s.ladder, s.last_on_target):
-        if ladder.phase is Phase.VERIFYING and s.now < ladder.verify_until and not s.died:
+        if ladder.phase is Phase.VERIFYING and s.now < s.verify_until(ladder) and not s.died:
             whose = "" if ladder.actor == s.name else f" on {ladder.target}, done for {ladder.actor}"
-            return Decision(Verdict.WAIT, Gate.VERIFICATION, f"verifying {ladder.action}{whose}", ladder.verify_until)
+            return Decision(
+                Verdict.WAIT, Gate.VERIFICATION, f"verifying {ladder.action}{whose}", s.verify_until(ladder)
+            )
+    if (until := s.pending_until) is not None:
+        what = f"nobody knows whether {s.last_on_target.action} was done: Docker may still do it"
+        return Decision(Verdict.WAIT, Gate.VERIFICATION, what, until)
     if (seen := s.volatile.unattributed.get(s.spec.container or "")) is not None:
         unread = "why it ended is not known yet: Docker has not told its last words, and is asked again"
         what = unread if seen.last_words is None else "who ended the container cannot be said yet"

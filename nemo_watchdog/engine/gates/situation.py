@@ -42,9 +42,19 @@ class Situation:
     @property
     def died(self) -> bool:
         """Its container has ended, and no action of ours whose result nobody knows may be restarting it."""
+        return self.tracker.exited and self.pending_until is None
+
+    @property
+    def pending_until(self) -> float | None:
+        """Until when an action of which nobody knows whether it was done may still be done; None at no time."""
         container = self.tracker.container
-        unclear = (self.durable.unclear_until(target, container, self.now) for target in self.targets)
-        return self.tracker.exited and all(until is None for until in unclear)
+        untils = (self.durable.unclear_until(target, container, self.now) for target in self.targets)
+        return max((until for until in untils if until is not None), default=None)
+
+    def verify_until(self, ladder: Ladder) -> float:
+        """The end of its verification, which begins with the run where that came later than the outcome."""
+        act = self.durable.acts.get(ladder.target) if ladder.target is not None else None
+        return ladder.verify_until + (act.late(self.tracker.container) if act is not None else 0.0)
 
     @property
     def ladder(self) -> Ladder:
