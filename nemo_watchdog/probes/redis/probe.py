@@ -25,6 +25,7 @@ from nemo_watchdog.probes.redis.address import (
     WrongAddress,
     checked,
     connect_over_tls,
+    files_of,
     settings_of,
 )
 from nemo_watchdog.probes.redis.info import measure, number, parse_info
@@ -32,6 +33,7 @@ from nemo_watchdog.probes.redis.refusal import refusal
 from nemo_watchdog.probes.redis.sentinel import SETTINGS, NoMaster, find_master
 from nemo_watchdog.probes.shared.address import parse_address
 from nemo_watchdog.probes.shared.deadline import patience_of
+from nemo_watchdog.probes.shared.named_files import CANNOT_BE_READ
 from nemo_watchdog.probes.shared.network import os_failure
 from nemo_watchdog.probes.shared.options import ProbeOptions
 from nemo_watchdog.probes.shared.tls_mistakes import may_be_tls, unless_it_speaks_tls, unless_it_wants_a_certificate
@@ -102,6 +104,7 @@ class RedisProbe:
         self._options = options
         self._timeout = context.timeout
         self._key = f"{_CANARY_PREFIX}{secrets.token_hex(4)}"
+        self._files = files_of(options.url.reveal())
         self._connection: client.AbstractConnection | None = None
         self._peer: tuple[str, int, bool] | None = None
         """Host, port and whether over TLS, of the last connection; None where no mistake about TLS can explain it."""
@@ -156,6 +159,8 @@ class RedisProbe:
                 None if password is None else password.reveal(),
                 self._timeout / 2 / len(self._options.sentinels),
             )
+        if not await self._files.can_be_opened():
+            raise WrongAddress(Reason.PERMISSION_DENIED, CANNOT_BE_READ)
         over_tls = make is client.SSLConnection
         address = (settings.get("host", "localhost"), settings.get("port", 6379))
         can_be_a_mistake = make is not client.UnixDomainSocketConnection and "ssl_certfile" not in settings
