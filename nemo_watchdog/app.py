@@ -23,6 +23,7 @@ from nemo_watchdog.journal.sqlite import SqliteJournal
 from nemo_watchdog.metrics import FEW_BUCKETS, Metrics
 from nemo_watchdog.model import Alert
 from nemo_watchdog.notifiers import AlertmanagerClient, AppriseNotifier, unusable_addresses
+from nemo_watchdog.one_thread import OneThread
 from nemo_watchdog.plugins import installed
 from nemo_watchdog.policy.loader import load_policy
 from nemo_watchdog.policy.policy import Dependency, Policy
@@ -51,6 +52,10 @@ SETTLED_AFTER = 20.0
 
 The garbage collector need not walk them any more: at 5,000 dependencies that held up every look for some 250 ms.
 """
+
+
+CLOSE_WITHIN = 5.0
+"""Seconds for the journal's disk to let it be closed; it loses nothing that was committed when it is not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +161,7 @@ async def run(settings: Settings) -> None:
             await containers.close()
             core.close()
     finally:
-        journal.close()
+        await _close(journal)
 
 
 class PolicyAlertmanagers:
@@ -195,6 +200,14 @@ def docker(address: str | None) -> DockerContainers:
         return DockerContainers(address)
     except ValueError as error:
         raise NemoWatchdogError(str(error)) from error
+
+
+async def _close(journal: SqliteJournal) -> None:
+    try:
+        async with asyncio.timeout(CLOSE_WITHIN):
+            await OneThread("nemo-watchdog-close").run(journal.close)
+    except TimeoutError:
+        log.error("the journal was not closed: its disk does not answer", after=CLOSE_WITHIN)
 
 
 def _token(state_dir: Path) -> str:

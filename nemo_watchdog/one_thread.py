@@ -9,8 +9,12 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable
-from typing import TypeVar
+from concurrent.futures import Executor, Future
+from functools import partial
+from queue import SimpleQueue
+from typing import ParamSpec, TypeVar
 
+Arguments = ParamSpec("Arguments")
 Value = TypeVar("Value")
 
 
@@ -55,6 +59,49 @@ class OneThread:
             self._busy = False
             raise StillBusy from None
         return (await answer)()
+
+
+class OneThreadExecutor(Executor):
+    """All calls in one thread, in their order. At its end the process waits for none: `ThreadPoolExecutor` would."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._calls: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
+        self._thread: threading.Thread | None = None
+        self._closed = False
+
+    def submit(
+        self, call: Callable[Arguments, Value], /, *args: Arguments.args, **kwargs: Arguments.kwargs
+    ) -> Future[Value]:
+        """See `Executor.submit`. One thread alone may call it, and `shutdown`."""
+        if self._closed:
+            raise RuntimeError("no new calls after the shutdown")
+        future: Future[Value] = Future()
+        self._calls.put(partial(_fulfil, future, partial(call, *args, **kwargs)))
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._work, name=self._name, daemon=True)
+            self._thread.start()
+        return future
+
+    def shutdown(self, *_: object, **__: object) -> None:
+        """What was submitted is still done, and never waited for."""
+        self._closed = True
+        self._calls.put(None)
+
+    def _work(self) -> None:
+        while call := self._calls.get():
+            call()
+
+
+def _fulfil(future: Future[Value], call: Callable[[], Value]) -> None:
+    if not future.set_running_or_notify_cancel():
+        return
+    try:
+        value = call()
+    except BaseException as error:  # noqa: BLE001 - it is raised again where the call is waited for
+        future.set_exception(error)
+    else:
+        future.set_result(value)
 
 
 def _caught(call: Callable[[], Value]) -> Callable[[], Value]:

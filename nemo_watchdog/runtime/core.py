@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -27,6 +26,7 @@ from nemo_watchdog.engine.engine import NOTHING, Engine
 from nemo_watchdog.errors import JournalDamaged, JournalError
 from nemo_watchdog.metrics import Metrics
 from nemo_watchdog.model import CONTAINER, ActionOutcome, ActionRequest, ActionResult, Moment, Notification, Target
+from nemo_watchdog.one_thread import OneThreadExecutor
 from nemo_watchdog.ports import Clock, Journal
 from nemo_watchdog.records import Record
 
@@ -90,7 +90,7 @@ class Core:
         """Why the journal cannot be written; empty while it can."""
         self._damaged = False
         """Whether the trouble was damage when it was last told."""
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="journal")
+        self._thread = OneThreadExecutor("journal")
         self._write_again = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = None
         self._stopping = False

@@ -11,6 +11,7 @@ import os
 import signal
 import socket
 import sqlite3
+import threading
 import urllib.request
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -22,7 +23,9 @@ import uvloop
 from nemo_watchdog import app
 from nemo_watchdog.app import Settings
 from nemo_watchdog.errors import NemoWatchdogError, PolicyError
+from nemo_watchdog.journal.place import Place
 from nemo_watchdog.journal.sqlite import SqliteJournal
+from nemo_watchdog.runtime import supervisor
 from nemo_watchdog.runtime.clock import SystemClock, boot_id
 from nemo_watchdog.state_dir import JOURNAL_NAME, TOKEN_NAME
 from nemo_watchdog.testing.servers import free_port
@@ -165,6 +168,26 @@ def test_sighup_reloads_the_policy(settings: Settings) -> None:
         assert list(body["dependencies"]) == ["port"]
 
     live(settings, story)
+
+
+def test_a_disk_that_hangs_does_not_keep_it_from_ending(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What could not be written is lost, as with kill -9; who runs it need not kill it."""
+    hang = threading.Event()
+    monkeypatch.setattr(supervisor, "STOP_WITHIN", 0.2)
+    monkeypatch.setattr(app, "CLOSE_WITHIN", 0.2)
+
+    async def story() -> None:
+        asked = threading.Event()
+        monkeypatch.setattr(Place, "check", lambda _: asked.set() or hang.wait())  # type: ignore[func-returns-value]
+        assert await asyncio.to_thread(
+            asked.wait, 20.0
+        )  # with the journal's lock held, by its look every 5 s if no more
+
+    try:
+        live(settings, story)
+        assert not hang.is_set()
+    finally:
+        hang.set()
 
 
 @pytest.mark.parametrize("listen", ["9877", "127.0.0.1", "127.0.0.1:-1", "127.0.0.1:70000", ":1"])

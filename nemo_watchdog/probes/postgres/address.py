@@ -20,6 +20,7 @@ _SSL_REQUEST = bytes.fromhex("0000000804d2162f")
 _PARAMETERS = frozenset(
     {"host", "dbname", "user", "password", "sslmode", "sslrootcert", "sslcert", "sslkey", "sslpassword"}
 )
+_FILES = ("sslrootcert", "sslcert", "sslkey")
 _WANT_TLS = {"disable": False, "allow": False, "prefer": False, "require": True, "verify-ca": True, "verify-full": True}
 
 
@@ -33,11 +34,15 @@ class NotServing(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """`tcp` is host and port, or `socket` the path of a unix socket; `wants_tls` when the server must speak it."""
+    """`tcp` is host and port, or `socket` the path of a unix socket; `wants_tls` when the server must speak it.
+
+    `files` are those that it names, of TLS.
+    """
 
     tcp: tuple[str, int] | None
     wants_tls: bool
     socket: str = ""
+    files: tuple[str, ...] = ()
 
 
 def parse(dsn: str) -> Address:
@@ -59,7 +64,7 @@ def parse(dsn: str) -> Address:
     port = parts.port or 5432
     if host.startswith("/"):  # libpq and asyncpg: no TLS there, whatever sslmode says
         return Address(None, wants_tls=False, socket=host if ".s.PGSQL." in host else f"{host}/.s.PGSQL.{port}")
-    return Address((host, port), wants_tls)
+    return Address((host, port), wants_tls, files=tuple(given[name] for name in _FILES if name in given))
 
 
 def checked(secret: Secret) -> Secret:

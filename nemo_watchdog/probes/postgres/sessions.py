@@ -26,6 +26,7 @@ from nemo_watchdog.probes.postgres.address import Address, NotServing, shake_han
 from nemo_watchdog.probes.postgres.failures import PROTOCOL_VIOLATION
 from nemo_watchdog.probes.shared.beside import Beside
 from nemo_watchdog.probes.shared.deadline import patience_of
+from nemo_watchdog.probes.shared.named_files import CANNOT_BE_READ, NamedFiles
 
 Session: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 
@@ -81,6 +82,7 @@ class Sessions:
         self._pooler: bool | None = None
         """A pooler stood between us and the server when it last could be told; None before."""
         self._login_hung: float | None = None
+        self._files = NamedFiles(address.files)
 
     async def row(self, beside: Beside) -> asyncpg.Record:
         """What `ask` gives. Raises NotServing, also when the look is late, and what asyncpg and the socket raise."""
@@ -130,6 +132,8 @@ class Sessions:
             raise
 
     async def _connect(self, database: str | None = None) -> Session:
+        if not await self._files.can_be_opened():
+            raise NotServing(Reason.PERMISSION_DENIED, CANNOT_BE_READ)
         try:
             with readable():
                 return await asyncpg.connect(
@@ -144,7 +148,7 @@ class Sessions:
         except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
             if self._address.tcp is None:
                 raise  # it is the socket that is missing
-            raise NotServing(Reason.PERMISSION_DENIED, "a certificate file of the address cannot be read") from None
+            raise NotServing(Reason.PERMISSION_DENIED, CANNOT_BE_READ) from None
 
     async def _settle(self, session: Session) -> None:
         """Learns whether a pooler is between us; a server itself is told that no lock may hold a query up for long."""

@@ -10,6 +10,7 @@ from redis import exceptions
 
 from nemo_watchdog.model import Finding, Reason, failed
 from nemo_watchdog.policy.policy import Secret
+from nemo_watchdog.probes.shared.named_files import CANNOT_BE_READ, NamedFiles
 from nemo_watchdog.probes.shared.options import wrong_secret
 
 _SETTINGS = frozenset({"host", "port", "db", "username", "password", "path", "connection_class"})
@@ -42,6 +43,11 @@ def settings_of(url: str) -> dict[str, Any]:
     return settings
 
 
+def files_of(url: str) -> NamedFiles:
+    settings = settings_of(url)
+    return NamedFiles(settings.get(name) for name in ("ssl_ca_certs", "ssl_certfile", "ssl_keyfile"))
+
+
 def checked(secret: Secret) -> Secret:
     """For a policy: an address that can be used. Raises an error that does not repeat it."""
     try:
@@ -68,7 +74,7 @@ async def connect_over_tls(connection: client.AbstractConnection, host: str, por
         raise
     except exceptions.ConnectionError as error:
         if isinstance(error.__cause__ or error.__context__, FileNotFoundError | NotADirectoryError | IsADirectoryError):
-            raise WrongAddress(Reason.PERMISSION_DENIED, "a certificate file of the address cannot be read") from None
+            raise WrongAddress(Reason.PERMISSION_DENIED, CANNOT_BE_READ) from None
         raise
 
 

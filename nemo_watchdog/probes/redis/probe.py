@@ -26,6 +26,7 @@ from nemo_watchdog.probes.redis.address import (
     WrongAddress,
     checked,
     connect_over_tls,
+    files_of,
     settings_of,
 )
 from nemo_watchdog.probes.redis.info import measure, number, parse_info
@@ -36,6 +37,7 @@ from nemo_watchdog.probes.shared.address import parse_address
 from nemo_watchdog.probes.shared.beside import Beside
 from nemo_watchdog.probes.shared.deadline import patience_of
 from nemo_watchdog.probes.shared.farewell import Farewell, Goodbye
+from nemo_watchdog.probes.shared.named_files import CANNOT_BE_READ
 from nemo_watchdog.probes.shared.network import os_failure
 from nemo_watchdog.probes.shared.options import ProbeOptions
 from nemo_watchdog.probes.shared.tls_mistakes import may_be_tls, unless_it_speaks_tls, unless_it_wants_a_certificate
@@ -126,6 +128,7 @@ class RedisProbe:
         self._farewell = Farewell(context.containers, context.container, _GOODBYE)
         self._timeout = context.timeout
         self._key = f"{_CANARY_PREFIX}{secrets.token_hex(4)}"
+        self._files = files_of(options.url.reveal())
         self._connection: client.AbstractConnection | None = None
         self._way: tuple[type[client.AbstractConnection], dict[str, Any]] | None = None
         """How the last connection was made."""
@@ -206,6 +209,8 @@ class RedisProbe:
                 None if password is None else password.reveal(),
                 self._timeout / 2 / len(self._options.sentinels),
             )
+        if not await self._files.can_be_opened():
+            raise WrongAddress(Reason.PERMISSION_DENIED, CANNOT_BE_READ)
         self._way = make, {**settings, **SETTINGS}
         over_tls = make is client.SSLConnection
         address = (settings.get("host", "localhost"), settings.get("port", 6379))

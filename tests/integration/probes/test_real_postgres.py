@@ -196,12 +196,15 @@ async def test_an_address_that_does_not_fit_the_servers_tls_is_blind(cluster: Po
         path.chmod(0o700 if path.is_dir() else 0o600)
     files = {"ssl_cert_file": authority.folder / "cert.pem", "ssl_key_file": authority.folder / "key.pem"}
     trusting = f"sslmode=verify-full&sslrootcert={authority.file}"
+    pipe = cluster.data / "pipe"
+    os.mkfifo(pipe)
     for settings, query, reason in (
         ({}, "sslmode=require", Reason.WRONG_TARGET),
         ({}, trusting, Reason.WRONG_TARGET),
         ({"ssl": "on", **files}, "sslmode=require", None),
         ({"ssl": "on", **files}, trusting, None),
         ({"ssl": "on", **files}, "sslmode=verify-full&sslrootcert=/nowhere", Reason.PERMISSION_DENIED),
+        ({"ssl": "on", **files}, f"sslmode=verify-full&sslrootcert={pipe}", Reason.PERMISSION_DENIED),
         ({"ssl": "on", **files}, f"sslmode=verify-full&sslrootcert={files['ssl_key_file']}", Reason.WRONG_TARGET),
         ({"ssl": "on", **files}, "sslmode=verify-full", Reason.WRONG_TARGET),
     ):
