@@ -154,7 +154,7 @@ async def hangs_and_is_being_stopped_unheard(stage: Stage) -> None:
     """`docker stop -t 60` of what hangs, while the daemon is dead; 256 other events follow."""
     await stage.daemon.kill9()
     os.kill(int((await stage.platform.state("gateway"))["Pid"]), signal.SIGSTOP)
-    stopping = asyncio.create_task(person("stop", "-t", "60", "gateway")(stage))
+    stopping = asyncio.ensure_future(person("stop", "-t", "60", "gateway")(stage))
     stage.stack.push_async_callback(asyncio.wait, {stopping})
     await asyncio.sleep(0.6)
     stage.way.forget()

@@ -90,7 +90,7 @@ async def crashes_and_is_forgotten(stage: Stage) -> None:
 
 
 async def crashes_on_a_busy_machine(stage: Stage) -> None:
-    """Docker remembers nothing but 256 others by then; all was known at the start, and the stream has been open since."""
+    """Docker remembers nothing but 256 others by then; all was known at the start, and the stream is open since."""
     stage.way.forget()
     await faults.sigkill(stage.platform, "gateway")
 
