@@ -2,9 +2,9 @@
 
 At its end, at the deadline and when the look is cancelled the kernel kills its whole group: what it starts outlives it
 only in a session or group of its own (setsid). The kernel would give us such a one as a subreaper, together with every
-orphan of every library, and does not tell whose it was. While a killed one still lives (a process in an uninterruptible call survives SIGKILL, and one
-with another user's rights cannot be signalled) no second one starts. Output is read from pipes of our own, so that a
-grandchild that keeps one open cannot hold up the end of its parent.
+orphan of every library, and does not tell whose it was. While a killed one still lives (a process in an uninterruptible
+call survives SIGKILL, and one with another user's rights cannot be signalled) no second one starts. Output is read from
+pipes of our own, so that a grandchild that keeps one open cannot hold up the end of its parent.
 """
 
 from __future__ import annotations
