@@ -21,8 +21,11 @@ from nemo_watchdog.probes.shared.options import ProbeOptions
 from nemo_watchdog.probes.shared.pattern import Pattern, find
 from nemo_watchdog.probes.shared.reported import REPORTED
 
-PATIENCE = 0.9
+PATIENCE = 0.75
 """The part of the look's timeout that Docker gets: an Engine that hangs must not look like a container that does."""
+
+ALIVE_WITHIN = 0.15
+"""The part in which it may say that it lives: reading waits for who writes, and how much that is is not its doing."""
 
 _TOO_MANY = f"; of what it has written since the last look, the newest {MOST_LOG_LINES} lines were read"
 
@@ -60,6 +63,7 @@ class LogProbe:
         self._containers: Containers = context.containers
         self._container = context.container
         self._patience = context.timeout * PATIENCE
+        self._alive_within = context.timeout * ALIVE_WITHIN
         self._since: datetime | None = None
         self._matches: deque[_Step] = deque()
         self._step = timedelta(seconds=options.alarm_at.window / _STEPS)
@@ -71,11 +75,11 @@ class LogProbe:
             async with asyncio.timeout(self._patience):
                 lines = await self._containers.log(self._container, since)
         except TimeoutError:
-            return failed(Reason.DOCKER_UNREACHABLE, f"Docker did not tell the log within {duration(self._patience)}")
+            return await self._untold(f"Docker did not tell the log within {duration(self._patience)}")
         except QuestionRefused as error:
             return refusal(error)
         except ContainersUnreachable as error:
-            return failed(Reason.DOCKER_UNREACHABLE, str(error))
+            return await self._untold(str(error))
         self._since = lines[-1].at + timedelta(microseconds=1) if lines else since
         for line in lines:
             if self._is_match(line.text):
@@ -84,6 +88,14 @@ class LogProbe:
 
     async def close(self) -> None:
         """The way to Docker is not ours to close."""
+
+    async def _untold(self, why: str) -> Finding:
+        try:
+            async with asyncio.timeout(self._alive_within):
+                await self._containers.ping()
+        except (TimeoutError, ContainersUnreachable):
+            return failed(Reason.DOCKER_UNREACHABLE, why)
+        return failed(Reason.REPORTED_BLIND, f"{why}, and answers: the container may write more than it can read")
 
     def _count(self, at: datetime) -> None:
         if not self._matches or at - self._matches[-1].first >= self._step:

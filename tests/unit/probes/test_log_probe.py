@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from nemo_watchdog.errors import QuestionRefused
+from nemo_watchdog.errors import ContainersUnreachable, QuestionRefused
 from nemo_watchdog.model import Category, Finding, LogLine, Outcome, Reason
 from nemo_watchdog.ports import MOST_LOG_LINES, ProbeContext
 from nemo_watchdog.probes import log as module
@@ -124,6 +124,21 @@ async def test_a_docker_that_does_not_answer_is_blindness(containers: FakeContai
     containers.trouble = "no answer" if how == "trouble" else ""
     containers.hangs = how == "hangs"
     assert (await probe(containers, timeout=0.1).look()).reason is Reason.DOCKER_UNREACHABLE
+
+
+@pytest.mark.parametrize("how", [TimeoutError(), ContainersUnreachable("Docker did not tell a container's log")])
+async def test_a_docker_that_answers_all_else_is_not_unreachable(
+    containers: FakeContainers, monkeypatch: pytest.MonkeyPatch, how: Exception
+) -> None:
+    """Only this log is not told: nobody else is blind for it."""
+
+    async def late(name: str, since: datetime) -> Sequence[LogLine]:
+        raise how
+
+    monkeypatch.setattr(containers, "log", late)
+    finding = await probe(containers).look()
+    assert finding.reason is Reason.REPORTED_BLIND
+    assert "and answers" in finding.detail
 
 
 @pytest.mark.parametrize(
