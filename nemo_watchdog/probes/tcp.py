@@ -96,7 +96,7 @@ class TcpProbe:
         self._expect = None if options.expect is None else options.expect.encode()
         self._patience = patience_of(context.timeout)
         self._linger = min(_LINGER, context.timeout / 4)
-        self._trust = Trust(options)
+        self._trust = Trust(options, context.timeout)
         self._certificate = CertificateWatch(options.certificate_warning)
         self._ok = ok("it accepts connections" if options.expect is None else "it answers as expected")
 

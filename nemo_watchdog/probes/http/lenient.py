@@ -126,7 +126,7 @@ async def _connect(request: Request) -> tuple[asyncio.StreamReader, asyncio.Stre
         return await asyncio.open_unix_connection(request.socket)
     tls: ssl.SSLContext | None = None
     if request.url.scheme == "https":
-        tls = request.trust or await Trust(TlsOptions()).context()
+        tls = request.trust or await Trust(TlsOptions(), look=0.0).context()
     return await asyncio.open_connection(request.url.host, request.url.port, ssl=tls)
 
 

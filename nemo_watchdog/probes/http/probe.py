@@ -122,7 +122,7 @@ class HttpProbe:
         self._client = HttpClient(options.socket)
         self._tls = self._url.scheme == "https"
         self._may_need_trust = self._tls or options.redirects > 0
-        self._trust = Trust(options)
+        self._trust = Trust(options, context.timeout)
         self._certificate = CertificateWatch(options.certificate_warning)
         self._shakes_hands = self._tls or options.phases
         self._context: ssl.SSLContext | None = None

@@ -82,7 +82,7 @@ class Sessions:
         self._pooler: bool | None = None
         """A pooler stood between us and the server when it last could be told; None before."""
         self._login_hung: float | None = None
-        self._files = NamedFiles(address.files)
+        self._files = NamedFiles(address.files, timeout)
 
     async def row(self, beside: Beside) -> asyncpg.Record:
         """What `ask` gives. Raises NotServing, also when the look is late, and what asyncpg and the socket raise."""

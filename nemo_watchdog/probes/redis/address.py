@@ -43,9 +43,9 @@ def settings_of(url: str) -> dict[str, Any]:
     return settings
 
 
-def files_of(url: str) -> NamedFiles:
+def files_of(url: str, look: float) -> NamedFiles:
     settings = settings_of(url)
-    return NamedFiles(settings.get(name) for name in ("ssl_ca_certs", "ssl_certfile", "ssl_keyfile"))
+    return NamedFiles((settings.get(name) for name in ("ssl_ca_certs", "ssl_certfile", "ssl_keyfile")), look)
 
 
 def checked(secret: Secret) -> Secret:

@@ -128,7 +128,7 @@ class RedisProbe:
         self._farewell = Farewell(context.containers, context.container, _GOODBYE)
         self._timeout = context.timeout
         self._key = f"{_CANARY_PREFIX}{secrets.token_hex(4)}"
-        self._files = files_of(options.url.reveal())
+        self._files = files_of(options.url.reveal(), context.timeout)
         self._connection: client.AbstractConnection | None = None
         self._way: tuple[type[client.AbstractConnection], dict[str, Any]] | None = None
         """How the last connection was made."""

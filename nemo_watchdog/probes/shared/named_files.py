@@ -12,14 +12,17 @@ from pathlib import Path
 from nemo_watchdog.one_thread import OneThread, StillBusy
 from nemo_watchdog.regular_file import NotRegular, opened
 
-WITHIN = 0.25
-"""Seconds for a file system to show them. A look that waited longer would end as a server that does not answer."""
+PART_OF_A_LOOK = 1 / 3
+"""For a file system to show them: who waited longer would end as a server that does not answer."""
 
 CANNOT_BE_READ = "a certificate file of the address cannot be read"
 
 
 class NamedFiles:
-    def __init__(self, names: Iterable[object]) -> None:
+    """Of one address, for looks of so many seconds."""
+
+    def __init__(self, names: Iterable[object], look: float) -> None:
+        self._within = look * PART_OF_A_LOOK
         self._paths = [Path(name) for name in names if isinstance(name, str) and name]
         self._thread = OneThread("nemo-watchdog-named-files")
 
@@ -28,7 +31,7 @@ class NamedFiles:
         if not self._paths:
             return True
         try:
-            async with asyncio.timeout(WITHIN):
+            async with asyncio.timeout(self._within):
                 await self._thread.run(self._open)
         except (TimeoutError, StillBusy, NotRegular):
             return False

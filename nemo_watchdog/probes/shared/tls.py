@@ -23,8 +23,8 @@ from nemo_watchdog.policy.units import Duration, duration_within, wrong
 from nemo_watchdog.probes.shared.options import ProbeOptions
 from nemo_watchdog.regular_file import opened
 
-READ_WITHIN = 0.25
-"""Seconds for a file system to show a file. A look that waited longer would end as a server that does not answer."""
+PART_OF_A_LOOK = 1 / 3
+"""For a file system to show a file: who waited longer would end as a server that does not answer."""
 
 LOOK_AT_CERTIFICATE_EVERY = 3600.0
 """Seconds: a certificate changes rarely, and looking at it costs a connection."""
@@ -62,10 +62,12 @@ class Trust:
     """What a probe's TLS trusts, read again when the file has changed: authorities are replaced while we run.
 
     A file that cannot be read for a moment, as in the middle of its replacement, takes nothing away. An operator's file
-    may lie on a mount that hangs: it is looked at in a thread, and not waited for longer than a look can spare.
+    may lie on a mount that hangs: it is looked at in a thread, and not waited for longer than a look of so many seconds
+    can spare.
     """
 
-    def __init__(self, options: TlsOptions) -> None:
+    def __init__(self, options: TlsOptions, look: float) -> None:
+        self._within = look * PART_OF_A_LOOK
         self._verify = options.verify
         self._ca_file = options.ca_file
         self._watched = _SYSTEM if options.ca_file is None else (Path(options.ca_file),)
@@ -76,10 +78,11 @@ class Trust:
     async def context(self) -> ssl.SSLContext:
         """Raises OSError (ssl.SSLError among them) when `ca_file` cannot be used, and never could."""
         known = self._context
-        if known is not None and self._ca_file is None and self._look() == self._seen:
-            return known
+        if self._ca_file is None:
+            self._seen, self._context = self._newest()
+            return self._context
         try:
-            async with asyncio.timeout(READ_WITHIN):
+            async with asyncio.timeout(self._within):
                 self._seen, newest = await self._thread.run(self._newest)
         except (StillBusy, OSError) as error:
             if known is not None:

@@ -21,7 +21,7 @@ from tests.unit.probes.servers import Server, stall
 
 TIMEOUT = 1.0
 
-WHAT_THEY_ARE_FOR = {"docker.py": {"ping", "inspect"}, "log.py": {"log"}}
+WHAT_THEY_ARE_FOR = {"docker.py": {"ping", "inspect"}, "log.py": {"log", "ping"}}
 """Questions to the container engine that are the look itself: its failure is what the look finds."""
 
 

@@ -13,21 +13,24 @@ from nemo_watchdog.probes.shared import named_files
 from nemo_watchdog.probes.shared.named_files import NamedFiles
 from tests.unit.probes.making import probing
 
+LOOK = 60.0
+"""Seconds of a look: nothing here hangs but where a test says so."""
+
 
 async def test_what_is_no_file_is_not_opened_and_the_rest_is_for_the_library_to_judge(tmp_path: Path) -> None:
     good, pipe = tmp_path / "good", tmp_path / "pipe"
     good.write_text("x", encoding="ascii")
     os.mkfifo(pipe)
-    assert await NamedFiles([]).can_be_opened()
-    assert await NamedFiles([None, "", str(good), "/nowhere", "a\0b"]).can_be_opened()
+    assert await NamedFiles([], LOOK).can_be_opened()
+    assert await NamedFiles([None, "", str(good), "/nowhere", "a\0b"], LOOK).can_be_opened()
     for odd in (pipe, tmp_path, Path("/dev/zero")):
-        assert not await NamedFiles([str(good), str(odd)]).can_be_opened()
+        assert not await NamedFiles([str(good), str(odd)], LOOK).can_be_opened()
 
 
 async def test_a_mount_that_hangs_is_waited_for_once_and_then_not_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
     hang = threading.Event()
     monkeypatch.setattr(named_files, "opened", lambda _: hang.wait())
-    files = NamedFiles(["/mnt/dead/ca.pem"])
+    files = NamedFiles(["/mnt/dead/ca.pem"], 0.6)
     try:
         assert [await files.can_be_opened() for _ in range(3)] == [False] * 3
         assert sum(thread.name == "nemo-watchdog-named-files" for thread in threading.enumerate()) == 1

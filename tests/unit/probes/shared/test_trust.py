@@ -25,6 +25,9 @@ from tests.unit.probes.certificates import Authority, make_authority
 from tests.unit.probes.http.test_probe import answering, serving
 from tests.unit.probes.making import probing
 
+LOOK = 60.0
+"""Seconds of a look: nothing here hangs but where a test says so."""
+
 Put = Callable[[Path, bytes], None]
 
 
@@ -111,7 +114,7 @@ async def test_a_pipe_in_the_place_of_the_file_is_not_waited_for(tmp_path: Path)
     file = tmp_path / "ca.pem"
     os.mkfifo(file)
     with pytest.raises(OSError, match="not a regular file"):
-        await Trust(TlsOptions(ca_file=str(file))).context()
+        await Trust(TlsOptions(ca_file=str(file)), LOOK).context()
 
 
 async def test_a_mount_that_hangs_is_blind_or_takes_nothing_away(
@@ -120,7 +123,7 @@ async def test_a_mount_that_hangs_is_blind_or_takes_nothing_away(
     """And never is it taken for a server that does not answer; there is one thread that hangs."""
     hang = threading.Event()
     options = TlsOptions(ca_file=str(authorities[0].file))
-    known, unknown = Trust(options), Trust(options)
+    known, unknown = Trust(options, 0.6), Trust(options, 0.6)
     trusted = await known.context()
     monkeypatch.setattr(tls, "file_state", lambda path: hang.wait() and file_state(path))
     try:
@@ -147,10 +150,10 @@ async def test_what_has_not_changed_is_not_read_again(
         return create(**how)  # type: ignore[arg-type]
 
     monkeypatch.setattr(ssl, "create_default_context", counted)
-    one, two = (Trust(TlsOptions(ca_file=str(file))) for _ in range(2))
+    one, two = (Trust(TlsOptions(ca_file=str(file)), LOOK) for _ in range(2))
     assert len({await trust.context() for trust in (one, two, one, two)}) == 1
     assert len(made) == 1
-    assert (await Trust(TlsOptions(ca_file=str(file), verify=False)).context()).verify_mode is ssl.CERT_NONE
+    assert (await Trust(TlsOptions(ca_file=str(file), verify=False), LOOK).context()).verify_mode is ssl.CERT_NONE
 
 
 async def test_the_systems_authorities_are_read_again_too(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -158,7 +161,7 @@ async def test_the_systems_authorities_are_read_again_too(monkeypatch: pytest.Mo
     file = tmp_path / "system.pem"
     file.write_bytes(b"1")
     monkeypatch.setattr(tls, "_SYSTEM", (file,))
-    trust = Trust(TlsOptions())
+    trust = Trust(TlsOptions(), LOOK)
     before = await trust.context()
     assert await trust.context() is before
     renamed(file, b"2")
@@ -174,7 +177,7 @@ async def test_who_speaks_https_sees_a_new_authority_of_the_systems(
     system.write_bytes(authorities[0].file.read_bytes())
     monkeypatch.setenv("SSL_CERT_FILE", str(system))
     monkeypatch.setattr(tls, "_SYSTEM", (system,))
-    monkeypatch.setattr(client, "_SYSTEM_TRUST", Trust(TlsOptions()))
+    monkeypatch.setattr(client, "_SYSTEM_TRUST", Trust(TlsOptions(), LOOK))
     side = await asyncio.to_thread(authorities[1].server, timedelta(days=30))
     options = {"query": "up", "max": 1} if kind == "prometheus" else {}
     async with serving(answering(), side) as url, probing(kind, {"url": url, **options}) as probe:
