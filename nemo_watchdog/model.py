@@ -167,6 +167,8 @@ class ContainerStatus:
     stop_signal: int = 15
     restarts: int = 0
     """How often Docker's own restart policy has started it (RestartCount); an order to restart sets it back to 0."""
+    restarted_by_docker: bool = True
+    """Docker starts it again when it ends (HostConfig.RestartPolicy); False when it does not."""
     cpus: float | None = None
     """CPU cores that it may use; None without a limit."""
     off_network: str = ""

@@ -54,12 +54,18 @@ def parse_inspect(inspected: Mapping[str, Any]) -> ContainerStatus:
         exit_code=exit_code if run in ENDED else None,
         oom_killed=state.get("OOMKilled") is True,
         restarts=restarts if isinstance(restarts, int) else 0,
+        restarted_by_docker=_restarted(inspected.get("HostConfig")),
         cpus=_cpus(inspected.get("HostConfig")),
         off_network=_off_network(inspected.get("HostConfig"), inspected.get("NetworkSettings")),
         stop_signal=stop_signal or signal.SIGTERM,
         health=word if word in {"healthy", "unhealthy", "starting"} else None,
         detail=" ".join(str(state.get("Error") or "").split()),
     )
+
+
+def _restarted(host_config: object) -> bool:
+    policy = host_config.get("RestartPolicy") if isinstance(host_config, Mapping) else None
+    return not isinstance(policy, Mapping) or policy.get("Name") not in {"", "no"}
 
 
 def _cpus(host_config: object) -> float | None:

@@ -9,7 +9,7 @@ from nemo_watchdog import records as r
 from nemo_watchdog.engine import last_words, signals
 from nemo_watchdog.engine.events import ContainerSeen
 from nemo_watchdog.engine.state import Durable
-from nemo_watchdog.engine.touches import End, Ending, Hold, Initiator
+from nemo_watchdog.engine.touches import End, Ending, Hold, Initiator, left_down
 from nemo_watchdog.engine.turn import Turn
 from nemo_watchdog.model import (
     CONTAINER,
@@ -59,7 +59,7 @@ def attribute(turn: Turn, seen: ContainerSeen) -> None:
     elif seen.status.state in JUDGED and any(_is_new(turn, name, seen.status) for name in watching):
         for name in watching:
             volatile.trackers[name].ending = Ending()  # until it can be said
-        volatile.unattributed[seen.container] = seen
+        volatile.unattributed[seen.container] = _with_what_docker_does_not_tell(turn, watching[0], seen)
         attribute_what_waited(turn, target)
     elif seen.container in volatile.unattributed:
         waits = volatile.unattributed[seen.container]
@@ -151,6 +151,8 @@ def _ended(turn: Turn, watching: list[str], target: Target, seen: ContainerSeen)
         turn.record(r.HoldPlaced(name, what, target_kind=target.kind, target=target.name, quiet=quiet))
     elif hold is not None:
         turn.record(r.HoldReleased(name, target_kind=target.kind, target=target.name))
+    if seen.status.state not in ENDED:
+        return  # Docker starts it again: how that ends is not said yet
     finished = seen.status.finished_at and seen.status.finished_at.isoformat()
     if finished and known != End(finished, ending.reason, ending.by) and (not ending.held or ending.quiet):
         turn.record(r.EndedByItself(name, target.kind, target.name, finished, ending.reason, by=ending.by))
@@ -158,17 +160,16 @@ def _ended(turn: Turn, watching: list[str], target: Target, seen: ContainerSeen)
 
 def ended_by(status: ContainerStatus, past: Past, durable: Durable, specs: list[Dependency], target: Target) -> Ending:
     """What became of a container that does not run, as far as one can know. `specs` are the dependencies of it."""
-    if status.state is RunState.PAUSED:
-        return Ending(held="somebody paused the container through Docker")
-    if status.state is RunState.CREATED:
-        return Ending(held="somebody created the container and has not started it yet")
+    if held := _left_by_hand(status):
+        return Ending(held=held)
     if status.state not in ENDED:
         return Ending()
     sent = [signal for signal in signals.sent(status, past) if not _is_outlived(durable, target, signal)]
     for signal in sent:
         who = durable.initiator_of(status, signal)
         if who is not Initiator.OURS:
-            return Ending(held=f"{who} stopped the container through Docker (signal {signal.signal})")
+            by = "" if signal.signal is None else f" (signal {signal.signal})"
+            return Ending(held=f"{who} stopped the container through Docker{by}")
     if sent:
         return Ending()
     if signals.by_the_engine(status, past):
@@ -179,6 +180,23 @@ def ended_by(status: ContainerStatus, past: Past, durable: Durable, specs: list[
         unsure = f"nobody can tell who ended the container (exit code {status.exit_code})"
         return Ending(held=f"{unsure}: Docker has forgotten what was done to it")
     return _by_itself(Reason.STOPPED_ITSELF if status.exit_code == 0 else Reason.EXITED, specs, status)
+
+
+def _left_by_hand(status: ContainerStatus) -> str:
+    """What an inspect alone says that a person did."""
+    if status.state is RunState.PAUSED:
+        return "somebody paused the container through Docker"
+    if status.state is RunState.CREATED:
+        return "somebody created the container and has not started it yet"
+    return left_down(status)
+
+
+def _with_what_docker_does_not_tell(turn: Turn, name: str, seen: ContainerSeen) -> ContainerSeen:
+    past = seen.past or Past()
+    if not signals.gave_up(turn.volatile.trackers[name].container, seen.status, past):
+        return seen
+    at = max(turn.now.utc, seen.status.finished_at or turn.now.utc)
+    return replace(seen, past=replace(past, events=(*past.events, ContainerEvent(seen.container, "stop", at=at))))
 
 
 def _must_be_heard(turn: Turn, target: Target, status: ContainerStatus) -> bool:

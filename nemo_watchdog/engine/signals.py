@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from nemo_watchdog.model import ContainerEvent, ContainerStatus, Past
+from nemo_watchdog.model import ContainerEvent, ContainerStatus, Past, RunState
 
 INT, QUIT, ABRT, KILL, TERM = 2, 3, 6, 9, 15
 
@@ -53,10 +53,33 @@ def is_whole(status: ContainerStatus, past: Past) -> bool:
 
 
 def sent(status: ContainerStatus, past: Past, at: datetime | None = None) -> list[ContainerEvent]:
-    """The signals, sent through Docker, that have ended this run, or still may end it at `at` while it goes on."""
-    kills = [e for e in _of_this_run(status, past) if deadly(e, status) and not _while_away(e.at, past)]
+    """The signals, sent through Docker, that have ended this run, or still may end it at `at` while it goes on.
+
+    A `stop` of what has ended is as good: of what Docker is about to start again it tells no `kill` and no other end
+    (Engine 20.10).
+    """
     ended = at or status.finished_at
-    return [kill for kill in kills if ended is None or kill.at is None or ended - kill.at < works_for(kill, status)]
+
+    def counts(event: ContainerEvent) -> bool:
+        if event.action == "stop":  # told when it has ended: an older one was of another end
+            return at is None and (ended is None or event.at is None or event.at >= ended)
+        return deadly(event, status) and (
+            ended is None or event.at is None or ended - event.at < works_for(event, status)
+        )
+
+    return [e for e in _of_this_run(status, past) if counts(e) and not _while_away(e.at, past)]
+
+
+def gave_up(before: ContainerStatus | None, status: ContainerStatus, past: Past) -> bool:
+    """Docker was about to start it again and does so no more: somebody ended that.
+
+    A `docker kill` does, of which Docker tells no event; a start that fails leaves its error (Engine 20.10).
+    """
+    if before is None or before.state is not RunState.RESTARTING or status.state is not RunState.EXITED:
+        return False
+    ended = status.finished_at
+    goes_down = past.away is not None and (ended is None or ended <= past.away[1])
+    return before.run == status.run and not status.detail and not goes_down
 
 
 def by_the_engine(status: ContainerStatus, past: Past) -> bool:

@@ -83,6 +83,22 @@ def taken_off(status: ContainerStatus | None) -> str:
     return f"somebody took the container off its network {status.off_network}"
 
 
+A_LOOP_IS_FASTER = timedelta(minutes=1)
+"""Than this Docker starts what ends at once again and again: its longest wait between two starts."""
+
+
+def left_down(status: ContainerStatus) -> str:
+    """What a person did to a container that Docker started again and again, and does no more; "" when nobody did.
+
+    An inspect shows it: `docker update --restart no` leaves the count of the restarts, which an order sets back to 0.
+    """
+    ran, ended = status.started_at, status.finished_at
+    short = ran is not None and ended is not None and ended - ran < A_LOOP_IS_FASTER
+    if status.state is not RunState.EXITED or status.restarted_by_docker or not status.restarts or not short:
+        return ""
+    return "somebody told Docker not to start the container again and again any more"
+
+
 @dataclass(frozen=True, slots=True)
 class Ending:
     """What became of a run: what its end is called, what ended it if not itself, and why it is left alone.

@@ -41,7 +41,10 @@ LAST_WORDS = 50
 LAST_WORDS_WITHIN = 2.0
 """Seconds that this question may take; from a log file of any length it takes milliseconds."""
 
-CHANGES = frozenset({"die", "start", "restart", "pause", "unpause", "oom", "destroy", "rename", "create"})
+ORDERS = frozenset({"kill", "stop"})
+"""An Engine that goes down gives them itself."""
+
+CHANGES = frozenset({"die", "start", "stop", "restart", "pause", "unpause", "oom", "destroy", "rename", "create"})
 
 
 class ContainerWatch:
@@ -81,7 +84,7 @@ class ContainerWatch:
             if event.container not in self._watched() or event in self._heard[event.container]:
                 continue
             self._heard[event.container].append(event)
-            if event.action == "kill" and self._gone_since is None and not await self._containers.takes_callers():
+            if event.action in ORDERS and self._gone_since is None and not await self._containers.takes_callers():
                 self._gone_since = event.at and event.at - SIGNAL_LAG
             if self._gone_since is None:
                 self._core.tell(ContainerActed(event))

@@ -14,6 +14,7 @@ from tests.suites.busy import BUSY
 from tests.suites.endings import ENDINGS
 from tests.suites.exits import EXITS
 from tests.suites.held import HELD
+from tests.suites.looping import LOOPING
 from tests.suites.never_up import NEVER_UP
 from tests.suites.overload import OVERLOADED
 from tests.suites.people import PEOPLE
@@ -30,6 +31,7 @@ SITUATIONS = (
     *BLIND,
     *HELD,
     *PEOPLE,
+    *LOOPING,
     *ENDINGS,
     *NEVER_UP,
     *TOO_LONG,

@@ -176,3 +176,19 @@ def test_cores_that_it_may_use(host_config: object, cpus: float | None) -> None:
     """`--cpus`, or quota by period; no limit is None."""
     state = {"Status": "running", "StartedAt": "2026-03-01T12:00:00Z"}
     assert parse_inspect({"Id": "x", "State": state, "HostConfig": host_config}).cpus == cpus
+
+
+@pytest.mark.parametrize(
+    ("host_config", "restarted"),
+    [
+        ({"RestartPolicy": {"Name": "unless-stopped", "MaximumRetryCount": 0}}, True),
+        ({"RestartPolicy": {"Name": "no"}}, False),
+        ({"RestartPolicy": {"Name": ""}}, False),
+        ({"RestartPolicy": None}, True),
+        (None, True),
+    ],
+)
+def test_whether_docker_starts_it_again(host_config: object, restarted: bool) -> None:
+    """Only a policy that says no is one."""
+    state = {"Status": "running", "StartedAt": "2026-03-01T12:00:00Z"}
+    assert parse_inspect({"Id": "x", "State": state, "HostConfig": host_config}).restarted_by_docker is restarted

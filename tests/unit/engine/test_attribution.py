@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -16,6 +17,7 @@ from nemo_watchdog.model import (
     CONTAINER,
     ActionOutcome,
     Category,
+    ContainerEvent,
     ContainerStatus,
     Gate,
     Health,
@@ -161,6 +163,79 @@ def test_a_quit_that_ends_it_is_a_persons(world: World) -> None:
     world.see("gateway", RunState.EXITED, past=past, finished_at=world.utc, exit_code=131)
     world.fail("gateway", Reason.REFUSED, times=5)
     assert not world.started
+
+
+def loops(world: World) -> list[ContainerEvent]:
+    """Docker starts it again and again, and waits before the next start; what it told."""
+    told = [world.event("gateway", "start"), world.event("gateway", "die")]
+    world.see("gateway", RunState.RESTARTING, past=told, finished_at=world.utc, exit_code=1, restarts=6)
+    world.fail("gateway", Reason.REFUSED, times=5)
+    assert gate(world) is Gate.CATEGORY
+    return told
+
+
+@pytest.mark.parametrize("heard", [True, False], ids=["stop", "kill"])
+def test_what_somebody_stops_while_docker_waits_to_start_it_is_held(world: World, heard: bool) -> None:
+    """Of a `docker stop` Docker tells no `kill` then and no other end, of a `docker kill` nothing at all."""
+    past = loops(world)
+    ended = world.utc - timedelta(seconds=5)
+    past += [world.event("gateway", "stop")] * heard
+    world.see("gateway", RunState.EXITED, past=past, finished_at=ended, exit_code=1, restarts=6)
+    world.fail("gateway", Reason.REFUSED, times=30)
+    assert gate(world) is Gate.HUMAN_HOLD
+    assert "somebody stopped the container through Docker; held" in world.told(NotificationKind.HELD)[0].body
+    assert not world.started
+
+
+def test_a_stop_while_docker_waits_is_known_to_a_daemon_that_was_away(world: World) -> None:
+    """Docker remembers it."""
+    past = loops(world)
+    ended = world.utc - timedelta(seconds=5)
+    past.append(world.event("gateway", "stop"))
+    world.kill_daemon()
+    world.see("gateway", RunState.EXITED, past=past, finished_at=ended, exit_code=1, restarts=6)
+    world.fail("gateway", Reason.REFUSED, times=5)
+    assert not world.started
+
+
+@pytest.mark.parametrize("why", ["it cannot be started", "the Engine was away"])
+def test_what_docker_itself_gives_up_is_started(world: World, why: str) -> None:
+    """Nobody stopped it: its start failed, or the Engine went down meanwhile."""
+    past = loops(world)
+    ended = world.utc - timedelta(seconds=5)
+    detail, away = ("no such image", None) if why == "it cannot be started" else ("", (ended, world.utc))
+    world.see(
+        "gateway", RunState.EXITED, past=past, away=away, detail=detail, finished_at=ended, exit_code=1, restarts=6
+    )
+    assert len(world.started) == 1
+
+
+@pytest.mark.parametrize(("ran", "restarts"), [(0.3, 6), (3600.0, 6), (0.3, 0)])
+def test_what_docker_is_told_to_leave_down_stays_down(world: World, ran: float, restarts: int) -> None:
+    """`docker update --restart no` while Docker starts it again and again; not years ago, and not of another run."""
+    world.run("gateway", age=ran)
+    count: dict[str, Any] = {"restarts": restarts, "restarted_by_docker": False}
+    died = [world.event("gateway", "die")]
+    world.see("gateway", RunState.EXITED, past=died, finished_at=world.utc, exit_code=1, **count)
+    world.fail("gateway", Reason.REFUSED, times=5)
+    held = ran < 60.0 and restarts > 0
+    assert bool(world.started) is not held
+    assert (gate(world) is Gate.HUMAN_HOLD) is held
+
+
+def test_the_stop_of_an_older_end_explains_no_new_one(world: World) -> None:
+    """A restart tells it before the start, and a program may end before the time of that."""
+    past = [world.event("gateway", "stop")]
+    world.pass_time(1.0)
+    past.append(world.event("gateway", "die"))
+    world.see("gateway", RunState.EXITED, past=past, finished_at=world.utc, exit_code=1)
+    assert len(world.started) == 1
+
+
+def test_a_stop_that_is_heard_of_what_runs_holds_nothing(world: World) -> None:
+    """It has ended what it was meant for."""
+    world.send(ev.ContainerActed(world.event("gateway", "stop")))
+    assert not world.engine.durable.holds
 
 
 # -- nobody can tell --------------------------------------------------------------------------------------------
