@@ -287,8 +287,8 @@ class IncidentResolved(Record):
 class HoldPlaced(Record):
     """No action on the target until it runs again, for a person did something to it or may have.
 
-    With `lasts` (seconds from this record) somebody is stopping it: held until it has ended or answers again, and no
-    longer than that. For `quiet` seconds nobody is told.
+    With `lasts` (seconds from this record) somebody is stopping it: held until it has ended or answers again, at most
+    so long. For `quiet` seconds nobody is told. Docker's times of the `run` and, once it has `finished`, of its end.
     """
 
     TYPE: ClassVar[str] = "touched"
@@ -299,6 +299,8 @@ class HoldPlaced(Record):
     target: str = ""
     lasts: float | None = None
     quiet: float = 0.0
+    run: str = ""
+    finished: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -312,10 +314,7 @@ class HoldReleased(Record):
 
 @dataclass(frozen=True, slots=True)
 class EndedByItself(Record):
-    """No person ended that run of the target. `finished` is Docker's time of the end, `reason` what it died of.
-
-    `by` names what ended it, where that was not itself.
-    """
+    """No person ended that run: at `finished` (Docker's time) it died of `reason`, or `by` something but itself."""
 
     TYPE: ClassVar[str] = "ended_by_itself"
     dependency: str

@@ -9,7 +9,7 @@ from nemo_watchdog import records as r
 from nemo_watchdog.engine import last_words, signals
 from nemo_watchdog.engine.events import ContainerSeen
 from nemo_watchdog.engine.state import Durable
-from nemo_watchdog.engine.touches import End, Ending, Hold, Initiator, left_down
+from nemo_watchdog.engine.touches import End, Ending, Initiator, left_down, told_time
 from nemo_watchdog.engine.turn import Turn
 from nemo_watchdog.model import (
     CONTAINER,
@@ -98,7 +98,7 @@ def answers_again(turn: Turn, name: str) -> None:
 
 def _runs(turn: Turn, name: str, target: Target, seen: ContainerSeen) -> None:
     hold = turn.durable.hold_on(name, target.name, turn.now.monotonic)
-    if hold is not None and (hold.until is None or _began_after(seen.status, hold)):
+    if hold is not None and (hold.until is None or not hold.is_of(seen.status)):
         turn.record(r.HoldReleased(name, target_kind=target.kind, target=target.name))
     if seen.past is not None and not turn.durable.is_acting_on(target):
         _hold_while_it_stops(turn, name, target, seen.status, seen.past)
@@ -109,8 +109,18 @@ def _nobody_is_stopping(turn: Turn, name: str, target: Target) -> None:
         turn.record(r.HoldReleased(name, target_kind=target.kind, target=target.name))
 
 
-def _began_after(status: ContainerStatus, hold: Hold) -> bool:
-    return status.started_at is not None and status.started_at > hold.placed
+def _hold(
+    turn: Turn,
+    name: str,
+    target: Target,
+    status: ContainerStatus,
+    what: str,
+    *,
+    lasts: float | None = None,
+    quiet: float = 0.0,
+) -> None:
+    run, finished = told_time(status.started_at), told_time(status.finished_at)
+    turn.record(r.HoldPlaced(name, what, "", target.kind, target.name, lasts, quiet, run, finished))
 
 
 def _hold_while_it_stops(turn: Turn, name: str, target: Target, status: ContainerStatus, past: Past) -> None:
@@ -126,7 +136,7 @@ def _hold_while_it_stops(turn: Turn, name: str, target: Target, status: Containe
         if hold is not None and (hold.until is None or hold.until + longer >= now.monotonic + lasts):
             continue
         what = f"somebody is stopping the container through Docker (signal {signal.signal})"
-        turn.record(r.HoldPlaced(name, what, target_kind=target.kind, target=target.name, lasts=lasts))
+        _hold(turn, name, target, status, what, lasts=lasts)
 
 
 def _ended(turn: Turn, watching: list[str], target: Target, seen: ContainerSeen) -> None:
@@ -138,22 +148,24 @@ def _ended(turn: Turn, watching: list[str], target: Target, seen: ContainerSeen)
     else:
         ending = ended_by(seen.status, seen.past or Past(), durable, specs, target)
     hold = durable.holds.get(target)
-    being_stopped = hold is not None and hold.until is not None and hold.holds(turn.now.monotonic)
+    goes_on = hold is not None and hold.until is not None and hold.is_of(seen.status)
+    being_stopped = goes_on and hold is not None and hold.holds(turn.now.monotonic)
     if being_stopped and seen.status.state in ENDED and not ending.held:
         ending = Ending(held="somebody was stopping the container through Docker when it ended")
     ending = _as_it_said(ending, seen)
     for each in watching:
         turn.volatile.trackers[each].ending = ending
-    if hold is not None and (hold.until is None or seen.status.state is RunState.RESTARTING):
+    if goes_on and seen.status.state is RunState.RESTARTING:
+        return
+    if hold is not None and hold.until is None and hold.is_of_the_end(seen.status):
         return
     if ending.held:
-        what, quiet = ending.held, ending.quiet
-        turn.record(r.HoldPlaced(name, what, target_kind=target.kind, target=target.name, quiet=quiet))
+        _hold(turn, name, target, seen.status, ending.held, quiet=ending.quiet)
     elif hold is not None:
         turn.record(r.HoldReleased(name, target_kind=target.kind, target=target.name))
     if seen.status.state not in ENDED:
         return  # Docker starts it again: how that ends is not said yet
-    finished = seen.status.finished_at and seen.status.finished_at.isoformat()
+    finished = told_time(seen.status.finished_at)
     if finished and known != End(finished, ending.reason, ending.by) and (not ending.held or ending.quiet):
         turn.record(r.EndedByItself(name, target.kind, target.name, finished, ending.reason, by=ending.by))
 

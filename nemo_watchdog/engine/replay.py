@@ -229,7 +229,8 @@ def _(record: r.IncidentResolved, state: Durable, at: Moment) -> None:
 @apply.register
 def _(record: r.HoldPlaced, state: Durable, at: Moment) -> None:
     until = None if record.lasts is None else at.monotonic + record.lasts
-    state.holds[_held(record)] = Hold(record.what, at.utc, until, record.quiet and at.monotonic + record.quiet)
+    quiet_until = record.quiet and at.monotonic + record.quiet
+    state.holds[_held(record)] = Hold(record.what, at.utc, until, quiet_until, record.run, record.finished)
 
 
 @apply.register

@@ -68,9 +68,30 @@ class Hold:
     until: float | None = None
     quiet_until: float = 0.0
     """Until when nobody is told."""
+    run: str = ""
+    """When the run began that it is of; empty of what was never started, and where an older version wrote it down."""
+    finished: str = ""
+    """When that run had ended; empty while it went on."""
 
     def holds(self, now: float) -> bool:
         return self.until is None or now < self.until
+
+    def is_of(self, status: ContainerStatus) -> bool:
+        """Of that run, and of no later one."""
+        if self.run:
+            return self.run == told_time(status.started_at)
+        return status.started_at is None or status.started_at <= self.placed
+
+    def is_of_the_end(self, status: ContainerStatus) -> bool:
+        """Of how that run ended, or goes on."""
+        return self.is_of(status) and (
+            not self.run or status.finished_at is None or self.finished == told_time(status.finished_at)
+        )
+
+
+def told_time(at: datetime | None) -> str:
+    """Docker's time, as records keep it."""
+    return "" if at is None else at.isoformat()
 
 
 def taken_off(status: ContainerStatus | None) -> str:
