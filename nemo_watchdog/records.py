@@ -287,8 +287,8 @@ class IncidentResolved(Record):
 class HoldPlaced(Record):
     """No action on the target until it runs again, for a person did something to it or may have.
 
-    With `lasts` (seconds from this record) somebody is stopping it: held until it has ended or answers again, at most
-    so long. For `quiet` seconds nobody is told. Docker's times of the `run` and, once it has `finished`, of its end.
+    With `lasts` (seconds from now) somebody is stopping it: until it has ended or answers again, at most so long; with
+    `outlived_after`, also until it answers so much later. `quiet` as long. Docker's times of the `run` and its end.
     """
 
     TYPE: ClassVar[str] = "touched"
@@ -301,6 +301,7 @@ class HoldPlaced(Record):
     quiet: float = 0.0
     run: str = ""
     finished: str = ""
+    outlived_after: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from datetime import timedelta
 
 from nemo_watchdog import records as r
 from nemo_watchdog.engine import last_words, signals
 from nemo_watchdog.engine.events import ContainerSeen
 from nemo_watchdog.engine.state import Durable
-from nemo_watchdog.engine.touches import End, Ending, Initiator, left_down, told_time
+from nemo_watchdog.engine.touches import End, Ending, Hold, Initiator, left_down, told_time
 from nemo_watchdog.engine.turn import Turn
 from nemo_watchdog.model import (
     CONTAINER,
@@ -30,6 +31,9 @@ JUDGED = ENDED | {RunState.PAUSED, RunState.CREATED, RunState.RESTARTING}
 
 REASONS = {reason.value: reason for reason in Reason}
 
+LOOKED_FOR = 5.0
+"""Seconds in which looks that come sooner say whether it was outlived; after that those of the policy do."""
+
 A_CLEAN_EXIT_IS_QUIET = 300.0
 """Seconds in which somebody who ended it from inside may start it again before anybody is told."""
 
@@ -44,7 +48,7 @@ def hear(turn: Turn, event: ContainerEvent) -> None:
     if watching and not turn.durable.is_acting_on(target):
         status = turn.volatile.trackers[watching[0]].container
         if status is not None and status.state is RunState.RUNNING:
-            _hold_while_it_stops(turn, watching[0], target, status, Past((event,)))
+            _hold_while_it_goes_on(turn, watching[0], target, status, Past((event,)))
 
 
 def attribute(turn: Turn, seen: ContainerSeen) -> None:
@@ -53,6 +57,7 @@ def attribute(turn: Turn, seen: ContainerSeen) -> None:
     watching = volatile.watching(seen.container)
     if not watching:
         return
+    end_what_was_outlived(turn, seen.container)
     if seen.status.state is RunState.RUNNING:
         volatile.unattributed.pop(seen.container, None)
         _runs(turn, watching[0], target, seen)
@@ -87,10 +92,35 @@ def attribute_what_waited(turn: Turn, target: Target) -> None:
             turn.evaluate(name)
 
 
-def answers_again(turn: Turn, name: str) -> None:
-    """It serves again in the run that somebody was stopping: nobody is stopping it any more."""
-    if container := turn.volatile.trackers[name].spec.container:
-        _nobody_is_stopping(turn, name, Target(CONTAINER, container))
+def answers(turn: Turn, name: str, *, again: bool) -> None:
+    """It was looked at. Where it serves again in the run that somebody was stopping, nobody is any more."""
+    container = turn.volatile.trackers[name].spec.container
+    if container is not None:
+        end_what_was_outlived(turn, container)
+        if again:
+            _nobody_is_stopping(turn, name, Target(CONTAINER, container))
+
+
+def end_what_was_outlived(turn: Turn, container: str) -> None:
+    """Everything that looks at it has seen it answer since long enough after the signal."""
+    hold, trackers = turn.durable.holds.get(Target(CONTAINER, container)), turn.volatile.trackers
+    if hold is None or hold.outlived_from is None:
+        return
+    served = [trackers[name].last_served_began for name in turn.volatile.watching(container)]
+    if served and all(began is not None and began >= hold.outlived_from for began in served):
+        _release(turn, turn.volatile.watching(container)[0], Target(CONTAINER, container))
+
+
+def look_whether_it_was_outlived(turn: Turn) -> None:
+    """As soon as an answer would say it."""
+    for target, hold in list(turn.durable.holds.items()):
+        end_what_was_outlived(turn, target.name)
+        since = None if hold.outlived_from is None else turn.now.monotonic - hold.outlived_from
+        if target not in turn.durable.holds or since is None or since > LOOKED_FOR:
+            continue
+        turn.wake(turn.now.monotonic + 1.0 if since >= 0.0 else hold.outlived_from)
+        for name in turn.volatile.watching(target.name) if since >= 0.0 else ():
+            turn.look_soon(name)
 
 
 # -- what follows ---------------------------------------------------------------------------------------------
@@ -98,15 +128,19 @@ def answers_again(turn: Turn, name: str) -> None:
 
 def _runs(turn: Turn, name: str, target: Target, seen: ContainerSeen) -> None:
     hold = turn.durable.hold_on(name, target.name, turn.now.monotonic)
-    if hold is not None and (hold.until is None or not hold.is_of(seen.status)):
-        turn.record(r.HoldReleased(name, target_kind=target.kind, target=target.name))
+    if hold is not None and not (hold.goes_on and hold.is_of(seen.status)):
+        _release(turn, name, target)
     if seen.past is not None and not turn.durable.is_acting_on(target):
-        _hold_while_it_stops(turn, name, target, seen.status, seen.past)
+        _hold_while_it_goes_on(turn, name, target, seen.status, seen.past)
+
+
+def _release(turn: Turn, name: str, target: Target) -> None:
+    turn.record(r.HoldReleased(name, target_kind=target.kind, target=target.name))
 
 
 def _nobody_is_stopping(turn: Turn, name: str, target: Target) -> None:
-    if (hold := turn.durable.holds.get(target)) is not None and hold.until is not None:
-        turn.record(r.HoldReleased(name, target_kind=target.kind, target=target.name))
+    if (hold := turn.durable.holds.get(target)) is not None and hold.goes_on:
+        _release(turn, name, target)
 
 
 def _hold(
@@ -118,9 +152,39 @@ def _hold(
     *,
     lasts: float | None = None,
     quiet: float = 0.0,
+    outlived_after: float | None = None,
 ) -> None:
     run, finished = told_time(status.started_at), told_time(status.finished_at)
-    turn.record(r.HoldPlaced(name, what, "", target.kind, target.name, lasts, quiet, run, finished))
+    turn.record(r.HoldPlaced(name, what, "", target.kind, target.name, lasts, quiet, run, finished, outlived_after))
+    if outlived_after is not None:
+        turn.wake(turn.now.monotonic + outlived_after)
+
+
+def _hold_while_it_goes_on(turn: Turn, name: str, target: Target, status: ContainerStatus, past: Past) -> None:
+    """For what somebody does to a run that goes on."""
+    hold = turn.durable.holds.get(target)
+    if hold is not None and hold.freezes and signals.let_go_on(status, past):
+        _release(turn, name, target)
+        for each in turn.volatile.watching(target.name):  # they were looks at something that could not answer
+            turn.volatile.trackers[each].forget_looks(turn.now.monotonic)
+            turn.look_soon(each)
+    _hold_while_it_is_frozen(turn, name, target, status, past)
+    _hold_while_it_stops(turn, name, target, status, past)
+
+
+def _hold_while_it_is_frozen(turn: Turn, name: str, target: Target, status: ContainerStatus, past: Past) -> None:
+    signal, hold = signals.frozen_by(status, past), turn.durable.holds.get(target)
+    if signal is None or _is_outlived(turn.durable, target, signal):
+        return
+    if hold is None or (hold.until is not None and hold.outlived_from is not None):
+        what = f"somebody froze the container through Docker (signal {signal.signal})"
+        _hold(turn, name, target, status, what, outlived_after=_left(turn, signal, signals.THAWED_AFTER))
+
+
+def _left(turn: Turn, signal: ContainerEvent, of: timedelta) -> float:
+    """Seconds of a time that began with the signal."""
+    age = timedelta() if signal.at is None else max(timedelta(), turn.now.utc - signal.at)
+    return (of - age).total_seconds()
 
 
 def _hold_while_it_stops(turn: Turn, name: str, target: Target, status: ContainerStatus, past: Past) -> None:
@@ -129,14 +193,23 @@ def _hold_while_it_stops(turn: Turn, name: str, target: Target, status: Containe
     for signal in signals.sent(status, past, now.utc):
         if durable.initiator_of(status, signal) is not Initiator.THEIRS or _is_outlived(durable, target, signal):
             continue
-        age = 0.0 if signal.at is None else max(0.0, (now.utc - signal.at).total_seconds())
-        lasts = signals.works_for(signal, status).total_seconds() - age
+        lasts = _left(turn, signal, signals.A_STOP_TAKES)
         hold = durable.hold_on(name, target.name, now.monotonic)
-        longer = signals.OUTLIVED_AFTER.total_seconds()
-        if hold is not None and (hold.until is None or hold.until + longer >= now.monotonic + lasts):
+        firm = hold is not None and hold.until is not None and hold.outlived_from is None
+        soft = not firm and signals.may_be_outlived(signal, status)
+        if hold is not None and _says_enough(hold, now.monotonic + lasts, soft=soft):
             continue
         what = f"somebody is stopping the container through Docker (signal {signal.signal})"
-        _hold(turn, name, target, status, what, lasts=lasts)
+        after = _left(turn, signal, signals.OUTLIVED_AFTER) if soft else None
+        _hold(turn, name, target, status, what, lasts=lasts, outlived_after=after)
+
+
+def _says_enough(hold: Hold, until: float, *, soft: bool) -> bool:
+    """It holds as firmly, and about as long, as for another signal; `until` in monotonic seconds."""
+    if hold.until is None:
+        return soft or not hold.freezes
+    about = signals.OUTLIVED_AFTER.total_seconds()
+    return (hold.outlived_from is None or soft) and hold.until + about >= until
 
 
 def _ended(turn: Turn, watching: list[str], target: Target, seen: ContainerSeen) -> None:
@@ -148,10 +221,10 @@ def _ended(turn: Turn, watching: list[str], target: Target, seen: ContainerSeen)
     else:
         ending = ended_by(seen.status, seen.past or Past(), durable, specs, target)
     hold = durable.holds.get(target)
-    goes_on = hold is not None and hold.until is not None and hold.is_of(seen.status)
-    being_stopped = goes_on and hold is not None and hold.holds(turn.now.monotonic)
-    if being_stopped and seen.status.state in ENDED and not ending.held:
-        ending = Ending(held="somebody was stopping the container through Docker when it ended")
+    goes_on = hold if hold is not None and hold.goes_on and hold.is_of(seen.status) else None
+    if goes_on and goes_on.holds(turn.now.monotonic) and seen.status.state in ENDED and not ending.held:
+        did = "had frozen" if goes_on.freezes else "was stopping"
+        ending = Ending(held=f"somebody {did} the container through Docker when it ended")
     ending = _as_it_said(ending, seen)
     for each in watching:
         turn.volatile.trackers[each].ending = ending

@@ -135,10 +135,9 @@ def _(record: r.DecisionMade, incident: Incident, turn: Turn) -> Words:
     hold = turn.held(name)
     if hold is None:  # nobody stopped it: it runs without its network
         until = "is on its network again"
-    elif hold.until is None:
-        until = "runs again"
     else:
-        until = f"has ended or answers again, for {duration(round(hold.until - turn.now.monotonic))} at most"
+        left = "" if hold.until is None else f", for {duration(round(hold.until - turn.now.monotonic))} at most"
+        until = hold.ends_when + left
     body = f"{name}: {record.value}.\nNothing was done, on purpose.\nNext: nothing, until the container {until}."
     return Words(f"{name}:held:{incident.ladder(name).begun}", f"{name} is left alone", body)
 

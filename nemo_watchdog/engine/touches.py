@@ -60,7 +60,8 @@ class Act:
 class Hold:
     """Why a target is left alone, since `placed` (UTC); the ends are monotonic seconds.
 
-    Without `until`, until it runs again; with it somebody is stopping it, and that may take so long.
+    Without `until`, until it runs again; with it somebody is stopping it, and that may take so long. With
+    `outlived_from` it is over as soon as it answers a look that began then or later.
     """
 
     what: str
@@ -72,6 +73,24 @@ class Hold:
     """When the run began that it is of; empty of what was never started, and where an older version wrote it down."""
     finished: str = ""
     """When that run had ended; empty while it went on."""
+    outlived_from: float | None = None
+
+    @property
+    def goes_on(self) -> bool:
+        """Somebody is at work on what still runs."""
+        return self.until is not None or self.outlived_from is not None
+
+    @property
+    def freezes(self) -> bool:
+        """It runs and does nothing, for as long as somebody wants."""
+        return self.until is None and self.outlived_from is not None
+
+    @property
+    def ends_when(self) -> str:
+        """What follows "until the container"."""
+        if self.freezes:
+            return "is let go on (signal CONT) or answers again"
+        return "runs again" if self.until is None else "has ended or answers again"
 
     def holds(self, now: float) -> bool:
         return self.until is None or now < self.until
@@ -83,10 +102,8 @@ class Hold:
         return status.started_at is None or status.started_at <= self.placed
 
     def is_of_the_end(self, status: ContainerStatus) -> bool:
-        """Of how that run ended, or goes on."""
-        return self.is_of(status) and (
-            not self.run or status.finished_at is None or self.finished == told_time(status.finished_at)
-        )
+        """Of the end of that run, which has one; or of a run that goes on, as it does still."""
+        return self.is_of(status) and (not self.run or bool(self.finished) or status.finished_at is None)
 
 
 def told_time(at: datetime | None) -> str:

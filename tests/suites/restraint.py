@@ -18,6 +18,7 @@ from tests.suites.looping import LOOPING
 from tests.suites.never_up import NEVER_UP
 from tests.suites.overload import OVERLOADED
 from tests.suites.people import PEOPLE
+from tests.suites.signalled import SIGNALLED
 from tests.suites.situations import Situation, Stage, choose, play_all
 from tests.suites.too_long import TOO_LONG
 from tests.suites.touched import TOUCHED
@@ -32,6 +33,7 @@ SITUATIONS = (
     *HELD,
     *PEOPLE,
     *LOOPING,
+    *SIGNALLED,
     *ENDINGS,
     *NEVER_UP,
     *TOO_LONG,

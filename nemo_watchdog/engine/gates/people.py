@@ -35,8 +35,7 @@ def human_hold(s: Situation) -> Decision | None:
     if hold is None:
         off = taken_off(s.tracker.container)
         return Decision(Verdict.WAIT, Gate.HUMAN_HOLD, f"{off}; held until it is on it again") if off else None
-    end = "it runs again" if hold.until is None else "it has ended or answers again"
-    return Decision(Verdict.WAIT, Gate.HUMAN_HOLD, f"{hold.what}; held until {end}", hold.until)
+    return Decision(Verdict.WAIT, Gate.HUMAN_HOLD, f"{hold.what}; held until it {hold.ends_when}", hold.until)
 
 
 def autonomy(s: Situation) -> Decision | None:
