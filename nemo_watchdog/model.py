@@ -192,6 +192,8 @@ class ContainerEvent:
     action: str
     signal: int | None = None
     at: datetime | None = None
+    container_id: str = field(default="", compare=False)
+    """What it is, whatever it is called by now; empty where nobody told."""
 
 
 @dataclass(frozen=True, slots=True)

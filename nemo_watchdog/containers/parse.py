@@ -183,4 +183,5 @@ def parse_event(line: bytes) -> ContainerEvent | None:
         action=action,
         signal=parse_signal(attributes.get("signal")) if action == "kill" else None,
         at=datetime.fromtimestamp(nanoseconds / 1e9, UTC) if isinstance(nanoseconds, int) else None,
+        container_id=str(actor.get("ID") or "") if isinstance(actor, dict) else "",
     )
