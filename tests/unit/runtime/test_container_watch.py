@@ -153,6 +153,23 @@ async def test_what_the_engine_ended_as_it_went_down_is_started(shell: Shell) ->
         assert shell.core.engine.durable.open()
 
 
+async def test_a_stop_of_what_an_engine_that_goes_down_would_have_started_is_the_engines(shell: Shell) -> None:
+    """Of what it waits to start again it tells no signal, and takes no callers by then."""
+    async with running(shell.watch.follow()):
+        shell.containers.tell("", "reconnected")
+        shell.containers.exit("c-gateway", 1)
+        ended = shell.containers.statuses["c-gateway"]
+        shell.containers.statuses["c-gateway"] = replace(ended, state=RunState.RESTARTING)
+        shell.containers.tell("c-gateway", "die")
+        await until(lambda: state(shell) is RunState.RESTARTING)
+        shell.manual.advance(5.0)
+        shell.containers.going_down = True
+        shell.containers.statuses["c-gateway"] = ended
+        shell.containers.tell("c-gateway", "stop")
+        await until(lambda: state(shell) is RunState.UNREACHABLE)
+        assert not shell.core.engine.durable.holds
+
+
 async def test_an_engine_that_was_only_slow_has_not_gone(shell: Shell) -> None:
     """It takes callers again: what it remembers of the signal is a person's."""
     async with running(shell.watch.follow()):
