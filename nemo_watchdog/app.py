@@ -86,10 +86,10 @@ def make_probe(spec: Dependency, containers: Containers, heartbeats: Heartbeats 
     return installed().probes[spec.probe].make(spec.options, context)
 
 
-def make_action(name: str, containers: Containers) -> Action | None:
+def make_action(name: str, context: ActionContext) -> Action | None:
     """The action of that name; None where there is none."""
     kind = installed().actions.get(name)
-    return None if kind is None else kind.make(ActionContext(containers))
+    return None if kind is None else kind.make(context)
 
 
 def read_policy(path: Path, environ: Mapping[str, str]) -> Policy:
@@ -127,7 +127,7 @@ async def run(settings: Settings) -> None:
                 partial(make_probe, containers=containers, heartbeats=heartbeats),
             ),
             containers=watch,
-            executor=Executor(partial(make_action, containers=containers), core, watch),
+            executor=Executor(partial(make_action, context=ActionContext(containers, core.touched)), core, watch),
             outbox=Outbox(journal, notifier, core, metrics),
             alerting=Alerting(sink, core, metrics),
             metrics=metrics,

@@ -182,10 +182,11 @@ class ContainerStatus:
 
 @dataclass(frozen=True, slots=True)
 class ContainerEvent:
-    """One line of Docker's event stream, or `action == "reconnected"` when the stream was opened (container is "").
+    """One line of Docker's event stream; `reconnected` when it was opened, `lost` when it ended (container is "").
 
     `signal` is set for `kill` events: the number that somebody sent through the API. `at` is Docker's own UTC time; of
-    `reconnected`, the time since which the streams have told, or this one is about to tell, every event.
+    `reconnected`, the time since which the streams have told, or this one is about to tell, every event; of `lost`, the
+    time at which it was surely open, None where it never was.
     """
 
     container: str

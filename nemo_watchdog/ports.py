@@ -50,7 +50,7 @@ class Containers(Protocol):
         ...
 
     def events(self) -> AsyncIterator[ContainerEvent]:
-        """Container events for ever; reconnects by itself and then yields `action == "reconnected"`.
+        """Container events for ever; reconnects by itself and then yields `action == "reconnected"`, or first `lost`.
 
         Before that one, `engine_restarted` when the engine was started anew: `at` is when the old one was heard last.
         """
@@ -157,11 +157,18 @@ class Action(Protocol):
     async def run(self, request: ActionRequest) -> ActionResult: ...
 
 
+def _by_nobody(_container: str) -> str:
+    """Where nobody listens."""
+    return ""
+
+
 @dataclass(frozen=True, slots=True)
 class ActionContext:
     """What an action may use."""
 
     containers: Containers
+    touched: Callable[[str], str] = _by_nobody
+    """What somebody has done to that container since the action was decided; "" when nobody did anything."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -84,8 +84,7 @@ class MemberJoined(Record):
 class MemberRecovered(Record):
     """Confirmed to serve, up or degraded: what was tried helped or is over, and what comes now is a new trouble.
 
-    `action_id` is the attempt that was being verified, if one was, and `backoff` the seconds from this moment before
-    the next; None leaves the backoff as it is.
+    `action_id` is the attempt that was verified, if one was; `backoff` the seconds before the next, None for as it is.
     """
 
     TYPE: ClassVar[str] = "member_recovered"
@@ -287,8 +286,8 @@ class IncidentResolved(Record):
 class HoldPlaced(Record):
     """No action on the target until it runs again, for a person did something to it or may have.
 
-    With `lasts` (seconds from now) somebody is stopping it: until it has ended or answers again, at most so long; with
-    `outlived_after`, also until it answers so much later. `quiet` as long. Docker's times of the `run` and its end.
+    With `lasts` (seconds from now) somebody is stopping it: until it has ended or answers again, or `outlived_after`,
+    at most so long; `undone` by our restart, until it is started anew. `quiet` as long. Docker's times of the `run`.
     """
 
     TYPE: ClassVar[str] = "touched"
@@ -302,6 +301,7 @@ class HoldPlaced(Record):
     run: str = ""
     finished: str = ""
     outlived_after: float | None = None
+    undone: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -315,7 +315,7 @@ class HoldReleased(Record):
 
 @dataclass(frozen=True, slots=True)
 class EndedByItself(Record):
-    """No person ended that run: at `finished` (Docker's time) it died of `reason`, or `by` something but itself."""
+    """No person ended that run: at Docker's time `finished`, of `reason`, by what `by` names where not by itself."""
 
     TYPE: ClassVar[str] = "ended_by_itself"
     dependency: str

@@ -12,17 +12,20 @@ from collections.abc import Awaitable, Callable
 from nemo_watchdog.durations import duration
 from nemo_watchdog.errors import ContainersUnreachable, OrderFailed, OrderUncertain
 from nemo_watchdog.model import ActionOutcome, ActionRequest, ActionResult, ContainerStatus, RunState
-from nemo_watchdog.ports import Containers, Subject
+from nemo_watchdog.ports import ActionContext, Subject
 
 
 async def act_as_judged(
-    containers: Containers, request: ActionRequest, order: Callable[[str], Awaitable[None]], done: str
+    context: ActionContext, request: ActionRequest, order: Callable[[str], Awaitable[None]], done: str
 ) -> ActionResult:
     """Orders once within `request.timeout`, if the container is still as judged; `done` says what has succeeded."""
     name, ordered = request.target.name, False
     try:
         async with asyncio.timeout(request.timeout):
-            otherwise = not_as_judged(request.expected_run, await containers.inspect(name))
+            otherwise = not_as_judged(request.expected_run, await context.containers.inspect(name))
+            # An inspect shows nobody who is stopping it: Docker's events do, and they are asked last.
+            if otherwise is None:
+                otherwise = context.touched(name) or None
             if otherwise is not None:
                 return ActionResult(ActionOutcome.REFUSED, otherwise)
             ordered = True

@@ -21,6 +21,7 @@ from nemo_watchdog.model import ContainerEvent
 
 RECONNECTED = "reconnected"
 ENGINE_RESTARTED = "engine_restarted"
+LOST = "lost"
 
 MEMORY = 256
 """Events that Docker remembers, of whatever kind (moby, daemon/events: eventsLimit)."""
@@ -37,6 +38,8 @@ OVERLAP = timedelta(seconds=1)
 
 EVENTS = ("create", "start", "restart", "stop", "kill", "die", "oom", "pause", "unpause", "rename", "destroy")
 """Events of a container's life, and its `health_status`; the events of `exec` health checks would drown them."""
+
+FOLLOWED = json.dumps({"type": ["container"], "event": [*EVENTS, "health_status"]})
 
 _log = structlog.stdlib.get_logger(__name__)
 
@@ -59,22 +62,25 @@ class EventStream:
 
         Docker tells again what it remembers of the time in which the stream was lost: of its last 256 events.
         """
-        pause = FIRST_PAUSE
+        pause, lost = FIRST_PAUSE, False
         while True:
             try:
                 async for event in self._one_connection():
-                    pause = FIRST_PAUSE
+                    pause, lost = FIRST_PAUSE, False
                     yield event
             except ContainersUnreachable as error:
                 if self._connection.closed:
                     return
                 _log.warning("docker_events_lost", error=str(error), retry_in=pause)
+            if not lost:
+                lost = True
+                yield ContainerEvent("", LOST, at=self._alive)
             await asyncio.sleep(pause)
             pause = min(pause * 2, LONGEST_PAUSE)
 
     async def _one_connection(self) -> AsyncIterator[ContainerEvent]:
         """`reconnected`, then its events; ends with `ContainersUnreachable`, however it ends."""
-        wanted = {"filters": json.dumps({"type": ["container"], "event": [*EVENTS, "health_status"]})}
+        wanted = {"filters": FOLLOWED}
         opened = datetime.now(UTC)
         if self._alive is not None:
             wanted["since"] = unix_seconds(min(self._alive, opened) - OVERLAP)
@@ -110,6 +116,14 @@ class EventStream:
         except (ValueError, LookupError, TypeError) as error:
             raise ContainersUnreachable("Docker's past events are garbled") from error
 
+    async def _has_told_all(self, asked: datetime) -> None:
+        """A stream can be dead without a word: then Docker remembers what it has not told. Raises for that."""
+        told = (await self.past(LONGEST_LINE, filters=FOLLOWED)).splitlines()
+        times = [event.at for event in map(read_event, told) if event is not None and event.at is not None]
+        last = [at for at in times if at < asked - OVERLAP][-1:]
+        if last and (self._newest is None or last[0] > self._newest):
+            raise ContainersUnreachable("Docker's event stream is silent, though there were events")
+
     async def _begin(self, opened: datetime) -> list[ContainerEvent]:
         """Since when nothing is missing: as before when Docker remembers back to the stream that was lost.
 
@@ -126,14 +140,16 @@ class EventStream:
         return [*words, ContainerEvent("", RECONNECTED, at=self._whole_since)]
 
     async def _read(self, response: aiohttp.ClientResponse) -> bytes:
-        """The next bytes, as soon as there are some. A silent stream is fine for as long as Docker answers pings."""
+        """The next bytes, as soon as there are some. Silence is fine for as long as Docker has no more to tell."""
         while True:
             try:
                 async with asyncio.timeout(self._ping_after):
                     chunk = await response.content.readany()
             except TimeoutError:
+                asked = datetime.now(UTC)
                 await self._ping()
-                self._alive = datetime.now(UTC)
+                await self._has_told_all(asked)
+                self._alive = asked
                 continue
             except (aiohttp.ClientError, OSError) as error:
                 raise ContainersUnreachable(f"Docker's event stream broke: {type(error).__name__}") from error

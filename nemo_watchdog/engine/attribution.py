@@ -7,13 +7,15 @@ from dataclasses import replace
 from datetime import timedelta
 
 from nemo_watchdog import records as r
-from nemo_watchdog.engine import last_words, signals
+from nemo_watchdog.engine import last_words, overlap, signals, unheard
 from nemo_watchdog.engine.events import ContainerSeen
 from nemo_watchdog.engine.state import Durable
 from nemo_watchdog.engine.touches import End, Ending, Hold, Initiator, left_down, told_time
 from nemo_watchdog.engine.turn import Turn
 from nemo_watchdog.model import (
     CONTAINER,
+    ActionOutcome,
+    ActionRequest,
     ContainerEvent,
     ContainerStatus,
     OnCleanExit,
@@ -34,6 +36,9 @@ REASONS = {reason.value: reason for reason in Reason}
 LOOKED_FOR = 5.0
 """Seconds in which looks that come sooner say whether it was outlived; after that those of the policy do."""
 
+LOST = "lost"
+"""What the event stream says when it is open no more."""
+
 A_CLEAN_EXIT_IS_QUIET = 300.0
 """Seconds in which somebody who ended it from inside may start it again before anybody is told."""
 
@@ -43,12 +48,28 @@ A_CLEAN_EXIT_IS_QUIET = 300.0
 
 def hear(turn: Turn, event: ContainerEvent) -> None:
     """A line of Docker's event stream: a signal that somebody sends holds the container from then on."""
+    if not event.container:
+        turn.volatile.is_deaf = event.action == LOST
     target = Target(CONTAINER, event.container)
     watching = turn.volatile.watching(event.container)
-    if watching and not turn.durable.is_acting_on(target):
+    status = turn.volatile.trackers[watching[0]].container if watching else None
+    if status is None:
+        return
+    if not signals.deadly(event, status) or _still_works(turn, target, status, event):
+        overlap.hear(turn, watching[0], target, status, event)
+    if status.state is RunState.RUNNING:
+        _hold_while_it_goes_on(turn, watching[0], target, status, Past((event,)))
+
+
+def after_action(turn: Turn, request: ActionRequest, outcome: ActionOutcome) -> None:
+    """What was heard in the meantime is a person's, where nothing was ordered; and who ended it can be said."""
+    heard, target = turn.volatile.heard.get(request.target), request.target
+    watching = turn.volatile.watching(target.name) if target.kind == CONTAINER else []
+    if outcome is ActionOutcome.REFUSED and heard is not None and heard.action_id == request.action_id and watching:
         status = turn.volatile.trackers[watching[0]].container
         if status is not None and status.state is RunState.RUNNING:
-            _hold_while_it_goes_on(turn, watching[0], target, status, Past((event,)))
+            _hold_while_it_goes_on(turn, watching[0], target, status, Past(tuple(heard.events)))
+    attribute_what_waited(turn, target)
 
 
 def attribute(turn: Turn, seen: ContainerSeen) -> None:
@@ -128,9 +149,11 @@ def look_whether_it_was_outlived(turn: Turn) -> None:
 
 def _runs(turn: Turn, name: str, target: Target, seen: ContainerSeen) -> None:
     hold = turn.durable.hold_on(name, target.name, turn.now.monotonic)
-    if hold is not None and not (hold.goes_on and hold.is_of(seen.status)):
+    if hold is not None and _is_over(turn.durable, target, hold, seen.status):
         _release(turn, name, target)
-    if seen.past is not None and not turn.durable.is_acting_on(target):
+    if seen.past is not None:
+        unheard.look_back(turn, target.name, seen.status, seen.past)
+        overlap.remember(turn, name, target, seen.status, seen.past)
         _hold_while_it_goes_on(turn, name, target, seen.status, seen.past)
 
 
@@ -139,8 +162,15 @@ def _release(turn: Turn, name: str, target: Target) -> None:
 
 
 def _nobody_is_stopping(turn: Turn, name: str, target: Target) -> None:
-    if (hold := turn.durable.holds.get(target)) is not None and hold.goes_on:
+    if (hold := turn.durable.holds.get(target)) is not None and hold.goes_on and not hold.undone:
         _release(turn, name, target)
+
+
+def _is_over(durable: Durable, target: Target, hold: Hold, runs: ContainerStatus) -> bool:
+    """It was until then; the run that we start ourselves is no end of what we undo by it."""
+    if hold.goes_on and hold.is_of(runs):
+        return False
+    return not (hold.undone and overlap.is_started_by_us(durable, target, runs))
 
 
 def _hold(
@@ -221,10 +251,11 @@ def _ended(turn: Turn, watching: list[str], target: Target, seen: ContainerSeen)
     else:
         ending = ended_by(seen.status, seen.past or Past(), durable, specs, target)
     hold = durable.holds.get(target)
-    goes_on = hold if hold is not None and hold.goes_on and hold.is_of(seen.status) else None
+    goes_on = hold if hold is not None and hold.goes_on and (hold.undone or hold.is_of(seen.status)) else None
     if goes_on and goes_on.holds(turn.now.monotonic) and seen.status.state in ENDED and not ending.held:
         did = "had frozen" if goes_on.freezes else "was stopping"
-        ending = Ending(held=f"somebody {did} the container through Docker when it ended")
+        was = f"somebody {did} the container through Docker when it ended"
+        ending = Ending(held=goes_on.what if goes_on.undone else was)
     ending = _as_it_said(ending, seen)
     for each in watching:
         turn.volatile.trackers[each].ending = ending
@@ -309,6 +340,11 @@ def _as_it_said(ending: Ending, seen: ContainerSeen) -> Ending:
         return ending
     told = last_words.at_risk(seen.status, seen.last_words or (), seen.past or Past())
     return ending if told is None else replace(ending, reason=told[0], said=told[1])
+
+
+def _still_works(turn: Turn, target: Target, status: ContainerStatus, signal: ContainerEvent) -> bool:
+    sent = signals.sent(status, Past((signal,)), turn.now.utc)
+    return bool(sent) and not _is_outlived(turn.durable, target, signal)
 
 
 def _is_outlived(durable: Durable, target: Target, signal: ContainerEvent) -> bool:

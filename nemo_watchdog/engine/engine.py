@@ -9,7 +9,7 @@ from __future__ import annotations
 from functools import singledispatchmethod
 
 from nemo_watchdog import records as r
-from nemo_watchdog.engine import attribution, rearming
+from nemo_watchdog.engine import attribution, overlap, rearming
 from nemo_watchdog.engine import events as ev
 from nemo_watchdog.engine.events import Effects, Event
 from nemo_watchdog.engine.gates.order import decide, explain
@@ -124,8 +124,8 @@ class Engine:
         incident = self._acting_incident(event.request)
         if incident is None:
             return
-        end_action(turn, incident, name, event.result)
-        attribution.attribute_what_waited(turn, event.request.target)
+        end_action(turn, incident, name, overlap.end(turn, name, event.request.target, event.result))
+        attribution.after_action(turn, event.request, event.result.outcome)
         for each in self.volatile.sharing.get(name, [name]):
             if each in self.trackers:
                 self.trackers[each].forget_looks(turn.now.monotonic)

@@ -12,7 +12,9 @@ from nemo_watchdog.engine.gates.order import decide
 from nemo_watchdog.engine.gates.situation import Situation
 from nemo_watchdog.engine.health import State
 from nemo_watchdog.engine.phases import Phase
+from nemo_watchdog.engine.signals import A_STOP_TAKES
 from nemo_watchdog.engine.state import Incident
+from nemo_watchdog.engine.touches import taken_off
 from nemo_watchdog.engine.turn import Turn
 from nemo_watchdog.model import ActionOutcome, Alert, Gate, Verdict
 from nemo_watchdog.policy.policy import Policy
@@ -132,13 +134,17 @@ def _(record: r.DecisionMade, incident: Incident, turn: Turn) -> Words:
     name = record.dependency
     if record.gate == Gate.BUDGET:
         return _waits_for_budget(record, incident, turn)
-    hold = turn.held(name)
-    if hold is None:  # nobody stopped it: it runs without its network
+    hold, tracker = turn.held(name), turn.volatile.trackers[name]
+    if hold is None and not taken_off(tracker.container):
+        heard = f"answers again, for {duration(A_STOP_TAKES.total_seconds())} at most"
+        until = "can be watched through Docker's events again" if turn.volatile.is_deaf else heard
+    elif hold is None:  # nobody stopped it: it runs without its network
         until = "is on its network again"
     else:
         left = "" if hold.until is None else f", for {duration(round(hold.until - turn.now.monotonic))} at most"
         until = hold.ends_when + left
-    body = f"{name}: {record.value}.\nNothing was done, on purpose.\nNext: nothing, until the container {until}."
+    more = "more " if hold is not None and hold.undone else ""
+    body = f"{name}: {record.value}.\nNothing {more}was done, on purpose.\nNext: nothing, until the container {until}."
     return Words(f"{name}:held:{incident.ladder(name).begun}", f"{name} is left alone", body)
 
 

@@ -233,7 +233,7 @@ def _(record: r.HoldPlaced, state: Durable, at: Moment) -> None:
     quiet_until = record.quiet and at.monotonic + record.quiet
     outlived_from = None if record.outlived_after is None else at.monotonic + record.outlived_after
     state.holds[_held(record)] = Hold(
-        record.what, at.utc, until, quiet_until, record.run, record.finished, outlived_from
+        record.what, at.utc, until, quiet_until, record.undone, record.run, record.finished, outlived_from
     )
 
 

@@ -44,6 +44,12 @@ class Act:
         began = status.started_at if status is not None else None
         return over.monotonic if began is None or began < self.began else None
 
+    def started(self, status: ContainerStatus) -> bool:
+        """That run may be what it has started."""
+        over = self.unclear_until.utc if self.unclear_until is not None else self.ended
+        begun = status.started_at
+        return begun is not None and self.began <= begun and (over is None or begun <= over)
+
     def initiator_of(self, status: ContainerStatus, sent: ContainerEvent) -> Initiator:
         """A restart of ours ends a run that is older than itself, by signals that it sends while it goes on."""
         if sent.at is None or status.started_at is None:
@@ -69,6 +75,8 @@ class Hold:
     until: float | None = None
     quiet_until: float = 0.0
     """Until when nobody is told."""
+    undone: bool = False
+    """A restart of ours undid it: until somebody starts it anew."""
     run: str = ""
     """When the run began that it is of; empty of what was never started, and where an older version wrote it down."""
     finished: str = ""
@@ -88,6 +96,8 @@ class Hold:
     @property
     def ends_when(self) -> str:
         """What follows "until the container"."""
+        if self.undone:
+            return "is started anew by somebody"
         if self.freezes:
             return "is let go on (signal CONT) or answers again"
         return "runs again" if self.until is None else "has ended or answers again"

@@ -9,8 +9,17 @@ from nemo_watchdog.engine.health import Tracker
 from nemo_watchdog.engine.seen import Seen
 from nemo_watchdog.engine.severity import TagConditions, tag_conditions
 from nemo_watchdog.engine.topology import Topology
-from nemo_watchdog.model import Target
+from nemo_watchdog.model import ContainerEvent, ContainerStatus, Target
 from nemo_watchdog.policy.policy import Policy, is_same_target
+
+
+@dataclass(slots=True)
+class Heard:
+    """What Docker told of a container since our last action on it was decided; `status` is how it was then."""
+
+    action_id: str
+    status: ContainerStatus
+    events: list[ContainerEvent] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -33,6 +42,12 @@ class Volatile:
     """Looks at these decide what to do next."""
     unattributed: dict[str, ContainerSeen] = field(default_factory=dict)
     """Ends of which more must be known: whose they were while we acted, or what was said, which Docker has not told."""
+    is_deaf: bool = False
+    """Docker's event stream was lost and is not open again."""
+    unheard_before: dict[str, float] = field(default_factory=dict)
+    """Of containers that run: monotonic seconds before which somebody may have sent a signal that nobody knows of."""
+    heard: dict[Target, Heard] = field(default_factory=dict)
+    """What others may have done while we acted."""
 
     def __post_init__(self) -> None:
         self.adopt(self.policy, self.trackers)

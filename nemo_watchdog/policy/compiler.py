@@ -181,6 +181,7 @@ def _step(step: ReadStep, key: str) -> Step:
         backoff=Backoff(backoff.initial, backoff.factor, backoff.max, backoff.jitter),
         verify_within=section.verify_within,
         timeout=step.timeout,
+        may_take=step.may_take,
     )
 
 

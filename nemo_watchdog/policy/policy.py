@@ -117,6 +117,8 @@ class ActionStep:
     verify_within: float = 60.0
     timeout: float = ALLOWANCE
     """Of the whole call; longer than the action may take by its own options."""
+    may_take: float = 0.0
+    """By its own options: for so long a restart lets the container stop before it is killed."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,12 +26,13 @@ HELPED_BY_PEOPLE = frozenset(Category) - {Category.BLIND}
 
 @dataclass(frozen=True, slots=True)
 class Acting:
-    """A step that acts: its common keys, its kind, its checked options, and how long the whole call may take."""
+    """A step that acts: its common keys, its kind, its checked options, and how long the call and it may take."""
 
     section: ActionSection
     kind: ActionKind
     options: Any
     timeout: float
+    may_take: float
 
 
 ReadStep = Acting | EscalateSection
@@ -73,7 +74,7 @@ def _step(value: Any, path: Path, kinds: Mapping[str, ActionKind], problems: Pro
         message = f"must be longer than the {duration(least)} that {name} may take by its own options"
         problems.at_value((*path, "timeout"), f"{message}, or it is given up half-way")
         return None
-    return Acting(section, kind, options, least + ALLOWANCE if section.timeout is None else section.timeout)
+    return Acting(section, kind, options, least + ALLOWANCE if section.timeout is None else section.timeout, least)
 
 
 def _seconds(value: float) -> float:

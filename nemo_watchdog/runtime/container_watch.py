@@ -58,6 +58,14 @@ class ContainerWatch:
         self._heard: defaultdict[str, deque[ContainerEvent]] = defaultdict(lambda: deque(maxlen=HEARD))
         self._heard_since: datetime | None = None
         """Docker's time since which the stream has told every event; None before it was opened first."""
+        self._lost_at: datetime | None = None
+        """When the stream was surely open for the last time, while it is not."""
+        self._followed: set[str] = set()
+        """The containers whose events were kept when the stream was opened."""
+        self._known_since: dict[str, datetime] = {}
+        """Since when no event of a container is missing, in what was told at its first sight and heard since."""
+        self._before: dict[str, tuple[ContainerEvent, ...]] = {}
+        """What Docker remembered of a container then."""
         self._gone_since: datetime | None = None
         """Docker's time since which the Engine, which goes down, takes no callers."""
         self._away: tuple[datetime, datetime] | None = None
@@ -79,9 +87,15 @@ class ContainerWatch:
                 self._gone_since = self._gone_since or event.at
                 log.warning("docker engine restarted: what it ended is started again as the policy allows")
                 continue
+            if event.action == "lost":
+                self._lost_at = event.at or datetime.min.replace(tzinfo=UTC)
+                self._core.tell(ContainerActed(event))
+                await self.reconcile()
+                continue
             if event.action == "reconnected":
                 self._go_on_since(event.at)
                 await self.reconcile()
+                self._core.tell(ContainerActed(event))
                 continue
             for name in self._watched():
                 if event.container == name or (event.container_id and event.container_id == self._ids.get(name)):
@@ -90,7 +104,7 @@ class ContainerWatch:
     async def _hear(self, container: str, event: ContainerEvent) -> None:
         if event in self._heard[container]:
             return
-        self._heard[container].append(event)
+        self._keep(event)
         if event.action in ORDERS and self._gone_since is None and not await self._containers.takes_callers():
             self._gone_since = event.at and event.at - SIGNAL_LAG
         if self._gone_since is None:
@@ -101,11 +115,19 @@ class ContainerWatch:
     def _go_on_since(self, at: datetime | None) -> None:
         """After a gap of which nobody knows what was in it, what Docker remembers of each run is asked for anew."""
         if at != self._heard_since:
-            self._heard.clear()
-            self._asked.clear()
+            for kept in (self._heard, self._asked, self._before, self._known_since):
+                kept.clear()
+            self._followed = self._watched()
             if self._gone_since is not None and at is not None:
                 self._away = (self._gone_since, at)
-        self._heard_since, self._gone_since = at, None
+        self._heard_since, self._lost_at, self._gone_since = at, None, None
+
+    def _keep(self, event: ContainerEvent) -> None:
+        """What is pushed out by it is not known any more."""
+        heard, known = self._heard[event.container], self._known_since.get(event.container)
+        heard.append(event)
+        if len(heard) == HEARD and known is not None and heard[0].at is not None:
+            self._known_since[event.container] = max(known, heard[0].at)
 
     async def usage(self, container: str) -> ContainerUsage:
         """See `ports.Containers.usage`."""
@@ -141,7 +163,7 @@ class ContainerWatch:
             if status.state in NOT_RUNNING and self._is_news(container, status):
                 past = await self._past_of_ended(container, status)
             elif status.state is RunState.RUNNING and self._is_new_run(container, status):
-                past = await self._past(container, status)
+                past = await self._past_of_new(container, status)
                 self._asked[container] = status
         except ContainersUnreachable as error:
             self._asked.pop(container, None)  # what is heard meanwhile is of nothing that is seen
@@ -158,6 +180,11 @@ class ContainerWatch:
 
     def _remember(self, container: str, status: ContainerStatus) -> None:
         if status.container_id:
+            if self._ids.setdefault(container, status.container_id) != status.container_id:
+                # Another one: of what was done to it under another name nothing was heard.
+                self._followed.discard(container)
+                for kept in (self._known_since, self._before):
+                    kept.pop(container, None)
             self._ids[container] = status.container_id
         if status.state is not RunState.RUNNING:  # paused, or called something else: it may go on in the same run
             self._asked.pop(container, None)
@@ -173,7 +200,29 @@ class ContainerWatch:
             waited += ASK_AGAIN_AFTER
         if signals.surely_sent(status, past) or signals.is_whole(status, past):
             return past
-        return replace(past, whole_since=await self._containers.remembers_since())
+        return replace(past, whole_since=await self._whole_since(container))
+
+    async def _past_of_new(self, container: str, status: ContainerStatus) -> Past:
+        """At the first sight of a run. With a stream that stays open, what is whole then is whole for ever."""
+        past = await self._past(container, status)
+        whole, heard = await self._whole_since(container), self._heard_since
+        if self._lost_at is None and heard is not None:
+            if container in self._followed and (whole is None or heard < whole):
+                whole = heard
+            if whole is not None and container not in self._known_since:
+                self._known_since[container], self._before[container] = whole, past.events
+        return replace(past, whole_since=whole)
+
+    async def _whole_since(self, container: str) -> datetime | None:
+        """As far back as what is known here, with what Docker remembers now, has no gap."""
+        remembered, known, lost = (
+            await self._containers.remembers_since(),
+            self._known_since.get(container),
+            self._lost_at,
+        )
+        if known is None or (lost is not None and (remembered is None or remembered > lost)):
+            return remembered
+        return known if remembered is None else min(known, remembered)
 
     async def _last_words(
         self, container: str, status: ContainerStatus, past: Past | None
@@ -199,9 +248,10 @@ class ContainerWatch:
     async def _past(self, container: str, status: ContainerStatus) -> Past:
         """What was heard here and what Docker remembers, of this run and of those before it."""
         remembered = await self._containers.history(container, status.container_id)
-        heard = (e for e in self._heard[container] if e.container_id in {"", status.container_id})
-        events = dict.fromkeys((*heard, *remembered))
-        return Past(tuple(sorted(events, key=_when)), self._heard_since, self._away)
+        kept = (*self._before.get(container, ()), *self._heard[container])
+        events = dict.fromkeys((*(e for e in kept if e.container_id in {"", status.container_id}), *remembered))
+        known = self._known_since.get(container) if self._lost_at is None else None
+        return Past(tuple(sorted(events, key=_when)), known, self._away)
 
     async def _is_it_back(self) -> None:
         """It was only slow: what was heard meanwhile is told by its memory. Raises `ContainersUnreachable`."""

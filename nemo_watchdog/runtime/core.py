@@ -22,10 +22,11 @@ import structlog
 
 from nemo_watchdog.durations import duration
 from nemo_watchdog.engine import events as ev
+from nemo_watchdog.engine import overlap
 from nemo_watchdog.engine.engine import NOTHING, Engine
 from nemo_watchdog.errors import JournalDamaged, JournalError
 from nemo_watchdog.metrics import Metrics
-from nemo_watchdog.model import ActionOutcome, ActionRequest, ActionResult, Moment, Notification
+from nemo_watchdog.model import CONTAINER, ActionOutcome, ActionRequest, ActionResult, Moment, Notification, Target
 from nemo_watchdog.ports import Clock, Journal
 from nemo_watchdog.records import Record
 
@@ -110,6 +111,11 @@ class Core:
         for name in effects.probe_soon:
             self.on_probe_soon(name)
         self._wake_at(effects.wake_at, now)
+
+    def touched(self, container: str) -> str:
+        """What somebody has done to it since the action on it was decided; "" when nobody did anything."""
+        engine = self.engine
+        return overlap.touched(engine.volatile, engine.durable, Target(CONTAINER, container), self.clock.now())
 
     async def in_journal_thread(self, work: Callable[[], T]) -> T:
         """Runs blocking work with the journal where it holds up nobody."""

@@ -156,7 +156,7 @@ async def cancels_wherever_it_is(kind: ActionKind, options: Mapping[str, Any], s
 
 
 async def acts_only_as_judged(kind: ActionKind, options: Mapping[str, Any]) -> None:
-    """Another container, another run or state of it, none at all, an engine that cannot tell: refused, not ordered."""
+    """Another container, another run or state of it, none, an engine that cannot tell, a person: not ordered."""
     judged = _running().statuses[CONTAINER_NAME]
     changes: Mapping[str, Callable[[FakeContainers], None]] = {
         "another container": lambda world: _becomes(world, container_id="another"),
@@ -171,6 +171,10 @@ async def acts_only_as_judged(kind: ActionKind, options: Mapping[str, Any]) -> N
         result = await _run(kind, options, containers, judged=judged)
         if result.outcome is not ActionOutcome.REFUSED or containers.orders:
             raise Nonconforming(f"{what} than was judged: {result}, ordered {containers.orders}")
+    containers = _running()
+    result = await _run(kind, options, containers, judged=judged, touched="somebody is stopping it")
+    if result.outcome is not ActionOutcome.REFUSED or containers.orders:
+        raise Nonconforming(f"somebody is stopping what was judged: {result}, ordered {containers.orders}")
 
 
 async def says_how_an_order_ended(kind: ActionKind, options: Mapping[str, Any]) -> None:
@@ -208,13 +212,14 @@ async def _run(
     *,
     judged: ContainerStatus | None = None,
     within: float = LONG,
+    touched: str = "",
 ) -> ActionResult:
     """The action as the program makes it and orders it. An exception of it comes out as it is."""
     checked = kind.options.model_validate(dict(options))
     target = Target(kind.target_kind, kind.target(checked, SUBJECT))
     request = ActionRequest("i/it/1", "i", SUBJECT.dependency, "it", target, checked, judged, within)
     async with asyncio.timeout(PATIENCE):
-        result: object = await kind.make(ActionContext(containers)).run(request)
+        result: object = await kind.make(ActionContext(containers, lambda _: touched)).run(request)
     if not isinstance(result, ActionResult):
         raise Nonconforming(f"an action must give an ActionResult, not {result!r}")
     if "\n" in result.detail:

@@ -249,6 +249,20 @@ class Safety(RuleBasedStateMachine):
         self._check_new_actions()
 
     @precondition(lambda self: self.world.pending)
+    @rule(first=st.sampled_from([15, 9]), second=st.sampled_from([15, 9, 2]))
+    def is_stopped_while_we_restart_it(self, first: int, second: int) -> None:
+        """Docker starts it again at the end of our order, and whoever stopped it goes first all the same."""
+        world, name = self.world, self.world.pending[0].dependency
+        before = world.engine.trackers[name].container
+        for number in (first, second, 15):
+            world.pass_time(0.1)
+            world.send(ev.ContainerActed(world.event(name, "kill", number)))
+        self.unread.discard(world.finish().target.name)
+        if before is not None:
+            self.left_alone.add(CONTAINERS[name])
+        self._check_new_actions()
+
+    @precondition(lambda self: self.world.pending)
     @rule(outcome=st.sampled_from(ActionOutcome), restarted=st.booleans())
     def action_ends(self, outcome: ActionOutcome, restarted: bool) -> None:
         request = self.world.finish(outcome, restarted=restarted)

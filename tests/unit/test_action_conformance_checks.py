@@ -31,7 +31,7 @@ class Good:
     """Takes a moment and says how it went."""
 
     def __init__(self, context: ActionContext) -> None:
-        self.containers = context.containers
+        self.context, self.containers = context, context.containers
 
     async def run(self, request: ActionRequest) -> ActionResult:
         await asyncio.sleep(0)
@@ -187,7 +187,7 @@ class CallsALossAFailure(Good):
     """Judges well, and says of an order that may have been heard that it was not."""
 
     async def run(self, request: ActionRequest) -> ActionResult:
-        result = await RESTART.make(ActionContext(self.containers)).run(request)
+        result = await RESTART.make(self.context).run(request)
         return replace(result, outcome=ActionOutcome.FAILED) if result.outcome is ActionOutcome.UNKNOWN else result
 
 

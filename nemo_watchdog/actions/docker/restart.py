@@ -27,15 +27,15 @@ class DockerRestart:
     """Satisfies `ports.Action`; named `docker.restart` in a policy."""
 
     def __init__(self, context: ActionContext) -> None:
-        self._containers = context.containers
+        self._context = context
 
     async def run(self, request: ActionRequest) -> ActionResult:
         options: RestartOptions = request.options
 
         async def restart(name: str) -> None:
-            await self._containers.restart(name, options.stop_timeout)
+            await self._context.containers.restart(name, options.stop_timeout)
 
-        return await act_as_judged(self._containers, request, restart, "Docker restarted the container")
+        return await act_as_judged(self._context, request, restart, "Docker restarted the container")
 
 
 def stop_timeout(options: RestartOptions) -> float:

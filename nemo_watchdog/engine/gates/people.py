@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from nemo_watchdog.engine import unheard
 from nemo_watchdog.engine.gates.situation import Situation
 from nemo_watchdog.engine.state import EVERYTHING
 from nemo_watchdog.engine.touches import taken_off
@@ -33,9 +34,21 @@ def pause(s: Situation) -> Decision | None:
 def human_hold(s: Situation) -> Decision | None:
     hold = s.durable.hold_on(s.name, s.spec.container, s.now)
     if hold is None:
-        off = taken_off(s.tracker.container)
-        return Decision(Verdict.WAIT, Gate.HUMAN_HOLD, f"{off}; held until it is on it again") if off else None
+        return _taken_off(s) or _in_doubt(s)
     return Decision(Verdict.WAIT, Gate.HUMAN_HOLD, f"{hold.what}; held until it {hold.ends_when}", hold.until)
+
+
+def _taken_off(s: Situation) -> Decision | None:
+    off = taken_off(s.tracker.container)
+    return Decision(Verdict.WAIT, Gate.HUMAN_HOLD, f"{off}; held until it is on it again") if off else None
+
+
+def _in_doubt(s: Situation) -> Decision | None:
+    doubt = unheard.doubt(s)
+    if doubt is None:
+        return None
+    end = "they are" if doubt.until is None else "it answers again, or for as long as a stop may take"
+    return Decision(Verdict.WAIT, Gate.HUMAN_HOLD, f"{doubt.why}; held until {end}", doubt.until)
 
 
 def autonomy(s: Situation) -> Decision | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import cast
 
@@ -13,7 +13,7 @@ import pytest
 import pytest_asyncio
 
 from nemo_watchdog.containers import DockerContainers
-from nemo_watchdog.containers.event_stream import RECONNECTED
+from nemo_watchdog.containers.event_stream import LOST, RECONNECTED
 from nemo_watchdog.model import ContainerEvent
 from tests.unit.containers.fake_docker import AT, FakeDocker, container_event, fake_docker
 
@@ -93,6 +93,7 @@ async def test_a_broken_stream_is_opened_again(docker: FakeDocker, events: Event
     """A stream that ends or cannot be read is replaced, and the reader is told to look at all containers."""
     assert (await following(events)).action == RECONNECTED
     docker.events.put_nowait(garbage)
+    assert (await following(events)).action == LOST
     assert (await following(events)).action == RECONNECTED
     docker.events.put_nowait(container_event("start"))
     assert await following(events) == ContainerEvent("redis", "start", at=AT)
@@ -104,8 +105,9 @@ async def test_a_restarted_daemon_is_found_again(docker: FakeDocker, events: Eve
     assert (await following(events)).action == RECONNECTED
     waiting = asyncio.ensure_future(following(events))
     await docker.stop()
+    assert (await waiting).action == LOST
     await docker.start()
-    assert (await waiting).action == RECONNECTED
+    assert (await following(events)).action == RECONNECTED
     docker.events.put_nowait(container_event("start"))
     assert await following(events) == ContainerEvent("redis", "start", at=AT)
 
@@ -117,6 +119,7 @@ async def test_a_stream_that_is_opened_again_asks_for_what_came_between(docker: 
     assert opened.at is not None
     assert before <= opened.at
     docker.events.put_nowait(None)
+    assert (await following(events)).action == LOST
     await following(events)
     first, again = docker.since
     assert first is None
@@ -134,6 +137,7 @@ async def test_whether_a_gap_is_told_in_full_is_told(
     docker.past = [] if oldest is None else [container_event("die", at=oldest)]
     opened = await following(events)
     docker.events.put_nowait(None)
+    assert (await following(events)).action == LOST
     again = await following(events)
     assert opened.at is not None
     assert again.at is not None
@@ -152,6 +156,7 @@ async def test_an_engine_that_was_started_anew_is_told(
     opened = await following(events)
     docker.past = [container_event("die", at=datetime(2100, 1, 1, tzinfo=UTC))] * count
     docker.events.put_nowait(None)
+    assert (await following(events)).action == LOST
     word = await following(events)
     assert (word.action == "engine_restarted") is restarted
     if restarted:
@@ -160,6 +165,17 @@ async def test_an_engine_that_was_started_anew_is_told(
         assert word.at >= opened.at
         word = await following(events)
     assert word.action == RECONNECTED
+
+
+async def test_that_a_stream_cannot_be_opened_is_told_once(docker: FakeDocker, events: Events) -> None:
+    """However often it is tried, and also when it never was open."""
+    await docker.stop()
+    word = await following(events)
+    assert (word.action, word.at) == (LOST, None)
+    waiting = asyncio.ensure_future(following(events))
+    await asyncio.sleep(0.5)  # some tries long
+    await docker.start()
+    assert (await waiting).action == RECONNECTED
 
 
 async def test_a_silent_stream_is_kept_while_docker_lives(docker: FakeDocker, events: Events) -> None:
@@ -174,12 +190,22 @@ async def test_a_silent_stream_is_kept_while_docker_lives(docker: FakeDocker, ev
     assert docker.streams == 1
 
 
+async def test_a_stream_that_is_dead_without_a_word_is_noticed(docker: FakeDocker, events: Events) -> None:
+    """Docker answers pings and has had an event that the stream has not told: it is told by the next one."""
+    assert (await following(events)).action == RECONNECTED
+    waiting = asyncio.ensure_future(following(events))
+    docker.past = [container_event("kill", at=datetime.now(UTC) - timedelta(seconds=2))]
+    assert (await waiting).action == LOST
+    assert (await following(events)).action == RECONNECTED
+    assert docker.streams == 2
+
+
 async def test_a_daemon_that_hangs_is_noticed(docker: FakeDocker, events: Events) -> None:
     """A silent stream of a daemon that answers no ping is given up and opened anew."""
     assert (await following(events)).action == RECONNECTED
     docker.ping_stalls = True
-    waiting = asyncio.ensure_future(following(events))
-    assert (await waiting).action == RECONNECTED
+    assert (await following(events)).action == LOST
+    assert (await following(events)).action == RECONNECTED
     assert docker.streams == 2
 
 

@@ -81,6 +81,7 @@ def test_everything_arrives() -> None:
                 backoff=Backoff(10, 3, 600, 0.5),
                 verify_within=180,
                 timeout=120,
+                may_take=20,
             ),
             EscalateStep("night", "escalate night"),
         ),

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from nemo_watchdog.engine import events as ev
 from nemo_watchdog.engine.events import ContainerActed, Observed
 from nemo_watchdog.errors import ContainersUnreachable, QuestionRefused
 from nemo_watchdog.model import (
@@ -24,6 +26,7 @@ from nemo_watchdog.model import (
 )
 from nemo_watchdog.runtime import container_watch as module
 from nemo_watchdog.testing import HANG
+from tests.unit.engine.world import dependency, policy
 from tests.unit.runtime.shell import Shell, running, settled, until
 
 
@@ -126,6 +129,85 @@ async def test_a_stream_that_was_open_all_the_while_is_a_whole_history(shell: Sh
         assert not shell.core.engine.durable.holds
 
 
+async def test_what_was_whole_at_first_sight_is_whole_for_as_long_as_the_stream_is_open(shell: Shell) -> None:
+    """The daemon has just been started, and 256 events of others come before the crash: nobody ordered it."""
+    began = shell.clock.now().utc - timedelta(hours=1)
+    shell.containers.memory_since = began
+    async with running(shell.watch.follow()):
+        shell.containers.tell("", "reconnected")
+        await settled()
+        shell.manual.advance(60.0)
+        shell.containers.memory_since = shell.clock.now().utc
+        shell.containers.exit("c-gateway", 1)
+        shell.containers.tell("c-gateway", "die")
+        await until(shell.core.engine.durable.open)
+        assert not shell.core.engine.durable.holds
+
+
+async def test_what_docker_remembered_at_first_sight_is_kept(shell: Shell) -> None:
+    """The signal was sent before the daemon was started, and pushed out of Docker's memory before the end."""
+    shell.containers.past.append(ContainerEvent("c-gateway", "kill", 15, shell.clock.now().utc))
+    async with running(shell.watch.follow()):
+        shell.containers.tell("", "reconnected")
+        await settled()
+        shell.manual.advance(60.0)
+        shell.containers.past.clear()
+        shell.containers.memory_since = shell.clock.now().utc
+        shell.containers.exit("c-gateway", 143)
+        shell.containers.tell("c-gateway", "die")
+        await until(lambda: state(shell) is RunState.EXITED)
+        assert shell.core.engine.durable.holds
+        assert not shell.core.engine.durable.open()
+
+
+async def test_what_is_pushed_out_of_our_own_memory_is_not_known(shell: Shell) -> None:
+    """More events of one container than are kept: its signal may have been among them."""
+    async with running(shell.watch.follow()):
+        shell.containers.tell("", "reconnected")
+        for _ in range(module.HEARD + 1):
+            shell.manual.advance(1.0)
+            shell.containers.tell("c-gateway", "pause")
+        await settled()
+        shell.containers.past.clear()
+        shell.containers.memory_since = shell.clock.now().utc
+        shell.containers.exit("c-gateway", 1)
+        shell.containers.tell("c-gateway", "die")
+        await until(lambda: shell.core.engine.durable.holds)
+        assert "nobody can tell" in shell.core.engine.durable.holds[Target(CONTAINER, "c-gateway")].what
+
+
+async def test_what_a_new_policy_names_was_not_listened_to_before(shell: Shell) -> None:
+    """The stream is open, but nobody kept the events of a container that no policy named."""
+    shell.containers.start("c-new")
+    async with running(shell.watch.follow()):
+        shell.containers.tell("", "reconnected")
+        await settled()
+        shell.manual.advance(1200.0)
+        shell.containers.memory_since = shell.clock.now().utc
+        names = ("gateway", "new")
+        shell.core.tell(ev.PolicyChanged(policy(*(dependency(name, grace=0.0) for name in names))))
+        await shell.watch.reconcile()
+        assert list(shell.core.engine.volatile.unheard_before) == ["c-new"]
+
+
+async def test_while_the_stream_is_lost_what_ends_is_told_by_dockers_memory_alone(shell: Shell) -> None:
+    """As far as that reaches back to the loss; beyond it nobody can tell."""
+    async with running(shell.watch.follow()):
+        shell.containers.tell("", "reconnected")
+        await settled()
+        shell.manual.advance(1.0)
+        shell.containers.tell("", "lost")
+        await until(lambda: shell.core.engine.volatile.is_deaf)
+        shell.manual.advance(1.0)
+        shell.containers.past.clear()
+        shell.containers.memory_since = shell.clock.now().utc
+        shell.containers.exit("c-gateway", 1)
+        await shell.watch.reconcile()
+        assert "nobody can tell" in shell.core.engine.durable.holds[Target(CONTAINER, "c-gateway")].what
+        shell.containers.tell("", "reconnected")
+        await until(lambda: not shell.core.engine.volatile.is_deaf)
+
+
 async def test_what_the_engine_ended_as_it_went_down_is_started(shell: Shell) -> None:
     """It takes no callers any more when it sends the signal; when it is back, this was its own doing."""
     async with running(shell.watch.follow()):
@@ -161,7 +243,8 @@ async def test_a_stop_of_what_an_engine_that_goes_down_would_have_started_is_the
         ended = shell.containers.statuses["c-gateway"]
         shell.containers.statuses["c-gateway"] = replace(ended, state=RunState.RESTARTING)
         shell.containers.tell("c-gateway", "die")
-        await until(lambda: state(shell) is RunState.RESTARTING)
+        await settled()
+        assert state(shell) is RunState.RESTARTING
         shell.manual.advance(5.0)
         shell.containers.going_down = True
         shell.containers.statuses["c-gateway"] = ended

@@ -37,13 +37,17 @@ async def docker(tmp_path: Path) -> AsyncIterator[FakeDocker]:
 
 
 async def restart(
-    docker: FakeDocker, container: str = "redis", judged: ContainerStatus = JUDGED, within: float = 5.0
+    docker: FakeDocker,
+    container: str = "redis",
+    judged: ContainerStatus = JUDGED,
+    within: float = 5.0,
+    touched: str = "",
 ) -> ActionResult:
     options = RestartOptions.model_validate({"stop_timeout": "2s500ms"})
     target = Target(CONTAINER, container)
     containers = DockerContainers(docker.url, timeout=1.0)
     try:
-        return await KIND.make(ActionContext(containers)).run(
+        return await KIND.make(ActionContext(containers, lambda _: touched)).run(
             ActionRequest("a-1", "i-1", "redis", "docker.restart", target, options, judged, within)
         )
     finally:
@@ -83,6 +87,14 @@ async def test_what_was_taken_off_its_network_meanwhile_is_not_restarted(docker:
     assert result.detail == "the container was taken off its network app since it was judged"
     assert docker.restarts == []
     assert (await restart(docker, judged=replace(JUDGED, off_network="app"))).outcome is ActionOutcome.SUCCEEDED
+
+
+async def test_what_somebody_is_stopping_since_it_was_judged_is_not_restarted(docker: FakeDocker) -> None:
+    """An inspect does not show it: what was heard of Docker's events is asked last, right before the order."""
+    result = await restart(docker, touched="somebody stopped the container through Docker (signal 15)")
+    assert result.outcome is ActionOutcome.REFUSED
+    assert "(signal 15)" in result.detail
+    assert docker.restarts == []
 
 
 async def test_nothing_is_not_restarted(docker: FakeDocker) -> None:

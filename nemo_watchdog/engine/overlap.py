@@ -1,0 +1,143 @@
+"""What others do to a container while an action of ours on it is under way: who is first is heard, who is undone told.
+
+A restart sends one stop signal, one KILL when the stop timeout is over, and starts what it has ended, also what
+somebody else was stopping meanwhile: `docker stop` returns, and the container runs (measured, Engine 20.10).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from nemo_watchdog import records as r
+from nemo_watchdog.engine import signals
+from nemo_watchdog.engine.pacing import step_that_acted
+from nemo_watchdog.engine.state import Durable
+from nemo_watchdog.engine.turn import Turn
+from nemo_watchdog.engine.volatile import Heard, Volatile
+from nemo_watchdog.model import ActionOutcome, ActionResult, ContainerEvent, ContainerStatus, Moment, Past, Target
+
+UNDONE_FOR = 86400.0
+"""Seconds for which nothing is done to what runs against somebody's will, unless somebody starts it anew."""
+
+TIMERS_DIFFER = 1.0
+"""Seconds by which Docker's KILL may come before the stop timeout that we asked for."""
+
+PAUSED = "somebody paused the container through Docker"
+
+
+def by_others(events: Iterable[ContainerEvent], status: ContainerStatus, ours: float | None) -> str:
+    """What somebody did to a container among these events, for people; "" when all are ours, or it was undone.
+
+    `ours` is the stop timeout of our restart in seconds; None when none was ordered.
+    """
+    stop = kill = None
+    orders, begun, theirs = 0, False, ""
+    for event in events:
+        if event.action == "start":
+            begun = True
+        elif event.action == "restart":
+            orders += 1
+            theirs = "" if orders > 1 else theirs  # two restarts: the other one wants it to run, too
+        elif event.action == "pause":
+            theirs = PAUSED
+        elif event.action == "unpause" and theirs == PAUSED:
+            theirs = ""
+        elif begun or not signals.deadly(event, status):
+            continue  # what is sent to the run that we started is judged as any other
+        elif ours is not None and stop is None and event.signal == status.stop_signal:
+            stop = event
+        elif ours is not None and kill is None and event.signal == signals.KILL and _has_waited(stop, event, ours):
+            kill = event
+        else:
+            theirs = f"somebody stopped the container through Docker (signal {event.signal})"
+    return theirs
+
+
+def _has_waited(stop: ContainerEvent | None, kill: ContainerEvent, ours: float) -> bool:
+    if stop is None or stop.at is None or kill.at is None:
+        return True
+    return (kill.at - stop.at).total_seconds() >= ours - TIMERS_DIFFER
+
+
+def touched(volatile: Volatile, durable: Durable, target: Target, now: Moment) -> str:
+    """What somebody has done since the action that is about to be ordered was decided; "" when nobody did anything."""
+    hold = durable.holds.get(target)
+    if hold is not None and hold.holds(now.monotonic):
+        return hold.what
+    act, heard = durable.acts.get(target), volatile.heard.get(target)
+    if act is None or heard is None or heard.action_id != act.action_id:
+        return ""
+    theirs = by_others(heard.events, heard.status, None)
+    return f"{theirs} since it was judged" if theirs else ""
+
+
+def hear(turn: Turn, name: str, target: Target, status: ContainerStatus, event: ContainerEvent) -> None:
+    """An event of a container on which an action of ours goes on, or has just ended."""
+    act, hold = turn.durable.acts.get(target), turn.durable.holds.get(target)
+    if act is None or not (act.under_way or (hold is not None and hold.undone)):
+        return
+    heard = turn.volatile.heard.get(target)
+    if heard is None or heard.action_id != act.action_id:
+        heard = turn.volatile.heard[target] = Heard(act.action_id, status)
+    heard.events.append(event)
+    _tell_apart(turn, name, target, heard.status, heard.events)
+
+
+def remember(turn: Turn, name: str, target: Target, status: ContainerStatus, past: Past) -> None:
+    """What Docker remembers of the time in which a restart of ours went on, and nobody may have listened."""
+    act = turn.durable.acts.get(target)
+    if act is None or not act.started(status):
+        return
+    away = past.away
+    meanwhile = [
+        event
+        for event in past.events
+        if event.at is not None
+        and event.at >= act.began
+        and (event.action == "restart" or status.started_at is None or event.at < status.started_at)
+        and not (away and away[0] <= event.at <= away[1])
+    ]
+    if target not in turn.durable.holds:
+        _tell_apart(turn, name, target, status, meanwhile)
+
+
+def end(turn: Turn, name: str, target: Target, result: ActionResult) -> ActionResult:
+    """The result with what somebody did meanwhile, for people. What was certainly not ordered has undone nothing."""
+    hold = turn.durable.holds.get(target)
+    if hold is None or not hold.undone:
+        return result
+    if result.outcome is ActionOutcome.REFUSED:
+        heard = turn.volatile.heard.get(target)
+        what = by_others(heard.events, heard.status, None) if heard is not None else ""
+        lasts = signals.A_STOP_TAKES.total_seconds()
+        if what:
+            turn.record(r.HoldPlaced(name, what, target_kind=target.kind, target=target.name, lasts=lasts))
+        else:
+            turn.record(r.HoldReleased(name, target_kind=target.kind, target=target.name))
+        return result
+    runs = "it runs again because of that, and " if result.outcome is ActionOutcome.SUCCEEDED else ""
+    plan = f"{runs}nothing more is done until somebody starts it anew"
+    return replace(result, detail=f"{result.detail}; {hold.what}: {plan}")
+
+
+def is_started_by_us(durable: Durable, target: Target, status: ContainerStatus) -> bool:
+    """That run may be the one that the last action of ours on it has started."""
+    act = durable.acts.get(target)
+    return act is not None and act.started(status)
+
+
+def _tell_apart(
+    turn: Turn, name: str, target: Target, status: ContainerStatus, events: Iterable[ContainerEvent]
+) -> None:
+    act, hold, ladder = turn.durable.acts[target], turn.durable.holds.get(target), turn.durable.ladders.get(target)
+    step = step_that_acted(turn.volatile.policy, ladder) if ladder is not None else None
+    theirs = by_others(events, status, step.may_take if step is not None else 0.0)
+    undone = hold is not None and hold.undone
+    if theirs and not undone:
+        lasts = UNDONE_FOR - max(0.0, (turn.now.utc - act.began).total_seconds())
+        what = f"{theirs} while the watchdog restarted it"
+        if lasts > 0.0:
+            turn.record(r.HoldPlaced(name, what, target_kind=target.kind, target=target.name, lasts=lasts, undone=True))
+    elif undone and not theirs:
+        turn.record(r.HoldReleased(name, target_kind=target.kind, target=target.name))

@@ -1,0 +1,248 @@
+"""What others do while an action of ours is under way: before our order they go first, after it they are told."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from nemo_watchdog import records as r
+from nemo_watchdog.engine import events as ev
+from nemo_watchdog.engine import overlap
+from nemo_watchdog.model import (
+    CONTAINER,
+    ActionOutcome,
+    ContainerEvent,
+    ContainerStatus,
+    Gate,
+    NotificationKind,
+    Reason,
+    RunState,
+    Target,
+)
+from tests.unit.engine.world import NOON, RESTART, World, dependency, policy, remedy
+
+GATEWAY = Target(CONTAINER, "c-gateway")
+
+
+@pytest.fixture
+def world() -> World:
+    """A restart that lets it stop for 120 s has been ordered."""
+    made = World(policy(dependency("gateway", grace=0.0), fix=remedy(replace(RESTART, may_take=120.0))))
+    made.fail("gateway")
+    assert made.pending
+    return made
+
+
+def hear(world: World, action: str, signal: int | None = None, *, after: float = 0.1) -> ContainerEvent:
+    world.pass_time(after)
+    event = world.event("gateway", action, signal)
+    world.send(ev.ContainerActed(event))
+    return event
+
+
+def undone(world: World) -> bool:
+    hold = world.engine.durable.holds.get(GATEWAY)
+    return hold is not None and hold.undone
+
+
+def touched(world: World) -> str:
+    return overlap.touched(world.engine.volatile, world.engine.durable, GATEWAY, world.now)
+
+
+def events(*told: tuple[float, str, int | None]) -> list[ContainerEvent]:
+    return [ContainerEvent("c", action, signal, NOON + timedelta(seconds=at)) for at, action, signal in told]
+
+
+TERM, KILL = (0.0, "kill", 15), (120.0, "kill", 9)
+
+
+@pytest.mark.parametrize(
+    ("told", "theirs"),
+    [
+        ((TERM,), ""),
+        ((TERM, KILL), ""),
+        ((KILL,), ""),
+        ((TERM, (119.5, "kill", 9)), ""),
+        ((TERM, (3.0, "kill", 15)), "signal 15"),
+        ((TERM, (3.0, "kill", 9)), "signal 9"),
+        ((TERM, (3.0, "kill", 3)), "signal 3"),
+        ((TERM, (3.0, "kill", 1)), ""),
+        ((TERM, KILL, (121.0, "kill", 9)), "signal 9"),
+        ((TERM, (3.0, "pause", None)), "paused"),
+        ((TERM, (3.0, "pause", None), (4.0, "unpause", None)), ""),
+        ((TERM, (3.0, "kill", 15), (4.0, "restart", None)), "signal 15"),
+        ((TERM, (3.0, "kill", 15), (4.0, "restart", None), (4.1, "restart", None)), ""),
+        ((TERM, (4.0, "start", None), (5.0, "kill", 15)), ""),
+    ],
+)
+def test_a_restart_sends_one_stop_signal_and_one_kill(
+    told: tuple[tuple[float, str, int | None], ...], theirs: str
+) -> None:
+    """What is more than that is somebody else's; of the run that it started, nothing is its own."""
+    found = overlap.by_others(events(*told), ContainerStatus(RunState.RUNNING), 120.0)
+    assert theirs in found
+    assert bool(found) is bool(theirs)
+
+
+def test_before_an_order_every_signal_is_somebodys() -> None:
+    assert overlap.by_others(events(TERM), ContainerStatus(RunState.RUNNING), None)
+    assert not overlap.by_others(events((0.0, "kill", 1)), ContainerStatus(RunState.RUNNING), None)
+
+
+def test_a_stop_that_our_restart_undoes_is_told_and_nothing_more_is_done(world: World) -> None:
+    """`docker stop` returned, and it runs: whoever stopped it must know, and no second restart follows."""
+    hear(world, "kill", 15)
+    hear(world, "kill", 15, after=3.0)
+    world.pass_time(1.0)
+    world.finish()
+    (ended,) = world.told(NotificationKind.ACTION_FINISHED)
+    assert "it runs again because of that, and nothing more is done until somebody starts it anew" in ended.body
+    world.fail("gateway", times=60)
+    assert len(world.started) == 1
+    decision = world.engine.decision("gateway", world.now)
+    assert decision is not None
+    assert decision.gate is Gate.HUMAN_HOLD
+    (held,) = world.told(NotificationKind.HELD)
+    assert "while the watchdog restarted it; held until it is started anew by somebody" in held.body
+    assert "Nothing more was done" in held.body
+
+
+def test_that_it_answers_again_does_not_mean_that_it_may_be_restarted(world: World) -> None:
+    """It was to be stopped, and whoever wanted that may be at work on its data."""
+    hear(world, "kill", 15)
+    hear(world, "kill", 15)
+    world.finish()
+    world.succeed("gateway", times=5)
+    assert not world.engine.durable.open()
+    world.crash("gateway")
+    world.wait(600.0)
+    assert undone(world) or world.engine.durable.holds[GATEWAY].until is None
+    assert len(world.started) == 1
+
+
+def test_who_starts_it_anew_has_it_watched_as_before(world: World) -> None:
+    hear(world, "kill", 15)
+    hear(world, "kill", 15)
+    world.finish()
+    world.pass_time(30.0)
+    world.run("gateway")
+    assert GATEWAY not in world.engine.durable.holds
+    world.wait(60.0)
+    world.fail("gateway", times=30)
+    assert len(world.started) == 2
+
+
+def test_it_is_not_left_alone_for_ever(world: World) -> None:
+    hear(world, "kill", 15)
+    hear(world, "kill", 15)
+    world.finish()
+    world.wait(overlap.UNDONE_FOR)
+    world.fail("gateway", times=60)
+    assert len(world.started) == 2
+
+
+def test_a_persons_own_restart_into_ours_is_no_stop(world: World) -> None:
+    """Both wanted it to run. Docker tells the second order's end when ours is over."""
+    hear(world, "kill", 15)
+    hear(world, "kill", 15)
+    assert undone(world)
+    hear(world, "restart")
+    world.finish()
+    hear(world, "restart")
+    assert GATEWAY not in world.engine.durable.holds
+
+
+def test_our_own_signals_hold_nothing(world: World) -> None:
+    hear(world, "kill", 15)
+    hear(world, "kill", 9, after=120.0)
+    world.finish()
+    assert not world.engine.durable.holds
+    world.fail("gateway", times=60)
+    assert len(world.started) == 2
+
+
+def test_a_pause_that_our_restart_undoes_is_told(world: World) -> None:
+    hear(world, "kill", 15)
+    hear(world, "pause")
+    world.see("gateway", RunState.PAUSED)
+    world.finish()
+    world.fail("gateway", times=60)
+    assert len(world.started) == 1
+    assert "paused" in world.told(NotificationKind.HELD)[0].body
+
+
+def test_what_was_undone_is_known_from_dockers_memory_too(world: World) -> None:
+    """Nobody listened: the daemon was killed in its own restart, and started again after it."""
+    sent = world.event("gateway", "kill", 15)
+    world.pass_time(3.0)
+    again = world.event("gateway", "kill", 15)
+    world.pass_time(1.0)
+    world.starts["c-gateway"] = world.utc
+    world.kill_daemon()
+    world.see("gateway", RunState.RUNNING, past=[sent, again])
+    assert undone(world)
+    world.wait(600.0)
+    world.fail("gateway", Reason.TIMEOUT, times=60)
+    assert len(world.started) == 1
+
+
+def test_it_outlives_the_daemon(world: World) -> None:
+    hear(world, "kill", 15)
+    hear(world, "kill", 15)
+    world.finish()
+    world.pass_time(10.0)
+    world.kill_daemon()
+    world.see("gateway", RunState.RUNNING)
+    assert undone(world)
+
+
+def test_who_sends_a_signal_before_our_order_goes_first(world: World) -> None:
+    """It is not ordered, and then held as if nothing had been under way."""
+    hear(world, "kill", 15)
+    assert "somebody stopped the container through Docker (signal 15)" in touched(world)
+    world.finish(ActionOutcome.REFUSED)
+    hold = world.engine.durable.hold_on("gateway", "c-gateway", world.monotonic)
+    assert hold is not None
+    assert "is stopping" in hold.what
+    world.fail("gateway", times=60)
+    assert len(world.started) == 1
+    assert world.of(r.ActionEnded)
+
+
+def test_two_signals_before_our_order_are_one_stop_and_undo_nothing(world: World) -> None:
+    hear(world, "kill", 15)
+    hear(world, "kill", 15)
+    world.finish(ActionOutcome.REFUSED)
+    hold = world.engine.durable.hold_on("gateway", "c-gateway", world.monotonic)
+    assert hold is not None
+    assert not hold.undone
+    world.fail("gateway", times=60)
+    assert len(world.started) == 1
+
+
+def test_a_signal_that_dockers_memory_told_meanwhile_refuses_the_order_too(world: World) -> None:
+    """The stream was lost: what was sent before the decision is learned after it."""
+    sent = replace(world.event("gateway", "kill", 15), at=world.utc - timedelta(seconds=5))
+    world.see("gateway", RunState.RUNNING, past=[sent])
+    assert "is stopping" in touched(world)
+
+
+def test_what_nobody_touched_is_free(world: World) -> None:
+    assert not touched(world)
+    hear(world, "kill", 1)
+    hear(world, "die")
+    assert not touched(world)
+
+
+def test_what_was_heard_of_an_earlier_action_says_nothing_of_the_next(world: World) -> None:
+    hear(world, "kill", 15)
+    world.finish()
+    world.wait(60.0)
+    world.fail("gateway", times=60)
+    assert len(world.started) == 2
+    assert not touched(world)
+    hear(world, "kill", 15)
+    hear(world, "kill", 9, after=120.0)
+    assert not undone(world)
