@@ -171,6 +171,8 @@ class ContainerStatus:
     stop_signal: int = 15
     restarts: int = 0
     """How often Docker's own restart policy has started it (RestartCount); an order to restart sets it back to 0."""
+    restarted_by_docker: bool = True
+    """Docker starts it again when it ends (HostConfig.RestartPolicy); False when it does not."""
     cpus: float | None = None
     """CPU cores that it may use; None without a limit."""
     off_network: str = ""
@@ -195,6 +197,8 @@ class ContainerEvent:
     action: str
     signal: int | None = None
     at: datetime | None = None
+    container_id: str = field(default="", compare=False)
+    """What it is, whatever it is called by now; empty where nobody told."""
 
 
 @dataclass(frozen=True, slots=True)

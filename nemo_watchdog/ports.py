@@ -60,8 +60,11 @@ class Containers(Protocol):
         """
         ...
 
-    async def history(self, name: str) -> Sequence[ContainerEvent]:
-        """What the engine remembers of that container's events, oldest first; it may have forgotten the oldest."""
+    async def history(self, name: str, container_id: str) -> Sequence[ContainerEvent]:
+        """What the engine remembers of that container's events, oldest first; it may have forgotten the oldest.
+
+        By its id, whatever it was called when they came; they bear the name that is given.
+        """
         ...
 
     async def remembers_since(self) -> datetime | None:

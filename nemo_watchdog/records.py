@@ -87,8 +87,7 @@ class MemberJoined(Record):
 class MemberRecovered(Record):
     """Confirmed to serve, up or degraded: what was tried helped or is over, and what comes now is a new trouble.
 
-    `action_id` is the attempt that was being verified, if one was, and `backoff` the seconds from this moment before
-    the next; None leaves the backoff as it is.
+    `action_id` is the attempt that was verified, if one was; `backoff` the seconds before the next, None for as it is.
     """
 
     TYPE: ClassVar[str] = "member_recovered"
@@ -290,8 +289,8 @@ class IncidentResolved(Record):
 class HoldPlaced(Record):
     """No action on the target until it runs again, for a person did something to it or may have.
 
-    With `lasts` (seconds from this record) somebody is stopping it: held until it has ended or answers again, or so
-    long; `undone` by a restart of ours, until somebody starts it anew. For `quiet` seconds nobody is told.
+    With `lasts` (seconds from now) somebody is stopping it: until it has ended or answers again, or `outlived_after`,
+    at most so long; `undone` by our restart, until it is started anew. `quiet` as long. Docker's times of the `run`.
     """
 
     TYPE: ClassVar[str] = "touched"
@@ -302,6 +301,9 @@ class HoldPlaced(Record):
     target: str = ""
     lasts: float | None = None
     quiet: float = 0.0
+    run: str = ""
+    finished: str = ""
+    outlived_after: float | None = None
     undone: bool = False
 
 

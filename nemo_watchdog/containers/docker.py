@@ -11,6 +11,7 @@ import math
 import re
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime
 
 import aiohttp
@@ -73,15 +74,16 @@ class DockerContainers:
         """See `ports.Containers.events`."""
         return self._stream.events()
 
-    async def history(self, name: str) -> Sequence[ContainerEvent]:
+    async def history(self, name: str, container_id: str) -> Sequence[ContainerEvent]:
         """See `ports.Containers.history`. Docker keeps the last 256 events of everything, and none over a restart.
 
         Docker's clock must not be behind ours: it holds the answer back until its clock has reached the end asked for.
         """
-        wanted = {"type": ["container"], "container": [name], "event": list(EVENTS)}
-        told = await self._stream.past(LONGEST_ANSWER, filters=json.dumps(wanted))
-        events = (read_event(line) for line in told.split(b"\n"))
-        return [event for event in events if event is not None and event.container == name]
+        wanted = {"type": ["container"], "container": [container_id], "event": list(EVENTS)}
+        lines = (await self._stream.past(LONGEST_ANSWER, filters=json.dumps(wanted))).split(b"\n")
+        events = (read_event(line) for line in lines)
+        told = (event for event in events if event is not None and event.container_id == container_id)
+        return [replace(event, container=name) for event in told]
 
     async def remembers_since(self) -> datetime | None:
         """See `ports.Containers.remembers_since`: the time of the oldest event of whatever kind."""

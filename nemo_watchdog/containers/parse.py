@@ -12,6 +12,9 @@ from typing import Any
 from nemo_watchdog.model import ContainerEvent, ContainerStatus, ContainerUsage, LogLine, RunState
 
 _NANOSECONDS = re.compile(r"(\.\d{6})\d+")
+_REAL_TIME = re.compile(r"(?:SIG)?RT(?:(?P<min>MIN)(?:\+(?P<up>\d{1,2}))?|MAX(?:-(?P<down>\d{1,2}))?)", re.ASCII)
+_RTMIN, _RTMAX = 34, 64
+"""As Docker counts them, whatever the C library here does."""
 _STATES = {state.value: state for state in RunState if state not in {RunState.MISSING, RunState.UNREACHABLE}}
 
 ENDED = frozenset({RunState.EXITED, RunState.DEAD, RunState.RESTARTING})
@@ -54,12 +57,18 @@ def parse_inspect(inspected: Mapping[str, Any]) -> ContainerStatus:
         exit_code=exit_code if run in ENDED else None,
         oom_killed=state.get("OOMKilled") is True,
         restarts=restarts if isinstance(restarts, int) else 0,
+        restarted_by_docker=_restarted(inspected.get("HostConfig")),
         cpus=_cpus(inspected.get("HostConfig")),
         off_network=_off_network(inspected.get("HostConfig"), inspected.get("NetworkSettings")),
         stop_signal=stop_signal or signal.SIGTERM,
         health=word if word in {"healthy", "unhealthy", "starting"} else None,
         detail=" ".join(str(state.get("Error") or "").split()),
     )
+
+
+def _restarted(host_config: object) -> bool:
+    policy = host_config.get("RestartPolicy") if isinstance(host_config, Mapping) else None
+    return not isinstance(policy, Mapping) or policy.get("Name") not in {"", "no"}
 
 
 def _cpus(host_config: object) -> float | None:
@@ -153,10 +162,15 @@ def _without_frames(told: bytes) -> bytes:
 
 
 def parse_signal(value: object) -> int | None:
-    """`9`, `"9"`, `"SIGKILL"` and `"KILL"` to 9; None for anything else."""
+    """`9`, `"9"`, `"SIGKILL"` and `"KILL"` to 9; None for anything else.
+
+    Real-time signals are counted from either end: `RTMIN+3` is 37, and `RTMAX-2` is 62 (measured, Engine 20.10).
+    """
     text = str(value).strip().upper()
     if text.isascii() and text.isdigit():
         return int(text)
+    if real_time := _REAL_TIME.fullmatch(text):
+        return _RTMIN + int(real_time["up"] or 0) if real_time["min"] else _RTMAX - int(real_time["down"] or 0)
     name = text if text.startswith("SIG") else f"SIG{text}"
     known = signal.Signals.__members__.get(name)
     return None if known is None else int(known)
@@ -181,4 +195,5 @@ def parse_event(line: bytes) -> ContainerEvent | None:
         action=action,
         signal=parse_signal(attributes.get("signal")) if action == "kill" else None,
         at=datetime.fromtimestamp(nanoseconds / 1e9, UTC) if isinstance(nanoseconds, int) else None,
+        container_id=str(actor.get("ID") or "") if isinstance(actor, dict) else "",
     )

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from datetime import timedelta
 
 from nemo_watchdog import records as r
 from nemo_watchdog.engine import last_words, overlap, signals, unheard
 from nemo_watchdog.engine.events import ContainerSeen
 from nemo_watchdog.engine.seen import REASONS
 from nemo_watchdog.engine.state import Durable
-from nemo_watchdog.engine.touches import End, Ending, Hold, Initiator
+from nemo_watchdog.engine.touches import End, Ending, Hold, Initiator, left_down, told_time
 from nemo_watchdog.engine.turn import Turn
 from nemo_watchdog.model import (
     CONTAINER,
@@ -31,6 +32,9 @@ ENDED = frozenset({RunState.EXITED, RunState.DEAD})
 JUDGED = ENDED | {RunState.PAUSED, RunState.CREATED, RunState.RESTARTING}
 """In the other states nothing has ended, or there is nobody to tell us."""
 
+
+LOOKED_FOR = 5.0
+"""Seconds in which looks that come sooner say whether it was outlived; after that those of the policy do."""
 
 LOST = "lost"
 """What the event stream says when it is open no more."""
@@ -54,7 +58,7 @@ def hear(turn: Turn, event: ContainerEvent) -> None:
     if not signals.deadly(event, status) or _still_works(turn, target, status, event):
         overlap.hear(turn, watching[0], target, status, event)
     if status.state is RunState.RUNNING:
-        _hold_while_it_stops(turn, watching[0], target, status, Past((event,)))
+        _hold_while_it_goes_on(turn, watching[0], target, status, Past((event,)))
 
 
 def after_action(turn: Turn, request: ActionRequest, outcome: ActionOutcome) -> None:
@@ -64,7 +68,7 @@ def after_action(turn: Turn, request: ActionRequest, outcome: ActionOutcome) -> 
     if outcome is ActionOutcome.REFUSED and heard is not None and heard.action_id == request.action_id and watching:
         status = turn.volatile.trackers[watching[0]].container
         if status is not None and status.state is RunState.RUNNING:
-            _hold_while_it_stops(turn, watching[0], target, status, Past(tuple(heard.events)))
+            _hold_while_it_goes_on(turn, watching[0], target, status, Past(tuple(heard.events)))
     attribute_what_waited(turn, target)
 
 
@@ -74,13 +78,14 @@ def attribute(turn: Turn, seen: ContainerSeen) -> None:
     watching = volatile.watching(seen.container)
     if not watching:
         return
+    end_what_was_outlived(turn, seen.container)
     if seen.status.state is RunState.RUNNING:
         volatile.unattributed.pop(seen.container, None)
         _runs(turn, watching[0], target, seen)
     elif seen.status.state in JUDGED and any(_is_new(turn, name, seen.status) for name in watching):
         for name in watching:
             volatile.trackers[name].ending = Ending()  # until it can be said
-        volatile.unattributed[seen.container] = seen
+        volatile.unattributed[seen.container] = _with_what_docker_does_not_tell(turn, watching[0], seen)
         attribute_what_waited(turn, target)
     elif seen.container in volatile.unattributed:
         waits = volatile.unattributed[seen.container]
@@ -108,10 +113,35 @@ def attribute_what_waited(turn: Turn, target: Target) -> None:
             turn.evaluate(name)
 
 
-def answers_again(turn: Turn, name: str) -> None:
-    """It serves again in the run that somebody was stopping: nobody is stopping it any more."""
-    if container := turn.volatile.trackers[name].spec.container:
-        _nobody_is_stopping(turn, name, Target(CONTAINER, container))
+def answers(turn: Turn, name: str, *, again: bool) -> None:
+    """It was looked at. Where it serves again in the run that somebody was stopping, nobody is any more."""
+    container = turn.volatile.trackers[name].spec.container
+    if container is not None:
+        end_what_was_outlived(turn, container)
+        if again:
+            _nobody_is_stopping(turn, name, Target(CONTAINER, container))
+
+
+def end_what_was_outlived(turn: Turn, container: str) -> None:
+    """Everything that looks at it has seen it answer since long enough after the signal."""
+    hold, trackers = turn.durable.holds.get(Target(CONTAINER, container)), turn.volatile.trackers
+    if hold is None or hold.outlived_from is None:
+        return
+    served = [trackers[name].last_served_began for name in turn.volatile.watching(container)]
+    if served and all(began is not None and began >= hold.outlived_from for began in served):
+        _release(turn, turn.volatile.watching(container)[0], Target(CONTAINER, container))
+
+
+def look_whether_it_was_outlived(turn: Turn) -> None:
+    """As soon as an answer would say it."""
+    for target, hold in list(turn.durable.holds.items()):
+        end_what_was_outlived(turn, target.name)
+        since = None if hold.outlived_from is None else turn.now.monotonic - hold.outlived_from
+        if target not in turn.durable.holds or since is None or since > LOOKED_FOR:
+            continue
+        turn.wake(turn.now.monotonic + 1.0 if since >= 0.0 else hold.outlived_from)
+        for name in turn.volatile.watching(target.name) if since >= 0.0 else ():
+            turn.look_soon(name)
 
 
 # -- what follows ---------------------------------------------------------------------------------------------
@@ -120,25 +150,71 @@ def answers_again(turn: Turn, name: str) -> None:
 def _runs(turn: Turn, name: str, target: Target, seen: ContainerSeen) -> None:
     hold = turn.durable.hold_on(name, target.name, turn.now.monotonic)
     if hold is not None and _is_over(turn.durable, target, hold, seen.status):
-        turn.record(r.HoldReleased(name, target_kind=target.kind, target=target.name))
+        _release(turn, name, target)
     if seen.past is not None:
         unheard.look_back(turn, target.name, seen.status, seen.past)
         overlap.remember(turn, name, target, seen.status, seen.past)
-        _hold_while_it_stops(turn, name, target, seen.status, seen.past)
+        _hold_while_it_goes_on(turn, name, target, seen.status, seen.past)
+
+
+def _release(turn: Turn, name: str, target: Target) -> None:
+    turn.record(r.HoldReleased(name, target_kind=target.kind, target=target.name))
 
 
 def _nobody_is_stopping(turn: Turn, name: str, target: Target) -> None:
-    hold = turn.durable.holds.get(target)
-    if hold is not None and hold.until is not None and not hold.undone:
-        turn.record(r.HoldReleased(name, target_kind=target.kind, target=target.name))
+    if (hold := turn.durable.holds.get(target)) is not None and hold.goes_on and not hold.undone:
+        _release(turn, name, target)
 
 
 def _is_over(durable: Durable, target: Target, hold: Hold, runs: ContainerStatus) -> bool:
     """It was until then; the run that we start ourselves is no end of what we undo by it."""
-    if hold.until is None:
-        return True
-    began_after = runs.started_at is not None and runs.started_at > hold.placed
-    return began_after and not (hold.undone and overlap.is_started_by_us(durable, target, runs))
+    if hold.goes_on and hold.is_of(runs):
+        return False
+    return not (hold.undone and overlap.is_started_by_us(durable, target, runs))
+
+
+def _hold(
+    turn: Turn,
+    name: str,
+    target: Target,
+    status: ContainerStatus,
+    what: str,
+    *,
+    lasts: float | None = None,
+    quiet: float = 0.0,
+    outlived_after: float | None = None,
+) -> None:
+    run, finished = told_time(status.started_at), told_time(status.finished_at)
+    turn.record(r.HoldPlaced(name, what, "", target.kind, target.name, lasts, quiet, run, finished, outlived_after))
+    if outlived_after is not None:
+        turn.wake(turn.now.monotonic + outlived_after)
+
+
+def _hold_while_it_goes_on(turn: Turn, name: str, target: Target, status: ContainerStatus, past: Past) -> None:
+    """For what somebody does to a run that goes on."""
+    hold = turn.durable.holds.get(target)
+    if hold is not None and hold.freezes and signals.let_go_on(status, past):
+        _release(turn, name, target)
+        for each in turn.volatile.watching(target.name):  # they were looks at something that could not answer
+            turn.volatile.trackers[each].forget_looks(turn.now.monotonic)
+            turn.look_soon(each)
+    _hold_while_it_is_frozen(turn, name, target, status, past)
+    _hold_while_it_stops(turn, name, target, status, past)
+
+
+def _hold_while_it_is_frozen(turn: Turn, name: str, target: Target, status: ContainerStatus, past: Past) -> None:
+    signal, hold = signals.frozen_by(status, past), turn.durable.holds.get(target)
+    if signal is None or _is_outlived(turn.durable, target, signal):
+        return
+    if hold is None or (hold.until is not None and hold.outlived_from is not None):
+        what = f"somebody froze the container through Docker (signal {signal.signal})"
+        _hold(turn, name, target, status, what, outlived_after=_left(turn, signal, signals.THAWED_AFTER))
+
+
+def _left(turn: Turn, signal: ContainerEvent, of: timedelta) -> float:
+    """Seconds of a time that began with the signal."""
+    age = timedelta() if signal.at is None else max(timedelta(), turn.now.utc - signal.at)
+    return (of - age).total_seconds()
 
 
 def _hold_while_it_stops(turn: Turn, name: str, target: Target, status: ContainerStatus, past: Past) -> None:
@@ -149,14 +225,23 @@ def _hold_while_it_stops(turn: Turn, name: str, target: Target, status: Containe
         ours = who is Initiator.OURS or (who is Initiator.UNCLEAR and not durable.is_late(target, signal))
         if ours or _is_outlived(durable, target, signal):
             continue
-        age = 0.0 if signal.at is None else max(0.0, (now.utc - signal.at).total_seconds())
-        lasts = signals.works_for(signal, status).total_seconds() - age
+        lasts = _left(turn, signal, signals.A_STOP_TAKES)
         hold = durable.hold_on(name, target.name, now.monotonic)
-        longer = signals.OUTLIVED_AFTER.total_seconds()
-        if hold is not None and (hold.until is None or hold.until + longer >= now.monotonic + lasts):
+        firm = hold is not None and hold.until is not None and hold.outlived_from is None
+        soft = not firm and signals.may_be_outlived(signal, status)
+        if hold is not None and _says_enough(hold, now.monotonic + lasts, soft=soft):
             continue
         what = f"{who} is stopping the container through Docker (signal {signal.signal})"
-        turn.record(r.HoldPlaced(name, what, target_kind=target.kind, target=target.name, lasts=lasts))
+        after = _left(turn, signal, signals.OUTLIVED_AFTER) if soft else None
+        _hold(turn, name, target, status, what, lasts=lasts, outlived_after=after)
+
+
+def _says_enough(hold: Hold, until: float, *, soft: bool) -> bool:
+    """It holds as firmly, and about as long, as for another signal; `until` in monotonic seconds."""
+    if hold.until is None:
+        return soft or not hold.freezes
+    about = signals.OUTLIVED_AFTER.total_seconds()
+    return (hold.outlived_from is None or soft) and hold.until + about >= until
 
 
 def _ended(turn: Turn, watching: list[str], target: Target, seen: ContainerSeen) -> None:
@@ -168,38 +253,41 @@ def _ended(turn: Turn, watching: list[str], target: Target, seen: ContainerSeen)
     else:
         ending = ended_by(seen.status, seen.past or Past(), durable, specs, target)
     hold = durable.holds.get(target)
-    being_stopped = hold is not None and hold.until is not None and hold.holds(turn.now.monotonic)
-    if being_stopped and seen.status.state in ENDED and not ending.held:
-        was = "somebody was stopping the container through Docker when it ended"
-        ending = Ending(held=hold.what if hold is not None and hold.undone else was)
+    goes_on = hold if hold is not None and hold.goes_on and (hold.undone or hold.is_of(seen.status)) else None
+    if goes_on and goes_on.holds(turn.now.monotonic) and seen.status.state in ENDED and not ending.held:
+        did = "had frozen" if goes_on.freezes else "was stopping"
+        was = f"somebody {did} the container through Docker when it ended"
+        ending = Ending(held=goes_on.what if goes_on.undone else was)
     ending = _as_it_said(ending, seen)
     for each in watching:
         turn.volatile.trackers[each].ending = ending
-    if hold is not None and (hold.until is None or seen.status.state is RunState.RESTARTING):
+    if goes_on and seen.status.state is RunState.RESTARTING:
+        return
+    if hold is not None and hold.until is None and hold.is_of_the_end(seen.status):
         return
     if ending.held:
-        what, quiet = ending.held, ending.quiet
-        turn.record(r.HoldPlaced(name, what, target_kind=target.kind, target=target.name, quiet=quiet))
+        _hold(turn, name, target, seen.status, ending.held, quiet=ending.quiet)
     elif hold is not None:
         turn.record(r.HoldReleased(name, target_kind=target.kind, target=target.name))
-    finished = seen.status.finished_at and seen.status.finished_at.isoformat()
+    if seen.status.state not in ENDED:
+        return  # Docker starts it again: how that ends is not said yet
+    finished = told_time(seen.status.finished_at)
     if finished and known != End(finished, ending.reason, ending.by) and (not ending.held or ending.quiet):
         turn.record(r.EndedByItself(name, target.kind, target.name, finished, ending.reason, by=ending.by))
 
 
 def ended_by(status: ContainerStatus, past: Past, durable: Durable, specs: list[Dependency], target: Target) -> Ending:
     """What became of a container that does not run, as far as one can know. `specs` are the dependencies of it."""
-    if status.state is RunState.PAUSED:
-        return Ending(held="somebody paused the container through Docker")
-    if status.state is RunState.CREATED:
-        return Ending(held="somebody created the container and has not started it yet")
+    if held := _left_by_hand(status):
+        return Ending(held=held)
     if status.state not in ENDED:
         return Ending()
     sent = [signal for signal in signals.sent(status, past) if not _is_outlived(durable, target, signal)]
     for signal in sent:
         who = durable.initiator_of(status, signal)
         if who is not Initiator.OURS:
-            return Ending(held=f"{who} stopped the container through Docker (signal {signal.signal})")
+            by = "" if signal.signal is None else f" (signal {signal.signal})"
+            return Ending(held=f"{who} stopped the container through Docker{by}")
     if sent:
         return Ending()
     if signals.by_the_engine(status, past):
@@ -210,6 +298,23 @@ def ended_by(status: ContainerStatus, past: Past, durable: Durable, specs: list[
         unsure = f"nobody can tell who ended the container (exit code {status.exit_code})"
         return Ending(held=f"{unsure}: Docker has forgotten what was done to it")
     return _by_itself(Reason.STOPPED_ITSELF if status.exit_code == 0 else Reason.EXITED, specs, status)
+
+
+def _left_by_hand(status: ContainerStatus) -> str:
+    """What an inspect alone says that a person did."""
+    if status.state is RunState.PAUSED:
+        return "somebody paused the container through Docker"
+    if status.state is RunState.CREATED:
+        return "somebody created the container and has not started it yet"
+    return left_down(status)
+
+
+def _with_what_docker_does_not_tell(turn: Turn, name: str, seen: ContainerSeen) -> ContainerSeen:
+    past = seen.past or Past()
+    if not signals.gave_up(turn.volatile.trackers[name].container, seen.status, past):
+        return seen
+    at = max(turn.now.utc, seen.status.finished_at or turn.now.utc)
+    return replace(seen, past=replace(past, events=(*past.events, ContainerEvent(seen.container, "stop", at=at))))
 
 
 def _must_be_heard(turn: Turn, target: Target, status: ContainerStatus) -> bool:

@@ -97,8 +97,7 @@ class Engine:
         name = event.dependency
         before = self.trackers[name].state.health
         changed = turn.evaluate(name)
-        if before is Health.DOWN and self.trackers[name].state.health is Health.UP:
-            attribution.answers_again(turn, name)
+        attribution.answers(turn, name, again=before is Health.DOWN and self.trackers[name].state.health is Health.UP)
         if changed or name in self.volatile.awaited or self.trackers[name].suspect:
             reconcile_from(turn, name)
         elif incident := self.durable.incident_of(name):
@@ -180,6 +179,7 @@ class Engine:
     @_take.register
     def _(self, event: ev.Tick, turn: Turn) -> None:
         self.durable.forget_old(turn.now.monotonic, REOPEN_WINDOW)
+        attribution.look_whether_it_was_outlived(turn)
         for container in list(self.volatile.unattributed):
             attribution.attribute_what_waited(turn, Target(CONTAINER, container))
         for name in self.trackers:

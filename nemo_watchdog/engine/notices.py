@@ -147,12 +147,9 @@ def _(record: r.DecisionMade, incident: Incident, turn: Turn) -> Words:
         until = "can be watched through Docker's events again" if turn.volatile.is_deaf else heard
     elif hold is None:  # nobody stopped it: it runs without its network
         until = "is on its network again"
-    elif hold.until is None:
-        until = "runs again"
-    elif hold.undone:
-        until = f"is started anew, for {duration(round(hold.until - turn.now.monotonic))} at most"
     else:
-        until = f"has ended or answers again, for {duration(round(hold.until - turn.now.monotonic))} at most"
+        left = "" if hold.until is None else f", for {duration(round(hold.until - turn.now.monotonic))} at most"
+        until = hold.ends_when + left
     more = "more " if hold is not None and hold.undone else ""
     body = f"{name}: {record.value}.\nNothing {more}was done, on purpose.\nNext: nothing, until the container {until}."
     return Words(f"{name}:held:{incident.ladder(name).begun}", f"{name} is left alone", body)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from functools import singledispatch
 from typing import Any
 
@@ -236,15 +237,20 @@ def _(record: r.IncidentResolved, state: Durable, at: Moment) -> None:
 def _(record: r.HoldPlaced, state: Durable, at: Moment) -> None:
     until = None if record.lasts is None else at.monotonic + record.lasts
     quiet_until = record.quiet and at.monotonic + record.quiet
-    state.holds[_held(record)] = Hold(record.what, at.utc, until, quiet_until, record.undone)
+    outlived_from = None if record.outlived_after is None else at.monotonic + record.outlived_after
+    state.holds[_held(record)] = Hold(
+        record.what, at.utc, until, quiet_until, record.undone, record.run, record.finished, outlived_from
+    )
 
 
 @apply.register
 def _(record: r.HoldReleased, state: Durable, at: Moment) -> None:
     for target in (_held(record), Target(UNNAMED, record.dependency)):
         hold = state.holds.pop(target, None)
-        if hold is not None and hold.until is not None:
-            state.outlived[target] = at.utc
+        if hold is not None and hold.goes_on:
+            # It may be written down late: what was sent meanwhile is another signal.
+            late = 0.0 if hold.outlived_from is None else max(0.0, at.monotonic - hold.outlived_from)
+            state.outlived[target] = at.utc - timedelta(seconds=late)
 
 
 @apply.register

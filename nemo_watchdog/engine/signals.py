@@ -4,18 +4,31 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from nemo_watchdog.model import ContainerEvent, ContainerStatus, Past
+from nemo_watchdog.model import ContainerEvent, ContainerStatus, Past, RunState
 
 INT, QUIT, ABRT, KILL, TERM = 2, 3, 6, 9, 15
+CONT = 18
 
 DEADLY_SIGNALS = frozenset({INT, QUIT, ABRT, KILL, TERM})
 """Signals by which `docker stop` and `docker kill` end a container; an image may choose another to be stopped by."""
+
+FREEZING_SIGNALS = frozenset({19, 20, 21, 22})
+"""STOP, TSTP, TTIN and TTOU, on every architecture but MIPS."""
 
 A_STOP_TAKES = timedelta(minutes=15)
 """How long a stop may take: its event does not say how long `docker stop -t` waits."""
 
 OUTLIVED_AFTER = timedelta(seconds=10)
-"""A process that goes on for so long after another signal than those of a stop was not ended by it: a thread dump."""
+"""What answers so long after another signal than those of a stop was not ended by it: a thread dump.
+
+A server that drains stops to answer at once or within moments, and may go on for minutes.
+"""
+
+THAWED_AFTER = timedelta(minutes=15)
+"""What answers so long after a signal that freezes was not frozen, or goes on.
+
+Of Postgres the session that looks answers on, while the first process, which would open another one, is frozen.
+"""
 
 OOM_JUST_BEFORE = timedelta(seconds=10)
 """An `oom` event that is older than that is another end's, or a child's."""
@@ -31,9 +44,32 @@ def deadly(event: ContainerEvent, status: ContainerStatus) -> bool:
     return event.action == "kill" and event.signal in DEADLY_SIGNALS | {status.stop_signal}
 
 
-def works_for(event: ContainerEvent, status: ContainerStatus) -> timedelta:
-    """How long after this deadly signal an end is still its doing."""
-    return A_STOP_TAKES if event.signal in {TERM, KILL, status.stop_signal} else OUTLIVED_AFTER
+def may_be_outlived(event: ContainerEvent, status: ContainerStatus) -> bool:
+    """It is another signal than those of a stop: what still answers a while later was not ended by it."""
+    return event.action == "kill" and event.signal not in {TERM, KILL, status.stop_signal}
+
+
+def surely_sent(status: ContainerStatus, past: Past) -> bool:
+    """One of a stop has ended this run; another may have ended it or not."""
+    return any(not may_be_outlived(event, status) for event in sent(status, past))
+
+
+def frozen_by(status: ContainerStatus, past: Past) -> ContainerEvent | None:
+    """The signal that has frozen this run, as far as these events tell."""
+    word = _last_of_freezing(status, past)
+    return word if word is not None and word.signal != CONT else None
+
+
+def let_go_on(status: ContainerStatus, past: Past) -> bool:
+    """The last word about freezing it is that it goes on."""
+    word = _last_of_freezing(status, past)
+    return word is not None and word.signal == CONT
+
+
+def _last_of_freezing(status: ContainerStatus, past: Past) -> ContainerEvent | None:
+    words = FREEZING_SIGNALS | {CONT}
+    told = [e for e in _of_this_run(status, past) if e.action == "kill" and e.signal in words]
+    return told[-1] if told else None
 
 
 def is_told(status: ContainerStatus, past: Past) -> bool:
@@ -53,10 +89,32 @@ def is_whole(status: ContainerStatus, past: Past) -> bool:
 
 
 def sent(status: ContainerStatus, past: Past, at: datetime | None = None) -> list[ContainerEvent]:
-    """The signals, sent through Docker, that have ended this run, or still may end it at `at` while it goes on."""
-    kills = [e for e in _of_this_run(status, past) if deadly(e, status) and not _while_away(e.at, past)]
+    """The signals, sent through Docker, that have ended this run, or still may end it at `at` while it goes on.
+
+    A `stop` of what has ended is as good: of what Docker is about to start again it tells no `kill` and no other end
+    (Engine 20.10).
+    """
     ended = at or status.finished_at
-    return [kill for kill in kills if ended is None or kill.at is None or ended - kill.at < works_for(kill, status)]
+
+    def counts(event: ContainerEvent) -> bool:
+        if event.action == "stop":  # told when it has ended: an older one was of another end
+            return at is None and (ended is None or event.at is None or event.at >= ended)
+        in_time = ended is None or event.at is None or ended - event.at < A_STOP_TAKES
+        return deadly(event, status) and in_time
+
+    return [e for e in _of_this_run(status, past) if counts(e) and not _while_away(e.at, past)]
+
+
+def gave_up(before: ContainerStatus | None, status: ContainerStatus, past: Past) -> bool:
+    """Docker was about to start it again and does so no more: somebody ended that.
+
+    A `docker kill` does, of which Docker tells no event; a start that fails leaves its error (Engine 20.10).
+    """
+    if before is None or before.state is not RunState.RESTARTING or status.state is not RunState.EXITED:
+        return False
+    ended = status.finished_at
+    goes_down = past.away is not None and (ended is None or ended <= past.away[1])
+    return before.run == status.run and not status.detail and not goes_down
 
 
 def by_the_engine(status: ContainerStatus, past: Past) -> bool:

@@ -79,7 +79,8 @@ class Act:
 class Hold:
     """Why a target is left alone, since `placed` (UTC); the ends are monotonic seconds.
 
-    Without `until`, until it runs again; with it somebody is stopping it, and that may take so long.
+    Without `until`, until it runs again; with it somebody is stopping it, and that may take so long. With
+    `outlived_from` it is over as soon as it answers a look that began then or later.
     """
 
     what: str
@@ -89,9 +90,48 @@ class Hold:
     """Until when nobody is told."""
     undone: bool = False
     """A restart of ours undid it: until somebody starts it anew."""
+    run: str = ""
+    """When the run began that it is of; empty of what was never started, and where an older version wrote it down."""
+    finished: str = ""
+    """When that run had ended; empty while it went on."""
+    outlived_from: float | None = None
+
+    @property
+    def goes_on(self) -> bool:
+        """Somebody is at work on what still runs."""
+        return self.until is not None or self.outlived_from is not None
+
+    @property
+    def freezes(self) -> bool:
+        """It runs and does nothing, for as long as somebody wants."""
+        return self.until is None and self.outlived_from is not None
+
+    @property
+    def ends_when(self) -> str:
+        """What follows "until the container"."""
+        if self.undone:
+            return "is started anew by somebody"
+        if self.freezes:
+            return "is let go on (signal CONT) or answers again"
+        return "runs again" if self.until is None else "has ended or answers again"
 
     def holds(self, now: float) -> bool:
         return self.until is None or now < self.until
+
+    def is_of(self, status: ContainerStatus) -> bool:
+        """Of that run, and of no later one."""
+        if self.run:
+            return self.run == told_time(status.started_at)
+        return status.started_at is None or status.started_at <= self.placed
+
+    def is_of_the_end(self, status: ContainerStatus) -> bool:
+        """Of the end of that run, which has one; or of a run that goes on, as it does still."""
+        return self.is_of(status) and (not self.run or bool(self.finished) or status.finished_at is None)
+
+
+def told_time(at: datetime | None) -> str:
+    """Docker's time, as records keep it."""
+    return "" if at is None else at.isoformat()
 
 
 def taken_off(status: ContainerStatus | None) -> str:
@@ -102,6 +142,22 @@ def taken_off(status: ContainerStatus | None) -> str:
     if status is None or status.state is not RunState.RUNNING or not status.off_network:
         return ""
     return f"somebody took the container off its network {status.off_network}"
+
+
+A_LOOP_IS_FASTER = timedelta(minutes=1)
+"""Than this Docker starts what ends at once again and again: its longest wait between two starts."""
+
+
+def left_down(status: ContainerStatus) -> str:
+    """What a person did to a container that Docker started again and again, and does no more; "" when nobody did.
+
+    An inspect shows it: `docker update --restart no` leaves the count of the restarts, which an order sets back to 0.
+    """
+    ran, ended = status.started_at, status.finished_at
+    short = ran is not None and ended is not None and ended - ran < A_LOOP_IS_FASTER
+    if status.state is not RunState.EXITED or status.restarted_by_docker or not status.restarts or not short:
+        return ""
+    return "somebody told Docker not to start the container again and again any more"
 
 
 @dataclass(frozen=True, slots=True)

@@ -134,7 +134,7 @@ class DockerProbe:
         """Lately, a process in a container that goes on. Some Engines set the flag for it, all send the event."""
         now, since = datetime.now(UTC), self._asked
         if since is not None:
-            past = await beside.ask(self._containers.history(container))
+            past = await beside.ask(self._containers.history(container, status.container_id))
             lately = [event for event in past or () if event.at is None or event.at >= since]
             if (status.oom_killed and self._oom_at is None) or any(event.action == "oom" for event in lately):
                 self._oom_at = monotonic()

@@ -41,7 +41,10 @@ LAST_WORDS = 50
 LAST_WORDS_WITHIN = 2.0
 """Seconds that this question may take; from a log file of any length it takes milliseconds."""
 
-CHANGES = frozenset({"die", "start", "restart", "pause", "unpause", "oom", "destroy", "rename", "create"})
+ORDERS = frozenset({"kill", "stop"})
+"""An Engine that goes down gives them itself."""
+
+CHANGES = frozenset({"die", "start", "stop", "restart", "pause", "unpause", "oom", "destroy", "rename", "create"})
 
 
 class ContainerWatch:
@@ -68,7 +71,9 @@ class ContainerWatch:
         self._away: tuple[datetime, datetime] | None = None
         """When an Engine had gone that is back: its last absence."""
         self._asked: dict[str, ContainerStatus] = {}
-        """The run of each container whose history was asked for."""
+        """The run of each container whose history was asked for, while it was seen ever since."""
+        self._ids: dict[str, str] = {}
+        """What bore each name when it was seen last: it stays itself when it is renamed."""
         self._unheard: set[str] = set()
         """Those that have ended and whose last words Docker has not told."""
         self._one_at_a_time: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
@@ -92,15 +97,20 @@ class ContainerWatch:
                 await self.reconcile()
                 self._core.tell(ContainerActed(event))
                 continue
-            if event.container not in self._watched() or event in self._heard[event.container]:
-                continue
-            self._keep(event)
-            if event.action == "kill" and self._gone_since is None and not await self._containers.takes_callers():
-                self._gone_since = event.at and event.at - SIGNAL_LAG
-            if self._gone_since is None:
-                self._core.tell(ContainerActed(event))
-            if event.action in CHANGES:
-                await self.look(event.container)
+            for name in self._watched():
+                if event.container == name or (event.container_id and event.container_id == self._ids.get(name)):
+                    await self._hear(name, replace(event, container=name))
+
+    async def _hear(self, container: str, event: ContainerEvent) -> None:
+        if event in self._heard[container]:
+            return
+        self._keep(event)
+        if event.action in ORDERS and self._gone_since is None and not await self._containers.takes_callers():
+            self._gone_since = event.at and event.at - SIGNAL_LAG
+        if self._gone_since is None:
+            self._core.tell(ContainerActed(event))
+        if event.action in CHANGES:
+            await self.look(container)
 
     def _go_on_since(self, at: datetime | None) -> None:
         """After a gap of which nobody knows what was in it, what Docker remembers of each run is asked for anew."""
@@ -153,12 +163,14 @@ class ContainerWatch:
             if self._gone_since is not None:
                 await self._is_it_back()
             status = await self._containers.inspect(container)
+            self._remember(container, status)
             if status.state in NOT_RUNNING and self._is_news(container, status):
                 past = await self._past_of_ended(container, status)
             elif status.state is RunState.RUNNING and self._is_new_run(container, status):
-                past = await self._past_of_new(container)
+                past = await self._past_of_new(container, status)
                 self._asked[container] = status
         except ContainersUnreachable as error:
+            self._asked.pop(container, None)  # what is heard meanwhile is of nothing that is seen
             if self._reachable:
                 log.warning("docker unreachable: every action is held", error=str(error))
             self._reachable = False
@@ -170,22 +182,33 @@ class ContainerWatch:
         self._metrics.docker_reachable.set(1)
         return status, past
 
+    def _remember(self, container: str, status: ContainerStatus) -> None:
+        if status.container_id:
+            if self._ids.setdefault(container, status.container_id) != status.container_id:
+                # Another one: of what was done to it under another name nothing was heard.
+                self._followed.discard(container)
+                for kept in (self._known_since, self._before):
+                    kept.pop(container, None)
+            self._ids[container] = status.container_id
+        if status.state is not RunState.RUNNING:  # paused, or called something else: it may go on in the same run
+            self._asked.pop(container, None)
+
     async def _past_of_ended(self, container: str, status: ContainerStatus) -> Past:
         """Also how far Docker's memory goes, where that decides; the end itself may come a little late."""
         waited = 0.0
         while True:
-            past = await self._past(container)
+            past = await self._past(container, status)
             if signals.is_told(status, past) or waited >= EVENT_LAG:
                 break
             await asyncio.sleep(ASK_AGAIN_AFTER)
             waited += ASK_AGAIN_AFTER
-        if signals.sent(status, past) or signals.is_whole(status, past):
+        if signals.surely_sent(status, past) or signals.is_whole(status, past):
             return past
         return replace(past, whole_since=await self._whole_since(container))
 
-    async def _past_of_new(self, container: str) -> Past:
+    async def _past_of_new(self, container: str, status: ContainerStatus) -> Past:
         """At the first sight of a run. With a stream that stays open, what is whole then is whole for ever."""
-        past = await self._past(container)
+        past = await self._past(container, status)
         whole, heard = await self._whole_since(container), self._heard_since
         if self._lost_at is None and heard is not None:
             if container in self._followed and (whole is None or heard < whole):
@@ -211,7 +234,8 @@ class ContainerWatch:
         """What it wrote last, if that may explain its end; none where Docker has no log, and None when it is silent."""
         owed = container in self._unheard or self._is_news(container, status)
         self._unheard.discard(container)
-        if not last_words.tells_its_end(status) or not owed or (past is not None and signals.sent(status, past)):
+        stopped = past is not None and signals.surely_sent(status, past)
+        if not last_words.tells_its_end(status) or not owed or stopped:
             return ()
         try:
             async with asyncio.timeout(LAST_WORDS_WITHIN):
@@ -225,10 +249,11 @@ class ContainerWatch:
             self._unheard.add(container)
             return None
 
-    async def _past(self, container: str) -> Past:
+    async def _past(self, container: str, status: ContainerStatus) -> Past:
         """What was heard here and what Docker remembers, of this run and of those before it."""
-        remembered = await self._containers.history(container)
-        events = dict.fromkeys((*self._before.get(container, ()), *self._heard[container], *remembered))
+        remembered = await self._containers.history(container, status.container_id)
+        kept = (*self._before.get(container, ()), *self._heard[container])
+        events = dict.fromkeys((*(e for e in kept if e.container_id in {"", status.container_id}), *remembered))
         known = self._known_since.get(container) if self._lost_at is None else None
         return Past(tuple(sorted(events, key=_when)), known, self._away)
 

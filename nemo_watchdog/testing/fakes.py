@@ -145,15 +145,16 @@ class FakeContainers:
         self.statuses[name] = replace(self.statuses[name], state=RunState.EXITED, exit_code=code, finished_at=now)
         self.past.append(ContainerEvent(name, "die", at=now))
 
-    def tell(self, container: str, action: str, signal: int | None = None) -> None:
+    def tell(self, container: str, action: str, signal: int | None = None, container_id: str = "") -> None:
         """One line of the event stream, which the engine remembers too."""
-        event = ContainerEvent(container, action, signal, self._clock.now().utc)
+        event = ContainerEvent(container, action, signal, self._clock.now().utc, container_id)
         self.past.append(event)
         self._events.put_nowait(event)
 
-    async def history(self, name: str) -> Sequence[ContainerEvent]:
+    async def history(self, name: str, container_id: str) -> Sequence[ContainerEvent]:
         await self._answer()
-        return [event for event in self.past if event.container == name]
+        own = [e for e in self.past if (e.container_id == container_id if e.container_id else e.container == name)]
+        return [replace(event, container=name) for event in own]
 
     async def remembers_since(self) -> datetime | None:
         await self._answer()

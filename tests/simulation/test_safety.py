@@ -16,7 +16,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from nemo_watchdog import records as r
 from nemo_watchdog.engine import events as ev
 from nemo_watchdog.engine.phases import Phase
-from nemo_watchdog.engine.signals import A_STOP_TAKES, OUTLIVED_AFTER
+from nemo_watchdog.engine.signals import A_STOP_TAKES, CONT, OUTLIVED_AFTER, THAWED_AFTER
 from nemo_watchdog.engine.touches import PENDING_FOR
 from nemo_watchdog.model import (
     CONTAINER,
@@ -97,6 +97,10 @@ class Safety(RuleBasedStateMachine):
         """Since when somebody is."""
         self.paused_until: dict[str, float] = {}
         """The latest end that anybody asked for since the last resume, by scope."""
+        self.quit: dict[str, float] = {}
+        """Since when they have not answered a signal that may end them or not."""
+        self.frozen: dict[str, float] = {}
+        """Since when somebody has frozen what does not answer again."""
         self.unread: set[str] = set()
         """Containers that have ended, and Docker owes their last words."""
         self.timed_out: dict[str, tuple[float, object]] = {}
@@ -128,7 +132,7 @@ class Safety(RuleBasedStateMachine):
         """With `whole` Docker remembers all of the run; otherwise nobody can tell who ended it."""
         world, before = self.world, self.world.engine.trackers[name].container
         is_news = before is not None and before.state is RunState.RUNNING
-        past = [world.event(name, "die")]
+        past = [*self._signals(name), world.event(name, "die")]
         since = EVER if whole else None
         ended: dict[str, Any] = {"exit_code": code, "oom_killed": oom, "finished_at": world.utc}
         self._see(name, RunState.EXITED, past=past, whole_since=since, **ended)
@@ -144,7 +148,36 @@ class Safety(RuleBasedStateMachine):
         world.send(ev.ContainerActed(world.event(name, "kill", 15)))
         if before is not None and before.state is RunState.RUNNING and not self._is_ours(name):
             self.being_stopped[CONTAINERS[name]] = world.monotonic
+            self.frozen.pop(CONTAINERS[name], None)  # a stop ends in time, frozen or not
         self._check_new_actions()
+
+    @rule(name=names)
+    def is_sent_a_quit(self, name: str) -> None:
+        """A thread dump, or a server that drains: who answers tells."""
+        if self._takes_signals(name):
+            self.quit.setdefault(CONTAINERS[name], self.world.monotonic)
+        self.world.send(ev.ContainerActed(self.world.event(name, "kill", 3)))
+        self._check_new_actions()
+
+    @rule(name=names)
+    def is_frozen(self, name: str) -> None:
+        if self._takes_signals(name) and CONTAINERS[name] not in self.being_stopped:
+            self.frozen[CONTAINERS[name]] = self.world.monotonic
+        self.world.send(ev.ContainerActed(self.world.event(name, "kill", 19)))
+        self._check_new_actions()
+
+    @rule(name=names)
+    def is_let_go_on(self, name: str) -> None:
+        if self._takes_signals(name):
+            self.frozen.pop(CONTAINERS[name], None)
+        self.world.send(ev.ContainerActed(self.world.event(name, "kill", CONT)))
+        self._check_new_actions()
+
+    def _takes_signals(self, name: str) -> bool:
+        """It is seen to run, and what is done to it is not ours."""
+        self.world.pass_time(0.1)
+        before = self.world.engine.trackers[name].container
+        return before is not None and before.state is RunState.RUNNING and not self._is_ours(name)
 
     @rule(name=names, signalled=st.booleans())
     def is_ended_by_the_engine(self, name: str, signalled: bool) -> None:
@@ -158,7 +191,8 @@ class Safety(RuleBasedStateMachine):
 
     @rule(name=names)
     def exits_and_says_that_its_disk_is_full(self, name: str) -> None:
-        self._see(name, RunState.EXITED, said=FULL, exit_code=1, finished_at=self.world.utc)
+        past = self._signals(name)
+        self._see(name, RunState.EXITED, past=past, said=FULL, exit_code=1, finished_at=self.world.utc)
         self._check_new_actions()
 
     @rule(name=names)
@@ -168,7 +202,7 @@ class Safety(RuleBasedStateMachine):
         world.pass_time(0.1)
         if before is not None and before.state is RunState.RUNNING:
             self.unread.add(CONTAINERS[name])
-        past = [world.event(name, "die")]
+        past = [*self._signals(name), world.event(name, "die")]
         self._see(name, RunState.EXITED, past=past, said=None, exit_code=1, finished_at=world.utc)
         self._check_new_actions()
 
@@ -210,6 +244,8 @@ class Safety(RuleBasedStateMachine):
     )
     def changes_state(self, name: str, state: RunState) -> None:
         self._see(name, state)
+        if state is RunState.PAUSED:
+            self.frozen.pop(CONTAINERS[name], None)  # it is held for that, and Docker remembers why it does not go on
         self._check_new_actions()
 
     @rule(name=names)
@@ -217,7 +253,7 @@ class Safety(RuleBasedStateMachine):
         self.world.run(name)
         self.left_alone.discard(CONTAINERS[name])
         self.unread.discard(CONTAINERS[name])
-        self.being_stopped.pop(CONTAINERS[name], None)
+        self._is_another(name)
         self._check_new_actions()
 
     @precondition(lambda self: self.world.pending)
@@ -345,16 +381,30 @@ class Safety(RuleBasedStateMachine):
         if said is not None and state not in (RunState.UNREACHABLE, RunState.MISSING):
             self.unread.discard(CONTAINERS[name])
         if state is RunState.MISSING:
-            self.being_stopped.pop(CONTAINERS[name], None)  # it is gone: what comes by its name is another one
+            self._is_another(name)  # it is gone: what comes by its name is another one
         self.world.see(name, state, said=said, **more)
+
+    def _signals(self, name: str) -> list[ContainerEvent]:
+        """What Docker remembers of what may have ended it."""
+        sent = {15: self.being_stopped, 3: self.quit}
+        return [self.world.event(name, "kill", number) for number, since in sent.items() if CONTAINERS[name] in since]
+
+    def _is_another(self, name: str) -> None:
+        """Run or container: what was done to the one before is over."""
+        self.being_stopped.pop(CONTAINERS[name], None)
+        self.quit.pop(CONTAINERS[name], None)
+        self.frozen.pop(CONTAINERS[name], None)
 
     def _look(self, name: str, reason: Reason | None) -> None:
         self.last_reasons[name] = [*self.last_reasons[name][-2:], reason]
         if reason is None:
             was_down = self.world.health(name) is Health.DOWN
             self.world.succeed(name, times=1)
+            self.quit.pop(CONTAINERS[name], None)
             if was_down and self.world.health(name) is Health.UP:
-                self.being_stopped.pop(CONTAINERS[name], None)  # it answers again
+                self._is_another(name)  # it answers again
+            elif self.world.monotonic - self.frozen.get(CONTAINERS[name], 0.0) >= THAWED_AFTER.total_seconds():
+                self.frozen.pop(CONTAINERS[name], None)
         else:
             self.world.look(name, failed(reason, "test"))
         self._check_new_actions()
@@ -372,9 +422,10 @@ class Safety(RuleBasedStateMachine):
             assert tracker.state.health is Health.DOWN
             assert tracker.state.category is Category.FAULT
             assert not world.engine.durable.hold_on(request.dependency, request.target.name, world.monotonic)
-            assert request.target.name not in self.left_alone | self.unread
-            stopped_at = self.being_stopped.get(request.target.name)
-            assert stopped_at is None or world.monotonic - stopped_at >= (A_STOP_TAKES - OUTLIVED_AFTER).total_seconds()
+            assert request.target.name not in self.left_alone | self.unread | self.frozen.keys()
+            for told in (self.being_stopped, self.quit):
+                since = told.get(request.target.name)
+                assert since is None or world.monotonic - since >= (A_STOP_TAKES - OUTLIVED_AFTER).total_seconds()
             given_up, run = self.timed_out.get(request.target.name, (None, None))
             began_since = run != world.starts.get(request.target.name)
             assert given_up is None or began_since or world.monotonic - given_up >= PENDING_FOR

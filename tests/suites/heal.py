@@ -76,6 +76,16 @@ async def crashes_unseen(stage: Stage) -> None:
     await stage.daemon.start()
 
 
+async def started_and_crashed_unseen(stage: Stage) -> None:
+    """A person had stopped it: that run is not this one."""
+    await person("stop", "-t", "1", "gateway")(stage)
+    await stage.daemon.event("touched", within=60.0)
+    await stage.daemon.kill9()
+    await faults.person_starts(stage.platform, "gateway")
+    await faults.sigkill(stage.platform, "gateway")
+    await stage.daemon.start()
+
+
 async def ill_unseen(stage: Stage) -> None:
     """It was up once, and the watchdog that looks at it now has never seen it so."""
     await stage.daemon.kill9()
@@ -196,6 +206,13 @@ SITUATIONS = (
         "gateway",
         "exited",
         in_turn(person("kill", "-s", "QUIT", "gateway"), later(12.0), send("gateway", signal.SIGKILL)),
+    ),
+    Situation(
+        "gateway crashes after a person stopped and started it, unseen",
+        GATEWAY,
+        "gateway",
+        "exited",
+        started_and_crashed_unseen,
     ),
     Situation(
         "the watchdog is killed in its own restart",

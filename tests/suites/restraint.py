@@ -14,9 +14,11 @@ from tests.suites.busy import BUSY
 from tests.suites.endings import ENDINGS
 from tests.suites.exits import EXITS
 from tests.suites.held import HELD
+from tests.suites.looping import LOOPING
 from tests.suites.never_up import NEVER_UP
 from tests.suites.overload import OVERLOADED
 from tests.suites.people import PEOPLE
+from tests.suites.signalled import SIGNALLED
 from tests.suites.situations import Situation, Stage, choose, play_all
 from tests.suites.too_long import TOO_LONG
 from tests.suites.touched import TOUCHED
@@ -30,6 +32,8 @@ SITUATIONS = (
     *BLIND,
     *HELD,
     *PEOPLE,
+    *LOOPING,
+    *SIGNALLED,
     *ENDINGS,
     *NEVER_UP,
     *TOO_LONG,

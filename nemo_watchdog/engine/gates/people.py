@@ -36,9 +36,7 @@ def human_hold(s: Situation) -> Decision | None:
     hold = s.durable.hold_on(s.name, s.spec.container, s.now)
     if hold is None:
         return _taken_off(s) or _in_doubt(s)
-    end = "it runs again" if hold.until is None else "it has ended or answers again"
-    end = "somebody starts it anew" if hold.undone else end
-    return Decision(Verdict.WAIT, Gate.HUMAN_HOLD, f"{hold.what}; held until {end}", hold.until)
+    return Decision(Verdict.WAIT, Gate.HUMAN_HOLD, f"{hold.what}; held until it {hold.ends_when}", hold.until)
 
 
 def _taken_off(s: Situation) -> Decision | None:

@@ -179,8 +179,8 @@ async def test_docker_remembers_who_ended_a_container(containers: DockerContaine
     assert run.started_at is not None
     await docker("stop", container)
     stopped = await containers.inspect(container)
-    past = Past(tuple(await containers.history(container)))
-    assert [event.signal for event in signals.sent(stopped, past)] == [15]
+    past = Past(tuple(await containers.history(container, stopped.container_id)))
+    assert [(event.action, event.signal) for event in signals.sent(stopped, past)] == [("kill", 15), ("stop", None)]
     assert signals.is_told(stopped, past)
     assert signals.is_whole(stopped, past)
     await docker("start", container)
@@ -189,7 +189,7 @@ async def test_docker_remembers_who_ended_a_container(containers: DockerContaine
     os.kill(int(await docker("inspect", "--format", "{{.State.Pid}}", container)), signal.SIGKILL)
     await docker("wait", container)
     crashed = await containers.inspect(container)
-    past = Past(tuple(await containers.history(container)))
+    past = Past(tuple(await containers.history(container, crashed.container_id)))
     assert signals.sent(crashed, past) == []
     assert signals.is_told(crashed, past)
     assert signals.is_whole(crashed, past)

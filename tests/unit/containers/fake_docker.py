@@ -39,11 +39,13 @@ def inspected(**state: Any) -> dict[str, Any]:
 AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
-def container_event(action: str, name: str = "redis", at: datetime = AT, **attributes: str) -> bytes:
+def container_event(
+    action: str, name: str = "redis", at: datetime = AT, container_id: str = CONTAINER_ID, **attributes: str
+) -> bytes:
     event = {
         "Type": "container",
         "Action": action,
-        "Actor": {"ID": CONTAINER_ID, "Attributes": {"name": name, **attributes}},
+        "Actor": {"ID": container_id, "Attributes": {"name": name, **attributes}},
         "time": int(at.timestamp()),
         "timeNano": int(at.timestamp()) * 1_000_000_000,
     }

@@ -127,14 +127,18 @@ async def test_a_cut_answer_is_blindness(docker: FakeDocker, containers: DockerC
 
 
 async def test_what_docker_remembers_of_a_container(docker: FakeDocker, containers: DockerContainers) -> None:
-    """The events of that container, oldest first, with Docker's own times, as far back as it remembers."""
-    docker.past = [container_event("kill", signal="15"), container_event("die"), container_event("die", "redis-2")]
+    """The events of that container, whatever it was called then, oldest first, with Docker's own times."""
+    docker.past = [
+        container_event("kill", "under-another-name", signal="15"),
+        container_event("die"),
+        container_event("die", container_id="of-another"),
+    ]
     at = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
-    assert await containers.history("redis") == [
+    assert await containers.history("redis", CONTAINER_ID) == [
         ContainerEvent("redis", "kill", 15, at),
         ContainerEvent("redis", "die", at=at),
     ]
-    assert docker.asked["container"] == ["redis"]
+    assert docker.asked["container"] == [CONTAINER_ID]
     assert float(docker.span["since"]) == 0.0
     assert float(docker.span["until"]) == pytest.approx(datetime.now(UTC).timestamp(), abs=60.0)
 
@@ -187,7 +191,7 @@ async def test_a_memory_that_cannot_be_read_is_blindness(
 
     docker.history = misbehave
     with pytest.raises(ContainersUnreachable):
-        await containers.history("redis")
+        await containers.history("redis", CONTAINER_ID)
 
 
 async def test_a_restart_gives_the_grace(docker: FakeDocker, containers: DockerContainers) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from nemo_watchdog.containers.parse import parse_inspect, parse_log, parse_time, parse_usage
+from nemo_watchdog.containers.parse import parse_inspect, parse_log, parse_signal, parse_time, parse_usage
 from nemo_watchdog.model import ContainerUsage, RunState
 from tests.unit.containers.fake_docker import inspected
 
@@ -200,3 +200,38 @@ def test_cores_that_it_may_use(host_config: object, cpus: float | None) -> None:
     """`--cpus`, or quota by period; no limit is None."""
     state = {"Status": "running", "StartedAt": "2026-03-01T12:00:00Z"}
     assert parse_inspect({"Id": "x", "State": state, "HostConfig": host_config}).cpus == cpus
+
+
+@pytest.mark.parametrize(
+    ("host_config", "restarted"),
+    [
+        ({"RestartPolicy": {"Name": "unless-stopped", "MaximumRetryCount": 0}}, True),
+        ({"RestartPolicy": {"Name": "no"}}, False),
+        ({"RestartPolicy": {"Name": ""}}, False),
+        ({"RestartPolicy": None}, True),
+        (None, True),
+    ],
+)
+def test_whether_docker_starts_it_again(host_config: object, restarted: bool) -> None:
+    """Only a policy that says no is one."""
+    state = {"Status": "running", "StartedAt": "2026-03-01T12:00:00Z"}
+    assert parse_inspect({"Id": "x", "State": state, "HostConfig": host_config}).restarted_by_docker is restarted
+
+
+@pytest.mark.parametrize(
+    ("told", "number"),
+    [
+        ("SIGRTMIN+3", 37),
+        ("rtmin+3", 37),
+        ("RTMIN", 34),
+        ("SIGRTMAX", 64),
+        ("RTMAX-2", 62),
+        ("RTMIN-3", None),
+        ("RTMAX+2", None),
+        ("RTMIN+", None),
+        ("RT", None),
+    ],
+)
+def test_a_real_time_signal_by_its_name(told: str, number: int | None) -> None:
+    """What images of systemd are stopped by; the event of it has the number."""
+    assert parse_signal(told) == number

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -16,6 +17,7 @@ from nemo_watchdog.model import (
     CONTAINER,
     ActionOutcome,
     Category,
+    ContainerEvent,
     ContainerStatus,
     Gate,
     Health,
@@ -140,16 +142,117 @@ def test_what_still_answers_may_be_being_stopped(world: World) -> None:
     assert not world.started
 
 
-def test_a_thread_dump_ended_nothing(world: World) -> None:
-    """`docker kill -s QUIT`: the process lives on, and crashes 20 s later by itself."""
+def quit_signal(world: World) -> ContainerEvent:
+    """`docker kill -s QUIT`, heard."""
     sent = world.event("gateway", "kill", 3)
     world.send(ev.ContainerActed(sent))
-    assert world.engine.durable.hold_on("gateway", "c-gateway", world.now.monotonic)
-    world.wait(20.0)
-    assert not world.engine.durable.hold_on("gateway", "c-gateway", world.now.monotonic)
-    past = [sent, world.event("gateway", "die")]
+    assert held_now(world)
+    return sent
+
+
+def held_now(world: World) -> bool:
+    return world.engine.durable.hold_on("gateway", "c-gateway", world.now.monotonic) is not None
+
+
+def crashes(world: World, *before: ContainerEvent) -> None:
+    past = [*before, world.event("gateway", "die")]
     world.see("gateway", RunState.EXITED, past=past, finished_at=world.utc, exit_code=134)
+
+
+@pytest.mark.parametrize("told", [True, False], ids=["in time", "late"])
+def test_a_thread_dump_ended_nothing(world: World, told: bool) -> None:
+    """The process lives on and answers, and crashes 12 s later by itself: also before the engine has woken for it."""
+    sent = quit_signal(world)
+    for _ in range(12):
+        if told:
+            world.wait(0.0)
+        world.succeed("gateway", times=1)
+    assert "gateway" in world.soon or not told
+    assert held_now(world) is not told
+    crashes(world, sent)
     assert len(world.started) == 1
+
+
+def test_as_soon_as_an_answer_would_say_that_a_signal_was_outlived_it_is_looked_at(world: World) -> None:
+    """The policy looks every ten seconds, and the next look is not waited for."""
+    quit_signal(world)
+    world.soon.clear()
+    world.wait(9.0)
+    assert not world.soon
+    world.wait(1.5)
+    assert world.soon == {"gateway"}
+    world.soon.clear()
+    world.wait(10.0)
+    world.soon.clear()
+    world.wait(600.0)
+    assert not world.soon  # it does not answer: looks of the policy go on
+
+
+def test_what_drains_after_a_quit_has_the_time_of_a_stop(world: World) -> None:
+    """It has closed its port and finishes what it has: ten seconds of that are no life."""
+    world.succeed("gateway")
+    sent = quit_signal(world)
+    world.succeed("gateway", times=2)  # it had not closed it yet
+    world.fail("gateway", Reason.REFUSED, times=60)
+    assert gate(world) is Gate.HUMAN_HOLD
+    past = [sent, world.event("gateway", "die")]
+    world.see("gateway", RunState.EXITED, past=past, finished_at=world.utc, exit_code=0)
+    world.fail("gateway", Reason.REFUSED, times=5)
+    assert not world.started
+
+
+def test_what_never_answers_after_a_quit_is_held_no_longer_than_a_stop(world: World) -> None:
+    """Nobody is stopping it for ever."""
+    quit_signal(world)
+    world.fail("gateway", Reason.TIMEOUT)
+    world.wait(A_STOP)
+    world.fail("gateway", Reason.TIMEOUT)
+    assert len(world.started) == 1
+
+
+def test_a_blind_look_is_no_answer(world: World) -> None:
+    """Nobody knows whether it lives on."""
+    quit_signal(world)
+    world.wait(11.0)
+    world.fail("gateway", Reason.PROBE_BUG, times=2)
+    world.fail("gateway", Reason.REFUSED, times=5)
+    assert gate(world) is Gate.HUMAN_HOLD
+
+
+def test_one_of_two_that_look_at_it_cannot_say_that_it_lives_on() -> None:
+    """Docker's word that it runs is no answer of its port."""
+    a, b = dependency("a", container="c-a", grace=0.0), dependency("b", container="c-a", grace=0.0)
+    world = World(policy(a, b))
+    world.send(ev.ContainerActed(world.event("a", "kill", 3)))
+    for _ in range(30):
+        world.succeed("a", times=1)
+        world.fail("b", Reason.REFUSED, times=1)
+    assert gate(world, "b") is Gate.HUMAN_HOLD
+    assert not world.started
+
+
+def test_a_second_signal_is_not_outlived_with_the_first(world: World) -> None:
+    """That the first was is written down late: a QUIT that ended it has come meanwhile."""
+    first = quit_signal(world)
+    for _ in range(20):
+        world.succeed("gateway", times=1)
+    second = world.event("gateway", "kill", 3)
+    world.pass_time(0.2)
+    crashes(world, first, second)
+    world.fail("gateway", Reason.REFUSED, times=5)
+    assert gate(world) is Gate.HUMAN_HOLD
+    assert not world.started
+
+
+@pytest.mark.parametrize("order", [(3, 15), (15, 3)])
+def test_a_stop_beside_a_thread_dump_is_a_stop(world: World, order: tuple[int, int]) -> None:
+    """It still answers, and so does what drains."""
+    for number in order:
+        world.send(ev.ContainerActed(world.event("gateway", "kill", number)))
+    world.succeed("gateway", times=30)
+    world.fail("gateway", Reason.REFUSED, times=5)
+    assert gate(world) is Gate.HUMAN_HOLD
+    assert not world.started
 
 
 def test_a_quit_that_ends_it_is_a_persons(world: World) -> None:
@@ -160,6 +263,231 @@ def test_a_quit_that_ends_it_is_a_persons(world: World) -> None:
     past = [sent, world.event("gateway", "die")]
     world.see("gateway", RunState.EXITED, past=past, finished_at=world.utc, exit_code=131)
     world.fail("gateway", Reason.REFUSED, times=5)
+    assert not world.started
+
+
+def loops(world: World) -> list[ContainerEvent]:
+    """Docker starts it again and again, and waits before the next start; what it told."""
+    told = [world.event("gateway", "start"), world.event("gateway", "die")]
+    world.see("gateway", RunState.RESTARTING, past=told, finished_at=world.utc, exit_code=1, restarts=6)
+    world.fail("gateway", Reason.REFUSED, times=5)
+    assert gate(world) is Gate.CATEGORY
+    return told
+
+
+@pytest.mark.parametrize("heard", [True, False], ids=["stop", "kill"])
+def test_what_somebody_stops_while_docker_waits_to_start_it_is_held(world: World, heard: bool) -> None:
+    """Of a `docker stop` Docker tells no `kill` then and no other end, of a `docker kill` nothing at all."""
+    past = loops(world)
+    ended = world.utc - timedelta(seconds=5)
+    past += [world.event("gateway", "stop")] * heard
+    world.see("gateway", RunState.EXITED, past=past, finished_at=ended, exit_code=1, restarts=6)
+    world.fail("gateway", Reason.REFUSED, times=30)
+    assert gate(world) is Gate.HUMAN_HOLD
+    assert "somebody stopped the container through Docker; held" in world.told(NotificationKind.HELD)[0].body
+    assert not world.started
+
+
+def test_a_stop_while_docker_waits_is_known_to_a_daemon_that_was_away(world: World) -> None:
+    """Docker remembers it."""
+    past = loops(world)
+    ended = world.utc - timedelta(seconds=5)
+    past.append(world.event("gateway", "stop"))
+    world.kill_daemon()
+    world.see("gateway", RunState.EXITED, past=past, finished_at=ended, exit_code=1, restarts=6)
+    world.fail("gateway", Reason.REFUSED, times=5)
+    assert not world.started
+
+
+@pytest.mark.parametrize("why", ["it cannot be started", "the Engine was away"])
+def test_what_docker_itself_gives_up_is_started(world: World, why: str) -> None:
+    """Nobody stopped it: its start failed, or the Engine went down meanwhile."""
+    past = loops(world)
+    ended = world.utc - timedelta(seconds=5)
+    detail, away = ("no such image", None) if why == "it cannot be started" else ("", (ended, world.utc))
+    world.see(
+        "gateway", RunState.EXITED, past=past, away=away, detail=detail, finished_at=ended, exit_code=1, restarts=6
+    )
+    assert len(world.started) == 1
+
+
+@pytest.mark.parametrize(("ran", "restarts"), [(0.3, 6), (3600.0, 6), (0.3, 0)])
+def test_what_docker_is_told_to_leave_down_stays_down(world: World, ran: float, restarts: int) -> None:
+    """`docker update --restart no` while Docker starts it again and again; not years ago, and not of another run."""
+    world.run("gateway", age=ran)
+    count: dict[str, Any] = {"restarts": restarts, "restarted_by_docker": False}
+    died = [world.event("gateway", "die")]
+    world.see("gateway", RunState.EXITED, past=died, finished_at=world.utc, exit_code=1, **count)
+    world.fail("gateway", Reason.REFUSED, times=5)
+    held = ran < 60.0 and restarts > 0
+    assert bool(world.started) is not held
+    assert (gate(world) is Gate.HUMAN_HOLD) is held
+
+
+def test_the_stop_of_an_older_end_explains_no_new_one(world: World) -> None:
+    """A restart tells it before the start, and a program may end before the time of that."""
+    past = [world.event("gateway", "stop")]
+    world.pass_time(1.0)
+    past.append(world.event("gateway", "die"))
+    world.see("gateway", RunState.EXITED, past=past, finished_at=world.utc, exit_code=1)
+    assert len(world.started) == 1
+
+
+def test_a_stop_that_is_heard_of_what_runs_holds_nothing(world: World) -> None:
+    """It has ended what it was meant for."""
+    world.send(ev.ContainerActed(world.event("gateway", "stop")))
+    assert not world.engine.durable.holds
+
+
+# -- somebody has frozen it ---------------------------------------------------------------------------------------
+
+
+def frozen(world: World, number: int = 19) -> ContainerEvent:
+    sent = world.event("gateway", "kill", number)
+    world.send(ev.ContainerActed(sent))
+    return sent
+
+
+@pytest.mark.parametrize("number", sorted(signals.FREEZING_SIGNALS))
+def test_what_somebody_froze_is_held_until_it_is_let_go_on(world: World, number: int) -> None:
+    """`docker kill -s STOP`, and CONT hours later; what then does not answer is broken."""
+    frozen(world, number)
+    world.fail("gateway", Reason.TIMEOUT, times=30)
+    world.wait(7200.0)
+    world.see("gateway", RunState.RUNNING)
+    world.fail("gateway", Reason.TIMEOUT, times=5)
+    assert gate(world) is Gate.HUMAN_HOLD
+    assert (
+        "until the container is let go on (signal CONT) or answers again" in world.told(NotificationKind.HELD)[0].body
+    )
+    world.send(ev.ContainerActed(world.event("gateway", "kill", signals.CONT)))
+    world.wait(5.0)
+    assert not world.started  # what was seen of it was of what could not answer
+    world.fail("gateway", Reason.TIMEOUT)
+    assert len(world.started) == 1
+
+
+def test_what_answers_again_is_not_frozen(world: World) -> None:
+    """Somebody let it go on from outside."""
+    frozen(world)
+    world.succeed("gateway", times=30)  # a session that was open is another process
+    assert held_now(world)
+    world.fail("gateway", Reason.TIMEOUT)
+    world.succeed("gateway")
+    assert not held_now(world)
+
+
+def test_what_answers_for_long_was_not_frozen(world: World) -> None:
+    """The kernel keeps most such signals from the first process, or somebody let it go on within a second."""
+    frozen(world)
+    world.wait(signals.THAWED_AFTER.total_seconds())
+    world.succeed("gateway")
+    crashes(world)
+    assert len(world.started) == 1
+
+
+@pytest.mark.parametrize("goes_on", [True, False])
+def test_a_daemon_that_was_away_learns_that_it_is_frozen(world: World, goes_on: bool) -> None:
+    """Docker remembers the signals of the run."""
+    past = [world.event("gateway", "kill", 19)]
+    world.pass_time(5.0)
+    past += [world.event("gateway", "kill", signals.CONT)] * goes_on
+    world.kill_daemon()
+    world.see("gateway", RunState.RUNNING, past=past)
+    world.fail("gateway", Reason.TIMEOUT, times=30)
+    assert bool(world.started) is goes_on
+
+
+def test_what_was_let_go_on_unheard_is_not_held(world: World) -> None:
+    """The stream was cut meanwhile."""
+    stop = frozen(world)
+    world.fail("gateway", Reason.TIMEOUT)
+    world.see("gateway", RunState.RUNNING, past=[stop, world.event("gateway", "kill", signals.CONT)])
+    assert not held_now(world)
+
+
+def test_what_ends_frozen_was_a_persons(world: World) -> None:
+    """Whatever ended it, somebody was at work on it."""
+    crashes(world, frozen(world))
+    world.fail("gateway", Reason.REFUSED, times=5)
+    assert "had frozen the container through Docker when it ended" in world.told(NotificationKind.HELD)[0].body
+    assert not world.started
+
+
+def test_a_new_run_is_not_frozen(world: World) -> None:
+    """Somebody has restarted it."""
+    frozen(world)
+    world.pass_time(1.0)
+    world.run("gateway")
+    assert not world.engine.durable.holds
+
+
+def test_what_is_stopped_while_it_is_frozen_is_stopped(world: World) -> None:
+    """And what is frozen while it is being stopped as well."""
+    frozen(world)
+    world.send(ev.ContainerActed(world.event("gateway", "kill", 15)))
+    frozen(world)
+    world.send(ev.ContainerActed(world.event("gateway", "kill", signals.CONT)))
+    world.fail("gateway", Reason.TIMEOUT, times=30)
+    assert gate(world) is Gate.HUMAN_HOLD
+    assert not world.started
+
+
+# -- a hold is of a run -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("older", [False, True])
+def test_a_run_that_began_after_a_persons_stop_has_its_own_end(older: bool) -> None:
+    """They started it again while nobody looked, it served, and it crashed: nobody stopped that."""
+    world = World(policy(dependency("gateway", grace=0.0)))
+    world.stopped_by_hand("gateway")
+    assert world.engine.durable.holds
+    if older:  # a record of before there was a run in it
+        world.records = [
+            (at, replace(record, run="", finished="") if isinstance(record, r.HoldPlaced) else record)
+            for at, record in world.records
+        ]
+    world.pass_time(5.0)
+    world.starts["c-gateway"] = world.utc
+    world.pass_time(5.0)
+    world.kill_daemon()
+    world.see("gateway", RunState.EXITED, past=[world.event("gateway", "die")], finished_at=world.utc, exit_code=137)
+    assert not world.engine.durable.holds
+    assert len(world.started) == 1
+
+
+def test_what_a_person_restarts_and_cannot_start_was_not_stopped(world: World) -> None:
+    """It had begun, and ended, before the end of the run before was understood."""
+    ended, past = world.utc, [world.event("gateway", "kill", 15), world.event("gateway", "die")]
+    world.pass_time(0.05)
+    world.starts["c-gateway"], before = world.utc, world.starts["c-gateway"]
+    began = world.utc
+    world.pass_time(0.05)
+    world.starts["c-gateway"] = before
+    world.see("gateway", RunState.EXITED, past=past, finished_at=ended, exit_code=143)
+    assert world.engine.durable.holds
+    world.starts["c-gateway"] = began
+    world.see(
+        "gateway", RunState.EXITED, past=[*past, world.event("gateway", "die")], finished_at=world.utc, exit_code=1
+    )
+    assert not world.engine.durable.holds
+
+
+def test_what_was_paused_and_crashes_later_is_started(world: World) -> None:
+    """Somebody let it go on while nobody looked."""
+    world.see("gateway", RunState.PAUSED)
+    world.kill_daemon()
+    world.see("gateway", RunState.EXITED, past=[world.event("gateway", "die")], finished_at=world.utc, exit_code=1)
+    assert len(world.started) == 1
+
+
+def test_a_hold_of_an_end_outlives_dockers_memory(world: World) -> None:
+    """The same end is not judged anew with less of its history."""
+    world.stopped_by_hand("gateway")
+    at = world.utc
+    world.kill_daemon()
+    world.see("gateway", RunState.DEAD, past=[], finished_at=at, exit_code=143)
+    assert len(world.of(r.HoldPlaced)) == 2
     assert not world.started
 
 

@@ -105,7 +105,7 @@ def test_a_stop_that_our_restart_undoes_is_told_and_nothing_more_is_done(world: 
     assert decision is not None
     assert decision.gate is Gate.HUMAN_HOLD
     (held,) = world.told(NotificationKind.HELD)
-    assert "while the watchdog restarted it; held until somebody starts it anew" in held.body
+    assert "while the watchdog restarted it; held until it is started anew by somebody" in held.body
     assert "Nothing more was done" in held.body
 
 

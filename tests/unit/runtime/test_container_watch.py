@@ -10,8 +10,20 @@ from typing import Any
 import pytest
 
 from nemo_watchdog.engine import events as ev
+from nemo_watchdog.engine.events import ContainerActed, Observed
 from nemo_watchdog.errors import ContainersUnreachable, QuestionRefused
-from nemo_watchdog.model import CONTAINER, ContainerEvent, Gate, Health, LogLine, Reason, RunState, Target
+from nemo_watchdog.model import (
+    CONTAINER,
+    ContainerEvent,
+    Gate,
+    Health,
+    LogLine,
+    Observation,
+    Reason,
+    RunState,
+    Target,
+    ok,
+)
 from nemo_watchdog.runtime import container_watch as module
 from nemo_watchdog.testing import HANG
 from tests.unit.engine.world import dependency, policy
@@ -223,6 +235,24 @@ async def test_what_the_engine_ended_as_it_went_down_is_started(shell: Shell) ->
         assert shell.core.engine.durable.open()
 
 
+async def test_a_stop_of_what_an_engine_that_goes_down_would_have_started_is_the_engines(shell: Shell) -> None:
+    """Of what it waits to start again it tells no signal, and takes no callers by then."""
+    async with running(shell.watch.follow()):
+        shell.containers.tell("", "reconnected")
+        shell.containers.exit("c-gateway", 1)
+        ended = shell.containers.statuses["c-gateway"]
+        shell.containers.statuses["c-gateway"] = replace(ended, state=RunState.RESTARTING)
+        shell.containers.tell("c-gateway", "die")
+        await settled()
+        assert state(shell) is RunState.RESTARTING
+        shell.manual.advance(5.0)
+        shell.containers.going_down = True
+        shell.containers.statuses["c-gateway"] = ended
+        shell.containers.tell("c-gateway", "stop")
+        await until(lambda: state(shell) is RunState.UNREACHABLE)
+        assert not shell.core.engine.durable.holds
+
+
 async def test_an_engine_that_was_only_slow_has_not_gone(shell: Shell) -> None:
     """It takes callers again: what it remembers of the signal is a person's."""
     async with running(shell.watch.follow()):
@@ -253,9 +283,9 @@ async def test_a_history_is_asked_for_once_a_run_and_after_a_gap(shell: Shell) -
     asked: list[str] = []
     history = shell.containers.history
 
-    async def count(name: str) -> Sequence[ContainerEvent]:
+    async def count(name: str, container_id: str) -> Sequence[ContainerEvent]:
         asked.append(name)
-        return await history(name)
+        return await history(name, container_id)
 
     shell.containers.history = count  # type: ignore[method-assign]
     async with running(shell.watch.follow()):
@@ -294,11 +324,79 @@ async def test_a_signal_that_docker_has_forgotten_was_heard_here(shell: Shell) -
         assert not shell.core.engine.durable.open()
 
 
+async def renamed(shell: Shell, old: str, new: str) -> None:
+    """By a person; Docker tells it with the new name."""
+    shell.manual.advance(0.1)
+    shell.containers.statuses[new] = shell.containers.statuses.pop(old)
+    shell.containers.tell(new, "rename", container_id="id-c-gateway")
+    await settled()
+
+
+@pytest.mark.parametrize("heard", [True, False])
+async def test_a_stop_under_another_name_is_a_stop(shell: Shell, heard: bool) -> None:
+    """A person renames it, stops it slowly, and renames it back: it is its id, heard or remembered."""
+    async with running(shell.watch.follow()):
+        await renamed(shell, "c-gateway", "aside")
+        assert state(shell) is RunState.MISSING
+        shell.containers.tell("aside", "kill", 15, "id-c-gateway")
+        await settled()
+        if heard:
+            shell.containers.past.clear()
+        else:
+            shell.containers.tell("", "reconnected")
+        await renamed(shell, "aside", "c-gateway")
+        await until(lambda: shell.core.engine.durable.holds)
+        assert state(shell) is RunState.RUNNING
+        assert "signal 15" in shell.core.engine.durable.holds[Target(CONTAINER, "c-gateway")].what
+
+
+async def test_what_goes_on_after_a_pause_may_still_be_frozen(shell: Shell) -> None:
+    """Paused and let go on in the same run, which somebody had frozen before: its history is asked for again."""
+    async with running(shell.watch.follow()):
+        shell.containers.tell("c-gateway", "kill", 19)
+        runs = shell.containers.statuses["c-gateway"]
+        for now, word in ((replace(runs, state=RunState.PAUSED), "pause"), (runs, "unpause")):
+            shell.manual.advance(0.1)
+            shell.containers.statuses["c-gateway"] = now
+            shell.containers.tell("c-gateway", word)
+            await settled()
+            assert state(shell) is now.state
+        await until(lambda: shell.core.engine.durable.holds)
+        assert "froze" in shell.core.engine.durable.holds[Target(CONTAINER, "c-gateway")].what
+
+
+async def test_what_takes_over_a_name_is_another_container(shell: Shell) -> None:
+    """The old one is stopped under its new name: that is nothing to the one that has its old name now."""
+    async with running(shell.watch.follow()):
+        await renamed(shell, "c-gateway", "old")
+        shell.manual.advance(1.0)
+        shell.containers.start("c-gateway")
+        shell.containers.statuses["c-gateway"] = replace(shell.containers.statuses["c-gateway"], container_id="new")
+        shell.containers.tell("c-gateway", "start", container_id="new")
+        shell.containers.tell("old", "kill", 15, "id-c-gateway")
+        await settled()
+        assert state(shell) is RunState.RUNNING
+        assert not shell.core.engine.durable.holds
+
+
+async def test_what_was_heard_while_docker_was_not_seen_is_told_when_it_is(shell: Shell) -> None:
+    """A signal came by the stream, and the inspects had failed: the run that goes on is being stopped."""
+    async with running(shell.watch.follow()):
+        shell.containers.trouble = "no answer"
+        await shell.watch.reconcile()
+        shell.core.tell(ContainerActed(ContainerEvent("c-gateway", "kill", 15, shell.clock.now().utc)))
+        shell.containers.trouble = ""
+        shell.containers.past.append(ContainerEvent("c-gateway", "kill", 15, shell.clock.now().utc))
+        assert not shell.core.engine.durable.holds
+        await shell.watch.reconcile()
+        assert "signal 15" in shell.core.engine.durable.holds[Target(CONTAINER, "c-gateway")].what
+
+
 async def test_an_exit_whose_history_cannot_be_had_is_not_judged(shell: Shell) -> None:
     """A Docker that answers half of the questions is blindness; the next reconcile asks again."""
     history = shell.containers.history
 
-    async def refuse(name: str) -> Sequence[ContainerEvent]:
+    async def refuse(name: str, container_id: str) -> Sequence[ContainerEvent]:
         raise ContainersUnreachable("no events")
 
     shell.containers.history = refuse  # type: ignore[method-assign]
@@ -392,6 +490,23 @@ async def test_what_ended_by_itself_is_asked_for_its_last_words(shell: Shell) ->
         await shell.watch.look("c-gateway")
     assert shell.containers.log_tails == ["c-gateway"]
     assert not shell.core.engine.durable.acting()
+
+
+async def test_what_ended_minutes_after_a_thread_dump_is_asked_for_its_last_words(shell: Shell) -> None:
+    """It had outlived that, and its disk is full."""
+    said(shell, FULL)
+    async with running(shell.watch.follow()):
+        shell.containers.tell("c-gateway", "kill", 3)
+        await settled()
+        for _ in range(3):
+            shell.manual.advance(60.0)
+            shell.core.tell(Observed("gateway", Observation(ok(), 0.01, shell.clock.now())))
+        shell.containers.exit("c-gateway")
+        said(shell, FULL)
+        shell.containers.tell("c-gateway", "die")
+        await until(lambda: state(shell) is RunState.EXITED)
+        assert shell.core.engine.trackers["gateway"].state.reason is Reason.DISK_FULL
+        assert not shell.core.engine.durable.holds
 
 
 @pytest.mark.parametrize(("code", "signal"), [(1, 15), (0, None), (137, None)])
