@@ -161,7 +161,8 @@ async def test_a_stop_of_what_an_engine_that_goes_down_would_have_started_is_the
         ended = shell.containers.statuses["c-gateway"]
         shell.containers.statuses["c-gateway"] = replace(ended, state=RunState.RESTARTING)
         shell.containers.tell("c-gateway", "die")
-        await until(lambda: state(shell) is RunState.RESTARTING)
+        await settled()
+        assert state(shell) is RunState.RESTARTING
         shell.manual.advance(5.0)
         shell.containers.going_down = True
         shell.containers.statuses["c-gateway"] = ended
