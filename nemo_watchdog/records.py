@@ -8,10 +8,8 @@ Fields are plain JSON values; names here are on disk and never change their mean
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import MISSING, asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
-
-from nemo_watchdog.errors import JournalError
 
 
 @dataclass(frozen=True, slots=True)
@@ -384,18 +382,3 @@ class JournalAccepted(Record):
 
 _kinds = [kind for kind in globals().values() if isinstance(kind, type) and issubclass(kind, Record)]
 TYPES: Mapping[str, type[Record]] = {kind.TYPE: kind for kind in _kinds if kind is not Record}
-
-
-def from_body(body: Mapping[str, Any]) -> Record:
-    """The record that `Record.body` made. Unknown fields are ignored.
-
-    Raises `JournalError` for an unknown type or a missing field: state that cannot be read fails closed.
-    """
-    kind = TYPES.get(str(body.get("type")))
-    if kind is None:
-        raise JournalError(f"the journal holds a record of the unknown type {body.get('type')!r}")
-    values = {field.name: body[field.name] for field in fields(kind) if field.name in body}
-    missing = [f.name for f in fields(kind) if f.name not in values and f.default is MISSING]
-    if missing:
-        raise JournalError(f"a {kind.TYPE} record in the journal lacks {', '.join(missing)}")
-    return kind(**values)

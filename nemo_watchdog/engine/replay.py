@@ -12,6 +12,7 @@ from nemo_watchdog.engine.pauses import Pause
 from nemo_watchdog.engine.phases import Move, after
 from nemo_watchdog.engine.state import UNNAMED, Durable, Heard, Incident
 from nemo_watchdog.engine.touches import End, Hold
+from nemo_watchdog.engine.unpack import from_body
 from nemo_watchdog.errors import EngineBug, JournalError
 from nemo_watchdog.model import CONTAINER, ActionOutcome, Health, Moment, Severity, Target
 
@@ -32,7 +33,7 @@ def salvage(history: Sequence[tuple[Moment, Mapping[str, Any]]]) -> tuple[Durabl
     state, trouble = Durable(), ""
     for at, body in history:
         try:
-            record = r.from_body(body)
+            record = from_body(body)
             apply(record, state, at)
         except (EngineBug, JournalError, ValueError, TypeError) as error:
             trouble = trouble or f"a {body.get('type')} record in the journal cannot be read: {error}"

@@ -11,6 +11,7 @@ import pytest
 
 from nemo_watchdog import records as r
 from nemo_watchdog.engine.replay import rebuild, salvage
+from nemo_watchdog.engine.unpack import from_body
 from nemo_watchdog.errors import JournalError
 from nemo_watchdog.model import Moment
 
@@ -27,7 +28,7 @@ def example(kind: type[r.Record]) -> r.Record:
 def test_every_record_survives_the_disk(kind: type[r.Record]) -> None:
     """Through JSON and back it is equal."""
     record = example(kind)
-    assert r.from_body(json.loads(json.dumps(record.body()))) == record
+    assert from_body(json.loads(json.dumps(record.body()))) == record
 
 
 def test_every_kind_of_record_can_be_read() -> None:
@@ -56,20 +57,20 @@ def test_a_missing_field_is_named(kind: type[r.Record]) -> None:
             body = example(kind).body()
             del body[field.name]
             with pytest.raises(JournalError, match=rf"{kind.TYPE} record.*lacks {field.name}"):
-                r.from_body(body)
+                from_body(body)
 
 
 @pytest.mark.parametrize("body", [{}, {"type": "from_the_future"}, {"type": None}, {"type": ["x"]}])
 def test_an_unknown_record_fails_closed(body: dict[str, Any]) -> None:
     """What it did to budgets and pauses is not known."""
     with pytest.raises(JournalError, match="unknown type"):
-        r.from_body(body)
+        from_body(body)
 
 
 def test_an_unknown_field_is_ignored() -> None:
     """A newer patch release may add one."""
     record = r.HoldReleased("gateway")
-    assert r.from_body({**record.body(), "since": 5}) == record
+    assert from_body({**record.body(), "since": 5}) == record
 
 
 @pytest.mark.parametrize(
