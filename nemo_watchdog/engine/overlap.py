@@ -80,8 +80,13 @@ def hear(turn: Turn, name: str, target: Target, status: ContainerStatus, event: 
     heard = turn.volatile.heard.get(target)
     if heard is None or heard.action_id != act.action_id:
         heard = turn.volatile.heard[target] = Heard(act.action_id, status)
+    before = _by_others(turn, target, heard.status, heard.events)
     heard.events.append(event)
-    _tell_apart(turn, name, target, heard.status, heard.events)
+    after = _by_others(turn, target, heard.status, heard.events)
+    if after:
+        _hold_undone(turn, name, target, after)
+    elif before and hold is not None and hold.undone:
+        turn.record(r.HoldReleased(name, target_kind=target.kind, target=target.name))
 
 
 def remember(turn: Turn, name: str, target: Target, status: ContainerStatus, past: Past) -> None:
@@ -98,8 +103,9 @@ def remember(turn: Turn, name: str, target: Target, status: ContainerStatus, pas
         and (event.action == "restart" or status.started_at is None or event.at < status.started_at)
         and not (away and away[0] <= event.at <= away[1])
     ]
-    if target not in turn.durable.holds:
-        _tell_apart(turn, name, target, status, meanwhile)
+    theirs = _by_others(turn, target, status, meanwhile)
+    if theirs and target not in turn.durable.holds:
+        _hold_undone(turn, name, target, theirs)
 
 
 def end(turn: Turn, name: str, target: Target, result: ActionResult) -> ActionResult:
@@ -127,17 +133,16 @@ def is_started_by_us(durable: Durable, target: Target, status: ContainerStatus) 
     return act is not None and act.started(status)
 
 
-def _tell_apart(
-    turn: Turn, name: str, target: Target, status: ContainerStatus, events: Iterable[ContainerEvent]
-) -> None:
-    act, hold, ladder = turn.durable.acts[target], turn.durable.holds.get(target), turn.durable.ladders.get(target)
+def _by_others(turn: Turn, target: Target, status: ContainerStatus, events: Iterable[ContainerEvent]) -> str:
+    ladder = turn.durable.ladders.get(target)
     step = step_that_acted(turn.volatile.policy, ladder) if ladder is not None else None
-    theirs = by_others(events, status, step.may_take if step is not None else 0.0)
-    undone = hold is not None and hold.undone
-    if theirs and not undone:
-        lasts = UNDONE_FOR - max(0.0, (turn.now.utc - act.began).total_seconds())
+    return by_others(events, status, step.may_take if step is not None else 0.0)
+
+
+def _hold_undone(turn: Turn, name: str, target: Target, theirs: str) -> None:
+    """What was undone is left alone; once for each."""
+    act, hold = turn.durable.acts[target], turn.durable.holds.get(target)
+    lasts = UNDONE_FOR - max(0.0, (turn.now.utc - act.began).total_seconds())
+    if lasts > 0.0 and not (hold is not None and hold.undone):
         what = f"{theirs} while the watchdog restarted it"
-        if lasts > 0.0:
-            turn.record(r.HoldPlaced(name, what, target_kind=target.kind, target=target.name, lasts=lasts, undone=True))
-    elif undone and not theirs:
-        turn.record(r.HoldReleased(name, target_kind=target.kind, target=target.name))
+        turn.record(r.HoldPlaced(name, what, target_kind=target.kind, target=target.name, lasts=lasts, undone=True))

@@ -198,6 +198,20 @@ def test_it_outlives_the_daemon(world: World) -> None:
     assert undone(world)
 
 
+def test_what_is_heard_after_a_kill_of_the_daemon_takes_nothing_back(world: World) -> None:
+    """It has forgotten what it had heard: one signal alone looks like our own."""
+    hear(world, "kill", 15)
+    hear(world, "kill", 15)
+    world.kill_daemon()
+    world.run("gateway")
+    hear(world, "kill", 15)
+    assert undone(world)
+    hear(world, "die")
+    world.see("gateway", RunState.EXITED, past=[world.event("gateway", "die")], finished_at=world.utc, exit_code=143)
+    world.wait(600.0)
+    assert len(world.started) == 1
+
+
 def test_who_sends_a_signal_before_our_order_goes_first(world: World) -> None:
     """It is not ordered, and then held as if nothing had been under way."""
     hear(world, "kill", 15)
