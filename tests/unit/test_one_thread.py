@@ -74,6 +74,7 @@ async def test_a_call_that_was_cancelled_before_its_turn_is_not_made() -> None:
     second = loop.run_in_executor(executor, made.append, 2)
     third = loop.run_in_executor(executor, made.append, 3)
     second.cancel()
+    await asyncio.sleep(0)  # the executor is told in the next turn of the loop
     may_go.set()
     await asyncio.gather(first, third)
     assert made == [3]
