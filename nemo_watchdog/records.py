@@ -330,7 +330,7 @@ class EndedByItself(Record):
 
 @dataclass(frozen=True, slots=True)
 class Paused(Record):
-    """`scope` is a dependency or "*"; `duration` in seconds from here, None for no end. What is `beside` holds too."""
+    """`scope` is a dependency, of that `container`, or "*"; `duration` in seconds, None for no end. `beside` holds too."""
 
     TYPE: ClassVar[str] = "paused"
     scope: str
@@ -339,6 +339,7 @@ class Paused(Record):
     duration: float | None
     incident: str = ""
     beside: str = ""
+    container: str = ""
 
 
 @dataclass(frozen=True, slots=True)

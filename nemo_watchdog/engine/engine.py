@@ -136,7 +136,9 @@ class Engine:
     def _(self, event: ev.PauseAsked, turn: Turn) -> None:
         holding = self.durable.pauses.get(event.scope)
         beside = "; ".join(each.said() for each in holding.each(turn.now.monotonic)) if holding else ""
-        turn.record(r.Paused(event.scope, event.reason, event.by, event.duration, beside=beside))
+        tracker = self.trackers.get(event.scope)
+        container = (tracker.spec.container if tracker is not None else None) or ""
+        turn.record(r.Paused(event.scope, event.reason, event.by, event.duration, beside=beside, container=container))
         reconcile_all(turn)
 
     @_take.register

@@ -13,6 +13,8 @@ class Pause:
     reason: str
     by: str
     until: float | None
+    container: str = ""
+    """That of the scope when it was ordered; empty where it had none, or an older version wrote it down."""
     beside: tuple[Pause, ...] = ()
     """What else was ordered about the scope; none of it ends later."""
 
@@ -22,6 +24,10 @@ class Pause:
     def each(self, now: float) -> list[Pause]:
         """Those that hold, the last to end first."""
         return [pause for pause in (replace(self, beside=()), *self.beside) if pause.holds(now)]
+
+    def is_of(self, container: str | None, now: float) -> bool:
+        """Whatever the policy calls it now."""
+        return bool(container) and any(pause.container == container for pause in self.each(now))
 
     def said(self) -> str:
         """Who wants it, and why."""

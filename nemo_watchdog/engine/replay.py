@@ -266,7 +266,7 @@ def _held(record: r.HoldPlaced | r.HoldReleased) -> Target:
 @apply.register
 def _(record: r.Paused, state: Durable, at: Moment) -> None:
     until = None if record.duration is None else at.monotonic + record.duration
-    pause, before = Pause(record.reason, record.by, until), state.pauses.get(record.scope)
+    pause, before = Pause(record.reason, record.by, until, record.container), state.pauses.get(record.scope)
     state.pauses[record.scope] = pause if before is None else before.joined_by(pause, at.monotonic)
 
 

@@ -23,10 +23,10 @@ def journal(s: Situation) -> Decision | None:
 
 
 def pause(s: Situation) -> Decision | None:
-    for scope in (EVERYTHING, s.name, *s.beside):
-        held = s.durable.pauses.get(scope)
-        if held is not None and held.holds(s.now):
-            same = f" (the same container, {s.spec.container})" if scope in s.beside else ""
+    for scope, held in s.durable.pauses.items():
+        own = scope in (EVERYTHING, s.name)
+        if held.holds(s.now) and (own or scope in s.beside or held.is_of(s.spec.container, s.now)):
+            same = "" if own else f" (the same container, {s.spec.container})"
             what = "everything" if scope == EVERYTHING else f"{scope}{same}"
             return Decision(Verdict.WAIT, Gate.PAUSE, f"{held.by} paused {what}: {held.reason}", held.until)
     return None

@@ -211,6 +211,25 @@ def test_a_pause_of_one_holds_what_would_be_done_to_its_container(apart: World, 
     assert len(apart.started) == 1
 
 
+def test_a_pause_is_of_the_container_whatever_the_policy_calls_it(apart: World) -> None:
+    """Renamed while somebody restores its data: the pause has the old name, and the container is the same."""
+    apart.send(ev.PauseAsked("socket", "restoring a dump", "ops"))
+    base = plan()
+    renamed = replace(base.dependencies["page"], name="site")
+    apart.send(ev.PolicyChanged(replace(base, dependencies={"site": renamed})))
+    apart.kill_daemon()
+    apart.run("site", age=600.0)
+    for _ in range(20):
+        apart.fail("site", times=1)
+    held = apart.engine.decision("site", apart.now)
+    assert held is not None
+    assert (held.gate, held.value) == (
+        Gate.PAUSE,
+        "ops paused socket (the same container, c-web): restoring a dump",
+    )
+    assert not apart.started
+
+
 @pytest.mark.parametrize("ceiling", [Autonomy.OBSERVE, Autonomy.SUGGEST])
 def test_what_may_not_be_done_for_one_is_not_done_to_its_container(ceiling: Autonomy) -> None:
     """The lower ceiling is the container's."""
