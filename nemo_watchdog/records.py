@@ -330,7 +330,7 @@ class EndedByItself(Record):
 
 @dataclass(frozen=True, slots=True)
 class Paused(Record):
-    """`scope` is a dependency, of that `container`, or "*"; `duration` in seconds, None for no end. `beside` holds too."""
+    """`scope` is a dependency, of that `container`, or "*"; `duration` in seconds, None: no end. `beside` holds too."""
 
     TYPE: ClassVar[str] = "paused"
     scope: str
