@@ -23,7 +23,7 @@ def journal(s: Situation) -> Decision | None:
 
 
 def pause(s: Situation) -> Decision | None:
-    for scope, held in s.durable.pauses.items():
+    for scope, held in sorted(s.durable.pauses.items(), key=lambda paused: paused[0] != EVERYTHING):
         own = scope in (EVERYTHING, s.name)
         if held.holds(s.now) and (own or scope in s.beside or held.is_of(s.spec.container, s.now)):
             same = "" if own else f" (the same container, {s.spec.container})"

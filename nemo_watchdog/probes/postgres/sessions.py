@@ -23,7 +23,7 @@ from nemo_watchdog.durations import duration
 from nemo_watchdog.model import Reason
 from nemo_watchdog.policy.policy import Secret
 from nemo_watchdog.probes.postgres.address import Address, NotServing, shake_hands
-from nemo_watchdog.probes.postgres.failures import PROTOCOL_VIOLATION
+from nemo_watchdog.probes.postgres.failures import PROTOCOL_VIOLATION, postgres_failure
 from nemo_watchdog.probes.shared.beside import Beside
 from nemo_watchdog.probes.shared.deadline import patience_of
 from nemo_watchdog.probes.shared.named_files import CANNOT_BE_READ, NamedFiles
@@ -89,6 +89,11 @@ class Sessions:
         signs = _Signs()
         try:
             async with asyncio.timeout(self._patience) as limit:
+                try:
+                    return await self._row(signs, beside)
+                except (*_NO_ROW, NotServing) as error:
+                    if not _was_cut(error):
+                        raise
                 return await self._row(signs, beside)
         except TimeoutError:
             if not limit.expired():
@@ -194,6 +199,15 @@ class Sessions:
             self._login_hung = monotonic()
             return _logins_blocked()
         return NotServing(Reason.TIMEOUT, f"no answer within {within}")
+
+
+def _was_cut(error: Exception) -> bool:
+    """One process that dies takes every session with it, ours among them: the next one is told why."""
+    if isinstance(error, NotServing):
+        return error.finding.reason is Reason.CONNECTION_LOST
+    if isinstance(error, asyncpg.PostgresError):
+        return postgres_failure(error).reason is Reason.CONNECTION_LOST
+    return isinstance(error, ConnectionResetError | BrokenPipeError)
 
 
 def _logins_blocked() -> NotServing:

@@ -77,7 +77,7 @@ async def test_a_budget_of_all_that_is_free_again_is_used(start_platform: StartP
         second = await daemon.event("action_intended", within=30.0, dependency="gateway")
         moved = datetime.fromisoformat(second["timestamp"]) - datetime.fromisoformat(intended["timestamp"])
         assert moved >= timedelta(seconds=19)  # a line is stamped when its record is on disk, sooner or later
-        await daemon.event("incident_resolved", within=30.0)
+        await daemon.event("incident_resolved", within=30.0, root="gateway")
         assert await starts.of("gateway") == 1
 
 
