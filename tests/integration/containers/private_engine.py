@@ -56,6 +56,16 @@ class PrivateEngine:
             process.send_signal(way)
             async with asyncio.timeout(ENDS_WITHIN):
                 await process.wait()
+                while self._containerd_is_there():
+                    await asyncio.sleep(LOOK_EVERY)
+
+    def _containerd_is_there(self) -> bool:
+        """Dead with a dockerd that is killed, it is listed until it is reaped, and a new dockerd waits for it."""
+        try:
+            pid = int((self._folder / "exec" / "containerd" / "containerd.pid").read_text())
+        except (OSError, ValueError):
+            return False
+        return Path(f"/proc/{pid}").exists()
 
     async def __aenter__(self) -> Self:
         try:
