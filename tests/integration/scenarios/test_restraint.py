@@ -64,6 +64,11 @@ async def test_postgres_that_recovers_from_a_killed_backend_under_load_is_left_a
         assert not [e for e in daemon.events if e["event"] == "action_intended"]
 
 
+async def says_how_far_it_is(daemon: Daemon) -> bool:
+    """From its log."""
+    return "nemo_watchdog_postgres_recovery_lsn_bytes{" in await daemon.metrics()
+
+
 async def test_postgres_killed_under_load_is_started_once_and_not_again_while_it_recovers(
     start_platform: StartPlatform, tmp_path: Path
 ) -> None:
@@ -73,9 +78,7 @@ async def test_postgres_killed_under_load_is_started_once_and_not_again_while_it
         await daemon.wait_until(lambda s: all(d["health"] == "up" for d in s["dependencies"].values()), within=20.0)
         async with PostgresLoad(platform.postgres_dsn):
             await faults.postgres_long_recovery(platform, 6.0)
-            async with asyncio.timeout(30.0):  # its log says how far it is
-                while "nemo_watchdog_postgres_recovery_lsn_bytes{" not in await daemon.metrics():
-                    await asyncio.sleep(0.1)
+            await daemon.until(lambda: says_how_far_it_is(daemon), 30.0, "not told how far it is")
             joined = await daemon.event("member_joined", within=30.0)
             assert joined["dependency"] == "gateway"
             status = await daemon.status()
