@@ -52,3 +52,29 @@ async def command(program: str, *arguments: str, stdin: bytes | None = None) -> 
     if process.returncode:
         raise DockerError(arguments, process.returncode, problems.decode(errors="replace"))
     return out.decode(errors="replace").strip()
+
+
+async def said(container: str, text: str, *, since: str) -> None:
+    """Returns as soon as a line with `text` is in the container's log, that of `since` (as inspect writes it) or later.
+
+    Raises `DockerError` when the container ends first.
+    """
+    arguments = ("logs", "--follow", "--since", since, container)
+    process = await asyncio.create_subprocess_exec(
+        shutil.which("docker") or "docker",
+        *arguments,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+        start_new_session=True,
+    )
+    assert process.stdout is not None  # noqa: S101 - it was asked for
+    try:
+        async for line in process.stdout:
+            if text.encode() in line:
+                return
+        raise DockerError(arguments, await process.wait(), f"its log ended without {text!r}")
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()

@@ -11,13 +11,13 @@ import signal
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from nemo_watchdog.demo.docker_cli import docker
+from nemo_watchdog.demo.docker_cli import docker, said
 from nemo_watchdog.demo.images import IMAGE, USR_MOUNTS, ensure_image
 from nemo_watchdog.demo.platform import Platform, PlatformError
 
 REDO_CPU = 0.08
 """Share of one core that a slowed Postgres gets: more than 10 s of redo are left for each second at full speed."""
-START_CPU = 0.3
+START_CPU = 0.15
 """Share until the redo begins: enough to come soon to it, and too little to be done with it before we see it."""
 LOADED_KEYS = 5_000
 START_WITHIN = 120.0
@@ -150,11 +150,8 @@ async def _full_speed_again(platform: Platform, before: str, seconds: float) -> 
 
 async def _redo_begun(platform: Platform) -> None:
     async with asyncio.timeout(START_WITHIN):
-        while True:
-            started = (await platform.state("postgres"))["StartedAt"]
-            if "redo starts at" in await platform.logs("postgres", 2000, since=started):
-                return
-            await asyncio.sleep(0.1)
+        started = (await platform.state("postgres"))["StartedAt"]
+        await said(platform.name("postgres"), "redo starts at", since=started)
 
 
 async def _fast_again(platform: Platform, before: str) -> None:

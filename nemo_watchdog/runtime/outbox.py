@@ -13,7 +13,7 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 import structlog
@@ -72,6 +72,8 @@ class _Reading:
     busy: frozenset[str]
     """Those who were being told when it began: what was read of them may be told by now."""
     items: asyncio.Future[Sequence[OutboxItem]]
+    settled: set[Key] = field(default_factory=set)
+    """What was settled since it began, and may be read as if it waited."""
 
 
 class Outbox:
@@ -147,7 +149,7 @@ class Outbox:
                 log.error("outbox cannot be read", error=self._unreadable)
             return frozenset(), ()
         self._unreadable = ""
-        return reading.busy, items
+        return reading.busy, [item for item in items if (item.notification.key, item.contact) not in reading.settled]
 
     def _jobs_of(self, items: Sequence[OutboxItem]) -> list[_Job]:
         """First what is on disk, which is older, then what is in memory alone."""
@@ -229,6 +231,8 @@ class Outbox:
             self._metrics.notifications.labels(contact, known.outcome or "retry").inc()
             if known.outcome:
                 self._undelivered.discard(job.key)
+                if self._reading is not None:
+                    self._reading.settled.add(job.key)
         self._metrics.outbox_pending.set(len(self._undelivered))
         waits = any(not self._is_told(job.key) for job in jobs)
         if not delivery.delivered:

@@ -17,7 +17,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
 from nemo_watchdog.demo import faults, story
-from nemo_watchdog.demo.docker_cli import docker
+from nemo_watchdog.demo.docker_cli import DockerError, docker, said
 from nemo_watchdog.demo.load import PostgresLoad
 from nemo_watchdog.demo.parts import Gateway, Gemma
 from nemo_watchdog.demo.platform import Platform, PlatformError
@@ -158,6 +158,16 @@ async def test_the_gateway_names_what_fails(start_platform: StartPlatform) -> No
     await docker("unpause", platform.name("redis"))
     await docker("start", platform.name("postgres"))
     await platform.ready()
+
+
+async def test_what_is_not_said_before_the_end_is_an_error(start_platform: StartPlatform) -> None:
+    """Who waits for a line hears at once that it can come no more."""
+    platform = await start_platform("redis")
+    waiting = asyncio.create_task(said(platform.name("redis"), "no such words", since="0"))
+    await docker("stop", "-t", "5", platform.name("redis"))
+    with pytest.raises(DockerError, match="without 'no such words'"):
+        async with asyncio.timeout(10.0):
+            await waiting
 
 
 async def test_postgres_recovers_for_long_under_load(start_platform: StartPlatform) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import threading
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -313,6 +314,33 @@ async def test_what_is_not_on_disk_is_told_once_and_settled_when_it_is(post: Pos
     assert post.told() == ["a", "b", "c"]
     await until(lambda: post.outbox._known == {})
     await until(lambda: post.shell.metric("outbox_pending") == 0.0)
+
+
+async def test_what_is_settled_while_the_disk_is_read_does_not_wait(
+    post: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was read of it is old: it is not counted as what is still to be told."""
+    gate, in_thread = asyncio.Event(), post.shell.core.in_journal_thread
+
+    async def late(work: Callable[[], Any]) -> Any:
+        monkeypatch.setattr(post.shell.core, "in_journal_thread", in_thread)
+        found = await in_thread(work)
+        gate.set()
+        await until(lambda: post.states() == ["delivered"] and not post.outbox._known)
+        return found
+
+    async def held(*_: object) -> Delivery:
+        monkeypatch.setattr(post.shell.core, "in_journal_thread", late)
+        post.outbox.poke()
+        await gate.wait()
+        return Delivery(delivered=True)
+
+    monkeypatch.setattr(post.notifier, "deliver", held)
+    post.queue("a")
+    await until(lambda: post.states() == ["delivered"])
+    await until(lambda: not post.outbox._due.is_set())
+    await settled()
+    assert post.shell.metric("outbox_pending") == 0.0
 
 
 async def test_what_cannot_be_written_down_is_not_told_again(post: Post, monkeypatch: pytest.MonkeyPatch) -> None:
