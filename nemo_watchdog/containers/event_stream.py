@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 import aiohttp
@@ -32,6 +33,10 @@ LONGEST_PAUSE = 5.0
 
 LONGEST_LINE = 1 << 20
 """Bytes of one event; Docker's own are a few hundred plus the container's labels."""
+
+ANSWERS_WITHIN = (0.25, 0.5, 1.0, 2.0)
+"""Seconds that one question after the other waits for an Engine that comes back: its socket takes callers and lets them
+wait from before it looks after its containers."""
 
 OVERLAP = timedelta(seconds=1)
 """A stream that is opened again tells once more what came so long before the other was lost."""
@@ -83,6 +88,7 @@ class EventStream:
         wanted = {"filters": FOLLOWED}
         opened = datetime.now(UTC)
         if self._alive is not None:
+            opened = await self._answers()
             wanted["since"] = unix_seconds(min(self._alive, opened) - OVERLAP)
         response = await self._connection.open_stream("/events", "its events", wanted)
         try:
@@ -101,6 +107,16 @@ class EventStream:
                         yield event
         finally:
             response.close()
+
+    async def _answers(self) -> datetime:
+        """Shortly before it answered, when nobody could order anything yet. Raises `ContainersUnreachable`."""
+        for patience in ANSWERS_WITHIN:
+            asked = datetime.now(UTC)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(patience):
+                    await self._ping()
+                return asked
+        raise ContainersUnreachable("Docker takes callers and does not answer them")
 
     async def past(self, most: int, **wanted: str) -> bytes:
         """What Docker remembers, at most so many bytes of it."""

@@ -9,16 +9,15 @@ import asyncio
 import os
 import signal
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any
 
-from nemo_watchdog.demo.docker_cli import docker, said
+from nemo_watchdog.demo.docker_cli import DockerError, docker, said
 from nemo_watchdog.demo.images import IMAGE, USR_MOUNTS, ensure_image
 from nemo_watchdog.demo.platform import Platform, PlatformError
 
-REDO_CPU = 0.08
-"""Share of one core that a slowed Postgres gets: more than 10 s of redo are left for each second at full speed."""
 START_CPU = 0.15
-"""Share until the redo begins: enough to come soon to it, and too little to be done with it before we see it."""
+"""Share of one core until the redo is slowed: enough to come soon to it, and too little to be done with it by then."""
 LOADED_KEYS = 5_000
 START_WITHIN = 120.0
 """Seconds that whoever watches the platform has to start a crashed container again."""
@@ -33,6 +32,13 @@ UPDATE churn SET value = (random() * 1e9)::int;
 UPDATE churn SET value = (random() * 1e9)::int;
 """
 """About 125 MB of WAL after the checkpoint: 1.7 s of redo on one core of 2023, and 4 s to write it."""
+_SLOW_REDO = """\
+until found=$(grep -sl '^postgres: startup' /proc/[0-9]*/cmdline); do sleep 0.05; done
+startup=${found#/proc/}; startup=${startup%/cmdline}
+end=$(($(date +%s) + $1))
+while [ "$(date +%s)" -lt $end ] && kill -STOP "$startup"; do sleep 0.4; kill -CONT "$startup"; sleep 0.01; done
+"""
+"""More than 10 s of redo are left for each second at full speed."""
 _FILL = "for n = 1, tonumber(ARGV[1]) do redis.call('SET', 'ballast:' .. n, string.rep(tostring(n), 20)) end"
 
 
@@ -81,8 +87,8 @@ async def sigkill(platform: Platform, part: str) -> None:
 async def postgres_long_recovery(platform: Platform, seconds: float) -> None:
     """Postgres crashes with much to redo; whoever starts it again finds it in crash recovery for about `seconds`.
 
-    The redo is real and makes progress (its log says so each second); its CPU share is small for the first `seconds`
-    of it, then it is whole again and the rest of the redo takes what it takes (a second or two).
+    The redo is real and makes progress (its log says so each second); the process that does it is let run for a moment
+    now and then for the first `seconds` of it, the others as ever; then the rest takes what it takes (a second or two).
     """
     await platform.exec("postgres", "psql", "-qU", "postgres", "-v", "ON_ERROR_STOP=1", stdin=_CHURN.encode())
     before = (await platform.state("postgres"))["StartedAt"]
@@ -138,14 +144,14 @@ async def started_again(platform: Platform, part: str, before: str) -> None:
 
 
 async def _full_speed_again(platform: Platform, before: str, seconds: float) -> None:
-    """The seconds count from the beginning of the redo: before it, much of the machine's time goes elsewhere."""
     try:
         await started_again(platform, "postgres", before)
+        slowing = asyncio.create_task(platform.exec("postgres", "sh", "-c", _SLOW_REDO, "sh", str(round(seconds))))
         await _redo_begun(platform)
-        await _cpu_share(platform, REDO_CPU)
-        await asyncio.sleep(seconds)
     finally:
         await _cpu_share(platform, None)
+    with suppress(DockerError):  # whoever ends Postgres ends this
+        await slowing
 
 
 async def _redo_begun(platform: Platform) -> None:

@@ -112,6 +112,26 @@ async def test_a_restarted_daemon_is_found_again(docker: FakeDocker, events: Eve
     assert await following(events) == ContainerEvent("redis", "start", at=AT)
 
 
+async def test_a_daemon_that_lets_its_callers_wait_is_not_back_before_it_answers(
+    docker: FakeDocker, events: Events
+) -> None:
+    """Systemd holds its socket open while it starts: what it ends itself then is nobody else's doing."""
+    docker.past = [container_event("start")]
+    assert (await following(events)).action == RECONNECTED
+    docker.ping_stalls, docker.past = True, []
+    docker.events.put_nowait(None)
+    assert (await following(events)).action == LOST
+    waiting = asyncio.ensure_future(following(events))
+    async with asyncio.timeout(10):
+        for _ in range(2):
+            await docker.pings.acquire()
+    docker.ping_stalls, serves = False, datetime.now(UTC)
+    assert (await waiting).action == "engine_restarted"
+    back = await following(events)
+    assert back.at is not None
+    assert back.at >= serves
+
+
 async def test_a_stream_that_is_opened_again_asks_for_what_came_between(docker: FakeDocker, events: Events) -> None:
     """From where the other was last heard; the first is asked for nothing that is past."""
     before = datetime.now(UTC)
@@ -205,6 +225,7 @@ async def test_a_daemon_that_hangs_is_noticed(docker: FakeDocker, events: Events
     assert (await following(events)).action == RECONNECTED
     docker.ping_stalls = True
     assert (await following(events)).action == LOST
+    docker.ping_stalls = False
     assert (await following(events)).action == RECONNECTED
     assert docker.streams == 2
 
