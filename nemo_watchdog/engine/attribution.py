@@ -254,7 +254,12 @@ def _ended(turn: Turn, watching: list[str], target: Target, seen: ContainerSeen)
         ending = ended_by(seen.status, seen.past or Past(), durable, specs, target)
     hold = durable.holds.get(target)
     goes_on = hold if hold is not None and hold.goes_on and (hold.undone or hold.is_of(seen.status)) else None
-    if goes_on and goes_on.holds(turn.now.monotonic) and seen.status.state in ENDED and not ending.held:
+    if (
+        goes_on
+        and goes_on.holds(turn.now.monotonic)
+        and seen.status.state in ENDED
+        and not (ending.held and ending.certain)
+    ):
         did = "had frozen" if goes_on.freezes else "was stopping"
         was = f"somebody {did} the container through Docker when it ended"
         ending = Ending(held=goes_on.what if goes_on.undone else was)
@@ -296,7 +301,7 @@ def ended_by(status: ContainerStatus, past: Past, durable: Durable, specs: list[
         return Ending(Reason.OOM_KILLED)
     if not signals.is_whole(status, past) and _is_held_when_unsure(specs):
         unsure = f"nobody can tell who ended the container (exit code {status.exit_code})"
-        return Ending(held=f"{unsure}: Docker has forgotten what was done to it")
+        return Ending(held=f"{unsure}: Docker has forgotten what was done to it", certain=False)
     return _by_itself(Reason.STOPPED_ITSELF if status.exit_code == 0 else Reason.EXITED, specs, status)
 
 

@@ -164,8 +164,8 @@ def left_down(status: ContainerStatus) -> str:
 class Ending:
     """What became of a run: what its end is called, what ended it if not itself, and why it is left alone.
 
-    `held` is empty when it may be started; nobody is told for `quiet` seconds. `said` are its last words, where they
-    gave the reason.
+    `held` is empty when it may be started, and not `certain` where only nothing speaks for a start; nobody is told for
+    `quiet` seconds. `said` are its last words, where they gave the reason.
     """
 
     reason: Reason = Reason.EXITED
@@ -173,6 +173,7 @@ class Ending:
     quiet: float = 0.0
     by: str = ""
     said: str = ""
+    certain: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -117,5 +117,6 @@ async def test_what_the_engine_ended_is_started_again_and_what_a_person_stopped_
                 "gateway",
             }
             status = await daemon.status()
-            assert "somebody stopped" in status["dependencies"]["parked"]["held"]
+            held = status["dependencies"]["parked"]["held"]  # a killed Engine may not have told how the stop ended
+            assert held.startswith(("somebody stopped the container", "somebody was stopping the container")), held
             assert json.loads(await engine.docker("inspect", "-f", "{{json .State.Running}}", "parked")) is False

@@ -87,6 +87,15 @@ def test_while_nobody_can_tell_whether_it_has_ended_a_stop_goes_on(world: World,
     assert world.engine.durable.holds[Target(CONTAINER, "c-gateway")].until is not None
 
 
+def test_what_is_known_of_a_stop_is_said_of_an_end_that_docker_has_forgotten(world: World) -> None:
+    """The Engine was killed in it: nobody can tell how it went on, and it is known that somebody was at it."""
+    world.send(ev.ContainerActed(world.event("gateway", "kill", 15)))
+    world.pass_time(1.0)
+    world.see("gateway", RunState.EXITED, whole_since=None, finished_at=world.utc, exit_code=0)
+    hold = world.engine.durable.holds[Target(CONTAINER, "c-gateway")]
+    assert (hold.what, hold.until) == ("somebody was stopping the container through Docker when it ended", None)
+
+
 def test_what_is_removed_is_not_being_stopped_any_more(world: World) -> None:
     """`docker rm -f`: there is nothing to act on, and nothing to hold for the next container of that name."""
     world.send(ev.ContainerActed(world.event("gateway", "kill", 9)))
