@@ -23,7 +23,7 @@ from nemo_watchdog.journal.sqlite import SqliteJournal
 from nemo_watchdog.metrics import FEW_BUCKETS, Metrics
 from nemo_watchdog.model import Alert
 from nemo_watchdog.notifiers import AlertmanagerClient, AppriseNotifier, unusable_addresses
-from nemo_watchdog.one_thread import OneThread
+from nemo_watchdog.one_thread import OneThread, StillBusy
 from nemo_watchdog.plugins import installed
 from nemo_watchdog.policy.loader import load_policy
 from nemo_watchdog.policy.policy import Dependency, Policy
@@ -206,8 +206,10 @@ async def _close(journal: SqliteJournal) -> None:
     try:
         async with asyncio.timeout(CLOSE_WITHIN):
             await OneThread("nemo-watchdog-close").run(journal.close)
-    except TimeoutError:
-        log.error("the journal was not closed: its disk does not answer", after=CLOSE_WITHIN)
+    except (TimeoutError, StillBusy):
+        log.error(
+            "the journal was not closed: its disk does not answer, or there is no thread to ask it", after=CLOSE_WITHIN
+        )
 
 
 def _token(state_dir: Path) -> str:

@@ -32,7 +32,6 @@ ENDED = frozenset({RunState.EXITED, RunState.DEAD})
 JUDGED = ENDED | {RunState.PAUSED, RunState.CREATED, RunState.RESTARTING}
 """In the other states nothing has ended, or there is nobody to tell us."""
 
-
 LOOKED_FOR = 5.0
 """Seconds in which looks that come sooner say whether it was outlived; after that those of the policy do."""
 
@@ -129,7 +128,7 @@ def end_what_was_outlived(turn: Turn, container: str) -> None:
         return
     served = [trackers[name].last_served_began for name in turn.volatile.watching(container)]
     if served and all(began is not None and began >= hold.outlived_from for began in served):
-        _release(turn, turn.volatile.watching(container)[0], Target(CONTAINER, container))
+        turn.release(turn.volatile.watching(container)[0], Target(CONTAINER, container))
 
 
 def look_whether_it_was_outlived(turn: Turn) -> None:
@@ -150,20 +149,16 @@ def look_whether_it_was_outlived(turn: Turn) -> None:
 def _runs(turn: Turn, name: str, target: Target, seen: ContainerSeen) -> None:
     hold = turn.durable.hold_on(name, target.name, turn.now.monotonic)
     if hold is not None and _is_over(turn.durable, target, hold, seen.status):
-        _release(turn, name, target)
+        turn.release(name, target)
     if seen.past is not None:
         unheard.look_back(turn, target.name, seen.status, seen.past)
         overlap.remember(turn, name, target, seen.status, seen.past)
         _hold_while_it_goes_on(turn, name, target, seen.status, seen.past)
 
 
-def _release(turn: Turn, name: str, target: Target) -> None:
-    turn.record(r.HoldReleased(name, target_kind=target.kind, target=target.name))
-
-
 def _nobody_is_stopping(turn: Turn, name: str, target: Target) -> None:
     if (hold := turn.durable.holds.get(target)) is not None and hold.goes_on and not hold.undone:
-        _release(turn, name, target)
+        turn.release(name, target)
 
 
 def _is_over(durable: Durable, target: Target, hold: Hold, runs: ContainerStatus) -> bool:
@@ -194,7 +189,7 @@ def _hold_while_it_goes_on(turn: Turn, name: str, target: Target, status: Contai
     """For what somebody does to a run that goes on."""
     hold = turn.durable.holds.get(target)
     if hold is not None and hold.freezes and signals.let_go_on(status, past):
-        _release(turn, name, target)
+        turn.release(name, target)
         for each in turn.volatile.watching(target.name):  # they were looks at something that could not answer
             turn.volatile.trackers[each].forget_looks(turn.now.monotonic)
             turn.look_soon(each)
@@ -254,15 +249,11 @@ def _ended(turn: Turn, watching: list[str], target: Target, seen: ContainerSeen)
         ending = ended_by(seen.status, seen.past or Past(), durable, specs, target)
     hold = durable.holds.get(target)
     goes_on = hold if hold is not None and hold.goes_on and (hold.undone or hold.is_of(seen.status)) else None
-    if (
-        goes_on
-        and goes_on.holds(turn.now.monotonic)
-        and seen.status.state in ENDED
-        and not (ending.held and ending.certain)
-    ):
-        did = "had frozen" if goes_on.freezes else "was stopping"
+    at_work = goes_on if goes_on and goes_on.holds(turn.now.monotonic) and seen.status.state in ENDED else None
+    if at_work and not ending.is_surely_held:
+        did = "had frozen" if at_work.freezes else "was stopping"
         was = f"somebody {did} the container through Docker when it ended"
-        ending = Ending(held=goes_on.what if goes_on.undone else was)
+        ending = Ending(held=at_work.what if at_work.undone else was)
     ending = _as_it_said(ending, seen)
     for each in watching:
         turn.volatile.trackers[each].ending = ending
@@ -273,7 +264,7 @@ def _ended(turn: Turn, watching: list[str], target: Target, seen: ContainerSeen)
     if ending.held:
         _hold(turn, name, target, seen.status, ending.held, quiet=ending.quiet)
     elif hold is not None:
-        turn.record(r.HoldReleased(name, target_kind=target.kind, target=target.name))
+        turn.release(name, target)
     if seen.status.state not in ENDED:
         return  # Docker starts it again: how that ends is not said yet
     finished = told_time(seen.status.finished_at)
@@ -308,7 +299,7 @@ def ended_by(status: ContainerStatus, past: Past, durable: Durable, specs: list[
 def _left_by_hand(status: ContainerStatus) -> str:
     """What an inspect alone says that a person did."""
     if status.state is RunState.PAUSED:
-        return "somebody paused the container through Docker"
+        return overlap.PAUSED
     if status.state is RunState.CREATED:
         return "somebody created the container and has not started it yet"
     return left_down(status)

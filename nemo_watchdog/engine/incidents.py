@@ -101,9 +101,6 @@ def place(turn: Turn, name: str) -> None:
     tracker = turn.volatile.trackers[name]
     if not tracker.unhealthy or turn.durable.incident_of(name) is not None:
         return
-    container = tracker.spec.container
-    if tracker.exited and container and turn.durable.is_acting_on(Target(CONTAINER, container)):
-        return  # we are restarting it, for another
     if _is_too_early(turn, name):
         return
     where = correlate(turn.volatile, turn.durable, name, turn.now.monotonic)

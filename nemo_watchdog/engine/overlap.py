@@ -14,7 +14,7 @@ from nemo_watchdog.engine import signals
 from nemo_watchdog.engine.pacing import step_that_acted
 from nemo_watchdog.engine.state import Durable
 from nemo_watchdog.engine.turn import Turn
-from nemo_watchdog.engine.volatile import Heard, Volatile
+from nemo_watchdog.engine.volatile import Meanwhile, Volatile
 from nemo_watchdog.model import ActionOutcome, ActionResult, ContainerEvent, ContainerStatus, Moment, Past, Target
 
 UNDONE_FOR = 86400.0
@@ -79,14 +79,14 @@ def hear(turn: Turn, name: str, target: Target, status: ContainerStatus, event: 
         return
     heard = turn.volatile.heard.get(target)
     if heard is None or heard.action_id != act.action_id:
-        heard = turn.volatile.heard[target] = Heard(act.action_id, status)
+        heard = turn.volatile.heard[target] = Meanwhile(act.action_id, status)
     before = _by_others(turn, target, heard.status, heard.events)
     heard.events.append(event)
     after = _by_others(turn, target, heard.status, heard.events)
     if after:
         _hold_undone(turn, name, target, after)
     elif before and hold is not None and hold.undone:
-        turn.record(r.HoldReleased(name, target_kind=target.kind, target=target.name))
+        turn.release(name, target)
 
 
 def remember(turn: Turn, name: str, target: Target, status: ContainerStatus, past: Past) -> None:
@@ -120,7 +120,7 @@ def end(turn: Turn, name: str, target: Target, result: ActionResult) -> ActionRe
         if what:
             turn.record(r.HoldPlaced(name, what, target_kind=target.kind, target=target.name, lasts=lasts))
         else:
-            turn.record(r.HoldReleased(name, target_kind=target.kind, target=target.name))
+            turn.release(name, target)
         return result
     runs = "it runs again because of that, and " if result.outcome is ActionOutcome.SUCCEEDED else ""
     plan = f"{runs}nothing more is done until somebody starts it anew"

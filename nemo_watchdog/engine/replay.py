@@ -10,7 +10,7 @@ from typing import Any
 from nemo_watchdog import records as r
 from nemo_watchdog.engine.pauses import Pause
 from nemo_watchdog.engine.phases import Move, after
-from nemo_watchdog.engine.state import UNNAMED, Durable, Heard, Incident
+from nemo_watchdog.engine.state import UNNAMED, Durable, Heartbeat, Incident
 from nemo_watchdog.engine.touches import End, Hold
 from nemo_watchdog.engine.unpack import from_body
 from nemo_watchdog.errors import EngineBug, JournalError
@@ -277,4 +277,4 @@ def _(record: r.Resumed, state: Durable, at: Moment) -> None:
 
 @apply.register
 def _(record: r.HeartbeatHeard, state: Durable, at: Moment) -> None:
-    state.heartbeats[record.dependency] = Heard(at.monotonic, record.well, record.said)
+    state.heartbeats[record.dependency] = Heartbeat(at.monotonic, record.well, record.said)

@@ -179,7 +179,7 @@ class Spend:
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class Heartbeat:
     """The newest heartbeat of a job that is on disk, at monotonic seconds."""
 
     at: float
@@ -199,7 +199,7 @@ class Durable:
     """Until when (UTC) the signals to a target are known to have ended nothing: it has answered again since."""
     ends: dict[Target, End] = field(default_factory=dict)
     """The last end of a target that was nobody's doing, known also when Docker has forgotten it."""
-    heartbeats: dict[str, Heard] = field(default_factory=dict)
+    heartbeats: dict[str, Heartbeat] = field(default_factory=dict)
     seen: Seen = field(default_factory=Seen)
     _homes: dict[str, Incident] = field(init=False, repr=False, default_factory=dict)
     """The open incident of each member of one."""

@@ -175,6 +175,10 @@ class Ending:
     said: str = ""
     certain: bool = True
 
+    @property
+    def is_surely_held(self) -> bool:
+        return bool(self.held) and self.certain
+
 
 @dataclass(frozen=True, slots=True)
 class End:

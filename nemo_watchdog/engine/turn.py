@@ -11,7 +11,7 @@ from nemo_watchdog.engine.replay import apply
 from nemo_watchdog.engine.state import Durable, Incident
 from nemo_watchdog.engine.touches import Hold
 from nemo_watchdog.engine.volatile import Volatile
-from nemo_watchdog.model import ActionRequest, Health, Moment
+from nemo_watchdog.model import ActionRequest, Health, Moment, Target
 
 
 @dataclass(slots=True)
@@ -28,6 +28,10 @@ class Turn:
         apply(record, self.durable, self.now)
         self.effects.records.append(record)
         self.tell(record, self)
+
+    def release(self, name: str, target: Target) -> None:
+        """Nothing that people did holds it any more."""
+        self.record(r.HoldReleased(name, target_kind=target.kind, target=target.name))
 
     def order(self, request: ActionRequest) -> None:
         self.effects.actions.append(request)

@@ -14,7 +14,7 @@ from nemo_watchdog.policy.policy import Policy, is_same_target
 
 
 @dataclass(slots=True)
-class Heard:
+class Meanwhile:
     """What Docker told of a container since our last action on it was decided; `status` is how it was then."""
 
     action_id: str
@@ -48,7 +48,7 @@ class Volatile:
     """Docker's event stream was lost and is not open again."""
     unheard_before: dict[str, float] = field(default_factory=dict)
     """Of containers that run: monotonic seconds before which somebody may have sent a signal that nobody knows of."""
-    heard: dict[Target, Heard] = field(default_factory=dict)
+    heard: dict[Target, Meanwhile] = field(default_factory=dict)
     """What others may have done while we acted."""
 
     def __post_init__(self) -> None:

@@ -60,7 +60,7 @@ ANSWERED_WITHIN = 0.3
 """Seconds after its begin in which what is answered to a look of ours has left."""
 
 
-class Engine(Protocol):
+class DockerEngine(Protocol):
     """Of `ports.Containers` what is asked here."""
 
     async def usage(self, name: str, /) -> ContainerUsage: ...
@@ -120,7 +120,7 @@ class WorkWitness:
     Samples are taken beside the looks, from the first on that got no answer in time: what hangs is not held up by it.
     """
 
-    def __init__(self, spec: Dependency, engine: Engine) -> None:
+    def __init__(self, spec: Dependency, engine: DockerEngine) -> None:
         self._spec = spec
         self._engine = engine
         self._overloaded_since: float | None = None
@@ -192,7 +192,7 @@ class WorkWitness:
             await asyncio.sleep(PAUSE)
 
     async def _waiting(self, container: str) -> frozenset[int]:
-        """None where Docker does not tell: it runs a program for it, which a machine may lack."""
+        """None of them where Docker does not tell: it runs a program for it, which a machine may lack."""
         try:
             async with asyncio.timeout(PS_ASKED_FOR):
                 return await self._engine.uninterruptible(container)

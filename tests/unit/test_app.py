@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 import uvloop
 
 from nemo_watchdog import app
@@ -188,6 +189,22 @@ def test_a_disk_that_hangs_does_not_keep_it_from_ending(settings: Settings, monk
         assert not hang.is_set()
     finally:
         hang.set()
+
+
+def test_without_a_thread_the_end_goes_on_and_says_so(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was committed is on disk; the process that ends lets go of the rest."""
+    settings.state_dir.mkdir()
+    journal = SqliteJournal(settings.state_dir / JOURNAL_NAME, boot_id())
+
+    def none_left(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patch, structlog.testing.capture_logs() as said:
+        patch.setattr(threading.Thread, "start", none_left)
+        asyncio.run(app._close(journal))
+    journal.close()
+    assert [line["log_level"] for line in said] == ["error"]
+    assert "was not closed" in said[0]["event"]
 
 
 @pytest.mark.parametrize("listen", ["9877", "127.0.0.1", "127.0.0.1:-1", "127.0.0.1:70000", ":1"])

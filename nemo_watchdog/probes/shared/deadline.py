@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+FOR_FILES = 1 / 3
+"""The part of a look in which a file system must show the files that it needs: who waited longer would end as a server
+that does not answer."""
+
 
 def patience_of(timeout: float) -> float:
     """Seconds of its own for a look with this timeout: a little less, as it knows what a missing end means."""

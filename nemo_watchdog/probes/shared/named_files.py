@@ -10,10 +10,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from nemo_watchdog.one_thread import OneThread, StillBusy
+from nemo_watchdog.probes.shared.deadline import FOR_FILES
 from nemo_watchdog.regular_file import NotRegular, opened
-
-PART_OF_A_LOOK = 1 / 3
-"""For a file system to show them: who waited longer would end as a server that does not answer."""
 
 CANNOT_BE_READ = "a certificate file of the address cannot be read"
 
@@ -22,7 +20,7 @@ class NamedFiles:
     """Of one address, for looks of so many seconds."""
 
     def __init__(self, names: Iterable[object], look: float) -> None:
-        self._within = look * PART_OF_A_LOOK
+        self._within = look * FOR_FILES
         self._paths = [Path(name) for name in names if isinstance(name, str) and name]
         self._thread = OneThread("nemo-watchdog-named-files")
 

@@ -20,11 +20,9 @@ from nemo_watchdog.file_state import file_state
 from nemo_watchdog.model import Finding, Reason, degraded, failed
 from nemo_watchdog.one_thread import OneThread, StillBusy
 from nemo_watchdog.policy.units import Duration, duration_within, wrong
+from nemo_watchdog.probes.shared.deadline import FOR_FILES
 from nemo_watchdog.probes.shared.options import ProbeOptions
 from nemo_watchdog.regular_file import opened
-
-PART_OF_A_LOOK = 1 / 3
-"""For a file system to show a file: who waited longer would end as a server that does not answer."""
 
 LOOK_AT_CERTIFICATE_EVERY = 3600.0
 """Seconds: a certificate changes rarely, and looking at it costs a connection."""
@@ -67,7 +65,7 @@ class Trust:
     """
 
     def __init__(self, options: TlsOptions, look: float) -> None:
-        self._within = look * PART_OF_A_LOOK
+        self._within = look * FOR_FILES
         self._verify = options.verify
         self._ca_file = options.ca_file
         self._watched = _SYSTEM if options.ca_file is None else (Path(options.ca_file),)

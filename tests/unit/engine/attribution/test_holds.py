@@ -1,0 +1,68 @@
+"""A hold is of one run and of its end."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from nemo_watchdog import records as r
+from nemo_watchdog.model import (
+    RunState,
+)
+from tests.unit.engine.world import World, dependency, policy
+
+
+@pytest.mark.parametrize("older", [False, True])
+def test_a_run_that_began_after_a_persons_stop_has_its_own_end(older: bool) -> None:
+    """They started it again while nobody looked, it served, and it crashed: nobody stopped that."""
+    world = World(policy(dependency("gateway", grace=0.0)))
+    world.stopped_by_hand("gateway")
+    assert world.engine.durable.holds
+    if older:  # a record of before there was a run in it
+        world.records = [
+            (at, replace(record, run="", finished="") if isinstance(record, r.HoldPlaced) else record)
+            for at, record in world.records
+        ]
+    world.pass_time(5.0)
+    world.starts["c-gateway"] = world.utc
+    world.pass_time(5.0)
+    world.kill_daemon()
+    world.see("gateway", RunState.EXITED, past=[world.event("gateway", "die")], finished_at=world.utc, exit_code=137)
+    assert not world.engine.durable.holds
+    assert len(world.started) == 1
+
+
+def test_what_a_person_restarts_and_cannot_start_was_not_stopped(world: World) -> None:
+    """It had begun, and ended, before the end of the run before was understood."""
+    ended, past = world.utc, [world.event("gateway", "kill", 15), world.event("gateway", "die")]
+    world.pass_time(0.05)
+    world.starts["c-gateway"], before = world.utc, world.starts["c-gateway"]
+    began = world.utc
+    world.pass_time(0.05)
+    world.starts["c-gateway"] = before
+    world.see("gateway", RunState.EXITED, past=past, finished_at=ended, exit_code=143)
+    assert world.engine.durable.holds
+    world.starts["c-gateway"] = began
+    world.see(
+        "gateway", RunState.EXITED, past=[*past, world.event("gateway", "die")], finished_at=world.utc, exit_code=1
+    )
+    assert not world.engine.durable.holds
+
+
+def test_what_was_paused_and_crashes_later_is_started(world: World) -> None:
+    """Somebody let it go on while nobody looked."""
+    world.see("gateway", RunState.PAUSED)
+    world.kill_daemon()
+    world.see("gateway", RunState.EXITED, past=[world.event("gateway", "die")], finished_at=world.utc, exit_code=1)
+    assert len(world.started) == 1
+
+
+def test_a_hold_of_an_end_outlives_dockers_memory(world: World) -> None:
+    """The same end is not judged anew with less of its history."""
+    world.stopped_by_hand("gateway")
+    at = world.utc
+    world.kill_daemon()
+    world.see("gateway", RunState.DEAD, past=[], finished_at=at, exit_code=143)
+    assert len(world.of(r.HoldPlaced)) == 2
+    assert not world.started
