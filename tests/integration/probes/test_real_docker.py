@@ -22,6 +22,10 @@ from nemo_watchdog.probes import PROBES
 
 Run = Callable[..., Awaitable[str]]
 FOREVER = "trap 'exit 0' TERM; while :; do sleep 0.1; done"
+WHEN_TOLD = "until test -e /tmp/go; do sleep 0.1; done"
+"""Docker's shim listens for what is killed for memory once the container has started, and not a moment earlier."""
+GREEDY = "python3 -c 'x = bytearray(200 << 20)'"
+LITTLE_MEMORY = ("--memory", "32m", "--memory-swap", "32m")
 
 
 @pytest_asyncio.fixture
@@ -83,15 +87,16 @@ async def test_killed_by_a_signal(run: Run, containers: DockerContainers) -> Non
 
 async def test_killed_for_memory(run: Run, containers: DockerContainers) -> None:
     """The kernel ends what asks for more than the limit, and Docker says so."""
-    name = await run("exec python3 -c 'x = bytearray(200 << 20)'", "--memory", "32m", "--memory-swap", "32m")
+    name = await run(f"{WHEN_TOLD}; exec {GREEDY}", *LITTLE_MEMORY)
+    await docker("exec", name, "touch", "/tmp/go")
     await until(probe(containers, "docker", name), Reason.OOM_KILLED)
 
 
 async def test_a_child_killed_for_memory(run: Run, containers: DockerContainers) -> None:
     """The container goes on without the child, and that is told."""
-    script = f"python3 -c 'x = bytearray(200 << 20)'; {FOREVER}"
-    watching = probe(containers, "docker", await run(script, "--memory", "32m", "--memory-swap", "32m"))
-    finding = await until(watching, Reason.MEMORY_HIGH)
+    name = await run(f"{WHEN_TOLD}; {GREEDY}; {FOREVER}", *LITTLE_MEMORY)
+    await docker("exec", name, "touch", "/tmp/go")
+    finding = await until(probe(containers, "docker", name), Reason.MEMORY_HIGH)
     assert finding.outcome is Outcome.DEGRADED
 
 
