@@ -40,6 +40,7 @@ def lint(policy: Policy) -> list[Advice]:
         *_looks(policy),
         *_rules(policy),
         *(advice for remedy in policy.remedies.values() for advice in _remedy(policy, remedy)),
+        *_untold(policy),
         *_contacts(policy),
     ]
 
@@ -181,11 +182,26 @@ def _waits(backoff: Backoff, attempts: int) -> float:
     return sum(min(backoff.max, backoff.initial * backoff.factor**number) for number in range(attempts - 1))
 
 
-def _contacts(policy: Policy) -> Iterator[Advice]:
-    told = {name for severity in policy.severities.values() for name in severity.notify}
-    told |= {name for rule in policy.classification for name in rule.notify}
+def _untold(policy: Policy) -> Iterator[Advice]:
+    """Who is told when a remedy gives up wants to hear of the outage before."""
+    if _notified(policy) or policy.alertmanager or not _named_by_steps(policy):
+        return
+    message = "nobody is told of an incident before its remedy gives up: give SEV1 and SEV2 a `notify`"
+    yield Advice("severities", message)
+
+
+def _notified(policy: Policy) -> set[str]:
+    of_severities = {name for severity in policy.severities.values() for name in severity.notify}
+    return of_severities | {name for rule in policy.classification for name in rule.notify}
+
+
+def _named_by_steps(policy: Policy) -> set[str]:
     steps = [step for remedy in policy.remedies.values() for step in remedy.steps]
-    told |= {step.to for step in steps if isinstance(step, EscalateStep)}
+    return {step.to for step in steps if isinstance(step, EscalateStep)}
+
+
+def _contacts(policy: Policy) -> Iterator[Advice]:
+    told = _notified(policy) | _named_by_steps(policy)
     for name, addresses in policy.contacts.items():
         if name not in told:
             yield Advice(f"contacts.{name}", "nobody tells this contact anything: no `notify` and no `to` names it")

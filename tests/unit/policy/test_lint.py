@@ -47,6 +47,12 @@ def test_a_wise_policy_has_no_advice() -> None:
     assert lint(parse(policy())) == []
 
 
+def test_whoever_hears_it_from_an_alertmanager_is_told() -> None:
+    """However the policy has it said."""
+    untold = policy(step=RESTART + ", {do: escalate, to: team}").replace(", notify: [team]", "")
+    assert lint(parse(untold + "alertmanager: http://127.0.0.1:9093\n")) == []
+
+
 @pytest.mark.parametrize(
     ("text", "path", "part"),
     [
@@ -122,6 +128,11 @@ def test_a_wise_policy_has_no_advice() -> None:
             (rules(CORE_TOLD, "{name: last, severity: SEV4}") + TOLD).replace(REDIS, ENGINE + REDIS),
             "classification",
             "nobody is told when the watchdog cannot see `engine`",
+        ),
+        (
+            policy(step=RESTART + ", {do: escalate, to: team}").replace(", notify: [team]", ""),
+            "severities",
+            "nobody is told of an incident before its remedy gives up",
         ),
     ],
 )
