@@ -18,8 +18,9 @@ from pydantic import BaseModel
 from nemo_watchdog.actions.catalog import ACTIONS
 from nemo_watchdog.model import ActionOutcome, ActionRequest, ActionResult, Category, Finding, Reason, failed
 from nemo_watchdog.offers import Group, Kinds, Offer, Unfit, discover, offers_of
+from nemo_watchdog.policy.fields import check_name
 from nemo_watchdog.policy.loader import DEPENDENCY_KEYS
-from nemo_watchdog.policy.sections import ESCALATE, check_name
+from nemo_watchdog.policy.sections import ESCALATE
 from nemo_watchdog.policy.steps import STEP_KEYS
 from nemo_watchdog.policy.units import wrong
 from nemo_watchdog.ports import Action, ActionContext, ActionKind, Catalog, Probe, ProbeContext, ProbeKind

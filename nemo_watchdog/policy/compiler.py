@@ -9,6 +9,7 @@ from typing import Any
 
 from nemo_watchdog.model import Autonomy, Category, Health, OnCleanExit, Reason, Severity
 from nemo_watchdog.policy.digest import digest_of
+from nemo_watchdog.policy.fields import DAY, HOUR, MINUTE
 from nemo_watchdog.policy.policy import (
     CORE_TAG,
     ActionStep,
@@ -26,20 +27,16 @@ from nemo_watchdog.policy.policy import (
 )
 from nemo_watchdog.policy.references import Parts
 from nemo_watchdog.policy.sections import (
-    DAY,
-    HOUR,
-    MINUTE,
     AlertmanagerSection,
     DependencySection,
-    DownSection,
     EscalateSection,
     LimitsSection,
     ProbeDefaults,
     RemedySection,
-    WhenSection,
 )
 from nemo_watchdog.policy.steps import ReadStep, helped, step_keys
 from nemo_watchdog.policy.targets import Targets
+from nemo_watchdog.policy.when import DownSection, WhenSection
 
 RUNBOOK_SEVERITIES: Mapping[Severity, SeveritySpec] = MappingProxyType(
     {

@@ -18,6 +18,7 @@ from nemo_watchdog.model import Severity
 from nemo_watchdog.policy.compiler import compile_policy
 from nemo_watchdog.policy.document import MAX_CHARACTERS, Document, read_document
 from nemo_watchdog.policy.document import Path as Where
+from nemo_watchdog.policy.fields import check_name
 from nemo_watchdog.policy.own_options import ask, find, missing, own, shared
 from nemo_watchdog.policy.policy import Policy
 from nemo_watchdog.policy.problems import Problems, did_you_mean
@@ -33,7 +34,6 @@ from nemo_watchdog.policy.sections import (
     RuleSection,
     SeveritySection,
     TopSection,
-    check_name,
 )
 from nemo_watchdog.policy.steps import read_steps
 from nemo_watchdog.policy.targets import find_targets

@@ -19,11 +19,11 @@ from nemo_watchdog.policy.sections import (
     RemedySection,
     RuleSection,
     SeveritySection,
-    WhenSection,
 )
 from nemo_watchdog.policy.showing import name_or, names_among
 from nemo_watchdog.policy.steps import ReadStep, actions_of, helped
 from nemo_watchdog.policy.targets import Targets
+from nemo_watchdog.policy.when import WhenSection
 
 _MOST_CIRCLES = 20
 

@@ -13,9 +13,9 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaWarningKind, models_json_schema
 
+from nemo_watchdog.policy.fields import NAME_PATTERN
 from nemo_watchdog.policy.sections import (
     ESCALATE,
-    NAME_PATTERN,
     ActionSection,
     DependencySection,
     EscalateSection,

@@ -6,29 +6,31 @@ own options of a probe or an action) is checked by `loader` and what it calls. F
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable
 from typing import Annotated, Any, Literal, TypeVar
-from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, RootModel, model_validator
-from pydantic_core import PydanticCustomError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, RootModel, model_validator
 
 from nemo_watchdog.durations import duration
-from nemo_watchdog.model import Autonomy, Category, Health, OnCleanExit, Reason, Severity, WhenUnsure
-from nemo_watchdog.policy.policy import ALLOWANCE, ActionStep, Backoff, Dependency, Limits, Secret
-from nemo_watchdog.policy.units import (
-    SECRET_ERROR,
-    BudgetText,
-    Duration,
-    Interval,
-    SecretText,
-    ThresholdText,
-    Whole,
-    duration_within,
-    number_within,
-    wrong,
+from nemo_watchdog.model import Autonomy, OnCleanExit, Severity, WhenUnsure
+from nemo_watchdog.policy.fields import (
+    DAY,
+    Addresses,
+    Attempts,
+    ContainerName,
+    Grace,
+    HttpUrl,
+    Name,
+    Names,
+    Patience,
+    Section,
+    Timeout,
+    Window,
+    limited,
+    one_or_many,
 )
+from nemo_watchdog.policy.policy import ALLOWANCE, ActionStep, Backoff, Dependency, Limits
+from nemo_watchdog.policy.units import BudgetText, Duration, Interval, ThresholdText, duration_within, wrong
+from nemo_watchdog.policy.when import WhenSection
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -41,105 +43,11 @@ _LIMITS = Limits()
 ESCALATE = "escalate"
 """What stands after `do:` in a step that tells a person; the name of no action."""
 
-MINUTE = 60.0
-HOUR = 3600.0
-DAY = 86400.0
-
-NAME_PATTERN = r"^[a-z0-9][a-z0-9_-]{0,62}$"
-_NAME = re.compile(NAME_PATTERN[1:-1])
-_CONTAINER = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{0,127}")
-_CONTAINER_ID = re.compile(r"[0-9a-f]{64}")
-
-
-def check_name(name: str) -> str:
-    """A name as dependencies, tags, remedies, rules and contacts have it: fit for a metric's label and a URL."""
-    if not _NAME.fullmatch(name):
-        raise wrong("a name is 1 to 63 of a-z, 0-9, `-` and `_`, and begins with a letter or digit")
-    return name
-
-
-def _check_container(name: str) -> str:
-    if not _CONTAINER.fullmatch(name):
-        raise wrong("expected the name of a container, as `docker ps` shows it")
-    if _CONTAINER_ID.fullmatch(name):
-        raise wrong(
-            "expected the name of a container, not its id: it would be a second target beside "
-            "its name, and its successor has another"
-        )
-    return name
-
-
-def _check_http_url(url: str) -> str:
-    try:
-        parts = urlsplit(url)
-        good = parts.scheme in ("http", "https") and bool(parts.hostname)
-        credentials = "@" in parts.netloc
-        _ = parts.port
-    except ValueError:
-        good, credentials = False, False
-    if not good or credentials:
-        more = ": a user and password in it are not supported yet" if credentials else ""
-        raise PydanticCustomError(
-            SECRET_ERROR, "{text}", {"text": f"expected a URL such as `http://127.0.0.1:9093`{more}"}
-        )
-    return url
-
-
-def _check_address(address: Secret) -> Secret:
-    if address and "://" not in address.reveal():
-        raise PydanticCustomError(SECRET_ERROR, "expected an Apprise URL such as `mailto://...` or `slack://...`")
-    return address
-
 
 def _version(value: Any) -> Any:
     if value != 1 or isinstance(value, bool):
         raise wrong("expected `1`, the only version of the policy language so far")
     return value
-
-
-def _listed(value: Any) -> Any:
-    """One is a list of one."""
-    return [value] if isinstance(value, str) else value
-
-
-def _one_or_many(kind: Any) -> Any:
-    return BeforeValidator(_listed, json_schema_input_type=kind | list[kind])
-
-
-def _range(smallest: int, largest: int) -> Any:
-    # the bounds stand in the JSON Schema as well, where a `Field(ge=...)` after a validator of ours would be lost
-    extra: dict[str, Any] = {"minimum": smallest, "maximum": largest}
-    return (AfterValidator(number_within(smallest, largest)), Field(json_schema_extra=extra))
-
-
-def _number(value: Any) -> float:
-    """A number, also as the text that an expansion gives."""
-    if isinstance(value, str) and re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,9})?", value, re.ASCII):
-        return float(value)
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return float(value)
-    raise wrong("expected a number")
-
-
-def _limited(smallest: float, largest: float) -> Callable[[Any], float]:
-    within = number_within(smallest, largest)
-    return lambda value: within(_number(value))
-
-
-Name = Annotated[str, AfterValidator(check_name), Field(json_schema_extra={"pattern": NAME_PATTERN})]
-ContainerName = Annotated[str, AfterValidator(_check_container)]
-Attempts = Annotated[Whole, *_range(1, 100)]
-Timeout = Annotated[Duration, AfterValidator(duration_within(0.001, 5 * MINUTE))]
-Grace = Annotated[Duration, AfterValidator(duration_within(0.0, DAY))]
-Patience = Annotated[Duration, AfterValidator(duration_within(1.0, 30 * DAY))]
-Window = Annotated[Duration, AfterValidator(duration_within(1.0, DAY))]
-Names = Annotated[list[Name], _one_or_many(Name)]
-HttpUrl = Annotated[str, AfterValidator(_check_http_url)]
-Addresses = Annotated[list[Annotated[SecretText, AfterValidator(_check_address)]], _one_or_many(str)]
-
-
-class Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, allow_inf_nan=False)
 
 
 class ProbeDefaults(Section):
@@ -199,30 +107,6 @@ class SeveritySection(Section):
     notify: Names = Field(default_factory=list, description="Contacts to tell.")
 
 
-class DownSection(Section):
-    """Exactly one of the two."""
-
-    all: str | None = Field(None, description="Holds when every dependency with this tag is down.")
-    any: str | None = Field(None, description="Holds when at least one dependency with this tag is down.")
-
-    @model_validator(mode="after")
-    def _one(self) -> DownSection:
-        if (self.all is None) == (self.any is None):
-            raise wrong("expected one of `{all: TAG}` and `{any: TAG}`")
-        return self
-
-
-class WhenSection(Section):
-    """Every part that is given must hold; nothing given always holds."""
-
-    health: Annotated[list[Health], _one_or_many(Health)] = Field(default_factory=list)
-    category: Annotated[list[Category], _one_or_many(Category)] = Field(default_factory=list)
-    reason: Annotated[list[Reason], _one_or_many(Reason)] = Field(default_factory=list)
-    tags: Names = Field(default_factory=list, description="It carries every one of these tags.")
-    dependencies: Names = Field(default_factory=list, description="It is one of these.")
-    down: DownSection | None = Field(None, description="Looks at all dependencies with a tag.")
-
-
 class RuleSection(Section):
     """One rule of the classification; the first that matches decides."""
 
@@ -236,9 +120,9 @@ class BackoffSection(Section):
     """The gap after attempt n is initial * factor^(n-1), at most max, varied by jitter."""
 
     initial: Window = Field(_BACKOFF.initial, description="After the first attempt.")
-    factor: Annotated[float, BeforeValidator(_limited(1, 100))] = Field(_BACKOFF.factor, description="From 1 to 100.")
+    factor: Annotated[float, BeforeValidator(limited(1, 100))] = Field(_BACKOFF.factor, description="From 1 to 100.")
     max: Window = Field(_BACKOFF.max, description="No gap is longer.")
-    jitter: Annotated[float, BeforeValidator(_limited(0, 1))] = Field(_BACKOFF.jitter, description="From 0 to 1.")
+    jitter: Annotated[float, BeforeValidator(limited(0, 1))] = Field(_BACKOFF.jitter, description="From 0 to 1.")
 
     @model_validator(mode="after")
     def _ordered(self) -> BackoffSection:
@@ -288,7 +172,7 @@ class ContactSection(RootModel[Addresses]):
     """Apprise URLs; without one its messages are only logged."""
 
 
-class AlertmanagerSection(RootModel[Annotated[list[HttpUrl], _one_or_many(str)]]):
+class AlertmanagerSection(RootModel[Annotated[list[HttpUrl], one_or_many(str)]]):
     """Base URLs of Alertmanagers, each told everything."""
 
 

@@ -1,0 +1,145 @@
+"""What was decided about a ladder, done, and learned of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from nemo_watchdog.records.record import Record
+
+
+@dataclass(frozen=True, slots=True)
+class LadderShared(Record):
+    """What acts on this target has acted on it for another: attempts, verification and backoff are one from now on."""
+
+    TYPE: ClassVar[str] = "ladder_shared"
+    incident: str
+    dependency: str
+    target_kind: str
+    target: str
+
+
+@dataclass(frozen=True, slots=True)
+class ActionIntended(Record):
+    """Written before the action runs; the attempt and the budget are spent, unless it ends as refused."""
+
+    TYPE: ClassVar[str] = "action_intended"
+    incident: str
+    action_id: str
+    dependency: str
+    remedy: str
+    step: int
+    attempt: int
+    action: str
+    container: str
+    """Empty when the target is none."""
+    verify_within: float
+    target_kind: str = ""
+    target: str = ""
+    step_key: str = ""
+    """What a reloaded policy knows the step by; `step` only says where it stood."""
+    moved: str = ""
+    """Why the ladder does not go on where it stood; empty while the policy has the same steps."""
+
+
+@dataclass(frozen=True, slots=True)
+class ActionEnded(Record):
+    """`backoff` and `verify_within` in seconds from this moment; `to_verify` is False when it surely failed.
+
+    0.1.0 wrote the backoff of every action here; it is 0 now for one that is to be verified: the verdict has it.
+    """
+
+    TYPE: ClassVar[str] = "action_ended"
+    incident: str
+    action_id: str
+    dependency: str
+    action: str
+    outcome: str
+    detail: str
+    backoff: float
+    verify_within: float
+    to_verify: bool
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptFailed(Record):
+    TYPE: ClassVar[str] = "attempt_failed"
+    incident: str
+    dependency: str
+    action_id: str
+    why: str
+    backoff: float | None = None
+    """Seconds from this moment; None where 0.1.0 counted it from the end of the action."""
+
+
+@dataclass(frozen=True, slots=True)
+class BackoffChanged(Record):
+    """The policy has another backoff now: the gap that runs is so long, of which so much remains from this moment."""
+
+    TYPE: ClassVar[str] = "backoff_changed"
+    incident: str
+    dependency: str
+    backoff: float
+    remaining: float
+    previous: float
+
+
+@dataclass(frozen=True, slots=True)
+class StepExhausted(Record):
+    TYPE: ClassVar[str] = "step_exhausted"
+    incident: str
+    dependency: str
+    step: int
+    step_key: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Escalated(Record):
+    """The ladder of this dependency ends here; a person has been told. It begins anew when it has served again."""
+
+    TYPE: ClassVar[str] = "escalated"
+    incident: str
+    dependency: str
+    to: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class BusyTooLong(Record):
+    """A person has been told that it does not get done. Its ladder goes on when it turns out to be broken."""
+
+    TYPE: ClassVar[str] = "busy_too_long"
+    incident: str
+    dependency: str
+    to: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class LadderRearmed(Record):
+    """What ended may go on: a person said so, and then attempts and backoff begin `anew`, or the policy grants more."""
+
+    TYPE: ClassVar[str] = "ladder_rearmed"
+    incident: str
+    dependency: str
+    reason: str
+    by: str
+    anew: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Suggested(Record):
+    TYPE: ClassVar[str] = "suggested"
+    incident: str
+    dependency: str
+    action: str
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionMade(Record):
+    TYPE: ClassVar[str] = "decision_made"
+    incident: str
+    dependency: str
+    verdict: str
+    gate: str
+    value: str
