@@ -11,7 +11,7 @@ export PYTHONDONTWRITEBYTECODE :=
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint unit suites bench clean install
+.PHONY: help demo test lint unit suites mutants bench clean install
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r target what; do \
@@ -47,6 +47,9 @@ suites: $(INSTALLED) ## 100 situations in which a restart is wrong, 30 faults th
 	@$(BIN)/python -m tests.suites.restraint
 	@$(BIN)/python -m tests.suites.heal
 	@$(BIN)/python -m tests.suites.malformed
+
+mutants: $(INSTALLED) ## mutation testing of engine/ and policy/: an hour or two (ARGS as --only 'nemo_watchdog.engine.gates.*')
+	@$(BIN)/python -m tests.mutation $(ARGS)
 
 bench: $(INSTALLED) ## the benchmarks, one after the other
 	@scripts/ensure-docker test
