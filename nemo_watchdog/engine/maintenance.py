@@ -81,8 +81,8 @@ def at(moment: datetime, now: Moment) -> float:
 
 def _windows(volatile: Volatile, name: str) -> list[MaintenanceWindow]:
     """Those of the dependency, and of all that look at the same container."""
-    about = {name, *volatile.beside.get(name, ())}
-    return [window for window in volatile.policy.maintenance if not about.isdisjoint(window.dependencies)]
+    planned, about = volatile.policy.maintenance, {name, *volatile.beside.get(name, ())}
+    return [window for window in planned if not about.isdisjoint(window.dependencies)]
 
 
 def _names_open(windows: Iterable[MaintenanceWindow], moment: datetime) -> str:

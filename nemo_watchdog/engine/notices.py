@@ -181,7 +181,7 @@ def _waits_for_people(record: r.DecisionMade, incident: Incident, turn: Turn) ->
     name = record.dependency
     body = (
         f"{name} is {_seen(name, turn)}.\nNothing was done: {record.value}.\n"
-        "Next: its remedy goes on when that is over, or when the policy no longer plans it."
+        "Next: what is to be done is decided anew when that is over, or when the policy no longer plans it."
     )
     return Words(f"{name}:maintenance:{record.value}", f"{name} is left alone: planned maintenance", body)
 

@@ -11,7 +11,7 @@ import pytest
 from nemo_watchdog import records as r
 from nemo_watchdog.engine import events as ev
 from nemo_watchdog.metrics import Metrics
-from nemo_watchdog.model import Decision, Gate, NotificationKind, Reason, RunState, Verdict
+from nemo_watchdog.model import Decision, Gate, Health, NotificationKind, Reason, RunState, Verdict
 from nemo_watchdog.policy.cron import Cron
 from nemo_watchdog.policy.policy import Dependency, Policy
 from nemo_watchdog.policy.windows import MaintenanceWindow
@@ -102,6 +102,22 @@ def test_what_failed_before_goes_on_without_an_action_and_people_hear_why() -> N
     assert [request.dependency for _, request in world.started] == ["postgres"]
 
 
+def test_what_came_back_in_a_short_window_reopens_its_incident_at_the_end() -> None:
+    """It came back is not it is fixed, however the time between was spent."""
+    world = watched(window("postgres", lasts=2 * MINUTE))
+    until(world, 12, 9, 50)
+    world.fail("postgres", times=3)
+    world.finish()
+    world.succeed("postgres", times=3)
+    assert len(world.of(r.IncidentResolved)) == 1
+    until(world, 12, 11)
+    world.crash("postgres")
+    assert not world.of(r.IncidentReopened)
+    until(world, 12, 12)
+    assert len(world.of(r.IncidentReopened)) == 1
+    assert "it began in planned maintenance (backup)" in world.told(NotificationKind.OPENED)[-1].body
+
+
 def test_an_incident_from_before_ends_in_the_window_as_usual() -> None:
     """It is told that it is up again."""
     world = watched(window("postgres"))
@@ -123,6 +139,18 @@ def test_what_needs_it_fails_with_it_and_is_not_told_either() -> None:
     assert incident.root == "postgres"
     assert set(incident.members) == {"postgres", "gateway"}
     assert [request.dependency for _, request in world.started] == ["postgres"]
+
+
+def test_what_needs_it_may_be_seen_to_fail_first() -> None:
+    """It waits for a look at what it needs, and then fails with that."""
+    world = watched(window("postgres"))
+    until(world, 12, 11)
+    world.fail("gateway", Reason.REFUSED, times=4)
+    assert "postgres" in world.soon
+    world.fail("postgres", Reason.REFUSED, times=3)
+    world.fail("gateway", Reason.REFUSED, times=1)
+    assert world.health("gateway") is Health.DOWN
+    assert nothing_came_of_it(world)
 
 
 def test_what_needs_it_is_looked_at_again_when_it_serves() -> None:
