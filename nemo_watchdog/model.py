@@ -313,6 +313,8 @@ class Gate(StrEnum):
     CATEGORY = "category"
     BLIND = "blind"
     HUMAN_HOLD = "human_hold"
+    MAINTENANCE = "maintenance"
+    """People planned to work on it now."""
     UPSTREAM = "upstream"
     GRACE = "grace"
     VERIFICATION = "verification"

@@ -25,6 +25,14 @@ class GateView:
 
 
 @dataclass(frozen=True, slots=True)
+class MaintenanceView:
+    """The windows that are open, by name; and when the last of those that follow without a gap ends."""
+
+    windows: str
+    until: str
+
+
+@dataclass(frozen=True, slots=True)
 class DependencyView:
     """One dependency now. `latency` is the last look's."""
 
@@ -44,6 +52,8 @@ class DependencyView:
     """The answer that stands; None while there is nothing to decide."""
     explain: tuple[GateView, ...] = ()
     """Every gate's answer, in the order in which they are asked."""
+    maintenance: MaintenanceView | None = None
+    """What is planned for it now."""
 
 
 @dataclass(frozen=True, slots=True)

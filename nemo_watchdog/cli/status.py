@@ -59,6 +59,12 @@ def render(view: StatusView) -> Group:
         for each in (pause, *pause.beside):
             until = f" until {each.until}" if each.until else ""
             parts.append(Text(f"paused: {what}{until}, by {each.by}: {each.reason}", style="yellow"))
+    planned: dict[tuple[str, str], list[str]] = {}
+    for name, each_one in view.dependencies.items():
+        if each_one.maintenance:
+            planned.setdefault((each_one.maintenance.windows, each_one.maintenance.until), []).append(name)
+    for (windows, end), names in planned.items():
+        parts.append(Text(f"planned maintenance: {windows} until {end}, of {', '.join(names)}", style="cyan"))
     parts += [Text(f"policy not reloaded: {problem}", style="red") for problem in view.policy.problems]
     if view.journal != "ok":
         parts.append(
@@ -77,6 +83,8 @@ def _dependencies(dependencies: Mapping[str, DependencyView]) -> Table:
         said = f"{decision.verdict} ({decision.gate}): {decision.value}" if decision else ""
         held = f" held: {each.held}" if each.held else ""
         health = Text(each.health, style=COLOURS.get(each.health, ""))
+        if each.maintenance:
+            health.append("\nmaintenance", style="cyan")
         # As Text: what a probe says may hold brackets, which rich would take for markup.
         table.add_row(name, health, Text(why), Text(f"{each.container_state or ''}{held}"), Text(said))
     return table

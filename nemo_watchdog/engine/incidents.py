@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from nemo_watchdog import records as r
 from nemo_watchdog.engine.gates.evidence import recovering_until
 from nemo_watchdog.engine.health import Tracker
+from nemo_watchdog.engine.maintenance import keeps_quiet, spell_of
 from nemo_watchdog.engine.phases import Phase
 from nemo_watchdog.engine.severity import highest_severity
 from nemo_watchdog.engine.state import REOPEN_WINDOW, Durable, Incident
@@ -127,8 +128,10 @@ def place(turn: Turn, name: str) -> None:
 
 
 def _is_too_early(turn: Turn, name: str) -> bool:
-    """Nobody should hear of it yet, or ever: a moment of blindness, our own restart, a person at work."""
+    """Nobody should hear of it yet, or ever: a moment of blindness, our own restart, planned work, a person at work."""
     tracker = turn.volatile.trackers[name]
+    if keeps_quiet(turn, name):
+        return True
     if tracker.state.health is Health.UNKNOWN and tracker.blind_since is not None:
         return _is_before(turn, tracker.blind_since + BLIND_IS_TOLD_AFTER)
     container = tracker.spec.container
@@ -184,9 +187,13 @@ def name_of(root: str, now: Moment, taken: Container[str]) -> str:
 
 
 def raise_severity(turn: Turn, incident: Incident, members: list[str]) -> None:
-    """As far as these members are concerned. Severity may rise, and never silently falls."""
+    """As far as these members are concerned. Severity may rise, and never silently falls.
+
+    Who served when planned work on it began is in new trouble, of which people hear when that is over.
+    """
     volatile = turn.volatile
     unhealthy = [name for name in members if _is_unhealthy(volatile.trackers, name)]
+    unhealthy = [name for name in unhealthy if name not in incident.serving or not spell_of(volatile, name, turn.now)]
     if not unhealthy:
         return
     rule = highest_severity(volatile.policy, volatile.trackers, unhealthy, volatile.tags)

@@ -11,6 +11,7 @@ from nemo_watchdog.engine.budget import free_at
 from nemo_watchdog.engine.gates.order import decide
 from nemo_watchdog.engine.gates.situation import Situation
 from nemo_watchdog.engine.health import State
+from nemo_watchdog.engine.maintenance import began_within
 from nemo_watchdog.engine.phases import Phase
 from nemo_watchdog.engine.signals import A_STOP_TAKES
 from nemo_watchdog.engine.state import Incident
@@ -64,11 +65,19 @@ def _opened(key: str, name: str, incident: Incident, turn: Turn) -> Words:
     respond = f"Respond within {duration(spec.respond_within)}." if spec else ""
     again = f"It is the same incident, reopened {_times(incident.reopened)}.\n" if incident.reopened else ""
     body = (
-        f"{name} is {_seen(name, turn)}.\n{again}"
+        f"{name} is {_seen(name, turn)}.\n{again}{_since_the_work(name, incident, turn)}"
         f"{incident.severity} {title} by the rule {incident.rule}. {respond}\n"
         f"Next: {_plan(name, incident, turn)}."
     )
     return Words(key, f"{name} is {turn.volatile.trackers[name].state.health}{' again' if again else ''}", body)
+
+
+def _since_the_work(name: str, incident: Incident, turn: Turn) -> str:
+    planned = began_within(turn.volatile, name, turn.now)
+    if not planned:
+        return ""
+    since = duration(round(turn.now.monotonic - (incident.ill_since or turn.now).monotonic))
+    return f"It has been so for {since}: it began in planned maintenance ({planned}), which is over.\n"
 
 
 def _plan(name: str, incident: Incident, turn: Turn) -> str:
@@ -141,6 +150,8 @@ def _(record: r.DecisionMade, incident: Incident, turn: Turn) -> Words:
     name = record.dependency
     if record.gate == Gate.BUDGET:
         return _waits_for_budget(record, incident, turn)
+    if record.gate == Gate.MAINTENANCE:
+        return _waits_for_people(record, incident, turn)
     hold, tracker = turn.held(name), turn.volatile.trackers[name]
     if hold is None and not taken_off(tracker.container):
         heard = f"answers again, for {duration(A_STOP_TAKES.total_seconds())} at most"
@@ -164,6 +175,15 @@ def _waits_for_budget(record: r.DecisionMade, incident: Incident, turn: Turn) ->
     )
     ladder = incident.ladder(name)
     return Words(f"{name}:budget:{ladder.begun}:{ladder.total}", f"{name} waits for the budget", body)
+
+
+def _waits_for_people(record: r.DecisionMade, incident: Incident, turn: Turn) -> Words:
+    name = record.dependency
+    body = (
+        f"{name} is {_seen(name, turn)}.\nNothing was done: {record.value}.\n"
+        "Next: what is to be done is decided anew when that is over, or when the policy no longer plans it."
+    )
+    return Words(f"{name}:maintenance:{record.value}", f"{name} is left alone: planned maintenance", body)
 
 
 @words.register

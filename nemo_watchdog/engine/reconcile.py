@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from nemo_watchdog.engine import maintenance
 from nemo_watchdog.engine.incidents import place, raise_severity, resolve
 from nemo_watchdog.engine.remediation import advance
 from nemo_watchdog.engine.serving import confirm
@@ -17,6 +18,7 @@ def reconcile_all(turn: Turn) -> None:
         place(turn, name)
     for incident in turn.durable.open():
         update_incident(turn, incident, list(incident.members))
+    turn.wake(maintenance.next_look(turn.volatile, turn.now))
 
 
 def reconcile_from(turn: Turn, name: str) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 
 from nemo_watchdog import records as r
 from nemo_watchdog.engine.gates.evidence import FAULTS, grace, upstream, verification
+from nemo_watchdog.engine.gates.people import maintenance
 from nemo_watchdog.engine.gates.situation import Situation
 from nemo_watchdog.engine.gates.spacing import in_flight
 from nemo_watchdog.engine.health import Tracker
@@ -55,11 +56,11 @@ def confirm(turn: Turn, incident: Incident, members: Iterable[str]) -> None:
 
 
 def notice_new_trouble(turn: Turn, situation: Situation) -> None:
-    """Once for each change to worse; not for who is down with what it needs, or while we act on its target."""
+    """Once for each change to worse; not for who is down with what it needs, nor while we or people work on it."""
     incident, name = situation.incident, situation.name
     if incident is None or name not in incident.serving or situation.tracker.state.health is not Health.DOWN:
         return
-    if any(gate(situation) is not None for gate in (in_flight, verification, upstream, grace)):
+    if any(gate(situation) is not None for gate in (in_flight, maintenance, verification, upstream, grace)):
         return
     state = situation.tracker.state
     turn.record(r.MemberDown(incident.incident, name, state.reason and str(state.reason), state.detail))

@@ -38,7 +38,7 @@ NEWS: Mapping[type[r.Record], NotificationKind] = MappingProxyType(
     }
 )
 
-WAITS_THAT_ARE_TOLD = ((Verdict.WAIT, Gate.HUMAN_HOLD), (Verdict.WAIT, Gate.BUDGET))
+WAITS_THAT_ARE_TOLD = tuple((Verdict.WAIT, gate) for gate in (Gate.HUMAN_HOLD, Gate.MAINTENANCE, Gate.BUDGET))
 """Something is down that a restart may help, and none comes for a while."""
 
 

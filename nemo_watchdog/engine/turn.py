@@ -23,6 +23,9 @@ class Turn:
     """What follows a record for people."""
     effects: Effects = field(default_factory=Effects)
 
+    def __post_init__(self) -> None:
+        self.volatile.clocks = self.now
+
     def record(self, record: r.Record) -> None:
         """Makes a fact true, keeps it for the journal, and tells whom it concerns. Raises `EngineBug`."""
         apply(record, self.durable, self.now)

@@ -9,6 +9,7 @@ from functools import cache
 
 from nemo_watchdog.engine import budget
 from nemo_watchdog.engine.engine import Engine
+from nemo_watchdog.engine.maintenance import spell_of
 from nemo_watchdog.engine.pauses import Pause
 from nemo_watchdog.engine.state import Incident, Ladder
 from nemo_watchdog.engine.touches import taken_off
@@ -20,6 +21,7 @@ from nemo_watchdog.views import (
     GateView,
     IncidentView,
     LadderView,
+    MaintenanceView,
     PauseView,
     PolicyView,
     RetryView,
@@ -84,6 +86,7 @@ def _dependency(engine: Engine, name: str, now: Moment) -> DependencyView:
     incident = engine.durable.incident_of(name)
     decision = engine.decision(name, now)
     hold = engine.durable.hold_on(name, tracker.spec.container, now.monotonic)
+    spell = spell_of(engine.volatile, name, now)
     return DependencyView(
         health=state.health,
         category=state.category,
@@ -98,6 +101,7 @@ def _dependency(engine: Engine, name: str, now: Moment) -> DependencyView:
         incident=incident.incident if incident else None,
         decision=_gate(decision, now) if decision else None,
         explain=tuple(_gate(answer, now) for answer in engine.explanation(name, now)),
+        maintenance=MaintenanceView(spell.names, spell.until.isoformat()) if spell else None,
     )
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 from nemo_watchdog.engine.events import ContainerSeen
 from nemo_watchdog.engine.health import Tracker
 from nemo_watchdog.engine.seen import Seen
 from nemo_watchdog.engine.severity import TagConditions, tag_conditions
 from nemo_watchdog.engine.topology import Topology
-from nemo_watchdog.model import ContainerEvent, ContainerStatus, Target
+from nemo_watchdog.model import ContainerEvent, ContainerStatus, Moment, Target
 from nemo_watchdog.policy.policy import Policy, is_same_target
 
 
@@ -50,6 +51,8 @@ class Volatile:
     """Of containers that run: monotonic seconds before which somebody may have sent a signal that nobody knows of."""
     heard: dict[Target, Meanwhile] = field(default_factory=dict)
     """What others may have done while we acted."""
+    clocks: Moment | None = None
+    """Both clocks at the last step that changed anything."""
 
     def __post_init__(self) -> None:
         self.adopt(self.policy, self.trackers)
@@ -90,6 +93,11 @@ class Volatile:
         """Somebody went down or came back: what the policy says about tags may have changed."""
         before, self.tags = self.tags, tag_conditions(self.policy, self.trackers)
         self.tags_changed = self.tags_changed or before != self.tags
+
+    def moment(self, monotonic: float) -> Moment | None:
+        """What the wall clock says at monotonic seconds; None before the first step."""
+        last = self.clocks
+        return None if last is None else Moment(monotonic, last.utc + timedelta(seconds=monotonic - last.monotonic))
 
     def watching(self, container: str) -> list[str]:
         """The dependencies of that container."""

@@ -12,6 +12,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from nemo_watchdog import __version__
 from nemo_watchdog import records as r
 from nemo_watchdog.engine.engine import Engine
+from nemo_watchdog.engine.maintenance import spell_of
 from nemo_watchdog.engine.state import EVERYTHING
 from nemo_watchdog.engine.view import budgets
 from nemo_watchdog.measurements import MeasuredGauges
@@ -101,7 +102,9 @@ class Metrics:
         for _, each in self.looks.dependencies():
             each.budget = None
         for name, tracker in engine.trackers.items():
-            self.looks.dependency(name).health = tracker.state.health
+            numbers = self.looks.dependency(name)
+            numbers.health = tracker.state.health
+            numbers.maintenance = spell_of(engine.volatile, name, now) is not None
         for scope, left in budgets(engine, now.monotonic):
             self.looks.dependency(scope).budget = left.remaining
         self.paused.clear()

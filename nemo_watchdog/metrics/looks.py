@@ -39,6 +39,7 @@ class DependencyMetrics:
         "budget",
         "health",
         "late",
+        "maintenance",
         "spent",
         "totals",
     )
@@ -54,6 +55,8 @@ class DependencyMetrics:
         self.late: float | None = None
         self.health: Health | None = None
         self.budget: int | None = None
+        self.maintenance: bool | None = None
+        """Whether work on it is planned now."""
 
     def looked(self, observation: Observation, lateness: float) -> None:
         """One look; `lateness` in seconds behind its planned start."""
@@ -70,7 +73,7 @@ class DependencyMetrics:
 
     def forget_now(self) -> None:
         """What says how it is now may not stay when nobody looks any more; what was counted stays counted."""
-        self.late = self.health = self.budget = None
+        self.late = self.health = self.budget = self.maintenance = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +99,7 @@ class LookCollector(Collector):
             Family(f"{prefix}probes", "counter", "Looks, by how they ended", self._probes),
             Family(f"{prefix}probe_lateness_seconds", "gauge", "How late the last late look began", self._lateness),
             Family(f"{prefix}budget_remaining", "gauge", "Actions that the budget still allows now", self._budget),
+            Family(f"{prefix}maintenance", "gauge", "1 while work on it is planned", self._maintenance),
         )
 
     def dependency(self, name: str) -> DependencyMetrics:
@@ -145,3 +149,7 @@ class LookCollector(Collector):
     def _budget(self, name: str, of: DependencyMetrics) -> Iterable[Sample]:
         if of.budget is not None:
             yield Sample(self.families[4].name, {"scope": name}, float(of.budget))
+
+    def _maintenance(self, name: str, of: DependencyMetrics) -> Iterable[Sample]:
+        if of.maintenance is not None:
+            yield Sample(self.families[5].name, {"dependency": name}, float(of.maintenance))

@@ -10,6 +10,7 @@ from typing import Any
 from nemo_watchdog.model import Autonomy, Category, Health, OnCleanExit, Reason, Severity
 from nemo_watchdog.policy.digest import digest_of
 from nemo_watchdog.policy.fields import DAY, HOUR, MINUTE
+from nemo_watchdog.policy.maintenance import compile_window
 from nemo_watchdog.policy.policy import (
     CORE_TAG,
     ActionStep,
@@ -87,14 +88,13 @@ def compile_policy(
         for rule in parts.classification or ()
         if rule
     )
+    dependencies = {
+        name: _dependency(name, section, options[name], autonomy, defaults, parts.targets.get(name, {}))
+        for name, section in parts.dependencies.items()
+        if section
+    }
     return Policy(
-        dependencies=MappingProxyType(
-            {
-                name: _dependency(name, section, options[name], autonomy, defaults, parts.targets.get(name, {}))
-                for name, section in parts.dependencies.items()
-                if section
-            }
-        ),
+        dependencies=MappingProxyType(dependencies),
         severities=MappingProxyType(severities or dict(RUNBOOK_SEVERITIES)),
         classification=PLAIN_RULES if parts.classification is None else rules,
         remedies=MappingProxyType(
@@ -106,6 +106,7 @@ def compile_policy(
             {name: tuple(url for url in item.root if url) for name, item in parts.contacts.items() if item}
         ),
         alertmanager=tuple(alertmanager.root) if alertmanager else (),
+        maintenance=tuple(compile_window(each, dependencies) for each in parts.maintenance if each),
     )
 
 

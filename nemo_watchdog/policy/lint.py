@@ -18,6 +18,7 @@ from nemo_watchdog.policy.policy import (
     Remedy,
     TagQuantifier,
 )
+from nemo_watchdog.policy.windows import never_ends
 
 ANY_BLINDNESS: frozenset[str] = frozenset()
 ENGINE_GONE = frozenset({Reason.DOCKER_UNREACHABLE.value})
@@ -40,6 +41,7 @@ def lint(policy: Policy) -> list[Advice]:
         *_looks(policy),
         *_rules(policy),
         *(advice for remedy in policy.remedies.values() for advice in _remedy(policy, remedy)),
+        *_windows(policy),
         *_untold(policy),
         *_contacts(policy),
     ]
@@ -180,6 +182,16 @@ def _remedy(policy: Policy, remedy: Remedy) -> Iterator[Advice]:
 def _waits(backoff: Backoff, attempts: int) -> float:
     """Seconds between the first attempt and the last, without jitter."""
     return sum(min(backoff.max, backoff.initial * backoff.factor**number) for number in range(attempts - 1))
+
+
+def _windows(policy: Policy) -> Iterator[Advice]:
+    for index, window in enumerate(policy.maintenance):
+        if never_ends(window):
+            message = (
+                f"`{window.name}` never ends: it begins anew before its {duration(window.duration)} are over; "
+                "what it is of is never healed, and nobody is told"
+            )
+            yield Advice(f"maintenance[{index}]", message)
 
 
 def _untold(policy: Policy) -> Iterator[Advice]:

@@ -7,9 +7,9 @@ in two phases: the keys that all of them share, then the rest by the options mod
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic_core import PydanticCustomError
 
@@ -19,6 +19,7 @@ from nemo_watchdog.policy.compiler import compile_policy
 from nemo_watchdog.policy.document import MAX_CHARACTERS, Document, read_document
 from nemo_watchdog.policy.document import Path as Where
 from nemo_watchdog.policy.fields import check_name
+from nemo_watchdog.policy.maintenance import MaintenanceSection
 from nemo_watchdog.policy.own_options import ask, find, missing, own, shared
 from nemo_watchdog.policy.policy import Policy
 from nemo_watchdog.policy.problems import Problems, did_you_mean
@@ -39,6 +40,8 @@ from nemo_watchdog.policy.steps import read_steps
 from nemo_watchdog.policy.targets import find_targets
 from nemo_watchdog.ports import Catalog, ProbeKind
 from nemo_watchdog.regular_file import NotRegular, TooLarge, read_regular
+
+Named = TypeVar("Named", RuleSection, MaintenanceSection)
 
 DEPENDENCY_KEYS = tuple(DependencySection.model_fields)
 """The keys that every dependency may have: no option of a probe has the name of one."""
@@ -119,6 +122,7 @@ class _Reader:
             steps=steps,
             targets=find_targets(dependencies, steps, self._problems),
             contacts=self._models(ContactSection, "contacts"),
+            maintenance=tuple(self._named(MaintenanceSection, "maintenance", "window", "people know it by that")),
         )
         check_references(parts, self._problems)
         alertmanager = self._optional(AlertmanagerSection, "alertmanager")
@@ -208,27 +212,26 @@ class _Reader:
         return given
 
     def _rules(self) -> tuple[RuleSection | None, ...] | None:
-        value = self._raw.get("classification")
-        if value is None:
+        if self._raw.get("classification") is None:
             return None
-        if not isinstance(value, list):
-            self._problems.at_value(("classification",), "expected a list of rules: begin each with `- name:`")
-            return ()
-        rules = []
+        return tuple(self._named(RuleSection, "classification", "rule", "people know the rule by it"))
+
+    def _named(self, model: type[Named], key: str, what: str, why: str) -> Iterator[Named | None]:
+        """The entries of a section that is a list, each with a name of its own."""
+        value = self._raw.get(key)
+        if value is not None and not isinstance(value, list):
+            self._problems.at_value((key,), f"expected a list of {what}s: begin each with `- name:`")
+            return
         names: set[str] = set()
-        for index, item in enumerate(value):
-            rule = self._problems.check(RuleSection, item, ("classification", index))
-            if rule and rule.name in names:
-                where = ("classification", index, "name")
-                self._problems.at_value(where, "another rule has this name already: people know the rule by it")
-            if rule:
-                names.add(rule.name)
-            rules.append(rule)
-        return tuple(rules)
+        for index, item in enumerate(value or ()):
+            entry = self._problems.check(model, item, (key, index))
+            if entry and entry.name in names:
+                self._problems.at_value((key, index, "name"), f"another {what} has this name already: {why}")
+            if entry:
+                names.add(entry.name)
+            yield entry
 
     def _not_yet(self) -> None:
         limits = self._raw.get("limits")
         if isinstance(limits, dict) and limits.get("storm") is not None:
             self._problems.at_key(("limits", "storm"), "not supported yet: leave it out")
-        if self._raw.get("maintenance"):
-            self._problems.at_key(("maintenance",), "not supported yet: leave it out")

@@ -15,6 +15,7 @@ from typing import Any
 
 from nemo_watchdog.durations import duration
 from nemo_watchdog.model import CONTAINER, Autonomy, Category, Health, OnCleanExit, Severity, Target, WhenUnsure
+from nemo_watchdog.policy.windows import MaintenanceWindow
 
 ALLOWANCE = 60.0
 """Seconds that an action may take beyond what its own options give it, unless the policy says otherwise."""
@@ -250,3 +251,4 @@ class Policy:
     contacts: Mapping[str, tuple[Secret, ...]] = field(default_factory=dict)
     """Apprise URLs of each contact; empty when it has no address (it is logged then)."""
     alertmanager: tuple[str, ...] = ()
+    maintenance: tuple[MaintenanceWindow, ...] = ()

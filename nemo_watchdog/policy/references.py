@@ -11,6 +11,7 @@ from graphlib import CycleError, TopologicalSorter
 
 from nemo_watchdog.model import Category, Severity
 from nemo_watchdog.policy.document import Path
+from nemo_watchdog.policy.maintenance import MaintenanceSection
 from nemo_watchdog.policy.problems import Problems, did_you_mean, either
 from nemo_watchdog.policy.sections import (
     ContactSection,
@@ -24,6 +25,7 @@ from nemo_watchdog.policy.showing import name_or, names_among
 from nemo_watchdog.policy.steps import ReadStep, actions_of, helped
 from nemo_watchdog.policy.targets import Targets
 from nemo_watchdog.policy.when import WhenSection
+from nemo_watchdog.policy.zones import find_zone, known_zones
 
 _MOST_CIRCLES = 20
 
@@ -42,6 +44,7 @@ class Parts:
     targets: Mapping[str, Targets]
     """Of each dependency with a remedy."""
     contacts: Mapping[str, ContactSection | None]
+    maintenance: tuple[MaintenanceSection | None, ...] = ()
 
 
 def check_references(parts: Parts, problems: Problems) -> None:
@@ -80,6 +83,7 @@ class _References:
             if remedy is not None:
                 self._when(("remedies", name, "when"), remedy.when)
                 self._helps(("remedies", name, "when"), remedy.when, steps)
+        self._windows()
 
     def _name(self, path: Path, name: str, what: str, known: Iterable[str]) -> None:
         names = list(known)
@@ -126,6 +130,21 @@ class _References:
             for quantifier, tag in (("all", when.down.all), ("any", when.down.any)):
                 if tag is not None:
                     self._tag((*path, "down", quantifier), tag)
+
+    def _windows(self) -> None:
+        for index, window in enumerate(self._parts.maintenance):
+            if window is not None:
+                self._window(("maintenance", index), window)
+
+    def _window(self, path: Path, window: MaintenanceSection) -> None:
+        self._names((*path, "dependencies"), window.dependencies, "dependency", self._parts.dependencies)
+        for index, wanted in enumerate(window.tags if self._tags_known else ()):
+            self._tag((*path, "tags", index), wanted)
+        if find_zone(window.zone) is None:
+            zones = known_zones()
+            otherwise = "expected a name such as `Europe/Berlin`" if zones else "this machine has none, install tzdata"
+            hint = did_you_mean(window.zone, zones, otherwise=f": {otherwise}")
+            self._problems.at_value((*path, "zone"), f"there is no such time zone{hint}")
 
     def _tag(self, path: Path, tag: str) -> None:
         if tag not in self._tags:

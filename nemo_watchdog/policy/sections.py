@@ -28,6 +28,7 @@ from nemo_watchdog.policy.fields import (
     limited,
     one_or_many,
 )
+from nemo_watchdog.policy.maintenance import MaintenanceSection
 from nemo_watchdog.policy.policy import ALLOWANCE, ActionStep, Backoff, Dependency, Limits
 from nemo_watchdog.policy.units import BudgetText, Duration, Interval, ThresholdText, duration_within, wrong
 from nemo_watchdog.policy.when import WhenSection
@@ -200,5 +201,6 @@ class PolicyFile(TopSection):
     classification: list[RuleSection] | None = Field(None, description="The first rule that matches decides.")
     remedies: dict[Name, RemedySection] | None = Field(None, description="What to do, step by step.")
     limits: LimitsSection | None = Field(None, description="For all remedies together.")
+    maintenance: list[MaintenanceSection] | None = Field(None, description="Work that is planned.")
     contacts: dict[Name, ContactSection] | None = Field(None, description="Who can be told, by name.")
     alertmanager: AlertmanagerSection | None = None

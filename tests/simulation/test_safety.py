@@ -6,6 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -30,7 +31,9 @@ from nemo_watchdog.model import (
     Target,
     failed,
 )
+from nemo_watchdog.policy.cron import Cron
 from nemo_watchdog.policy.policy import Backoff, Budget, EscalateStep, Limits, Policy, Step
+from nemo_watchdog.policy.windows import MaintenanceWindow
 from tests.unit.engine.world import EVER, RESTART, World, dependency, policy, remedy
 
 NAMES = ("postgres", "redis", "gateway", "cache")
@@ -60,6 +63,10 @@ LADDERS: dict[str, tuple[Step, ...]] = {
 }
 
 
+WORKED_ON_AT = range(10, 20)
+"""Minutes of each hour."""
+WORK = MaintenanceWindow("patches", Cron("10 * * * *"), 600.0, frozenset({"cache"}))
+
 ADDRESSES = ("as it was", "another", "a third")
 DOCKERS = frozenset({Reason.EXITED, Reason.STOPPED_ITSELF, Reason.OOM_KILLED, Reason.PAUSED, Reason.UNHEALTHY})
 """What needs no proof that the address is right."""
@@ -72,11 +79,12 @@ def plan(ladder: str, addresses: Mapping[str, str]) -> Policy:
         dependency("gateway", needs=["postgres", "redis"], grace=5.0),
         dependency("cache", container=CONTAINERS["cache"], grace=5.0),
     )
-    return policy(
+    made = policy(
         *(replace(each, digest=addresses[each.name], options=addresses[each.name]) for each in known),
         fix=remedy(*LADDERS[ladder], budget=REMEDY_BUDGET),
         limits=Limits(budget=TOTAL_BUDGET, concurrent_actions=2),
     )
+    return replace(made, maintenance=(WORK,))
 
 
 class Safety(RuleBasedStateMachine):
@@ -414,8 +422,10 @@ class Safety(RuleBasedStateMachine):
     def _check_new_actions(self) -> None:
         """Judges each action at the moment that it was ordered."""
         world = self.world
-        for _, request in world.started[self.checked :]:
+        for began, request in world.started[self.checked :]:
             name = request.dependency
+            minute = (world.utc - timedelta(seconds=world.monotonic - began)).minute
+            assert request.target.name != CONTAINERS["cache"] or minute not in WORKED_ON_AT
             tracker = world.engine.trackers[name]
             dockers = tracker.exited or tracker.state.reason in DOCKERS
             assert dockers or self.seen_up[name] == self.addresses[name]

@@ -71,7 +71,7 @@ def imports(source: str) -> Iterator[str]:
 
 def strangers(source: str) -> list[str]:
     """Imports that the engine may not have."""
-    own = (*ENGINE_MAY_IMPORT, "nemo_watchdog.policy.policy")
+    own = (*ENGINE_MAY_IMPORT, "nemo_watchdog.policy.policy", "nemo_watchdog.policy.windows")
     return [
         name
         for name in imports(source)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from nemo_watchdog.engine import unheard
 from nemo_watchdog.engine.gates.situation import Situation
+from nemo_watchdog.engine.maintenance import at, spell_of
 from nemo_watchdog.engine.state import EVERYTHING
 from nemo_watchdog.engine.touches import taken_off
 from nemo_watchdog.model import Autonomy, Decision, Gate, Verdict
@@ -30,6 +31,15 @@ def pause(s: Situation) -> Decision | None:
             what = "everything" if scope == EVERYTHING else f"{scope}{same}"
             return Decision(Verdict.WAIT, Gate.PAUSE, f"{held.by} paused {what}: {held.reason}", held.until)
     return None
+
+
+def maintenance(s: Situation) -> Decision | None:
+    now = s.volatile.moment(s.now)
+    spell = spell_of(s.volatile, s.name, now) if now is not None else None
+    if now is None or spell is None:
+        return None
+    value = f"planned maintenance: {spell.names}, until {spell.until:%Y-%m-%d %H:%M} UTC"
+    return Decision(Verdict.WAIT, Gate.MAINTENANCE, value, at(spell.until, now))
 
 
 def human_hold(s: Situation) -> Decision | None:

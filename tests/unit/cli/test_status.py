@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from nemo_watchdog import __version__
 from nemo_watchdog.cli import client
 from nemo_watchdog.engine import events as ev
 from nemo_watchdog.model import Reason, failed
+from nemo_watchdog.policy.cron import Cron
+from nemo_watchdog.policy.windows import MaintenanceWindow
 from tests.unit.cli.calling import Call, StandIn, status_of
 from tests.unit.engine.world import World, dependency, policy
 
@@ -38,6 +42,21 @@ def test_an_open_incident_is_1_and_is_explained(call: Call, daemon: StandIn, wor
     assert "wait (upstream): it needs postgres" in result.out
     assert "postgres, with it gateway" in result.out
     assert "1 action\n" in result.out
+
+
+def test_planned_maintenance_is_said_beside_the_health(call: Call, daemon: StandIn, world: World) -> None:
+    """Of what, and until when."""
+    window = MaintenanceWindow("backup", Cron("0 12 * * *"), 1800.0, frozenset({"postgres"}))
+    world.send(ev.PolicyChanged(replace(world.engine.policy, maintenance=(window,))))
+    world.crash("postgres")
+    daemon.body = status_of(world)
+    result = call("status", "--listen", daemon.listen)
+    assert result.code == 0
+    assert "planned maintenance: backup until 2026-01-05T12:30:00+00:00, of postgres\n" in result.out
+    lines = result.out.splitlines()
+    row = next(index for index, line in enumerate(lines) if "postgres" in line)
+    assert "down" in lines[row]
+    assert any("maintenance" in line for line in lines[row + 1 : row + 3])
 
 
 def test_pauses_a_bad_reload_and_a_full_disk_are_said(call: Call, daemon: StandIn, world: World) -> None:

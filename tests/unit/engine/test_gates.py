@@ -12,8 +12,10 @@ from nemo_watchdog.engine import events as ev
 from nemo_watchdog.engine.gates import order
 from nemo_watchdog.engine.topology import upstreams
 from nemo_watchdog.model import ActionOutcome, Autonomy, Decision, Gate, Reason, RunState, Verdict
+from nemo_watchdog.policy.cron import Cron
 from nemo_watchdog.policy.policy import Backoff, Budget, Condition, EscalateStep, Limits
-from tests.unit.engine.world import RESTART, World, dependency, policy, remedy
+from nemo_watchdog.policy.windows import MaintenanceWindow
+from tests.unit.engine.world import NOON, RESTART, World, dependency, policy, remedy
 
 NO_BACKOFF = replace(RESTART, attempts=10, backoff=Backoff(0.01, 1.0, 0.01, 0.0))
 MANY = Limits(concurrent_actions=5)
@@ -95,6 +97,15 @@ def starting() -> World:
 def recovering() -> World:
     world = World(policy(dependency("gateway")))
     world.fail("gateway", Reason.RECOVERING, times=4)
+    return world
+
+
+def worked_on() -> World:
+    """It began to fail before the window, which is open now."""
+    window = MaintenanceWindow("backup", Cron("1 12 * * *"), 1800.0, frozenset({"gateway"}))
+    world = World(replace(policy(dependency("gateway"), limits=MANY), maintenance=(window,)))
+    world.pass_time((NOON.replace(second=58) - world.utc).total_seconds())
+    world.fail("gateway", times=4)
     return world
 
 
@@ -194,6 +205,7 @@ CASES = [
     Case(recovering, Verdict.WAIT, Gate.CATEGORY, "busy: acting does not help"),
     Case(without_fresh_looks, Verdict.WAIT, Gate.EVIDENCE, "waiting for fresh looks"),
     Case(outside_its_condition, Verdict.REFUSE, Gate.CONDITION, "the condition of restart does not hold"),
+    Case(worked_on, Verdict.WAIT, Gate.MAINTENANCE, "planned maintenance: backup, until 2026-01-05 12:31 UTC"),
     Case(at_the_end_of_the_ladder, Verdict.ESCALATE, Gate.LADDER_END, "1 attempt did not help"),
     Case(failed_just_now, Verdict.WAIT, Gate.BACKOFF, "5."),
     Case(spent, Verdict.ESCALATE, Gate.BUDGET, f"the budget of gateway is spent ({Budget(1, 3600.0)})"),

@@ -73,6 +73,11 @@ def test_whoever_hears_it_from_an_alertmanager_is_told() -> None:
             "remedies.r.steps[0].backoff",
             "it waits 1h30m in all, longer than the budget's 1h",
         ),
+        (
+            policy() + 'maintenance: [{name: all-day, cron: "0 * * * *", duration: 1h}]\n',
+            "maintenance[0]",
+            "`all-day` never ends: it begins anew before its 1h are over",
+        ),
         (policy().replace(", remedy: r", ""), "remedies.r", "no dependency uses this remedy"),
         (policy().replace("json://127.0.0.1/", "[]"), "contacts.team", "no address"),
         (policy().replace("notify: [team]", "notify: []"), "contacts.team", "nobody tells this contact"),
