@@ -44,6 +44,8 @@ class DependencyView:
     """The answer that stands; None while there is nothing to decide."""
     explain: tuple[GateView, ...] = ()
     """Every gate's answer, in the order in which they are asked."""
+    flapping: bool = False
+    """It goes down and comes back again and again."""
 
 
 @dataclass(frozen=True, slots=True)

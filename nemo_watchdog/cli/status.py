@@ -77,6 +77,8 @@ def _dependencies(dependencies: Mapping[str, DependencyView]) -> Table:
         said = f"{decision.verdict} ({decision.gate}): {decision.value}" if decision else ""
         held = f" held: {each.held}" if each.held else ""
         health = Text(each.health, style=COLOURS.get(each.health, ""))
+        if each.flapping:
+            health.append(" flapping", style="red")
         # As Text: what a probe says may hold brackets, which rich would take for markup.
         table.add_row(name, health, Text(why), Text(f"{each.container_state or ''}{held}"), Text(said))
     return table

@@ -98,6 +98,7 @@ def _dependency(engine: Engine, name: str, now: Moment) -> DependencyView:
         incident=incident.incident if incident else None,
         decision=_gate(decision, now) if decision else None,
         explain=tuple(_gate(answer, now) for answer in engine.explanation(name, now)),
+        flapping=engine.durable.is_flapping(name),
     )
 
 

@@ -89,7 +89,7 @@ class Metrics:
                     self.actions.labels(record.dependency, record.action, record.outcome).inc()
                 case r.DecisionMade():
                     self.decisions.labels(record.dependency, record.verdict, record.gate).inc()
-                case r.Escalated() | r.BusyTooLong():
+                case r.Escalated() | r.BusyTooLong() | r.FlappingBegan():
                     self.escalations.labels(record.dependency).inc()
                 case _:
                     continue
@@ -102,6 +102,7 @@ class Metrics:
             each.budget = None
         for name, tracker in engine.trackers.items():
             self.looks.dependency(name).health = tracker.state.health
+            self.looks.dependency(name).flapping = engine.durable.is_flapping(name)
         for scope, left in budgets(engine, now.monotonic):
             self.looks.dependency(scope).budget = left.remaining
         self.paused.clear()

@@ -37,6 +37,7 @@ class DependencyMetrics:
         "_name",
         "buckets",
         "budget",
+        "flapping",
         "health",
         "late",
         "spent",
@@ -54,6 +55,7 @@ class DependencyMetrics:
         self.late: float | None = None
         self.health: Health | None = None
         self.budget: int | None = None
+        self.flapping: bool | None = None
 
     def looked(self, observation: Observation, lateness: float) -> None:
         """One look; `lateness` in seconds behind its planned start."""
@@ -70,7 +72,7 @@ class DependencyMetrics:
 
     def forget_now(self) -> None:
         """What says how it is now may not stay when nobody looks any more; what was counted stays counted."""
-        self.late = self.health = self.budget = None
+        self.late = self.health = self.budget = self.flapping = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +98,7 @@ class LookCollector(Collector):
             Family(f"{prefix}probes", "counter", "Looks, by how they ended", self._probes),
             Family(f"{prefix}probe_lateness_seconds", "gauge", "How late the last late look began", self._lateness),
             Family(f"{prefix}budget_remaining", "gauge", "Actions that the budget still allows now", self._budget),
+            Family(f"{prefix}dependency_flapping", "gauge", "1 while it flaps: down and back again", self._flapping),
         )
 
     def dependency(self, name: str) -> DependencyMetrics:
@@ -145,3 +148,7 @@ class LookCollector(Collector):
     def _budget(self, name: str, of: DependencyMetrics) -> Iterable[Sample]:
         if of.budget is not None:
             yield Sample(self.families[4].name, {"scope": name}, float(of.budget))
+
+    def _flapping(self, name: str, of: DependencyMetrics) -> Iterable[Sample]:
+        if of.flapping is not None:
+            yield Sample(self.families[5].name, {"dependency": name}, float(of.flapping))

@@ -22,6 +22,7 @@ GATES: tuple[Callable[[Situation], Decision | None], ...] = (
     evidence.category,
     evidence.evidence,
     evidence.condition,
+    spacing.flapping,
     spacing.ladder_end,
     spacing.backoff,
     people.autonomy,
