@@ -28,7 +28,7 @@ from nemo_watchdog.engine.incidents import is_over, open_or_reopen
 from nemo_watchdog.engine.ladder import next_contact
 from nemo_watchdog.engine.state import Incident
 from nemo_watchdog.engine.turn import Turn
-from nemo_watchdog.model import CONTAINER, ContainerStatus, Health, Target
+from nemo_watchdog.model import CONTAINER, ContainerStatus, Health, RunState, Target
 
 A_CYCLE = 2
 """It goes down and comes back."""
@@ -37,14 +37,16 @@ SERVES = frozenset({Health.UP, Health.DEGRADED})
 
 
 def notice_run(turn: Turn, watching: Iterable[str], status: ContainerStatus) -> None:
-    """Its container runs, before anybody has taken that in. The first sight of it says nothing: no run is missing."""
+    """Its container runs, and nobody has taken that in yet. Docker counts its own starts of one container, and an order
+    sets that count back; at the first sight nobody knows how many of them are new.
+    """
     for name in watching:
         tracker, flaps = turn.volatile.trackers[name], turn.durable.flaps.get(name) or Flaps()
         marks, before = tracker.spec.flapping, tracker.container
-        if marks is None or before is None or before.run == status.run or status.started_at is None:
+        if marks is None or before is None or before.state is RunState.UNREACHABLE or before.run == status.run:
             continue
         situation = _situation(turn, name)
-        by_docker = status.restarts > 0
+        by_docker = status.restarts > 0 and status.container_id == before.container_id
         explained = upstream(situation) is not None or human_hold(situation) is not None
         changes = A_CYCLE if by_docker and not flaps.end_counted and not explained else 0
         by_a_person = not by_docker and not _acted_since(turn, name, flaps.turned)

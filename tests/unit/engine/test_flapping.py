@@ -10,7 +10,18 @@ import pytest
 
 from nemo_watchdog import records as r
 from nemo_watchdog.engine import events as ev
-from nemo_watchdog.model import Autonomy, Gate, Health, NotificationKind, Reason, RunState, Severity, Told
+from nemo_watchdog.model import (
+    Autonomy,
+    ContainerStatus,
+    Gate,
+    Health,
+    NotificationKind,
+    Past,
+    Reason,
+    RunState,
+    Severity,
+    Told,
+)
 from nemo_watchdog.policy.policy import Backoff, Budget, Condition, Dependency, EscalateStep, Flapping, Rule
 from tests.unit.engine.world import RESTART, World, dependency, policy, remedy
 
@@ -189,6 +200,19 @@ def test_slow_and_well_again_is_the_same_side() -> None:
     for _ in range(10):
         world.slow("gateway")
         world.succeed("gateway", times=3)
+    assert changes(world) == 0
+
+
+def test_a_count_of_dockers_starts_that_nobody_saw_begin_says_nothing() -> None:
+    """One of long ago is seen for the first time or after Docker's silence, or it is another one."""
+    world = World(policy(dependency("gateway")), running=False)
+    world.see("gateway", RunState.UNREACHABLE, detail="no answer")
+    world.run("gateway", age=3600.0, restarts=7)
+    world.succeed("gateway")
+    world.see("gateway", RunState.UNREACHABLE, detail="no answer")
+    world.see("gateway", RunState.RUNNING, restarts=7)
+    another = ContainerStatus(RunState.RUNNING, "another", world.utc, restarts=1)
+    world.send(ev.ContainerSeen("c-gateway", another, Past()))
     assert changes(world) == 0
 
 
