@@ -24,16 +24,15 @@ from nemo_watchdog.engine.gates.evidence import grace, upstream, verification
 from nemo_watchdog.engine.gates.people import human_hold
 from nemo_watchdog.engine.gates.situation import Situation
 from nemo_watchdog.engine.gates.spacing import in_flight
+from nemo_watchdog.engine.health import State
 from nemo_watchdog.engine.incidents import is_over, open_or_reopen
 from nemo_watchdog.engine.ladder import next_contact
 from nemo_watchdog.engine.state import Incident
 from nemo_watchdog.engine.turn import Turn
-from nemo_watchdog.model import CONTAINER, ContainerStatus, Health, RunState, Target
+from nemo_watchdog.model import CONTAINER, ContainerStatus, Health, Reason, RunState, Target
 
 A_CYCLE = 2
 """It goes down and comes back."""
-
-SERVES = frozenset({Health.UP, Health.DEGRADED})
 
 
 def notice_run(turn: Turn, watching: Iterable[str], status: ContainerStatus) -> None:
@@ -56,13 +55,14 @@ def notice_run(turn: Turn, watching: Iterable[str], status: ContainerStatus) -> 
 
 def notice_side(turn: Turn, name: str) -> None:
     """What cannot be seen, and what is starting, is on neither side."""
-    tracker, flaps = turn.volatile.trackers[name], turn.durable.flaps.get(name) or Flaps()
+    tracker, flaps = turn.volatile.trackers[name], turn.durable.flaps.get(name)
     marks, health = tracker.spec.flapping, tracker.state.health
-    if marks is None:
+    served = flaps is None or flaps.serves
+    if marks is None or health not in (Health.UP, Health.DEGRADED, Health.DOWN):
         return
-    if health is Health.DOWN and flaps.serves and not _is_explained(turn, name):
+    if served and health is Health.DOWN and not _is_explained(turn, name):
         turn.record(r.SideChanged(name, serves=False, changes=1, within=marks.window))
-    elif health in SERVES and not flaps.serves:
+    elif flaps is not None and not served and health is not Health.DOWN:
         ours = flaps.owed and _acted_since(turn, name, flaps.turned)
         turn.record(
             r.SideChanged(name, serves=True, changes=int(flaps.owed and not ours), within=marks.window, returned=ours)
@@ -83,7 +83,10 @@ def begin(turn: Turn, name: str) -> None:
 
 
 def end(turn: Turn, incident: Incident, members: Iterable[str]) -> None:
-    """Of these members, where their share is below the low mark or the policy asks no more; otherwise it wakes up."""
+    """Of these members, where their share is below the low mark or the policy asks no more; otherwise it wakes up.
+
+    Not before it is known how they are, as after a start: with the end people are told what is so.
+    """
     for name in members:
         flaps, tracker = turn.durable.flaps.get(name), turn.volatile.trackers.get(name)
         if flaps is None or flaps.since is None:
@@ -93,6 +96,8 @@ def end(turn: Turn, incident: Incident, members: Iterable[str]) -> None:
         if marks is not None:
             if turn.now.monotonic < (over := ends_at(flaps.changes, marks)):
                 turn.wake(over)
+                continue
+            if tracker is not None and _is_open(tracker.state):
                 continue
             why = f"it changed too seldom in the last {duration(marks.window)}"
         resolves = is_over(turn, incident, flapping_aside=name)
@@ -106,6 +111,11 @@ def _is_explained(turn: Turn, name: str) -> bool:
     if container and turn.durable.is_acting_on(Target(CONTAINER, container)):
         return True  # for another
     return any(gate(situation) is not None for gate in (human_hold, in_flight, verification, upstream, grace))
+
+
+def _is_open(state: State) -> bool:
+    """Neither well nor ill yet."""
+    return state.health is Health.STARTING or state.reason is Reason.NOT_LOOKED
 
 
 def _acted_since(turn: Turn, name: str, at: float) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import replace
 from itertools import pairwise
+from typing import Any
 
 import pytest
 
@@ -30,7 +31,7 @@ FIX = remedy(QUICK, EscalateStep("dba"), budget=Budget(20, 36000.0))
 MARKS = Flapping()
 
 
-def one(**more: object) -> World:
+def one(**more: Any) -> World:
     return World(policy(dependency("gateway", grace=5.0, **more), dependency("idle"), fix=FIX))
 
 
@@ -417,7 +418,7 @@ def test_it_is_never_asked_where_the_policy_says_so() -> None:
     assert not world.of(r.SideChanged)
 
 
-def flapping_world(**more: object) -> World:
+def flapping_world(**more: Any) -> World:
     world = one(autonomy=Autonomy.OBSERVE, **more)
     for _ in range(3):
         world.fail("gateway")
@@ -482,6 +483,30 @@ def test_a_restart_of_the_daemon_keeps_changes_state_and_end() -> None:
     world.wait(20.0)
     assert not flaps(world)
     assert kinds(world) == {"opened": 2, "resolved": 3, "flapping": 1}
+
+
+def test_what_was_over_while_nobody_watched_is_told_once() -> None:
+    """The daemon was away for longer than the window: it looks first, and tells the end and what is so in one."""
+    world = flapping_world()
+    world.pass_time(2 * MARKS.window)
+    world.kill_daemon()
+    assert flaps(world)
+    world.run("gateway", age=3600.0)
+    world.succeed("gateway", times=3)
+    assert not flaps(world)
+    assert kinds(world) == {"opened": 2, "resolved": 3, "flapping": 1}
+
+
+def test_a_deployment_that_never_serves_flaps() -> None:
+    """A person's new container crashes from its first second, and Docker starts it again and again."""
+    world = one()
+    world.run("gateway")
+    for n in range(1, 6):
+        world.wait(0.5)
+        world.see("gateway", RunState.RESTARTING, restarts=n, exit_code=1, finished_at=world.utc)
+        world.run("gateway", restarts=n)
+    assert flaps(world)
+    assert kinds(world) == {"opened": 1, "flapping": 1}
 
 
 def test_a_database_that_a_person_stops_while_it_flaps_is_left_alone() -> None:
