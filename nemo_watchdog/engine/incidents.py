@@ -25,7 +25,7 @@ BLIND_IS_TOLD_AFTER = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Correlation:
-    """Where a newly unhealthy dependency belongs. With nothing set, a new incident is opened for it."""
+    """Where a newly unhealthy dependency belongs. With nothing set, it has an incident of its own."""
 
     deferred: bool = False
     """Not decided yet: something that it needs may be the root."""

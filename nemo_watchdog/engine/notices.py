@@ -214,7 +214,7 @@ def _(record: r.FlappingEnded, incident: Incident, turn: Turn) -> Words:
 
 
 def _flapped(name: str, changes: int, seconds: float) -> str:
-    return f"{name} had flapped for {duration(seconds)}, with {changes} changes, and has kept still since"
+    return f"{name} had flapped for {duration(seconds)}, with {changes} changes"
 
 
 @words.register

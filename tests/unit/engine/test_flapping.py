@@ -245,8 +245,8 @@ def test_a_crash_loop_of_ten_minutes_is_told_six_times_and_no_more() -> None:
     world.wait(1300.0)
     assert not flaps(world)
     assert kinds(world) == {"opened": 2, "resolved": 3, "flapping": 1}
-    assert "had flapped for" in world.notifications[-1].body
-    assert "has kept still since" in world.notifications[-1].body
+    assert "gateway had flapped for" in world.notifications[-1].body
+    assert ", with 80 changes." in world.notifications[-1].body
     assert not world.engine.durable.open()
 
 
@@ -355,6 +355,29 @@ def test_a_person_may_have_it_tried_at_once() -> None:
     world.crash("gateway")
     world.wait(60.0)
     assert len(world.started) == 3
+
+
+def test_what_flaps_in_the_same_container_holds_as_well() -> None:
+    """An action on the one is an action on the other; the first is let through, the second waits for the window."""
+    twin = dependency("twin", grace=5.0, container="c-gateway", remedy=None)
+    world = World(policy(dependency("gateway", grace=5.0), twin, dependency("idle"), fix=FIX))
+    for _ in range(3):
+        world.fail("twin")
+        world.succeed("twin")
+        world.wait(5.0)
+    assert flaps(world, "twin")
+    for _ in range(2):
+        world.fail("gateway")
+        world.succeed("twin", times=1)
+        world.wait(10.0)
+        if world.pending:
+            world.finish()
+            world.succeed("gateway")
+            world.succeed("twin")
+    assert len(world.started) == 1
+    decision = world.engine.decision("gateway", world.now)
+    assert decision is not None
+    assert decision.value == "twin, in the same container, flaps: one action in 20m"
 
 
 def test_a_severity_that_rises_is_told_though_it_flaps() -> None:
