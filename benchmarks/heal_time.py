@@ -29,7 +29,8 @@ from nemo_watchdog.demo.watchdog import Line, Watchdog
 
 POLICY = """
 version: 1
-defaults: {{interval: 1s, confirm_interval: 1s, timeout: 900ms, down_after: 3, up_after: 1, startup_grace: 1s}}
+defaults:
+  {{interval: 1s, confirm_interval: 1s, timeout: 900ms, down_after: 3, up_after: 1, startup_grace: 1s, flapping: false}}
 dependencies:
   gateway:
     probe: http

@@ -319,6 +319,8 @@ class Gate(StrEnum):
     GRACE = "grace"
     VERIFICATION = "verification"
     BACKOFF = "backoff"
+    FLAPPING = "flapping"
+    """It goes down and comes back again and again: another restart is no cure."""
     BUDGET = "budget"
     CONCURRENCY = "concurrency"
     EVIDENCE = "evidence"
@@ -350,6 +352,8 @@ class NotificationKind(StrEnum):
     SUGGESTED = "suggested"
     HELD = "held"
     ESCALATED = "escalated"
+    FLAPPING = "flapping"
+    """It goes down and comes back again and again, or does not any more."""
     RESOLVED = "resolved"
     UNWATCHED = "unwatched"
     """An incident ended, and not because all that was in trouble serves: the policy names it no more."""
@@ -365,6 +369,8 @@ class Told(StrEnum):
     """The policy names nobody for it."""
     MERGED = "merged"
     """Its incident is part of another one, which is told."""
+    FLAPPING = "flapping"
+    """That it goes down and comes back again and again was told instead."""
 
 
 @dataclass(frozen=True, slots=True)

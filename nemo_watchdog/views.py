@@ -54,6 +54,8 @@ class DependencyView:
     """Every gate's answer, in the order in which they are asked."""
     maintenance: MaintenanceView | None = None
     """What is planned for it now."""
+    flapping: bool = False
+    """It goes down and comes back again and again."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -85,6 +85,8 @@ def _dependencies(dependencies: Mapping[str, DependencyView]) -> Table:
         health = Text(each.health, style=COLOURS.get(each.health, ""))
         if each.maintenance:
             health.append("\nmaintenance", style="cyan")
+        if each.flapping:
+            health.append(" flapping", style="red")
         # As Text: what a probe says may hold brackets, which rich would take for markup.
         table.add_row(name, health, Text(why), Text(f"{each.container_state or ''}{held}"), Text(said))
     return table

@@ -1,6 +1,7 @@
 """The demo's policy: the language of any other policy, with thresholds for people who watch.
 
-A failure is confirmed within a second and a half, so that each story of the demo fits in a few breaths.
+A failure is confirmed within a second and a half, so that each story of the demo fits in a few breaths; and nobody asks
+whether something flaps, for the stories break the same gateway again and again.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ defaults:
   timeout: 1500ms
   down_after: 3
   up_after: 2
+  flapping: false
 
 dependencies:
 """

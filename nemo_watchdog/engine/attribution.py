@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from nemo_watchdog import records as r
-from nemo_watchdog.engine import last_words, overlap, signals, unheard
+from nemo_watchdog.engine import flapping, last_words, overlap, signals, unheard
 from nemo_watchdog.engine.events import ContainerSeen
 from nemo_watchdog.engine.seen import REASONS
 from nemo_watchdog.engine.state import Durable
@@ -80,6 +80,7 @@ def attribute(turn: Turn, seen: ContainerSeen) -> None:
     end_what_was_outlived(turn, seen.container)
     if seen.status.state is RunState.RUNNING:
         volatile.unattributed.pop(seen.container, None)
+        flapping.notice_run(turn, watching, seen.status)
         _runs(turn, watching[0], target, seen)
     elif seen.status.state in JUDGED and any(_is_new(turn, name, seen.status) for name in watching):
         for name in watching:

@@ -26,7 +26,7 @@ BLIND_IS_TOLD_AFTER = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Correlation:
-    """Where a newly unhealthy dependency belongs. With nothing set, a new incident is opened for it."""
+    """Where a newly unhealthy dependency belongs. With nothing set, it has an incident of its own."""
 
     deferred: bool = False
     """Not decided yet: something that it needs may be the root."""
@@ -35,7 +35,6 @@ class Correlation:
     join: Incident | None = None
     adopt: tuple[Incident, ...] = field(default=())
     """Open incidents that this dependency turns out to be the root of, oldest first."""
-    recurrence: Incident | None = None
 
 
 def correlate(volatile: Volatile, durable: Durable, name: str, now: float) -> Correlation:
@@ -58,7 +57,7 @@ def correlate(volatile: Volatile, durable: Durable, name: str, now: float) -> Co
             return Correlation(deferred=True, until=until)
         if below := _rooted_below(volatile, durable, name, health):
             return Correlation(adopt=tuple(sorted(below, key=lambda home: home.opened.monotonic)))
-    return Correlation(recurrence=_recurrence(durable, name, now))
+    return Correlation()
 
 
 def _undecided(tracker: Tracker, above: Tracker) -> bool:
@@ -119,12 +118,19 @@ def place(turn: Turn, name: str) -> None:
         for other in others:
             turn.record(r.IncidentMerged(other.incident, first.incident))
         raise_severity(turn, first, list(first.members))
-    elif where.recurrence is not None:
-        again = where.recurrence.incident
-        record = r.IncidentReopened(again, name, reason, detail, tracker.state.health, _failing_for(turn, tracker))
-        turn.record(record)
     else:
-        _open(turn, name)
+        open_or_reopen(turn, name)
+
+
+def open_or_reopen(turn: Turn, name: str) -> Incident:
+    """An incident of its own for what is in none: the last one again, where that was soon before."""
+    tracker, recurrence = turn.volatile.trackers[name], _recurrence(turn.durable, name, turn.now.monotonic)
+    if recurrence is None:
+        return _open(turn, name)
+    state, again = tracker.state, recurrence.incident
+    reason = state.reason and str(state.reason)
+    turn.record(r.IncidentReopened(again, name, reason, state.detail, state.health, _failing_for(turn, tracker)))
+    return recurrence
 
 
 def _is_too_early(turn: Turn, name: str) -> bool:
@@ -158,13 +164,14 @@ def _failing_for(turn: Turn, tracker: Tracker) -> float:
     return 0.0 if began is None else round(turn.now.monotonic - began, 3)
 
 
-def _open(turn: Turn, name: str) -> None:
+def _open(turn: Turn, name: str) -> Incident:
     volatile, tracker = turn.volatile, turn.volatile.trackers[name]
     state = tracker.state
     rule = highest_severity(volatile.policy, volatile.trackers, [name], volatile.tags)
+    identity = name_of(name, turn.now, turn.durable.incidents)
     turn.record(
         r.IncidentOpened(
-            incident=name_of(name, turn.now, turn.durable.incidents),
+            incident=identity,
             root=name,
             severity=rule.severity,
             rule=rule.name,
@@ -175,6 +182,7 @@ def _open(turn: Turn, name: str) -> None:
             failing_for=_failing_for(turn, tracker),
         )
     )
+    return turn.durable.incidents[identity]
 
 
 def name_of(root: str, now: Moment, taken: Container[str]) -> str:
@@ -205,19 +213,24 @@ def _is_unhealthy(trackers: Mapping[str, Tracker], name: str) -> bool:
     return name in trackers and trackers[name].unhealthy
 
 
-def resolve(turn: Turn, incident: Incident) -> bool:
-    """Ends it when every member is up, and was seen to be since the last action on it; whether it did.
+def is_over(turn: Turn, incident: Incident, *, flapping_aside: str = "") -> bool:
+    """Every member is up, was seen to be since the last action on it, and does not flap; `flapping_aside` may.
 
     What the policy no longer watches holds up no end, and is not called up for that.
     """
-    watched = 0
     for name in incident.members:
         if tracker := turn.volatile.trackers.get(name):
-            watched += 1
-            if tracker.state.health is not Health.UP or name not in incident.serving:
+            flaps = name != flapping_aside and turn.durable.is_flapping(name)
+            if flaps or tracker.state.health is not Health.UP or name not in incident.serving:
                 return False
-    if any(ladder.phase is Phase.ACTING for ladder in incident.ladders.values()):
+    return all(ladder.phase is not Phase.ACTING for ladder in incident.ladders.values())
+
+
+def resolve(turn: Turn, incident: Incident) -> bool:
+    """Ends it when it is over; whether it did."""
+    if not is_over(turn, incident):
         return False
+    watched = sum(name in turn.volatile.trackers for name in incident.members)
     took = turn.now.monotonic - (incident.ill_since or incident.opened).monotonic
     why = "every member is up" if watched else "the policy no longer watches its members"
     if 0 < watched < len(incident.members):

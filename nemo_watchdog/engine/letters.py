@@ -23,7 +23,12 @@ Only what the newest says for itself may make it longer than that.
 
 LONGEST_LINE = 120
 
-_SAID_BY_THE_TITLE = (NotificationKind.ACTION_STARTED, NotificationKind.ESCALATED, NotificationKind.HELD)
+_SAID_BY_THE_TITLE = (
+    NotificationKind.ACTION_STARTED,
+    NotificationKind.ESCALATED,
+    NotificationKind.HELD,
+    NotificationKind.FLAPPING,
+)
 """Their first line says how the dependency is, and the title what it is about."""
 
 

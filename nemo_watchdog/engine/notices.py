@@ -208,6 +208,36 @@ def _(record: r.BusyTooLong, incident: Incident, turn: Turn) -> Words:
 
 
 @words.register
+def _(record: r.FlappingBegan, incident: Incident, turn: Turn) -> Words:
+    name, policy = record.dependency, turn.volatile.policy
+    dependency, spec = policy.dependencies[name], policy.severities.get(incident.severity)
+    window = duration(dependency.flapping.window) if dependency.flapping is not None else ""
+    acts = f"at most one action in {window} is taken" if dependency.remedy else "nothing is done, for it has no remedy"
+    respond = f" Respond within {duration(spec.respond_within)}." if spec else ""
+    body = (
+        f"{name} is {_seen(name, turn)}.\n"
+        f"It goes down and comes back again and again: {record.changes} changes in {duration(record.seconds)}.\n"
+        f"{incident.severity} {spec.title if spec else ''} by the rule {incident.rule}.{respond}\n"
+        f"Next: a person must look. Meanwhile {acts}, and single changes are not told; you are told when it has kept "
+        f"still, or if it becomes graver."
+    )
+    return Words(f"{name}:flapping:{turn.now.utc.isoformat()}", f"{name} is flapping", body)
+
+
+@words.register
+def _(record: r.FlappingEnded, incident: Incident, turn: Turn) -> Words:
+    name = record.dependency
+    serves = name not in turn.volatile.trackers or turn.volatile.trackers[name].state.health is Health.UP
+    plan = "nothing to do for it; its incident goes on" if serves else _plan(name, incident, turn)
+    body = f"{name} is {_seen(name, turn)}.\n{_flapped(name, record.changes, record.seconds)}: {record.why}."
+    return Words(f"{name}:still:{turn.now.utc.isoformat()}", f"{name} flaps no more", f"{body}\nNext: {plan}.")
+
+
+def _flapped(name: str, changes: int, seconds: float) -> str:
+    return f"{name} had flapped for {duration(seconds)}, with {changes} changes"
+
+
+@words.register
 def _(record: r.IncidentResolved, incident: Incident, turn: Turn) -> Words:
     gone = unwatched(incident, turn)
     up = [name for name in incident.members if name not in gone]
@@ -216,6 +246,7 @@ def _(record: r.IncidentResolved, incident: Incident, turn: Turn) -> Words:
         done = f"{done}; the incident was reopened {_times(incident.reopened)}, {_actions(incident.acted)} in all"
     took = duration(record.seconds)
     lines = [f"{', '.join(up)} up again after {took}; {done}." if up else f"Not seen up for {took}; {done}."]
+    lines += [f"{_flapped(name, spell.changes, spell.seconds)}." for name, spell in incident.flapped.items()]
     for name in gone:
         last = _phrase(*incident.last.get(name, (Health.UNKNOWN, None, "")))
         lines.append(

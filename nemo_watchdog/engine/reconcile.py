@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nemo_watchdog.engine import maintenance
+from nemo_watchdog.engine import flapping, maintenance
 from nemo_watchdog.engine.incidents import place, raise_severity, resolve
 from nemo_watchdog.engine.remediation import advance
 from nemo_watchdog.engine.serving import confirm
@@ -15,7 +15,7 @@ def reconcile_all(turn: Turn) -> None:
     turn.volatile.awaited = set()
     turn.volatile.tags_changed = False
     for name in turn.volatile.topology.upstream_first:
-        place(turn, name)
+        _take_in(turn, name)
     for incident in turn.durable.open():
         update_incident(turn, incident, list(incident.members))
     turn.wake(maintenance.next_look(turn.volatile, turn.now))
@@ -34,7 +34,7 @@ def reconcile_from(turn: Turn, name: str) -> None:
     turn.volatile.awaited.discard(name)  # whoever still waits for it is among those that need it
     names = (name, *turn.volatile.beside.get(name, ()), *turn.volatile.topology.dependents[name])
     for each in names:
-        place(turn, each)
+        _take_in(turn, each)
     members_by_incident: dict[str, list[str]] = {}
     for each in names:
         if home := turn.durable.incident_of(each):
@@ -43,10 +43,18 @@ def reconcile_from(turn: Turn, name: str) -> None:
         update_incident(turn, turn.durable.incidents[identity], members)
 
 
+def _take_in(turn: Turn, name: str) -> None:
+    """The incident that it belongs to, if to any; in one place with whether it flaps, which is told instead."""
+    flapping.notice_side(turn, name)
+    place(turn, name)
+    flapping.begin(turn, name)
+
+
 def update_incident(turn: Turn, incident: Incident, members: list[str]) -> None:
     """Severity, end and ladders, as far as these members are concerned; the root goes first."""
     raise_severity(turn, incident, members)
     confirm(turn, incident, members)
+    flapping.end(turn, incident, members)
     if not resolve(turn, incident):
         for name in sorted(members, key=lambda member: member != incident.root):
             advance(turn, incident, name)

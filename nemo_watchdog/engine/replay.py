@@ -8,6 +8,7 @@ from functools import singledispatch
 from typing import Any
 
 from nemo_watchdog import records as r
+from nemo_watchdog.engine.flaps import Flaps, Spell
 from nemo_watchdog.engine.pauses import Pause
 from nemo_watchdog.engine.phases import Move, after
 from nemo_watchdog.engine.state import UNNAMED, Durable, Heartbeat, Incident
@@ -57,6 +58,32 @@ def _(record: r.HealthChanged, state: Durable, at: Moment) -> None:
 @apply.register
 def _(record: r.SeenUp, state: Durable, at: Moment) -> None:
     state.seen.up[record.dependency] = record.digest
+
+
+@apply.register
+def _(record: r.SideChanged, state: Durable, at: Moment) -> None:
+    flaps = state.flaps.setdefault(record.dependency, Flaps())
+    flaps.take_side(at.monotonic, record.changes, record.within, serves=record.serves, returned=record.returned)
+
+
+@apply.register
+def _(record: r.RunChanged, state: Durable, at: Moment) -> None:
+    flaps = state.flaps.setdefault(record.dependency, Flaps())
+    flaps.take_run(at.monotonic, record.changes, record.within, ordered=record.ordered)
+
+
+@apply.register
+def _(record: r.FlappingBegan, state: Durable, at: Moment) -> None:
+    state.flaps.setdefault(record.dependency, Flaps()).begin(at.monotonic)
+    if incident := state.incidents.get(record.incident):
+        incident.escalated.append(record.to)
+
+
+@apply.register
+def _(record: r.FlappingEnded, state: Durable, at: Moment) -> None:
+    state.flaps.setdefault(record.dependency, Flaps()).end()
+    if (incident := state.incidents.get(record.incident)) and record.resolves:
+        incident.flapped[record.dependency] = Spell(record.changes, record.seconds)
 
 
 @apply.register
@@ -190,6 +217,8 @@ def _(record: r.Escalated, state: Durable, at: Moment) -> None:
     if incident := state.incidents.get(record.incident):
         incident.ladder(record.dependency).ended = record.why
         incident.escalated.append(record.to)
+    if record.dependency in state.flaps:
+        state.flaps[record.dependency].escalations += 1
 
 
 @apply.register
@@ -198,6 +227,8 @@ def _(record: r.LadderRearmed, state: Durable, at: Moment) -> None:
         ladder = incident.ladder(record.dependency)
         incident.begin_anew(record.dependency)
         if record.anew:
+            if record.dependency in state.flaps:
+                state.flaps[record.dependency].retried = at.monotonic
             ladder.begin_anew()
             ladder.not_before = None
         else:

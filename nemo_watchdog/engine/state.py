@@ -10,6 +10,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from nemo_watchdog.engine.flaps import Flaps, Spell, is_flapping
 from nemo_watchdog.engine.pauses import Pause
 from nemo_watchdog.engine.phases import Phase
 from nemo_watchdog.engine.seen import Seen
@@ -148,6 +149,8 @@ class Incident:
     """Health, reason and detail of each member as they were written down last, also when nobody watches it any more."""
     acted_before: int = 0
     """How many actions were ordered in it before it was reopened last."""
+    flapped: dict[str, Spell] = field(default_factory=dict)
+    """Members whose flapping ended with it."""
     resolved: Moment | None = None
     merged: bool = False
 
@@ -201,6 +204,7 @@ class Durable:
     """The last end of a target that was nobody's doing, known also when Docker has forgotten it."""
     heartbeats: dict[str, Heartbeat] = field(default_factory=dict)
     seen: Seen = field(default_factory=Seen)
+    flaps: dict[str, Flaps] = field(default_factory=dict)
     _homes: dict[str, Incident] = field(init=False, repr=False, default_factory=dict)
     """The open incident of each member of one."""
     acts: dict[Target, Act] = field(default_factory=dict)
@@ -223,6 +227,7 @@ class Durable:
     def reopen(self, incident: Incident, dependency: str, since: Moment) -> None:
         """A recurrence at `dependency`. Members that another open incident has by now stay there."""
         incident.resolved, incident.ill_since = None, since
+        incident.flapped.clear()
         incident.reopened, incident.acted_before = incident.reopened + 1, incident.acted
         free = [name for name in incident.members if name not in self._homes]
         incident.members = {}
@@ -275,6 +280,9 @@ class Durable:
         """Whether another open incident has it as well."""
         others = (each for each in self.open() if each is not incident)
         return any(each is ladder for other in others for each in other.ladders.values())
+
+    def is_flapping(self, dependency: str) -> bool:
+        return is_flapping(self.flaps, dependency)
 
     def hold_on(self, dependency: str, container: str | None, now: float) -> Hold | None:
         """For what it is left alone at monotonic seconds `now`; None when nobody did anything."""
@@ -330,6 +338,9 @@ class Durable:
     def forget_old(self, now: float, keep_resolved: float) -> None:
         """Drops what no rule can ask for any more. `keep_resolved` in seconds."""
         self.holds = {target: hold for target, hold in self.holds.items() if hold.holds(now)}
+        for flaps in self.flaps.values():
+            flaps.forget_old(now)
+        self.flaps = {name: flaps for name, flaps in self.flaps.items() if not flaps.says_nothing}
         self.spends = [spend for spend in self.spends if now - spend.at < LONGEST_BUDGET_WINDOW]
         for name, incident in list(self.incidents.items()):
             if incident.resolved is None or now - incident.resolved.monotonic < keep_resolved:

@@ -12,6 +12,7 @@ from types import MappingProxyType
 
 from nemo_watchdog import records as r
 from nemo_watchdog.engine import notices
+from nemo_watchdog.engine.flaps import is_due
 from nemo_watchdog.engine.gates.people import human_hold
 from nemo_watchdog.engine.gates.situation import Situation
 from nemo_watchdog.engine.state import Incident
@@ -32,6 +33,8 @@ NEWS: Mapping[type[r.Record], NotificationKind] = MappingProxyType(
         r.DecisionMade: NotificationKind.HELD,
         r.Escalated: NotificationKind.ESCALATED,
         r.BusyTooLong: NotificationKind.ESCALATED,
+        r.FlappingBegan: NotificationKind.FLAPPING,
+        r.FlappingEnded: NotificationKind.FLAPPING,
         r.IncidentResolved: NotificationKind.RESOLVED,
         r.JournalDistrusted: NotificationKind.JOURNAL,
         r.JournalAccepted: NotificationKind.JOURNAL,
@@ -40,6 +43,17 @@ NEWS: Mapping[type[r.Record], NotificationKind] = MappingProxyType(
 
 WAITS_THAT_ARE_TOLD = tuple((Verdict.WAIT, gate) for gate in (Gate.HUMAN_HOLD, Gate.MAINTENANCE, Gate.BUDGET))
 """Something is down that a restart may help, and none comes for a while."""
+
+
+TOLD_BY_FLAPPING = (
+    r.IncidentOpened,
+    r.IncidentReopened,
+    r.MemberDown,
+    r.ActionIntended,
+    r.ActionEnded,
+    r.Suggested,
+)
+"""That it flaps says all of these of a dependency, once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +115,8 @@ def _news(record: r.Record, turn: Turn) -> Draft | None:
         return None
     if isinstance(record, r.MemberDown) and _is_held(record.dependency, incident, turn):
         return None
+    if isinstance(record, r.FlappingEnded) and record.resolves:
+        return None  # the end of the incident says it
     if isinstance(record, r.IncidentResolved) and notices.unwatched(incident, turn):
         kind = NotificationKind.UNWATCHED
     return Draft(record, kind, incident)
@@ -126,12 +142,29 @@ def _who(draft: Draft, turn: Turn) -> Draft | Told:
     policy, incident = turn.volatile.policy, draft.incident
     spec = policy.severities.get(incident.severity)
     rule = next((rule for rule in policy.classification if rule.name == incident.rule), None)
-    contacts = dict.fromkeys((*(spec.notify if spec else ()), *(rule.notify if rule else ())))
+    also = (draft.record.to,) if isinstance(draft.record, r.FlappingBegan) and draft.record.to else ()
+    contacts = dict.fromkeys((*(spec.notify if spec else ()), *(rule.notify if rule else ()), *also))
     return replace(draft, contacts=tuple(contacts)) if contacts else Told.NO_CONTACT
 
 
-def _muted(draft: Draft, _turn: Turn) -> Draft | Told:
-    return muted_by(draft.incident) or draft
+def _muted(draft: Draft, turn: Turn) -> Draft | Told:
+    return muted_by(draft.incident) or _told_by_flapping(draft.record, turn) or draft
+
+
+def _told_by_flapping(record: r.Record, turn: Turn) -> Told | None:
+    """Of what flaps, and of what makes it flap, for that is told right after it."""
+    name = record.root if isinstance(record, r.IncidentOpened) else getattr(record, "dependency", "")
+    flaps, tracker = turn.durable.flaps.get(name), turn.volatile.trackers.get(name)
+    if flaps is None or tracker is None or tracker.spec.flapping is None:
+        return None
+    if isinstance(record, r.Escalated):
+        said = flaps.since is not None and flaps.escalations > 1
+    elif isinstance(record, r.DecisionMade):
+        said = flaps.since is not None and record.gate == Gate.BUDGET
+    else:
+        begins = flaps.since is None and is_due(flaps, tracker.spec.flapping, turn.now.monotonic)
+        said = isinstance(record, TOLD_BY_FLAPPING) and (begins or flaps.since is not None)
+    return Told.FLAPPING if said else None
 
 
 def _worded(draft: Draft, turn: Turn) -> Draft | Told:

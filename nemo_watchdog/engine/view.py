@@ -102,6 +102,7 @@ def _dependency(engine: Engine, name: str, now: Moment) -> DependencyView:
         decision=_gate(decision, now) if decision else None,
         explain=tuple(_gate(answer, now) for answer in engine.explanation(name, now)),
         maintenance=MaintenanceView(spell.names, spell.until.isoformat()) if spell else None,
+        flapping=engine.durable.is_flapping(name),
     )
 
 

@@ -90,7 +90,7 @@ class Metrics:
                     self.actions.labels(record.dependency, record.action, record.outcome).inc()
                 case r.DecisionMade():
                     self.decisions.labels(record.dependency, record.verdict, record.gate).inc()
-                case r.Escalated() | r.BusyTooLong():
+                case r.Escalated() | r.BusyTooLong() | r.FlappingBegan():
                     self.escalations.labels(record.dependency).inc()
                 case _:
                     continue
@@ -105,6 +105,7 @@ class Metrics:
             numbers = self.looks.dependency(name)
             numbers.health = tracker.state.health
             numbers.maintenance = spell_of(engine.volatile, name, now) is not None
+            numbers.flapping = engine.durable.is_flapping(name)
         for scope, left in budgets(engine, now.monotonic):
             self.looks.dependency(scope).budget = left.remaining
         self.paused.clear()

@@ -37,6 +37,7 @@ class DependencyMetrics:
         "_name",
         "buckets",
         "budget",
+        "flapping",
         "health",
         "late",
         "maintenance",
@@ -57,6 +58,7 @@ class DependencyMetrics:
         self.budget: int | None = None
         self.maintenance: bool | None = None
         """Whether work on it is planned now."""
+        self.flapping: bool | None = None
 
     def looked(self, observation: Observation, lateness: float) -> None:
         """One look; `lateness` in seconds behind its planned start."""
@@ -73,7 +75,7 @@ class DependencyMetrics:
 
     def forget_now(self) -> None:
         """What says how it is now may not stay when nobody looks any more; what was counted stays counted."""
-        self.late = self.health = self.budget = self.maintenance = None
+        self.late = self.health = self.budget = self.maintenance = self.flapping = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +102,7 @@ class LookCollector(Collector):
             Family(f"{prefix}probe_lateness_seconds", "gauge", "How late the last late look began", self._lateness),
             Family(f"{prefix}budget_remaining", "gauge", "Actions that the budget still allows now", self._budget),
             Family(f"{prefix}maintenance", "gauge", "1 while work on it is planned", self._maintenance),
+            Family(f"{prefix}dependency_flapping", "gauge", "1 while it flaps: down and back again", self._flapping),
         )
 
     def dependency(self, name: str) -> DependencyMetrics:
@@ -153,3 +156,7 @@ class LookCollector(Collector):
     def _maintenance(self, name: str, of: DependencyMetrics) -> Iterable[Sample]:
         if of.maintenance is not None:
             yield Sample(self.families[5].name, {"dependency": name}, float(of.maintenance))
+
+    def _flapping(self, name: str, of: DependencyMetrics) -> Iterable[Sample]:
+        if of.flapping is not None:
+            yield Sample(self.families[6].name, {"dependency": name}, float(of.flapping))

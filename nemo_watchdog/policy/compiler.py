@@ -136,6 +136,7 @@ def _dependency(
         busy_for=defaults.busy_for if section.busy_for is None else section.busy_for,
         overload_grace=_overload_grace(section),
         when_unsure=section.when_unsure or defaults.when_unsure,
+        flapping=(section.flapping or defaults.flapping).marks(),
         on_clean_exit=section.on_clean_exit or (OnCleanExit.HOLD if keeps_data(section) else OnCleanExit.START),
         digest=digest_of(section.probe, section.container, options),
         targets=MappingProxyType(targets),

@@ -184,6 +184,15 @@ class SeveritySpec:
 
 
 @dataclass(frozen=True, slots=True)
+class Flapping:
+    """When it flaps: of the last `window` seconds the share of changes reaches `high`, and until it is below `low`."""
+
+    window: float = 1200.0
+    high: float = 0.25
+    low: float = 0.05
+
+
+@dataclass(frozen=True, slots=True)
 class Dependency:
     """One watched thing. Durations in seconds. `options` is the probe's own checked options model."""
 
@@ -208,6 +217,8 @@ class Dependency:
     on_clean_exit: OnCleanExit = OnCleanExit.START
     busy_for: float | None = None
     """How long it may be busy before a person must look; None for what `BUSY_FOR` gives the reason."""
+    flapping: Flapping | None = Flapping()
+    """None: nobody asks whether it flaps."""
     digest: str = ""
     """Of its address and of what is expected there: the same after every start, and no secret is in it."""
     targets: Mapping[str, Target] = field(default_factory=dict)

@@ -28,6 +28,7 @@ from nemo_watchdog.policy.fields import (
     limited,
     one_or_many,
 )
+from nemo_watchdog.policy.flapping import FlappingSection
 from nemo_watchdog.policy.maintenance import MaintenanceSection
 from nemo_watchdog.policy.policy import ALLOWANCE, ActionStep, Backoff, Dependency, Limits
 from nemo_watchdog.policy.units import BudgetText, Duration, Interval, ThresholdText, duration_within, wrong
@@ -70,6 +71,9 @@ class ProbeDefaults(Section):
     when_unsure: WhenUnsure = Field(
         _DEPENDENCY.when_unsure, description="When nobody can tell who ended its container: hold it, or restart it."
     )
+    flapping: FlappingSection = Field(
+        default_factory=FlappingSection, description="When it goes down and comes back too often; false: never asked."
+    )
 
 
 class DependencySection(Section):
@@ -94,6 +98,9 @@ class DependencySection(Section):
     overload_grace: Grace | None = Field(
         None,
         description="How long what works and gives no answer in time is overloaded and no fault; 0s: not at all.",
+    )
+    flapping: FlappingSection | None = Field(
+        None, description="When it goes down and comes back too often; false: never asked."
     )
     on_clean_exit: OnCleanExit | None = Field(
         None, description="When its container ends by itself with exit code 0: hold it, or start it again."

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from nemo_watchdog.records.incidents import FlappingBegan as FlappingBegan
+from nemo_watchdog.records.incidents import FlappingEnded as FlappingEnded
 from nemo_watchdog.records.incidents import IncidentMerged as IncidentMerged
 from nemo_watchdog.records.incidents import IncidentOpened as IncidentOpened
 from nemo_watchdog.records.incidents import IncidentReopened as IncidentReopened
@@ -39,7 +41,9 @@ from nemo_watchdog.records.remedies import Suggested as Suggested
 from nemo_watchdog.records.seen import EndedByItself as EndedByItself
 from nemo_watchdog.records.seen import HealthChanged as HealthChanged
 from nemo_watchdog.records.seen import HeartbeatHeard as HeartbeatHeard
+from nemo_watchdog.records.seen import RunChanged as RunChanged
 from nemo_watchdog.records.seen import SeenUp as SeenUp
+from nemo_watchdog.records.seen import SideChanged as SideChanged
 
 _kinds = [kind for kind in list(globals().values()) if isinstance(kind, type) and issubclass(kind, Record)]
 TYPES: Mapping[str, type[Record]] = {kind.TYPE: kind for kind in _kinds if kind is not Record}

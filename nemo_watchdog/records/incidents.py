@@ -109,3 +109,31 @@ class IncidentResolved(Record):
     root: str
     seconds: float
     why: str
+
+
+@dataclass(frozen=True, slots=True)
+class FlappingBegan(Record):
+    """It goes down and comes back again and again: told once, and its incident stays open until it keeps still.
+
+    `changes` in the `seconds` before; `to` is the contact that its remedy would name when it ends.
+    """
+
+    TYPE: ClassVar[str] = "flapping_began"
+    incident: str
+    dependency: str
+    to: str
+    changes: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class FlappingEnded(Record):
+    """`changes` in the `seconds` from its beginning. `resolves`: its incident is over with that, and says so."""
+
+    TYPE: ClassVar[str] = "flapping_ended"
+    incident: str
+    dependency: str
+    changes: int
+    seconds: float
+    why: str
+    resolves: bool

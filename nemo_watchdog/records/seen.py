@@ -52,3 +52,31 @@ class HeartbeatHeard(Record):
     well: bool
     said: str
     incident: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SideChanged(Record):
+    """It serves now, or is down now, and did not before: so many `changes` count in the last `within` seconds.
+
+    `returned`: an action of ours brought it back, which counts when it is down again by nobody's order.
+    """
+
+    TYPE: ClassVar[str] = "side_changed"
+    dependency: str
+    serves: bool
+    changes: int
+    within: float
+    returned: bool = False
+    incident: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RunChanged(Record):
+    """Its container has begun a new run; `changes` and `within` as above. `ordered`: by somebody, and not by Docker."""
+
+    TYPE: ClassVar[str] = "run_changed"
+    dependency: str
+    changes: int
+    within: float
+    ordered: bool
+    incident: str = ""

@@ -32,7 +32,7 @@ from nemo_watchdog.model import (
     failed,
 )
 from nemo_watchdog.policy.cron import Cron
-from nemo_watchdog.policy.policy import Backoff, Budget, EscalateStep, Limits, Policy, Step
+from nemo_watchdog.policy.policy import Backoff, Budget, EscalateStep, Flapping, Limits, Policy, Step
 from nemo_watchdog.policy.windows import MaintenanceWindow
 from tests.unit.engine.world import EVER, RESTART, World, dependency, policy, remedy
 
@@ -562,6 +562,26 @@ class Safety(RuleBasedStateMachine):
                 told.add(record.dependency)
             elif isinstance(record, r.HealthChanged) and record.category not in (Category.BUSY, Category.BLIND):
                 told.discard(record.dependency)
+
+    @invariant()
+    def what_flaps_is_acted_on_once_in_a_window(self) -> None:
+        """Unless a person says so; and it begins and ends in turn."""
+        flapping: set[str] = set()
+        last: dict[str, float] = {}
+        for at, record in self.world.records:
+            match record:
+                case r.FlappingBegan():
+                    assert record.dependency not in flapping
+                    flapping.add(record.dependency)
+                case r.FlappingEnded():
+                    flapping.remove(record.dependency)
+                case r.LadderRearmed(anew=True):
+                    last.pop(CONTAINERS[record.dependency], None)
+                case r.ActionIntended():
+                    before = last.get(record.target, -math.inf)
+                    assert record.dependency not in flapping or at.monotonic - before >= Flapping().window
+                    if record.action_id not in self.refused:
+                        last[record.target] = at.monotonic
 
     @invariant()
     def a_dependency_is_in_one_open_incident_at_most(self) -> None:

@@ -42,10 +42,11 @@ def test_the_names_on_disk_do_not_change() -> None:
     """They are in the journals of people: a rename needs a migration."""
     assert sorted(r.TYPES) == [
         "action_ended", "action_intended", "attempt_failed", "backoff_changed", "busy_too_long", "decision_made",
-        "ended_by_itself", "escalated", "health_changed", "heartbeat_heard", "incident_merged", "incident_opened",
-        "incident_reopened", "incident_resolved", "journal_accepted", "journal_distrusted", "ladder_rearmed",
-        "ladder_shared", "member_down", "member_joined", "member_recovered", "paused", "released", "resumed",
-        "root_changed", "seen_up", "severity_raised", "step_exhausted", "suggested", "touched",
+        "ended_by_itself", "escalated", "flapping_began", "flapping_ended", "health_changed", "heartbeat_heard",
+        "incident_merged", "incident_opened", "incident_reopened", "incident_resolved", "journal_accepted",
+        "journal_distrusted", "ladder_rearmed", "ladder_shared", "member_down", "member_joined", "member_recovered",
+        "paused", "released", "resumed", "root_changed", "run_changed", "seen_up", "severity_raised", "side_changed",
+        "step_exhausted", "suggested", "touched",
     ]  # fmt: skip
 
 

@@ -23,6 +23,7 @@ GATES: tuple[Callable[[Situation], Decision | None], ...] = (
     evidence.evidence,
     evidence.condition,
     people.maintenance,
+    spacing.flapping,
     spacing.ladder_end,
     spacing.backoff,
     people.autonomy,

@@ -49,6 +49,25 @@ def _what_came(ladder: Ladder) -> str:
     return f"attempt {ladder.tried.total()}" if ladder.tried.total() else f"{ladder.action} helped"
 
 
+def flapping(s: Situation) -> Decision | None:
+    """What flaps was restarted and is down again: one more in a window is for the case that it helps after all."""
+    flap = next((name for name in (s.name, *s.beside) if s.durable.is_flapping(name)), None)
+    marks = s.trackers[flap].spec.flapping if flap is not None else None
+    spent = max(s.durable.spends_on(s.name, s.targets), default=None)
+    if flap is None or marks is None or spent is None or s.action is None or _is_retried(s, spent):
+        return None
+    until, whose = spent + marks.window, "it" if flap == s.name else f"{flap}, in the same container,"
+    if s.now >= until:
+        return None
+    return Decision(Verdict.WAIT, Gate.FLAPPING, f"{whose} flaps: one action in {duration(marks.window)}", until)
+
+
+def _is_retried(s: Situation, spent: float) -> bool:
+    """A person wants it tried again, and it was not since."""
+    flaps = s.durable.flaps.get(s.name)
+    return flaps is not None and flaps.retried is not None and flaps.retried > spent
+
+
 def budget(s: Situation) -> Decision | None:
     """What others spent only delays: it says nothing about this one. What was spent on itself did not help."""
     if s.remedy is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -87,6 +88,23 @@ def test_what_a_probe_says_is_no_markup(call: Call, daemon: StandIn, world: Worl
     world.succeed("postgres", times=1)
     daemon.body = status_of(world)
     assert "it said [/end] and [bold]x" in call("status", "--listen", daemon.listen).out
+
+
+def test_what_flaps_says_so_beside_its_health(call: Call, daemon: StandIn, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a narrow terminal as well, and for programs."""
+    monkeypatch.setenv("COLUMNS", "80")
+    world = World(policy(dependency("postgres", remedy=None), dependency("gateway", needs=["postgres"])))
+    for _ in range(3):
+        world.look("postgres", failed(Reason.REFUSED, "connection refused"), times=3)
+        world.succeed("postgres")
+    daemon.body = status_of(world)
+    out = call("status", "--listen", daemon.listen).out
+    assert len([line for line in out.splitlines() if "up flapping" in line]) == 1
+    answer = json.loads(call("status", "--json", "--listen", daemon.listen).out)
+    assert {name: each["flapping"] for name, each in answer["dependencies"].items()} == {
+        "postgres": True,
+        "gateway": False,
+    }
 
 
 def test_a_narrow_terminal_cuts_nothing_off(call: Call, daemon: StandIn, monkeypatch: pytest.MonkeyPatch) -> None:

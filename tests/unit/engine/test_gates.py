@@ -188,6 +188,17 @@ class Case:
     value: str
 
 
+def flapping() -> World:
+    world = World(policy(dependency("gateway", grace=0.0), fix=remedy(NO_BACKOFF, EscalateStep("lead"))))
+    for _ in range(2):
+        world.crash("gateway")
+        world.wait(1.0)
+        world.finish()
+        world.succeed("gateway")
+    world.crash("gateway")
+    return world
+
+
 CASES = [
     Case(in_a_state_that_cannot_be, Verdict.REFUSE, Gate.BUG, "a bug in the watchdog: test"),
     Case(under_way, Verdict.WAIT, Gate.IN_FLIGHT, "docker.restart is under way"),
@@ -206,6 +217,7 @@ CASES = [
     Case(without_fresh_looks, Verdict.WAIT, Gate.EVIDENCE, "waiting for fresh looks"),
     Case(outside_its_condition, Verdict.REFUSE, Gate.CONDITION, "the condition of restart does not hold"),
     Case(worked_on, Verdict.WAIT, Gate.MAINTENANCE, "planned maintenance: backup, until 2026-01-05 12:31 UTC"),
+    Case(flapping, Verdict.WAIT, Gate.FLAPPING, "it flaps: one action in 20m"),
     Case(at_the_end_of_the_ladder, Verdict.ESCALATE, Gate.LADDER_END, "1 attempt did not help"),
     Case(failed_just_now, Verdict.WAIT, Gate.BACKOFF, "5."),
     Case(spent, Verdict.ESCALATE, Gate.BUDGET, f"the budget of gateway is spent ({Budget(1, 3600.0)})"),

@@ -17,8 +17,9 @@ QUICK = replace(RESTART, backoff=Backoff(1.0, 2.0, 300.0, 0.0))
 
 
 def one(attempts: int = 1, budget: Budget | None = None) -> World:
+    """Nobody asks here whether it flaps: test_flapping does."""
     fix = remedy(replace(QUICK, attempts=attempts), EscalateStep("lead"), budget=budget or Budget(20, 36000.0))
-    return World(policy(dependency("gateway", grace=0.0), fix=fix))
+    return World(policy(dependency("gateway", grace=0.0, flapping=None), fix=fix))
 
 
 def mended_by_hand(world: World, *, slow: bool = False) -> None:
@@ -141,7 +142,9 @@ def test_its_own_budget_is_there_again_in_a_new_trouble() -> None:
 
 def test_who_is_only_watched_is_told_of_once_for_each_change() -> None:
     """No remedy may come, so nothing but this tells that it is dead again; looks do not tell it again."""
-    world = World(policy(dependency("a", autonomy=Autonomy.OBSERVE), dependency("b", needs=["a"], remedy=None)))
+    world = World(
+        policy(dependency("a", autonomy=Autonomy.OBSERVE, flapping=None), dependency("b", needs=["a"], remedy=None))
+    )
     world.fail("a")
     world.fail("b", times=5)
     for n in range(1, 4):

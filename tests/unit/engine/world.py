@@ -214,10 +214,10 @@ class World:
         """A line of Docker's event stream that bears the time of now."""
         return ContainerEvent(self.container(name), action, signal, self.utc)
 
-    def run(self, name: str, *, age: float = 0.0) -> None:
-        """The container starts a new run, `age` seconds ago."""
+    def run(self, name: str, *, age: float = 0.0, restarts: int = 0) -> None:
+        """The container starts a new run, `age` seconds ago; with `restarts`, by Docker's own restart policy."""
         self.starts[self.container(name)] = self.utc - timedelta(seconds=age)
-        self.see(name, RunState.RUNNING)
+        self.see(name, RunState.RUNNING, restarts=restarts)
 
     def _started_at(self, container: str) -> datetime:
         return self.starts.get(container, self.utc)

@@ -109,6 +109,19 @@ def test_what_moves_with_time_is_computed_at_the_scrape(metrics: Metrics) -> Non
     assert value(metrics, "backoff_seconds", dependency="gateway") is None
 
 
+def test_what_flaps_is_seen_at_the_scrape(metrics: Metrics) -> None:
+    """1 while it does, and 0 for everything else: an alert needs no more."""
+    world = World(policy(dependency("gateway", remedy=None), dependency("idle")))
+    for _ in range(3):
+        metrics.refresh(world.engine, world.now)
+        assert value(metrics, "dependency_flapping", dependency="gateway") == 0.0
+        world.fail("gateway")
+        world.succeed("gateway")
+    metrics.refresh(world.engine, world.now)
+    assert value(metrics, "dependency_flapping", dependency="gateway") == 1.0
+    assert value(metrics, "dependency_flapping", dependency="idle") == 0.0
+
+
 def test_what_a_look_no_longer_measures_is_no_longer_shown(metrics: Metrics) -> None:
     """A transaction that is over, a look that failed: the number from before is nobody's any more."""
     look(metrics, ok("", {"postgres_oldest_transaction_seconds": 900.0, "postgres_deadlocks": 1.0}))
@@ -148,6 +161,7 @@ def test_a_forgotten_dependency_leaves_no_gauge_behind(metrics: Metrics) -> None
     look(metrics, failed(Reason.REFUSED, "", {"tcp_backlog": 3.0}), lateness=1.0)
     metrics.dependency("gateway").health = Health.UP
     metrics.dependency("gateway").budget = 3
+    metrics.dependency("gateway").flapping = True
     assert value(metrics, "tcp_backlog", dependency="gateway") == 3.0
     metrics.forget("gateway")
     gauges = [

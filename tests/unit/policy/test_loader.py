@@ -17,6 +17,7 @@ from nemo_watchdog.policy.policy import (
     Budget,
     Condition,
     EscalateStep,
+    Flapping,
     Limits,
     Remedy,
     Rule,
@@ -36,6 +37,13 @@ def problems(text: str) -> list[str]:
     return [str(problem) for problem in caught.value.problems]
 
 
+def test_a_mapping_at_a_dependency_stands_for_itself() -> None:
+    """What it leaves out is the language's own, also where `defaults` has it off."""
+    own = "version: 1\ndefaults: {flapping: false}\ndependencies: {host: {probe: host, flapping: {low: 10%}}}\n"
+    assert parse(own).dependencies["host"].flapping == Flapping(low=0.1)
+    assert parse(HOST).dependencies["host"].flapping == Flapping()
+
+
 def test_everything_arrives() -> None:
     """Each key of the language reaches the policy, in base units."""
     policy = load_policy(POLICIES / "valid" / "everything.yaml", CATALOG, environ={})
@@ -47,6 +55,7 @@ def test_everything_arrives() -> None:
     assert (postgres.down_after, postgres.up_after, postgres.startup_grace) == (Threshold(4, 4), 1, 120)
     assert (api.interval, api.confirm_interval, api.timeout) == (20, 0.5, 2)
     assert (api.down_after, api.up_after, api.startup_grace) == (Threshold(2, 3), 3, 60)
+    assert (postgres.flapping, api.flapping) == (Flapping(3600, 0.5, 0.2), None)
     assert (api.needs, api.tags, api.autonomy) == (("postgres",), frozenset({"core"}), Autonomy.SUGGEST)
     assert isinstance(api.options, HttpOptions)
     assert (api.options.slow_after, api.options.expect.status) == (0.75, [200, 204])

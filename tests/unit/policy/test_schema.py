@@ -48,6 +48,7 @@ def test_a_valid_policy_conforms(validator: Draft202012Validator, name: str) -> 
         "duration-with-words",
         "ratio-above-one-as-number",
         "up-after-zero",
+        "flapping-true",
         "number-is-a-fraction",
         "autonomy-not-a-choice",
         "remedy-without-budget",

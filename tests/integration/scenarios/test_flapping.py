@@ -1,0 +1,101 @@
+"""A container that Docker starts again and again, watched by a real daemon: told once, and kept over its death."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sqlite3
+from collections import Counter
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+from nemo_watchdog.demo import faults
+from nemo_watchdog.demo.docker_cli import DockerError
+from nemo_watchdog.demo.platform import Platform, PlatformError
+from tests.integration.conftest import StartPlatform
+from tests.integration.daemon import Daemon
+
+MARKS = "    flapping: {window: 1m, high: 25%, low: 5%}\n    remedy: restart-container\n"
+A_RUN = 3.0
+"""Seconds that it runs before it crashes again: long enough to serve."""
+
+
+@contextlib.asynccontextmanager
+async def crashing(platform: Platform) -> AsyncIterator[Counter[str]]:
+    """Its first process dies again and again for as long as the block lasts; how often stands at "crashes"."""
+    crashes: Counter[str] = Counter()
+
+    async def crash() -> None:
+        while True:
+            crashes["crashes"] += 1
+            try:
+                await faults.sigkill(platform, "gateway")
+            except (PlatformError, DockerError):  # Docker still waits to start it
+                crashes["crashes"] -= 1
+            await asyncio.sleep(A_RUN)
+
+    task = asyncio.create_task(crash())
+    try:
+        yield crashes
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def crashed(crashes: Counter[str], times: int) -> None:
+    async with asyncio.timeout(120.0):
+        while crashes["crashes"] < times:
+            await asyncio.sleep(0.1)
+
+
+def told(daemon: Daemon, contact: str, after: int = 0) -> list[str]:
+    """The kinds of the messages that the contact has got so far."""
+    lines = daemon.events[after:]
+    return [line["kind"] for line in lines if line["event"] == "notification" and line["contact"] == contact]
+
+
+async def nothing_waits(daemon: Daemon) -> bool:
+    """Every message is written down as delivered, so that the next process sends none of them again."""
+    with contextlib.closing(
+        sqlite3.connect(f"file:{daemon.state_dir / 'journal.sqlite3'}?mode=ro", uri=True)
+    ) as journal:
+        (waiting,) = journal.execute("SELECT count(*) FROM outbox WHERE state = 'pending'").fetchone()
+    return bool(waiting == 0)
+
+
+async def test_a_crash_loop_under_restart_always_is_one_message_whatever_becomes_of_the_daemon(
+    start_platform: StartPlatform, tmp_path: Path
+) -> None:
+    """A dozen crashes: two outages as ever, that it flaps, and that it is over; killed in between, it knows."""
+    platform = await start_platform("gateway")
+    await platform.docker("update", "--restart", "always", platform.name("gateway"))
+    policy = platform.policy_text().replace("    remedy: restart-container\n", MARKS, 1)
+    policy = policy.replace("[on-call, team-lead]", "[on-call]")
+    async with Daemon(policy, tmp_path) as daemon:
+        await daemon.wait_for_health("gateway", "up")
+        async with crashing(platform) as crashes:
+            began = await daemon.event("flapping_began", within=60.0)
+            assert began["changes"] >= 5
+            assert crashes["crashes"] >= 3
+            for contact in ("on-call", "team-lead"):
+                await daemon.event("notification", kind="flapping", contact=contact)
+            await daemon.until(lambda: nothing_waits(daemon), 10.0, "a message was never written down as delivered")
+            await daemon.kill9()
+            seen = len(daemon.events)
+            await crashed(crashes, crashes["crashes"] + 2)
+            await daemon.start()
+            status = await daemon.status()
+            assert status["dependencies"]["gateway"]["flapping"] is True
+            assert 'nemo_watchdog_dependency_flapping{dependency="gateway"} 1.0' in await daemon.metrics()
+            await crashed(crashes, crashes["crashes"] + 4)
+        assert told(daemon, "on-call", after=seen) == []
+        ended = await daemon.event("flapping_ended", within=120.0, after=seen)
+        assert ended["changes"] >= 12
+        await daemon.event("notification", kind="resolved", after=seen)
+        assert told(daemon, "on-call", after=seen) == ["resolved"]
+        assert told(daemon, "team-lead") == ["flapping"]
+        before = told(daemon, "on-call").index("flapping")
+        assert told(daemon, "on-call")[:before] == ["opened", "resolved"] * (before // 2)
+        assert before <= 4
+        assert not [line for line in daemon.events if line["event"] == "action_intended"]
+        assert (await daemon.status())["dependencies"]["gateway"]["flapping"] is False
