@@ -315,6 +315,8 @@ class Gate(StrEnum):
     HUMAN_HOLD = "human_hold"
     UPSTREAM = "upstream"
     GRACE = "grace"
+    REDUNDANCY = "redundancy"
+    """It stands beside others, and too few of them serve, or one of them is being restarted."""
     VERIFICATION = "verification"
     BACKOFF = "backoff"
     BUDGET = "budget"

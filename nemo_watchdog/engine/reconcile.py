@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from nemo_watchdog.engine.incidents import place, raise_severity, resolve
 from nemo_watchdog.engine.remediation import advance
 from nemo_watchdog.engine.serving import confirm
 from nemo_watchdog.engine.state import Incident
 from nemo_watchdog.engine.turn import Turn
+from nemo_watchdog.model import Gate, Verdict
 
 
 def reconcile_all(turn: Turn) -> None:
@@ -23,14 +26,17 @@ def reconcile_from(turn: Turn, name: str) -> None:
     """What a look at `name` can change, so that a look costs the same however many others fail.
 
     That is itself, all that looks at the same container and all that needs it, for they join, wait for and are held by
-    what is beside and above them. The one thing that all share is what the policy says about tags: when that changes,
-    everything is reconciled.
+    what is beside and above them; and what is spared in its groups, when it serves or was waited for. The one thing
+    that all share is what the policy says about tags: when that changes, everything is reconciled.
     """
     if turn.volatile.tags_changed:
         reconcile_all(turn)
         return
-    turn.volatile.awaited.discard(name)  # whoever still waits for it is among those that need it
-    names = (name, *turn.volatile.beside.get(name, ()), *turn.volatile.topology.dependents[name])
+    news = name in turn.volatile.awaited or turn.volatile.trackers[name].serves
+    turn.volatile.awaited.discard(name)  # whoever still waits for it is among those below
+    names = dict.fromkeys((name, *turn.volatile.beside.get(name, ()), *turn.volatile.topology.dependents[name]))
+    if news:
+        names |= dict.fromkeys(_spared_beside(turn, name))
     for each in names:
         place(turn, each)
     members_by_incident: dict[str, list[str]] = {}
@@ -39,6 +45,15 @@ def reconcile_from(turn: Turn, name: str) -> None:
             members_by_incident.setdefault(home.incident, []).append(each)
     for identity, members in members_by_incident.items():
         update_incident(turn, turn.durable.incidents[identity], members)
+
+
+def _spared_beside(turn: Turn, name: str) -> Iterator[str]:
+    """What the gate `redundancy` holds in the groups of that dependency."""
+    for group in turn.volatile.topology.groups.get(name, ()):
+        for other in group.touching:
+            incident = turn.durable.incident_of(other)
+            if incident is not None and incident.decisions.get(other) == (Verdict.WAIT, Gate.REDUNDANCY):
+                yield other
 
 
 def update_incident(turn: Turn, incident: Incident, members: list[str]) -> None:

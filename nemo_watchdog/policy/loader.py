@@ -119,6 +119,7 @@ class _Reader:
             steps=steps,
             targets=find_targets(dependencies, steps, self._problems),
             contacts=self._models(ContactSection, "contacts"),
+            limits=limits,
         )
         check_references(parts, self._problems)
         alertmanager = self._optional(AlertmanagerSection, "alertmanager")

@@ -45,7 +45,7 @@ def test_the_names_on_disk_do_not_change() -> None:
         "ended_by_itself", "escalated", "health_changed", "heartbeat_heard", "incident_merged", "incident_opened",
         "incident_reopened", "incident_resolved", "journal_accepted", "journal_distrusted", "ladder_rearmed",
         "ladder_shared", "member_down", "member_joined", "member_recovered", "paused", "released", "resumed",
-        "root_changed", "seen_up", "severity_raised", "step_exhausted", "suggested", "touched",
+        "root_changed", "seen_up", "severity_raised", "spared_too_long", "step_exhausted", "suggested", "touched",
     ]  # fmt: skip
 
 

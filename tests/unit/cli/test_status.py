@@ -37,7 +37,7 @@ def test_an_open_incident_is_1_and_is_explained(call: Call, daemon: StandIn, wor
     assert "exited: container exited with code 1" in result.out
     assert "wait (upstream): it needs postgres" in result.out
     assert "postgres, with it gateway" in result.out
-    assert "1 action\n" in result.out
+    assert "1 action; affected: postgres and gateway (2 of 2 core)\n" in result.out
 
 
 def test_pauses_a_bad_reload_and_a_full_disk_are_said(call: Call, daemon: StandIn, world: World) -> None:
