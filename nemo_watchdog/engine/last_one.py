@@ -9,7 +9,7 @@ import math
 
 from nemo_watchdog import records as r
 from nemo_watchdog.durations import duration
-from nemo_watchdog.engine.gates.redundancy import spared_in
+from nemo_watchdog.engine.gates.redundancy import around
 from nemo_watchdog.engine.gates.situation import Situation
 from nemo_watchdog.engine.groups import Group, place_of
 from nemo_watchdog.engine.ladder import next_contact
@@ -21,12 +21,21 @@ TOLD_AFTER = 600.0
 
 
 def watch(turn: Turn, s: Situation, decision: Decision) -> None:
-    """Tells a person, once for each time that it is down; when another one serves, it is restarted all the same."""
-    served = turn.durable.seen.served
-    if decision.gate is not Gate.REDUNDANCY or s.incident is None or s.name in served.told:
+    """Asks for the looks that decide whether it is one of the last, and tells a person when it is one for too long."""
+    if decision.gate is not Gate.REDUNDANCY:
         return
-    group = spared_in(s)
-    if group is None:
+    for group in turn.volatile.topology.groups.get(s.name, ()):
+        beside = around(s, group)
+        if beside.in_doubt:
+            turn.await_looks(set(beside.in_doubt) - turn.volatile.awaited)
+        elif beside.spares:
+            _tell_in_time(turn, s, group, decision)
+
+
+def _tell_in_time(turn: Turn, s: Situation, group: Group, decision: Decision) -> None:
+    """Once for each time that it is down; when another one serves, it is restarted all the same."""
+    served = turn.durable.seen.served
+    if s.incident is None or s.name in served.told:
         return
     at = served.at(s.name)
     since = at if math.isfinite(at) else s.incident.opened.monotonic

@@ -11,6 +11,8 @@ from nemo_watchdog.engine.state import Incident
 from nemo_watchdog.engine.turn import Turn
 from nemo_watchdog.model import Gate, Verdict
 
+HELD_BESIDE = (Verdict.WAIT, Gate.REDUNDANCY)
+
 
 def reconcile_all(turn: Turn) -> None:
     """Everything: what concerns all has changed."""
@@ -26,8 +28,8 @@ def reconcile_from(turn: Turn, name: str) -> None:
     """What a look at `name` can change, so that a look costs the same however many others fail.
 
     That is itself, all that looks at the same container and all that needs it, for they join, wait for and are held by
-    what is beside and above them; and what is spared in its groups, when it serves or was waited for. The one thing
-    that all share is what the policy says about tags: when that changes, everything is reconciled.
+    what is beside and above them; and who is next in its groups, when it serves or was waited for. The one thing that
+    all share is what the policy says about tags: when that changes, everything is reconciled.
     """
     if turn.volatile.tags_changed:
         reconcile_all(turn)
@@ -36,7 +38,7 @@ def reconcile_from(turn: Turn, name: str) -> None:
     turn.volatile.awaited.discard(name)  # whoever still waits for it is among those below
     names = dict.fromkeys((name, *turn.volatile.beside.get(name, ()), *turn.volatile.topology.dependents[name]))
     if news:
-        names |= dict.fromkeys(_spared_beside(turn, name))
+        names |= dict.fromkeys(_next_beside(turn, name))
     for each in names:
         place(turn, each)
     members_by_incident: dict[str, list[str]] = {}
@@ -47,13 +49,14 @@ def reconcile_from(turn: Turn, name: str) -> None:
         update_incident(turn, turn.durable.incidents[identity], members)
 
 
-def _spared_beside(turn: Turn, name: str) -> Iterator[str]:
-    """What the gate `redundancy` holds in the groups of that dependency."""
+def _next_beside(turn: Turn, name: str) -> Iterator[str]:
+    """Of what the gate `redundancy` holds in each group of that dependency, the first in line: one goes at a time."""
+    served = turn.durable.seen.served
     for group in turn.volatile.topology.groups.get(name, ()):
-        for other in group.touching:
-            incident = turn.durable.incident_of(other)
-            if incident is not None and incident.decisions.get(other) == (Verdict.WAIT, Gate.REDUNDANCY):
-                yield other
+        homes = ((other, turn.durable.incident_of(other)) for other in group.touching)
+        held = [other for other, home in homes if home is not None and home.decisions.get(other) == HELD_BESIDE]
+        if held:
+            yield min(held, key=lambda other: (served.at(other), other))
 
 
 def update_incident(turn: Turn, incident: Incident, members: list[str]) -> None:

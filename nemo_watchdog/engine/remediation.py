@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from nemo_watchdog import records as r
 from nemo_watchdog.engine import busy, last_one
-from nemo_watchdog.engine.gates import redundancy
 from nemo_watchdog.engine.gates.evidence import FAULTS
 from nemo_watchdog.engine.gates.order import decide
 from nemo_watchdog.engine.gates.situation import Situation
@@ -47,8 +46,6 @@ def advance(turn: Turn, incident: Incident, name: str) -> None:
     last_one.watch(turn, situation, decision)
     if decision.gate is Gate.UPSTREAM:
         turn.await_looks(upstreams(turn.volatile.policy, name))
-    elif decision.gate is Gate.REDUNDANCY:
-        turn.await_looks(redundancy.not_looked_at(situation))
     elif decision.gate is Gate.EVIDENCE:
         turn.await_looks(situation.not_looked_at)
     if decision.verdict is Verdict.ACT:

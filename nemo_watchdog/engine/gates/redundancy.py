@@ -8,6 +8,7 @@ reports exited may always be started: nothing is taken away.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from enum import Enum, auto
 
 from nemo_watchdog.engine.gates.situation import Situation
@@ -29,6 +30,15 @@ class Standing(Enum):
     ENDED = auto()
 
 
+@dataclass(frozen=True, slots=True)
+class Around:
+    """What the others of a group mean for one that fails: nothing where enough of them serve."""
+
+    in_doubt: tuple[str, ...] = ()
+    """Those of which it is not known whether they serve, where that decides."""
+    spares: bool = False
+
+
 def redundancy(s: Situation) -> Decision | None:
     if s.action is None or s.tracker.exited:
         return None
@@ -36,17 +46,6 @@ def redundancy(s: Situation) -> Decision | None:
         if decision := _another_at_work(s, group) or _needed(s, group):
             return decision
     return None
-
-
-def spared_in(s: Situation) -> Group | None:
-    """The group of which it is one of the last that served; None where it may be restarted, or nobody knows yet."""
-    groups = s.volatile.topology.groups.get(s.name, ())
-    return next((group for group in groups if not _in_doubt(s, group) and _is_of_the_last(s, group)), None)
-
-
-def not_looked_at(s: Situation) -> set[str]:
-    """What must be looked at before it is known whether one of a group is left."""
-    return {name for group in s.volatile.topology.groups.get(s.name, ()) for name in _in_doubt(s, group)}
 
 
 def _another_at_work(s: Situation, group: Group) -> Decision | None:
@@ -71,10 +70,11 @@ def _another_at_work(s: Situation, group: Group) -> Decision | None:
 
 
 def _needed(s: Situation, group: Group) -> Decision | None:
-    if doubtful := _in_doubt(s, group):
-        first = ", ".join(sorted(doubtful))
+    beside = around(s, group)
+    if beside.in_doubt:
+        first = ", ".join(beside.in_doubt)
         return Decision(Verdict.WAIT, Gate.REDUNDANCY, f"one of {group.said} must serve: looking first at {first}")
-    if not _is_of_the_last(s, group):
+    if not beside.spares:
         return None
     which = "the last" if group.least == 1 else f"one of the last {group.least}"
     told = "; a person was told" if s.name in s.durable.seen.served.told else ""
@@ -82,33 +82,22 @@ def _needed(s: Situation, group: Group) -> Decision | None:
     return Decision(Verdict.WAIT, Gate.REDUNDANCY, value)
 
 
-def _in_doubt(s: Situation, group: Group) -> set[str]:
-    """Those of which it is not known whether they serve, where that decides."""
-    serving, doubtful = 0, set[str]()
-    for names in _others(s, group):
-        standing = _standing(s, names)
-        serving += standing is Standing.SERVES
-        if serving >= group.least:
-            return set()
-        if standing is Standing.IN_DOUBT:
-            doubtful.update(names)
-    return doubtful
-
-
-def _is_of_the_last(s: Situation, group: Group) -> bool:
-    """Whether too few serve, and of those that run and fail it is among so many as are missing that served last."""
-    served = s.durable.seen.served
-    mine, missing, later = group.members[place_of(s.spec)], group.least, 0
+def around(s: Situation, group: Group) -> Around:
+    """Spared is who is, of those that run and fail, among so many as are missing that served last."""
+    served, mine = s.durable.seen.served, group.members[place_of(s.spec)]
     own = (max(map(served.at, mine)), min(mine))
+    missing, later, in_doubt = group.least, 0, list[str]()
     for names in _others(s, group):
         standing = _standing(s, names)
         if standing is Standing.SERVES:
             missing -= 1
             if missing == 0:
-                return False
+                return Around()
+        elif standing is Standing.IN_DOUBT:
+            in_doubt += names
         elif standing is Standing.FAILS:
             later += (max(map(served.at, names)), min(names)) > own
-    return later < missing
+    return Around(in_doubt=tuple(in_doubt)) if in_doubt else Around(spares=later < missing)
 
 
 def _others(s: Situation, group: Group) -> Iterator[tuple[str, ...]]:
@@ -119,10 +108,13 @@ def _others(s: Situation, group: Group) -> Iterator[tuple[str, ...]]:
 
 def _standing(s: Situation, names: tuple[str, ...]) -> Standing:
     """A container serves when each of its dependencies does."""
-    trackers, began = [s.trackers[name] for name in names], s.tracker.failing_since
-    container = trackers[0].container
-    if trackers[0].exited or (container is not None and container.state in GONE):
-        return Standing.ENDED
-    if any(not each.serves and each.state.reason is not Reason.NOT_LOOKED for each in trackers):
-        return Standing.FAILS
-    return Standing.SERVES if all(each.serves_since(began) for each in trackers) else Standing.IN_DOUBT
+    began, standing = s.tracker.failing_since, Standing.SERVES
+    for name in names:
+        tracker = s.trackers[name]
+        if tracker.exited or (tracker.container is not None and tracker.container.state in GONE):
+            return Standing.ENDED
+        if not tracker.serves and tracker.state.reason is not Reason.NOT_LOOKED:
+            standing = Standing.FAILS
+        elif standing is Standing.SERVES and not tracker.serves_since(began):
+            standing = Standing.IN_DOUBT
+    return standing

@@ -17,7 +17,7 @@ def plan(**more: object) -> Policy:
     return policy(
         dependency("a", remedy=None),
         dependency("b", remedy=None),
-        dependency("gateway", needs=[CACHES], grace=5.0, **more),  # type: ignore[arg-type]
+        dependency("gateway", needs=[CACHES], grace=5.0, **more),
     )
 
 
