@@ -14,7 +14,7 @@ from nemo_watchdog.engine.gates.situation import Situation
 from nemo_watchdog.engine.groups import Group, place_of
 from nemo_watchdog.engine.ladder import next_contact
 from nemo_watchdog.engine.turn import Turn
-from nemo_watchdog.model import Decision, Gate
+from nemo_watchdog.model import Autonomy, Decision, Gate
 
 TOLD_AFTER = 600.0
 """Seconds without the service of any: whatever is being done to the others, it has not helped."""
@@ -35,7 +35,7 @@ def watch(turn: Turn, s: Situation, decision: Decision) -> None:
 def _tell_in_time(turn: Turn, s: Situation, group: Group, decision: Decision) -> None:
     """Once for each time that it is down; when another one serves, it is restarted all the same."""
     served = turn.durable.seen.served
-    if s.incident is None or s.name in served.told:
+    if s.incident is None or s.name in served.told or s.spec.autonomy is Autonomy.OBSERVE:
         return
     at = served.at(s.name)
     since = at if math.isfinite(at) else s.incident.opened.monotonic

@@ -198,7 +198,7 @@ def _(record: r.SparedTooLong, incident: Incident, turn: Turn) -> Words:
     name, why = record.dependency, record.why
     body = (
         f"{name} is {_seen(name, turn)}.\nNothing was done to it: {why}.\n{_affected(incident, turn)}\n"
-        "Next: it is restarted when another one serves again; until then a person must look."
+        "Next: its remedy goes on when another one serves again; until then a person must look."
     )
     return Words(f"{name}:spared:{turn.now.utc.isoformat()}", f"{name} needs a person", body)
 

@@ -2,16 +2,32 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 
+from nemo_watchdog import records as r
 from nemo_watchdog.engine import events as ev
 from nemo_watchdog.engine.last_one import TOLD_AFTER
-from nemo_watchdog.model import ActionOutcome, Gate, Health, NotificationKind, Reason, RunState, Verdict, failed, ok
+from nemo_watchdog.engine.last_served import LastServed
+from nemo_watchdog.engine.unpack import from_body
+from nemo_watchdog.model import (
+    ActionOutcome,
+    Autonomy,
+    Gate,
+    Health,
+    Moment,
+    NotificationKind,
+    Reason,
+    RunState,
+    Verdict,
+    failed,
+    ok,
+)
 from nemo_watchdog.policy.policy import Backoff, Budget, EscalateStep, Limits, Policy
-from tests.unit.engine.world import RESTART, World, dependency, policy, remedy
+from tests.unit.engine.world import NOON, RESTART, World, dependency, policy, remedy
 
 GOOD, BAD = ok(), failed(Reason.WRONG_STATUS, "test")
 QUICK = replace(RESTART, attempts=1, backoff=Backoff(0.01, 1.0, 0.01, 0.0))
@@ -228,6 +244,39 @@ def test_a_person_is_told_when_it_takes_too_long() -> None:
     (note,) = world.told(NotificationKind.ESCALATED)
     assert "too few have served for 10m" in note.body
     assert restarted(world) == []
+
+
+def test_where_the_watchdog_only_observes_nobody_is_told_that_it_spares() -> None:
+    """It would have done nothing in any case."""
+    world = World(plan("a", autonomy=Autonomy.OBSERVE))
+    world.fail("a", times=5)
+    world.wait(TOLD_AFTER)
+    assert not world.told(NotificationKind.ESCALATED)
+
+
+def test_a_person_s_retry_does_not_take_the_last_one() -> None:
+    """It begins the ladder anew; who is spared stays so."""
+    world = World(pair())
+    both_hang(world)
+    world.send(ev.RetryAsked("b", "try it", "ops"))
+    world.fail("b", times=3)
+    assert restarted(world) == ["a"]
+    assert gate_of(world, "b")[0] is Gate.REDUNDANCY
+
+
+def test_a_journal_of_an_older_version_says_who_served_last_as_well_as_it_can() -> None:
+    """Its records do not say when the last good look was: it is when the failure was found."""
+    served = LastServed()
+    for at, name, health in ((1.0, "a", "up"), (2.0, "b", "degraded"), (3.0, "a", "down"), (4.0, "b", "unknown")):
+        body = {"type": "health_changed", "dependency": name, "health": health, "detail": ""}
+        record = from_body({**body, "category": None, "reason": None})
+        assert isinstance(record, r.HealthChanged)
+        served.change(record, Moment(at, NOON))
+    assert (served.at("a"), served.at("b"), served.at("c")) == (3.0, 4.0, -math.inf)
+    served.change(r.HealthChanged("a", "up", None, None, ""), Moment(5.0, NOON))
+    assert served.at("a") == math.inf
+    served.change(r.HealthChanged("a", "down", None, None, "", not_served_for=2.5), Moment(8.0, NOON))
+    assert served.at("a") == 5.5
 
 
 def test_a_new_spell_is_told_anew() -> None:
