@@ -20,7 +20,13 @@ from tests.integration.scenarios.starts import Starts
 
 @dataclass(frozen=True, slots=True)
 class RedisA(Redis):
+    """It does not begin to serve while there is a file `/data/held`: no restart helps then."""
+
     kind: ClassVar[str] = "redis-a"
+
+    def command(self) -> list[str]:
+        *shell, script = super(RedisA, self).command()
+        return [*shell, f"while [ -e /data/held ]; do sleep 0.1; done; {script}"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +56,11 @@ class EitherGateway(Gateway):
         return ["/usr/bin/python3", "-c", script]
 
 
-def policy_of(platform: Platform) -> str:
-    """A restart takes so long that a second failure is confirmed before it is done."""
+def policy_of(platform: Platform, attempts: int = 3) -> str:
+    """A restart takes so long that a second failure is confirmed before it is done.
+
+    The gateway asks both, one after the other, and waits a second for each: its grace is longer than some such looks.
+    """
 
     def redis(name: str) -> str:
         url = f"redis://127.0.0.1:{platform.port(name)}/0"
@@ -66,11 +75,11 @@ def policy_of(platform: Platform) -> str:
         f"dependencies:\n{redis('redis-a')}{redis('redis-b')}"
         f"  gateway: {{probe: http, url: 'http://127.0.0.1:{platform.port('gateway')}/health', timeout: 2500ms, "
         f"container: {platform.name('gateway')}, needs: [{{any: [redis-a, redis-b]}}], tags: [core], "
-        "startup_grace: 2s, remedy: restart}\n"
+        "startup_grace: 10s, remedy: restart}\n"
         "remedies:\n"
         "  restart:\n"
         "    steps:\n"
-        "      - {do: docker.restart, stop_timeout: 6s, attempts: 3, verify_within: 10s}\n"
+        f"      - {{do: docker.restart, stop_timeout: 6s, attempts: {attempts}, verify_within: 5s}}\n"
         "    budget: 5 per 15m\n"
         "limits: {concurrent_actions: 3}\n"
     )
@@ -84,12 +93,12 @@ async def hang(platform: Platform, part: str) -> None:
 def assert_served_before_the_other_was_restarted(lines: Sequence[Mapping[str, Any]], first: str, second: str) -> None:
     """By what the daemon wrote down, in its order; that is when the second was judged."""
 
-    def position(**wanted: str) -> int:
-        return next(index for index, line in enumerate(lines) if wanted.items() <= line.items())
+    def position(start: int, **wanted: str) -> int:
+        return next(at for at, line in enumerate(lines) if at >= start and wanted.items() <= line.items())
 
-    back = position(event="health_changed", dependency=first, health="up")
-    assert position(event="action_intended", dependency=first) < back
-    assert back < position(event="action_intended", dependency=second)
+    ordered = position(0, event="action_intended", dependency=first)
+    back = position(ordered, event="health_changed", dependency=first, health="up")
+    assert back < position(0, event="action_intended", dependency=second)
 
 
 @pytest_asyncio.fixture
@@ -141,5 +150,29 @@ async def test_of_two_that_hang_at_the_same_moment_one_is_restarted_first_and_th
         second = "redis-b" if first == "redis-a" else "redis-a"
         await daemon.event("action_intended", within=40.0, after=before, dependency=second)
         assert_served_before_the_other_was_restarted(daemon.events[before:], first, second)
+        await daemon.wait_until(lambda s: not s["incidents"], within=60.0)
+        assert [await starts.of(part) for part in ("redis-a", "redis-b", "gateway")] == [1, 1, 0]
+
+
+async def test_the_last_one_stays_spared_and_is_told_when_no_restart_helps_the_other(
+    platform: Platform, tmp_path: Path
+) -> None:
+    """Also by a daemon that starts anew; when a person has mended the other one, it is restarted."""
+    async with Daemon(policy_of(platform, attempts=1), tmp_path) as daemon, Starts(platform) as starts:
+        await daemon.wait_until(lambda s: all(d["health"] == "up" for d in s["dependencies"].values()), within=20.0)
+        await platform.exec("redis-a", "touch", "/data/held")
+        await hang(platform, "redis-a")
+        await daemon.event("action_intended", within=20.0, dependency="redis-a")
+        await hang(platform, "redis-b")
+        told = await daemon.event("spared_too_long", within=60.0, dependency="redis-b")
+        assert "nothing more is tried with redis-a" in told["why"]
+        await daemon.restart(kill=True)
+        await daemon.wait_until(
+            lambda s: (s["dependencies"]["redis-b"]["decision"] or {}).get("gate") == "redundancy", within=20.0
+        )
+        await daemon.more_looks(20)
+        assert [await starts.of(part) for part in ("redis-a", "redis-b", "gateway")] == [1, 0, 0]
+        assert len([line for line in daemon.events if line["event"] == "spared_too_long"]) == 1
+        await platform.exec("redis-a", "rm", "/data/held")
         await daemon.wait_until(lambda s: not s["incidents"], within=60.0)
         assert [await starts.of(part) for part in ("redis-a", "redis-b", "gateway")] == [1, 1, 0]
