@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from nemo_watchdog.engine.listing import listed
 from nemo_watchdog.engine.topology import held_by
 from nemo_watchdog.engine.volatile import Volatile
 from nemo_watchdog.model import Health
 from nemo_watchdog.policy.policy import CORE_TAG
-
-MOST_NAMED = 5
-"""The rest is a number: a message is read on a phone."""
 
 FAILS = frozenset({Health.DOWN, Health.STARTING})
 """What then needs it cannot work; of what cannot be seen nobody knows."""
@@ -27,11 +25,7 @@ class Impact:
 
     def __str__(self) -> str:
         """`gateway and gemma (2 of 5 core)`."""
-        named, more = list(self.affected[:MOST_NAMED]), len(self.affected) - MOST_NAMED
-        if more > 0:
-            named.append(f"{more} more")
-        *others, last = named or ["nothing that is watched"]
-        said = f"{', '.join(others)} and {last}" if others else last
+        said = listed(self.affected or ("nothing that is watched",))
         return f"{said} ({self.core} of {self.of_core} core)" if self.of_core else said
 
 

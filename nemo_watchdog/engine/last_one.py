@@ -13,6 +13,7 @@ from nemo_watchdog.engine.gates.redundancy import around
 from nemo_watchdog.engine.gates.situation import Situation
 from nemo_watchdog.engine.groups import Group, place_of
 from nemo_watchdog.engine.ladder import next_contact
+from nemo_watchdog.engine.listing import listed
 from nemo_watchdog.engine.turn import Turn
 from nemo_watchdog.model import Autonomy, Decision, Gate
 
@@ -61,4 +62,4 @@ def _given_up(turn: Turn, s: Situation, group: Group) -> str:
         if other.remedy is not None and not other.ladder.ended:
             return ""
         failing.append(name)
-    return ", ".join(failing)
+    return listed(failing) if failing else ""

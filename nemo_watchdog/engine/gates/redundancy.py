@@ -13,6 +13,7 @@ from enum import Enum, auto
 
 from nemo_watchdog.engine.gates.situation import Situation
 from nemo_watchdog.engine.groups import Group, place_of
+from nemo_watchdog.engine.listing import listed
 from nemo_watchdog.engine.phases import Phase
 from nemo_watchdog.model import Decision, Gate, Reason, RunState, Verdict
 
@@ -72,8 +73,8 @@ def _another_at_work(s: Situation, group: Group) -> Decision | None:
 def _needed(s: Situation, group: Group) -> Decision | None:
     beside = around(s, group)
     if beside.in_doubt:
-        first = ", ".join(beside.in_doubt)
-        return Decision(Verdict.WAIT, Gate.REDUNDANCY, f"one of {group.said} must serve: looking first at {first}")
+        value = f"one of {group.said} must serve: looking first at {listed(beside.in_doubt)}"
+        return Decision(Verdict.WAIT, Gate.REDUNDANCY, value)
     if not beside.spares:
         return None
     which = "the last" if group.least == 1 else f"one of the last {group.least}"

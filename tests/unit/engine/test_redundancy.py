@@ -145,6 +145,19 @@ def test_what_runs_is_spared_while_the_other_is_started() -> None:
     assert restarted(world) == ["a", "b"]
 
 
+def test_what_has_ended_spares_nobody_else() -> None:
+    """It served later, and nothing is left of it: who hangs is the last one that runs."""
+    world = World(pair())
+    world.fail("b", times=2)
+    world.succeed("a", times=1)
+    world.crash("a")
+    world.finish(ActionOutcome.FAILED)
+    world.see("a", RunState.EXITED, exit_code=1)
+    world.fail("b", times=3)
+    assert gate_of(world, "b")[1].startswith("it is the last of a or b that served")
+    assert restarted(world) == ["a"]
+
+
 def test_never_two_at_once_however_many_serve() -> None:
     """An action on another member, and its verification, are waited for."""
     world = World(plan("a", "b", "c", "d"))
