@@ -73,7 +73,8 @@ def _another_at_work(s: Situation, group: Group) -> Decision | None:
 def _needed(s: Situation, group: Group) -> Decision | None:
     beside = around(s, group)
     if beside.in_doubt:
-        value = f"one of {group.said} must serve: looking first at {listed(beside.in_doubt)}"
+        least = "one" if group.least == 1 else group.least
+        value = f"{least} of {group.said} must serve: looking first at {listed(beside.in_doubt)}"
         return Decision(Verdict.WAIT, Gate.REDUNDANCY, value)
     if not beside.spares:
         return None
