@@ -317,6 +317,8 @@ class Gate(StrEnum):
     """People planned to work on it now."""
     UPSTREAM = "upstream"
     GRACE = "grace"
+    REDUNDANCY = "redundancy"
+    """It stands beside others, and too few of them serve, or one of them is being restarted."""
     VERIFICATION = "verification"
     BACKOFF = "backoff"
     FLAPPING = "flapping"

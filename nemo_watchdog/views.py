@@ -56,6 +56,8 @@ class DependencyView:
     """What is planned for it now."""
     flapping: bool = False
     """It goes down and comes back again and again."""
+    needs_any: tuple[tuple[str, ...], ...] = ()
+    """The groups among `needs`: of each, one is enough."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,16 @@ class LadderView:
     attempts: int
     backoff: float
     ended: str
+
+
+@dataclass(frozen=True, slots=True)
+class ImpactView:
+    """Who is affected, the root first; `core` of all `of_core` with the tag core. `said` is that in one phrase."""
+
+    affected: tuple[str, ...]
+    core: int
+    of_core: int
+    said: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +98,18 @@ class IncidentView:
     ladders: Mapping[str, LadderView]
     actions: int | None = None
     """How many were ordered in it or may have been; None from a daemon of 0.1.0."""
+    impact: ImpactView | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class GroupView:
+    """What stands in for each other: `serving` of `of` containers do, and below `least` the last ones are spared."""
+
+    said: str
+    dependencies: tuple[str, ...]
+    serving: int
+    of: int
+    least: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +157,7 @@ class StatusView:
     policy: PolicyView
     version: str
     """The daemon's."""
+    groups: tuple[GroupView, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from rich.text import Text
 from nemo_watchdog.cli import client, options
 from nemo_watchdog.cli.output import GOOD, WRONG, as_json, whole_table
 from nemo_watchdog.durations import duration
-from nemo_watchdog.views import DependencyView, IncidentView, StatusView
+from nemo_watchdog.views import DependencyView, GroupView, IncidentView, StatusView
 
 COLOURS = {"up": "green", "degraded": "yellow", "starting": "cyan", "down": "red", "unknown": "magenta"}
 
@@ -70,6 +70,7 @@ def render(view: StatusView) -> Group:
         parts.append(
             Text(f"nothing is done, for the journal cannot be trusted or written: {view.journal}", style="red")
         )
+    parts += [_group(group) for group in view.groups]
     left = ", ".join(f"{scope} {budget.remaining}/{budget.of}" for scope, budget in view.budgets.items())
     parts.append(Text(f"autonomy {view.autonomy}; actions left: {left}", style="dim"))
     return Group(*parts)
@@ -97,7 +98,14 @@ def _incident(incident: IncidentView) -> str:
     also = f", with it {members}" if members else ""
     counted = sum(ladder.attempts for ladder in incident.ladders.values())
     tried = counted if incident.actions is None else incident.actions
+    affected = "" if incident.impact is None else f"; affected: {incident.impact.said}"
     return (
         f"{incident.severity} {incident.id}: {incident.root}{also}, open {duration(incident.age)}, "
-        f"{tried} action{'s' if tried != 1 else ''}"
+        f"{tried} action{'s' if tried != 1 else ''}{affected}"
     )
+
+
+def _group(group: GroupView) -> Text:
+    serving = f"{group.serving} of {group.of} serve"
+    style = "dim" if group.serving == group.of else "yellow" if group.serving >= group.least else "red"
+    return Text(f"redundancy: {group.said}: {serving}, at least {group.least} must", style=style)

@@ -192,6 +192,21 @@ class Tracker:
                 self.recovered_at = now.monotonic
         return before, after
 
+    def not_served_for(self, now: Moment) -> float:
+        """Seconds since the last look that saw it serve began; 0 while it serves, and where there was none."""
+        if self.serves or self.last_served_began is None:
+            return 0.0
+        return round(now.monotonic - self.last_served_began, 3)
+
+    @property
+    def serves(self) -> bool:
+        return self.state.health in (Health.UP, Health.DEGRADED)
+
+    def serves_since(self, began: float | None) -> bool:
+        """Nothing speaks against it, and it was seen to in a look that began after `began` (monotonic seconds)."""
+        seen = self.last_served_began
+        return self.serves and not self.suspect and (began is None or (seen is not None and seen >= began))
+
     @property
     def stable(self) -> bool:
         """No change of health is being confirmed: the next look can wait for the whole interval."""

@@ -11,11 +11,12 @@ from dataclasses import dataclass, field
 from nemo_watchdog import records as r
 from nemo_watchdog.engine.gates.evidence import recovering_until
 from nemo_watchdog.engine.health import Tracker
+from nemo_watchdog.engine.impact import impact_of
 from nemo_watchdog.engine.maintenance import keeps_quiet, spell_of
 from nemo_watchdog.engine.phases import Phase
 from nemo_watchdog.engine.severity import highest_severity
 from nemo_watchdog.engine.state import REOPEN_WINDOW, Durable, Incident
-from nemo_watchdog.engine.topology import upstreams
+from nemo_watchdog.engine.topology import held_by
 from nemo_watchdog.engine.turn import Turn
 from nemo_watchdog.engine.volatile import Volatile
 from nemo_watchdog.model import CONTAINER, Health, Moment, Reason, Target
@@ -44,13 +45,14 @@ def correlate(volatile: Volatile, durable: Durable, name: str, now: float) -> Co
     health = tracker.state.health
     # What cannot be seen may explain that more cannot be seen; what is down explains either.
     explained_by = (Health.DOWN, Health.STARTING) + ((Health.UNKNOWN,) if health is Health.UNKNOWN else ())
-    above = list(upstreams(policy, name))
-    for upstream in above:
+    for upstream in held_by(policy, name, lambda above: not trackers[above].serves):
         ill = trackers[upstream].state.health in explained_by
         if ill and (incident := durable.incident_of(upstream)):
             return Correlation(join=incident)
     if health in (Health.DOWN, Health.UNKNOWN):
-        waiting = frozenset(upstream for upstream in above if _undecided(tracker, trackers[upstream]))
+        began = None if tracker.exited else tracker.failing_since
+        unclear = held_by(policy, name, lambda above: not trackers[above].serves_since(began))
+        waiting = frozenset(upstream for upstream in unclear if _undecided(tracker, trackers[upstream]))
         if waiting:
             return Correlation(deferred=True, wait_for=waiting)
         if (until := recovering_until(policy, trackers, name, now)) is not None:
@@ -69,17 +71,22 @@ def _undecided(tracker: Tracker, above: Tracker) -> bool:
     began = tracker.failing_since
     if tracker.exited or began is None:
         return False
-    if above.state.health not in (Health.UP, Health.DEGRADED):
+    if not above.serves:
         return False
     return above.last_served_began is None or above.last_served_began < began
 
 
 def _rooted_below(volatile: Volatile, durable: Durable, name: str, health: Health) -> list[Incident]:
     """The open incidents whose root needs this one and is explained by it."""
-    dependents = volatile.topology.dependents[name]
-    explained = [each for each in dependents if health is Health.DOWN or volatile.trackers[each].state.health is health]
+    dependents, trackers = volatile.topology.dependents[name], volatile.trackers
+    explained = [each for each in dependents if health is Health.DOWN or trackers[each].state.health is health]
     homes = ((dependent, durable.incident_of(dependent)) for dependent in explained)
-    return [home for dependent, home in homes if home is not None and home.root == dependent]
+    roots = [(dependent, home) for dependent, home in homes if home is not None and home.root == dependent]
+    return [
+        home
+        for dependent, home in roots
+        if name in held_by(volatile.policy, dependent, lambda above: not trackers[above].serves)
+    ]
 
 
 def _recurrence(durable: Durable, name: str, now: float) -> Incident | None:
@@ -180,6 +187,7 @@ def _open(turn: Turn, name: str) -> Incident:
             reason=state.reason and str(state.reason),
             detail=state.detail,
             failing_for=_failing_for(turn, tracker),
+            affected=str(impact_of(volatile, name, [])),
         )
     )
     return turn.durable.incidents[identity]

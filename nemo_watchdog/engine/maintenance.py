@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from nemo_watchdog.engine.health import Tracker
-from nemo_watchdog.engine.topology import upstreams
+from nemo_watchdog.engine.topology import held_by
 from nemo_watchdog.engine.turn import Turn
 from nemo_watchdog.engine.volatile import Volatile
 from nemo_watchdog.model import Health, Moment
@@ -94,8 +94,8 @@ def _failing_unheard(turn: Turn, name: str) -> Iterator[str]:
     trackers = turn.volatile.trackers
     blind = (Health.UNKNOWN,) if trackers[name].state.health is Health.UNKNOWN else ()
     explaining = (Health.DOWN, Health.STARTING, *blind)
-    for above in upstreams(turn.volatile.policy, name):
-        if trackers[above].state.health in explaining and turn.durable.incident_of(above) is None:
+    for above in held_by(turn.volatile.policy, name, lambda each: trackers[each].state.health in explaining):
+        if turn.durable.incident_of(above) is None:
             yield above
 
 

@@ -11,14 +11,15 @@ from nemo_watchdog.engine.budget import free_at
 from nemo_watchdog.engine.gates.order import decide
 from nemo_watchdog.engine.gates.situation import Situation
 from nemo_watchdog.engine.health import State
+from nemo_watchdog.engine.impact import impact_of
 from nemo_watchdog.engine.maintenance import began_within
 from nemo_watchdog.engine.phases import Phase
 from nemo_watchdog.engine.signals import A_STOP_TAKES
 from nemo_watchdog.engine.state import Incident
 from nemo_watchdog.engine.touches import taken_off
 from nemo_watchdog.engine.turn import Turn
+from nemo_watchdog.engine.volatile import Volatile
 from nemo_watchdog.model import ActionOutcome, Alert, Gate, Health, Verdict
-from nemo_watchdog.policy.policy import Policy
 
 
 def what(state: State) -> str:
@@ -67,6 +68,7 @@ def _opened(key: str, name: str, incident: Incident, turn: Turn) -> Words:
     body = (
         f"{name} is {_seen(name, turn)}.\n{again}{_since_the_work(name, incident, turn)}"
         f"{incident.severity} {title} by the rule {incident.rule}. {respond}\n"
+        f"{_affected(incident, turn)}\n"
         f"Next: {_plan(name, incident, turn)}."
     )
     return Words(key, f"{name} is {turn.volatile.trackers[name].state.health}{' again' if again else ''}", body)
@@ -78,6 +80,10 @@ def _since_the_work(name: str, incident: Incident, turn: Turn) -> str:
         return ""
     since = duration(round(turn.now.monotonic - (incident.ill_since or turn.now).monotonic))
     return f"It has been so for {since}: it began in planned maintenance ({planned}), which is over.\n"
+
+
+def _affected(incident: Incident, turn: Turn) -> str:
+    return f"Affected: {impact_of(turn.volatile, incident.root, incident.members)}."
 
 
 def _plan(name: str, incident: Incident, turn: Turn) -> str:
@@ -100,7 +106,7 @@ def _(record: r.MemberDown, incident: Incident, turn: Turn) -> Words:
 def _(record: r.SeverityRaised, incident: Incident, turn: Turn) -> Words:
     body = (
         f"{record.dependency} is {_seen(record.dependency, turn)}.\n"
-        f"Severity {record.previous} → {record.severity} by {record.rule}."
+        f"Severity {record.previous} → {record.severity} by {record.rule}.\n{_affected(incident, turn)}"
     )
     return Words(f"severity:{record.severity}", f"{incident.root}: now {record.severity}", body)
 
@@ -190,7 +196,7 @@ def _waits_for_people(record: r.DecisionMade, incident: Incident, turn: Turn) ->
 def _(record: r.Escalated, incident: Incident, turn: Turn) -> Words:
     name, why = record.dependency, record.why
     body = (
-        f"{name} is {_seen(name, turn)}.\n{why[:1].upper()}{why[1:]}.\n"
+        f"{name} is {_seen(name, turn)}.\n{why[:1].upper()}{why[1:]}.\n{_affected(incident, turn)}\n"
         f"Next: nothing more is tried until it has served again, or `nemo-watchdog retry {name}`; a person must look."
     )
     ladder = incident.ladder(name)
@@ -201,7 +207,7 @@ def _(record: r.Escalated, incident: Incident, turn: Turn) -> Words:
 def _(record: r.BusyTooLong, incident: Incident, turn: Turn) -> Words:
     name, why = record.dependency, record.why
     body = (
-        f"{name} is {_seen(name, turn)}.\n{why[:1].upper()}{why[1:]}.\n"
+        f"{name} is {_seen(name, turn)}.\n{why[:1].upper()}{why[1:]}.\n{_affected(incident, turn)}\n"
         "Next: a person must look; the watchdog does not restart what is busy."
     )
     return Words(f"{name}:busy:{turn.now.utc.isoformat()}", f"{name} takes too long", body)
@@ -235,6 +241,15 @@ def _(record: r.FlappingEnded, incident: Incident, turn: Turn) -> Words:
 
 def _flapped(name: str, changes: int, seconds: float) -> str:
     return f"{name} had flapped for {duration(seconds)}, with {changes} changes"
+
+
+def _(record: r.SparedTooLong, incident: Incident, turn: Turn) -> Words:
+    name, why = record.dependency, record.why
+    body = (
+        f"{name} is {_seen(name, turn)}.\nNothing was done to it: {why}.\n{_affected(incident, turn)}\n"
+        "Next: its remedy goes on when another one serves again; until then a person must look."
+    )
+    return Words(f"{name}:spared:{turn.now.utc.isoformat()}", f"{name} needs a person", body)
 
 
 @words.register
@@ -281,10 +296,10 @@ def _(record: r.JournalAccepted, incident: None, turn: Turn) -> Words:
     return Words(f"{record.TYPE}:{turn.now.utc.isoformat()}", title, body)
 
 
-def alert(policy: Policy, incident: Incident) -> Alert:
+def alert(volatile: Volatile, incident: Incident) -> Alert:
     """An incident for Alertmanager. A severity that rises makes a new alert; the old one runs out there."""
-    spec = policy.severities.get(incident.severity)
-    affected = ", ".join(incident.members)
+    spec = volatile.policy.severities.get(incident.severity)
+    affected = impact_of(volatile, incident.root, incident.members)
     return Alert(
         incident=incident.incident,
         labels={

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from nemo_watchdog.engine import flapping, maintenance
 from nemo_watchdog.engine.incidents import place, raise_severity, resolve
 from nemo_watchdog.engine.remediation import advance
 from nemo_watchdog.engine.serving import confirm
 from nemo_watchdog.engine.state import Incident
 from nemo_watchdog.engine.turn import Turn
+from nemo_watchdog.model import Gate, Verdict
+
+HELD_BESIDE = (Verdict.WAIT, Gate.REDUNDANCY)
 
 
 def reconcile_all(turn: Turn) -> None:
@@ -25,14 +30,17 @@ def reconcile_from(turn: Turn, name: str) -> None:
     """What a look at `name` can change, so that a look costs the same however many others fail.
 
     That is itself, all that looks at the same container and all that needs it, for they join, wait for and are held by
-    what is beside and above them. The one thing that all share is what the policy says about tags: when that changes,
-    everything is reconciled.
+    what is beside and above them; and who is next in its groups, when it serves or was waited for. The one thing that
+    all share is what the policy says about tags: when that changes, everything is reconciled.
     """
     if turn.volatile.tags_changed:
         reconcile_all(turn)
         return
-    turn.volatile.awaited.discard(name)  # whoever still waits for it is among those that need it
-    names = (name, *turn.volatile.beside.get(name, ()), *turn.volatile.topology.dependents[name])
+    news = name in turn.volatile.awaited or turn.volatile.trackers[name].serves
+    turn.volatile.awaited.discard(name)  # whoever still waits for it is among those below
+    names = dict.fromkeys((name, *turn.volatile.beside.get(name, ()), *turn.volatile.topology.dependents[name]))
+    if news:
+        names |= dict.fromkeys(_next_beside(turn, name))
     for each in names:
         _take_in(turn, each)
     members_by_incident: dict[str, list[str]] = {}
@@ -48,6 +56,16 @@ def _take_in(turn: Turn, name: str) -> None:
     flapping.notice_side(turn, name)
     place(turn, name)
     flapping.begin(turn, name)
+
+
+def _next_beside(turn: Turn, name: str) -> Iterator[str]:
+    """Of what the gate `redundancy` holds in each group of that dependency, the first in line: one goes at a time."""
+    served = turn.durable.seen.served
+    for group in turn.volatile.topology.groups.get(name, ()):
+        homes = ((other, turn.durable.incident_of(other)) for other in group.touching)
+        held = [other for other, home in homes if home is not None and home.decisions.get(other) == HELD_BESIDE]
+        if held:
+            yield min(held, key=lambda other: (served.at(other), other))
 
 
 def update_incident(turn: Turn, incident: Incident, members: list[str]) -> None:

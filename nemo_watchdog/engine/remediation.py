@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from nemo_watchdog import records as r
-from nemo_watchdog.engine import busy
+from nemo_watchdog.engine import busy, last_one
 from nemo_watchdog.engine.gates.evidence import FAULTS
 from nemo_watchdog.engine.gates.order import decide
 from nemo_watchdog.engine.gates.situation import Situation
@@ -43,6 +43,7 @@ def advance(turn: Turn, incident: Incident, name: str) -> None:
     _write_down(turn, incident, name, decision)
     turn.wake(decision.until)
     busy.watch(turn, situation, decision)
+    last_one.watch(turn, situation, decision)
     if decision.gate is Gate.UPSTREAM:
         turn.await_looks(upstreams(turn.volatile.policy, name))
     elif decision.gate is Gate.EVIDENCE:

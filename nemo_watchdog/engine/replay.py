@@ -94,6 +94,13 @@ def _(record: r.BusyTooLong, state: Durable, at: Moment) -> None:
 
 
 @apply.register
+def _(record: r.SparedTooLong, state: Durable, at: Moment) -> None:
+    state.seen.served.told.add(record.dependency)
+    if incident := state.incidents.get(record.incident):
+        incident.escalated.append(record.to)
+
+
+@apply.register
 def _(record: r.IncidentOpened, state: Durable, at: Moment) -> None:
     incident = state.incidents[record.incident] = Incident(
         incident=record.incident,

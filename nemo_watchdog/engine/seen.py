@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from nemo_watchdog import records as r
+from nemo_watchdog.engine.last_served import LastServed
 from nemo_watchdog.model import Category, Health, Moment, Reason
 
 REASONS = {reason.value: reason for reason in Reason}
@@ -38,6 +39,7 @@ class Seen:
     """The digest with which each dependency was up last; empty where an older version wrote down only that it was."""
     busy: dict[str, Busy] = field(default_factory=dict)
     at_risk: dict[str, AtRisk] = field(default_factory=dict)
+    served: LastServed = field(default_factory=LastServed)
 
     def was_up(self, dependency: str, digest: str) -> bool:
         """Whether it was up once since the policy names it so."""
@@ -45,6 +47,7 @@ class Seen:
 
     def change(self, record: r.HealthChanged, at: Moment) -> None:
         """A look that was blind ends no spell of being busy."""
+        self.served.change(record, at)
         if record.health == Health.UP:
             self.up.setdefault(record.dependency, "")
         reason = REASONS.get(record.reason or "")

@@ -17,9 +17,9 @@ from nemo_watchdog.engine.gates.people import human_hold
 from nemo_watchdog.engine.gates.situation import Situation
 from nemo_watchdog.engine.state import Incident
 from nemo_watchdog.engine.turn import Turn
+from nemo_watchdog.engine.volatile import Volatile
 from nemo_watchdog.errors import EngineBug
 from nemo_watchdog.model import ActionOutcome, Alert, Gate, Notification, NotificationKind, Severity, Told, Verdict
-from nemo_watchdog.policy.policy import Policy
 
 NEWS: Mapping[type[r.Record], NotificationKind] = MappingProxyType(
     {
@@ -35,6 +35,7 @@ NEWS: Mapping[type[r.Record], NotificationKind] = MappingProxyType(
         r.BusyTooLong: NotificationKind.ESCALATED,
         r.FlappingBegan: NotificationKind.FLAPPING,
         r.FlappingEnded: NotificationKind.FLAPPING,
+        r.SparedTooLong: NotificationKind.ESCALATED,
         r.IncidentResolved: NotificationKind.RESOLVED,
         r.JournalDistrusted: NotificationKind.JOURNAL,
         r.JournalAccepted: NotificationKind.JOURNAL,
@@ -94,9 +95,9 @@ def _of_the_journal(record: r.JournalDistrusted | r.JournalAccepted, turn: Turn)
     turn.effects.told.append((kind, Told.QUEUED if contacts else Told.NO_CONTACT))
 
 
-def alert_of(policy: Policy, incident: Incident) -> Alert | Told:
+def alert_of(volatile: Volatile, incident: Incident) -> Alert | Told:
     """The incident as Alertmanager sees it, or why it hears nothing of it."""
-    return muted_by(incident) or notices.alert(policy, incident)
+    return muted_by(incident) or notices.alert(volatile, incident)
 
 
 def muted_by(incident: Incident) -> Told | None:
@@ -137,7 +138,7 @@ def _refused_again(record: r.ActionIntended | r.ActionEnded, incident: Incident)
 
 def _who(draft: Draft, turn: Turn) -> Draft | Told:
     """Whom the record names; otherwise those of the severity, then those of the rule, each once."""
-    if isinstance(draft.record, r.Escalated | r.BusyTooLong) and draft.record.to:
+    if isinstance(draft.record, r.Escalated | r.BusyTooLong | r.SparedTooLong) and draft.record.to:
         return replace(draft, contacts=(draft.record.to,))
     policy, incident = turn.volatile.policy, draft.incident
     spec = policy.severities.get(incident.severity)

@@ -74,6 +74,7 @@ class Turn:
                     reason=after.reason,
                     detail=after.detail,
                     incident=incident.incident if incident else "",
+                    not_served_for=self.volatile.trackers[name].not_served_for(self.now),
                 )
             )
         if after.health is Health.UP:

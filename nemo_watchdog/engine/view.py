@@ -9,9 +9,12 @@ from functools import cache
 
 from nemo_watchdog.engine import budget
 from nemo_watchdog.engine.engine import Engine
+from nemo_watchdog.engine.groups import Group, all_groups
+from nemo_watchdog.engine.impact import impact_of
 from nemo_watchdog.engine.maintenance import spell_of
 from nemo_watchdog.engine.pauses import Pause
 from nemo_watchdog.engine.state import Incident, Ladder
+from nemo_watchdog.engine.topology import named_by
 from nemo_watchdog.engine.touches import taken_off
 from nemo_watchdog.model import Decision, Gate, Moment, Verdict
 from nemo_watchdog.policy.policy import Budget
@@ -19,6 +22,8 @@ from nemo_watchdog.views import (
     BudgetView,
     DependencyView,
     GateView,
+    GroupView,
+    ImpactView,
     IncidentView,
     LadderView,
     MaintenanceView,
@@ -36,11 +41,12 @@ def status(engine: Engine, now: Moment, policy: PolicyView, version: str) -> Sta
         autonomy=engine.policy.autonomy,
         journal=engine.journal_trouble or "ok",
         dependencies={name: _dependency(engine, name, now) for name in engine.trackers},
-        incidents=tuple(_incident(incident, now) for incident in engine.durable.open()),
+        incidents=tuple(_incident(engine, incident, now) for incident in engine.durable.open()),
         pauses=pauses(engine, now),
         budgets=dict(budgets(engine, now.monotonic)),
         policy=policy,
         version=version,
+        groups=tuple(_group(engine, group) for group in all_groups(engine.policy)),
     )
 
 
@@ -95,7 +101,8 @@ def _dependency(engine: Engine, name: str, now: Moment) -> DependencyView:
         since=tracker.since.utc.isoformat() if tracker.since else None,
         container=tracker.spec.container,
         container_state=tracker.container.state if tracker.container else None,
-        needs=tracker.spec.needs,
+        needs=named_by(tracker.spec),
+        needs_any=tracker.spec.needs_any,
         held=hold.what if hold is not None else taken_off(tracker.container) or None,
         latency=tracker.last.latency if tracker.last else None,
         incident=incident.incident if incident else None,
@@ -118,7 +125,19 @@ def _open(gate: Gate) -> GateView:
     return GateView(gate, Verdict.OPEN, "", None)
 
 
-def _incident(incident: Incident, now: Moment) -> IncidentView:
+def _group(engine: Engine, group: Group) -> GroupView:
+    members = group.members.values()
+    return GroupView(
+        said=group.said,
+        dependencies=tuple(name for names in members for name in names),
+        serving=sum(all(engine.trackers[name].serves for name in names) for names in members),
+        of=len(members),
+        least=group.least,
+    )
+
+
+def _incident(engine: Engine, incident: Incident, now: Moment) -> IncidentView:
+    impact = impact_of(engine.volatile, incident.root, incident.members)
     return IncidentView(
         id=incident.incident,
         root=incident.root,
@@ -136,6 +155,7 @@ def _incident(incident: Incident, now: Moment) -> IncidentView:
             for ladder in [incident.ladders.get(name) or Ladder()]
         },
         actions=incident.acted,
+        impact=ImpactView(impact.affected, impact.core, impact.of_core, str(impact)),
     )
 
 

@@ -90,7 +90,7 @@ class Metrics:
                     self.actions.labels(record.dependency, record.action, record.outcome).inc()
                 case r.DecisionMade():
                     self.decisions.labels(record.dependency, record.verdict, record.gate).inc()
-                case r.Escalated() | r.BusyTooLong() | r.FlappingBegan():
+                case r.Escalated() | r.BusyTooLong() | r.FlappingBegan() | r.SparedTooLong():
                     self.escalations.labels(record.dependency).inc()
                 case _:
                     continue

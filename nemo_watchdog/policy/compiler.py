@@ -11,6 +11,7 @@ from nemo_watchdog.model import Autonomy, Category, Health, OnCleanExit, Reason,
 from nemo_watchdog.policy.digest import digest_of
 from nemo_watchdog.policy.fields import DAY, HOUR, MINUTE
 from nemo_watchdog.policy.maintenance import compile_window
+from nemo_watchdog.policy.needs import groups, plain
 from nemo_watchdog.policy.policy import (
     CORE_TAG,
     ActionStep,
@@ -100,7 +101,7 @@ def compile_policy(
         remedies=MappingProxyType(
             {name: _remedy(name, item, parts.steps[name]) for name, item in parts.remedies.items() if item}
         ),
-        limits=Limits(limits.budget, limits.concurrent_actions),
+        limits=Limits(limits.budget, limits.concurrent_actions, MappingProxyType(limits.min_healthy)),
         autonomy=autonomy,
         contacts=MappingProxyType(
             {name: tuple(url for url in item.root if url) for name, item in parts.contacts.items() if item}
@@ -123,7 +124,8 @@ def _dependency(
         probe=section.probe,
         options=options,
         container=section.container,
-        needs=tuple(dict.fromkeys(section.needs)),
+        needs=plain(section.needs),
+        needs_any=groups(section.needs),
         tags=frozenset(section.tags),
         remedy=section.remedy,
         autonomy=min(ceiling, section.autonomy, key=_LADDER.index),

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from nemo_watchdog.durations import duration
 from nemo_watchdog.model import Category, Health, Reason, Severity
+from nemo_watchdog.policy.lint_groups import groups_advice
 from nemo_watchdog.policy.policy import (
     CORE_TAG,
     ActionStep,
@@ -39,6 +40,7 @@ def lint(policy: Policy) -> list[Advice]:
     """Advice on a valid policy, section by section."""
     return [
         *_looks(policy),
+        *(Advice(path, message) for path, message in groups_advice(policy)),
         *_rules(policy),
         *(advice for remedy in policy.remedies.values() for advice in _remedy(policy, remedy)),
         *_windows(policy),

@@ -123,6 +123,7 @@ class _Reader:
             targets=find_targets(dependencies, steps, self._problems),
             contacts=self._models(ContactSection, "contacts"),
             maintenance=tuple(self._named(MaintenanceSection, "maintenance", "window", "people know it by that")),
+            limits=limits,
         )
         check_references(parts, self._problems)
         alertmanager = self._optional(AlertmanagerSection, "alertmanager")

@@ -201,6 +201,9 @@ class Dependency:
     options: Any
     container: str | None = None
     needs: tuple[str, ...] = ()
+    """Each of these must serve."""
+    needs_any: tuple[tuple[str, ...], ...] = ()
+    """Of each of these groups, one must serve."""
     tags: frozenset[str] = frozenset()
     remedy: str | None = None
     autonomy: Autonomy = Autonomy.ACT
@@ -247,6 +250,8 @@ def _target(value: Any) -> Any:
 class Limits:
     budget: Budget = field(default_factory=lambda: Budget(10, 3600.0))
     concurrent_actions: int = 1
+    min_healthy: Mapping[str, int] = field(default_factory=dict)
+    """By tag: how many containers that carry it must serve before one that runs is restarted."""
 
 
 @dataclass(frozen=True, slots=True)

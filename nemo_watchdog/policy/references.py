@@ -12,11 +12,13 @@ from graphlib import CycleError, TopologicalSorter
 from nemo_watchdog.model import Category, Severity
 from nemo_watchdog.policy.document import Path
 from nemo_watchdog.policy.maintenance import MaintenanceSection
+from nemo_watchdog.policy.needs import AnySection, placed
 from nemo_watchdog.policy.problems import Problems, did_you_mean, either
 from nemo_watchdog.policy.sections import (
     ContactSection,
     DependencySection,
     EscalateSection,
+    LimitsSection,
     RemedySection,
     RuleSection,
     SeveritySection,
@@ -45,6 +47,7 @@ class Parts:
     """Of each dependency with a remedy."""
     contacts: Mapping[str, ContactSection | None]
     maintenance: tuple[MaintenanceSection | None, ...] = ()
+    limits: LimitsSection | None = None
 
 
 def check_references(parts: Parts, problems: Problems) -> None:
@@ -69,6 +72,7 @@ class _References:
             if dependency is not None:
                 self._dependency(("dependencies", name), dependency)
         self._circles()
+        self._limits()
         for severity, section in self._parts.severities.items():
             if section is not None:
                 self._names(("severities", severity.value, "notify"), section.notify, "contact", self._parts.contacts)
@@ -85,6 +89,11 @@ class _References:
                 self._helps(("remedies", name, "when"), remedy.when, steps)
         self._windows()
 
+    def _limits(self) -> None:
+        if self._tags_known:
+            for tag in self._parts.limits.min_healthy if self._parts.limits else ():
+                self._tag(("limits", "min_healthy", tag), tag)
+
     def _name(self, path: Path, name: str, what: str, known: Iterable[str]) -> None:
         names = list(known)
         if name not in names:
@@ -96,15 +105,26 @@ class _References:
             self._name((*path, index), name, what, known)
 
     def _dependency(self, path: Path, section: DependencySection) -> None:
-        self._names((*path, "needs"), section.needs, "dependency", self._parts.dependencies)
+        for place, name in placed(section.needs):
+            self._name((*path, "needs", *place), name, "dependency", self._parts.dependencies)
+        for index, need in enumerate(section.needs):
+            if isinstance(need, AnySection):
+                self._each_once((*path, "needs", index, "any"), need.any)
         if section.remedy is not None:
             self._name((*path, "remedy"), section.remedy, "remedy", self._parts.remedies)
+
+    def _each_once(self, path: Path, names: list[str]) -> None:
+        """One that is named twice would stand in for itself."""
+        for index, name in enumerate(names):
+            if name in names[:index]:
+                shown = self._problems.name((*path, index), name)
+                self._problems.at_value((*path, index), f"{shown} is in this group already: leave it out here")
 
     def _circles(self) -> None:
         """Circles of `needs`, each told once, at the need that closes it."""
         order = list(self._parts.dependencies)
         graph = {
-            name: [need for need in (section.needs if section else ()) if need in self._parts.dependencies]
+            name: [need for _, need in placed(section.needs if section else ()) if need in self._parts.dependencies]
             for name, section in self._parts.dependencies.items()
         }
         for _ in range(_MOST_CIRCLES):
@@ -115,9 +135,10 @@ class _References:
             circle = [*circle[first:], *circle[:first]]
             shown = " → ".join(name_or(name, "another") for name in [*circle, circle[0]])
             section = self._parts.dependencies[circle[-1]]
-            place = section.needs.index(circle[0]) if section else 0
+            places = placed(section.needs if section else ())
+            place = next((place for place, need in places if need == circle[0]), ())
             message = f"`needs` goes in a circle, {shown}: one of these must not need the next"
-            self._problems.at_value(("dependencies", circle[-1], "needs", place), message)
+            self._problems.at_value(("dependencies", circle[-1], "needs", *place), message)
             graph[circle[-1]] = [need for need in graph[circle[-1]] if need != circle[0]]
 
     def _when(self, path: Path, when: WhenSection) -> None:

@@ -30,6 +30,7 @@ from nemo_watchdog.policy.fields import (
 )
 from nemo_watchdog.policy.flapping import FlappingSection
 from nemo_watchdog.policy.maintenance import MaintenanceSection
+from nemo_watchdog.policy.needs import Needs
 from nemo_watchdog.policy.policy import ALLOWANCE, ActionStep, Backoff, Dependency, Limits
 from nemo_watchdog.policy.units import BudgetText, Duration, Interval, ThresholdText, duration_within, wrong
 from nemo_watchdog.policy.when import WhenSection
@@ -81,7 +82,10 @@ class DependencySection(Section):
 
     probe: str = Field(description="How to look at it.")
     container: ContainerName | None = Field(None, description="The container that a remedy may restart.")
-    needs: Names = Field(default_factory=list, description="Dependencies that must be up for this one to work.")
+    needs: Needs = Field(
+        default_factory=list,
+        description="Dependencies that must be up for this one to work; of `{any: [a, b]}` one is enough.",
+    )
     tags: Names = Field(default_factory=list, description="Words that rules choose by.")
     remedy: str | None = Field(None, description="What to do about it, by the name in `remedies`.")
     autonomy: Autonomy = Field(_DEPENDENCY.autonomy, description="A lower ceiling than the policy's, for this one.")
@@ -172,6 +176,10 @@ class RemedySection(Section):
 class LimitsSection(Section):
     budget: BudgetText = Field(_LIMITS.budget, description="All actions of all remedies together.")
     concurrent_actions: Attempts = Field(_LIMITS.concurrent_actions, description="Actions that may run at once.")
+    min_healthy: dict[Name, Attempts] = Field(
+        default_factory=dict,
+        description="By tag: of what carries it, so many must serve before one that runs is restarted.",
+    )
     storm: Any = None
     """Refused by the loader: the program does not carry it out yet."""
 

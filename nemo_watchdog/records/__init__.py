@@ -36,6 +36,7 @@ from nemo_watchdog.records.remedies import DecisionMade as DecisionMade
 from nemo_watchdog.records.remedies import Escalated as Escalated
 from nemo_watchdog.records.remedies import LadderRearmed as LadderRearmed
 from nemo_watchdog.records.remedies import LadderShared as LadderShared
+from nemo_watchdog.records.remedies import SparedTooLong as SparedTooLong
 from nemo_watchdog.records.remedies import StepExhausted as StepExhausted
 from nemo_watchdog.records.remedies import Suggested as Suggested
 from nemo_watchdog.records.seen import EndedByItself as EndedByItself

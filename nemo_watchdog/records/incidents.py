@@ -21,6 +21,8 @@ class IncidentOpened(Record):
     detail: str
     failing_for: float = 0.0
     """Seconds up to this moment; here and in `IncidentReopened`."""
+    affected: str = ""
+    """Who was at this moment, in words."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -116,6 +116,17 @@ class BusyTooLong(Record):
 
 
 @dataclass(frozen=True, slots=True)
+class SparedTooLong(Record):
+    """A person has been told that it is not restarted because it served last, and that no other comes back."""
+
+    TYPE: ClassVar[str] = "spared_too_long"
+    incident: str
+    dependency: str
+    to: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class LadderRearmed(Record):
     """What ended may go on: a person said so, and then attempts and backoff begin `anew`, or the policy grants more."""
 

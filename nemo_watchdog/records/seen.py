@@ -17,6 +17,8 @@ class HealthChanged(Record):
     reason: str | None
     detail: str
     incident: str = ""
+    not_served_for: float = 0.0
+    """Seconds since the last look that saw it serve began, where this daemon had one."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,7 +58,7 @@ class Alerting:
         """One an incident that Alertmanager may hear of."""
         engine, alerts, known = self._core.engine, list[Alert](), set[tuple[str, str, bool]]()
         for incident in engine.durable.incidents.values():
-            answer = alert_of(engine.policy, incident)
+            answer = alert_of(engine.volatile, incident)
             news = (incident.incident, str(incident.severity), incident.resolved is not None)
             known.add(news)
             if news not in self._known:

@@ -74,15 +74,15 @@ DOCKERS = frozenset({Reason.EXITED, Reason.STOPPED_ITSELF, Reason.OOM_KILLED, Re
 
 def plan(ladder: str, addresses: Mapping[str, str]) -> Policy:
     known = (
-        dependency("postgres", grace=20.0),
-        dependency("redis", grace=5.0),
+        dependency("postgres", grace=20.0, tags=frozenset({"core", "store"})),
+        dependency("redis", grace=5.0, tags=frozenset({"core", "store"})),
         dependency("gateway", needs=["postgres", "redis"], grace=5.0),
         dependency("cache", container=CONTAINERS["cache"], grace=5.0),
     )
     made = policy(
         *(replace(each, digest=addresses[each.name], options=addresses[each.name]) for each in known),
         fix=remedy(*LADDERS[ladder], budget=REMEDY_BUDGET),
-        limits=Limits(budget=TOTAL_BUDGET, concurrent_actions=2),
+        limits=Limits(budget=TOTAL_BUDGET, concurrent_actions=2, min_healthy={"store": 1}),
     )
     return replace(made, maintenance=(WORK,))
 
@@ -446,6 +446,7 @@ class Safety(RuleBasedStateMachine):
                 assert any(reason.category is Category.FAULT for reason in seen)
                 for upstream in tracker.spec.needs:
                     assert world.engine.trackers[upstream].state.health in (Health.UP, Health.DEGRADED)
+                self._check_what_is_left(name, request)
             beside = [other for other in NAMES if CONTAINERS[other] == request.target.name]
             assert not any(world.engine.trackers[other].careful for other in beside)
             for scope in (*beside, "*"):
@@ -454,6 +455,19 @@ class Safety(RuleBasedStateMachine):
             assert request.action_id in {intent.action_id for intent in intents}
         self.checked = len(world.started)
         self.seen_up |= {name: self.addresses[name] for name in NAMES if world.health(name) is Health.UP}
+
+    def _check_what_is_left(self, name: str, request: ActionRequest) -> None:
+        """Of the two stores never both at once, and never the last one that served."""
+        stores = {CONTAINERS[store]: store for store in ("postgres", "redis")}
+        own = stores.pop(CONTAINERS[name], None)
+        if own is None:
+            return
+        ((container, other),) = stores.items()
+        engine = self.world.engine
+        assert container not in {each.target.name for each in self.world.pending if each is not request}
+        serves, exited = engine.trackers[other].serves, engine.trackers[other].exited
+        served = engine.durable.seen.served
+        assert serves or (not exited and (served.at(other), other) > (served.at(own), own))
 
     def _ordered(self) -> list[tuple[float, ActionRequest]]:
         """All that was, or may have been."""

@@ -46,7 +46,7 @@ def test_the_names_on_disk_do_not_change() -> None:
         "incident_merged", "incident_opened", "incident_reopened", "incident_resolved", "journal_accepted",
         "journal_distrusted", "ladder_rearmed", "ladder_shared", "member_down", "member_joined", "member_recovered",
         "paused", "released", "resumed", "root_changed", "run_changed", "seen_up", "severity_raised", "side_changed",
-        "step_exhausted", "suggested", "touched",
+        "spared_too_long", "step_exhausted", "suggested", "touched",
     ]  # fmt: skip
 
 

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 
 from nemo_watchdog.engine import busy
 from nemo_watchdog.engine.gates.situation import Situation
+from nemo_watchdog.engine.groups import said_of
 from nemo_watchdog.engine.health import Tracker
 from nemo_watchdog.engine.phases import Phase
 from nemo_watchdog.engine.severity import holds
-from nemo_watchdog.engine.topology import upstreams
+from nemo_watchdog.engine.topology import held_by, needs_of
 from nemo_watchdog.model import CONTAINER, Category, Decision, Gate, Health, RunState, Verdict
 from nemo_watchdog.policy.policy import Policy
 
@@ -52,18 +53,22 @@ def verification(s: Situation) -> Decision | None:
 
 
 def upstream(s: Situation) -> Decision | None:
-    tracker = s.tracker
-    for name in upstreams(s.policy, s.name):
-        above = s.trackers[name]
-        if above.state.health not in (Health.UP, Health.DEGRADED):
-            seen = f" ({above.state.reason})" if above.state.reason else ""
-            return Decision(Verdict.WAIT, Gate.UPSTREAM, f"it needs {name}, which is {above.state.health}{seen}")
-        if above.suspect:
-            return Decision(Verdict.WAIT, Gate.UPSTREAM, f"it needs {name}, which may be failing too")
-        began = tracker.failing_since
-        if began is not None and (above.last_served_began is None or above.last_served_began < began):
-            return Decision(Verdict.WAIT, Gate.UPSTREAM, f"it needs {name}: looking at that first")
+    began = s.tracker.failing_since
+    held = held_by(s.policy, s.name, lambda name: not s.trackers[name].serves_since(began))
+    for name, need in held.items():
+        if len(need) == 1:
+            return Decision(Verdict.WAIT, Gate.UPSTREAM, f"it needs {name}{_how(s.trackers[name], ', which')}")
+        each = [f"{one}{_how(s.trackers[one], '')}" for one in need if one in held]
+        return Decision(Verdict.WAIT, Gate.UPSTREAM, f"it needs {said_of(need)}; {', '.join(each)}")
     return None
+
+
+def _how(above: Tracker, which: str) -> str:
+    """What keeps it from speaking for its child."""
+    if not above.serves:
+        seen = f" ({above.state.reason})" if above.state.reason else ""
+        return f"{which} is {above.state.health}{seen}"
+    return f"{which} may be failing too" if above.suspect else ": looking at that first"
 
 
 def grace(s: Situation) -> Decision | None:
@@ -81,12 +86,33 @@ def recovering_until(policy: Policy, trackers: Mapping[str, Tracker], name: str,
     """The end of a child's grace after the parent whose failure it began under; None outside of one."""
     tracker = trackers[name]
     began = tracker.failing_since
-    recoveries = [trackers[upstream].recovered_at for upstream in upstreams(policy, name)]
-    recovered = max((at for at in recoveries if at is not None), default=None)
+    recovered = _recovered_at(policy, trackers, name, {})
     if recovered is None or began is None or began > recovered:
         return None
     until = recovered + tracker.spec.startup_grace
     return until if now < until else None
+
+
+def _recovered_at(
+    policy: Policy, trackers: Mapping[str, Tracker], name: str, known: dict[str, float | None]
+) -> float | None:
+    """When the last of what it needs came back, of a group the first; None where nothing did.
+
+    Of a group that is when one of it has served for the longest: a child that failed meanwhile failed by itself.
+    """
+    if name in known:
+        return known[name]
+    found: list[float | None] = []
+    for need in needs_of(policy.dependencies[name]):
+        serving = [each for each in need if len(need) == 1 or trackers[each].serves]
+        back = [_latest(trackers[each].recovered_at, _recovered_at(policy, trackers, each, known)) for each in serving]
+        found.append(None if None in back else min((at for at in back if at is not None), default=None))
+    known[name] = _latest(*found)
+    return known[name]
+
+
+def _latest(*times: float | None) -> float | None:
+    return max((at for at in times if at is not None), default=None)
 
 
 def category(s: Situation) -> Decision | None:

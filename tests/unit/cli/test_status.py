@@ -16,6 +16,8 @@ from nemo_watchdog.policy.windows import MaintenanceWindow
 from tests.unit.cli.calling import Call, StandIn, status_of
 from tests.unit.engine.world import World, dependency, policy
 
+PAIR = ("redis-a", "redis-b")
+
 
 @pytest.fixture
 def world() -> World:
@@ -42,7 +44,22 @@ def test_an_open_incident_is_1_and_is_explained(call: Call, daemon: StandIn, wor
     assert "exited: container exited with code 1" in result.out
     assert "wait (upstream): it needs postgres" in result.out
     assert "postgres, with it gateway" in result.out
-    assert "1 action\n" in result.out
+    assert "1 action; affected: postgres and gateway (2 of 2 core)\n" in result.out
+
+
+def test_what_stands_in_for_each_other_is_counted(call: Call, daemon: StandIn) -> None:
+    """As people say it, also where something waits for it."""
+    world = World(policy(dependency("redis-a"), dependency("redis-b"), dependency("gateway", needs=[PAIR])))
+    daemon.body = status_of(world)
+    assert (
+        "redundancy: redis-a or redis-b: 2 of 2 serve, at least 1 must" in call("status", "--listen", daemon.listen).out
+    )
+    for name in ("redis-a", "redis-b", "gateway"):
+        world.fail(name, Reason.REFUSED)
+    daemon.body = status_of(world)
+    out = call("status", "--listen", daemon.listen).out
+    assert "redundancy: redis-a or redis-b: 0 of 2 serve, at least 1 must" in out
+    assert "it needs redis-a or redis-b" in out
 
 
 def test_planned_maintenance_is_said_beside_the_health(call: Call, daemon: StandIn, world: World) -> None:

@@ -27,6 +27,12 @@ def shared(size: int) -> list[Dependency]:
     return [dependency("d0", grace=0.0), *(dependency(f"d{n}", needs=["d0"], grace=0.0) for n in range(1, size))]
 
 
+def grouped(size: int) -> list[Dependency]:
+    """Any one of them is enough for the first."""
+    others = [dependency(f"d{n}", grace=0.0) for n in range(1, size)]
+    return [dependency("d0", needs=[[each.name for each in others]], grace=0.0), *others]
+
+
 def without_remedy(size: int) -> list[Dependency]:
     return [dependency(f"d{n}", remedy=None) for n in range(size)]
 
@@ -83,3 +89,10 @@ def test_a_look_at_what_all_need_costs_in_proportion_to_them() -> None:
     """Each that needs it is judged once, and none of them looks at all the others."""
     few, many = (cost_of_a_look(all_failing(shared(size)), "d0", BAD) for size in (FEW, MANY))
     assert many <= few * MANY / FEW * 1.1
+
+
+def test_a_look_at_one_of_a_group_costs_in_proportion_to_the_group() -> None:
+    """Whether enough of the others serve is counted for the one, and for no other beside it."""
+    many = 10 * FEW
+    small, large = (cost_of_a_look(all_failing(grouped(size)), "d5", BAD) for size in (FEW, many))
+    assert large <= small * many / FEW * 1.1

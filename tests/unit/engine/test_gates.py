@@ -173,6 +173,17 @@ def outside_its_condition() -> World:
     return world
 
 
+def the_last_that_served() -> World:
+    world = World(
+        policy(dependency("a", grace=0.0), dependency("b", grace=0.0), dependency("c", needs=[("a", "b")]), limits=MANY)
+    )
+    world.fail("a")
+    world.succeed("b", times=1)
+    world.finish(ActionOutcome.FAILED)
+    world.fail("b")
+    return world
+
+
 def in_a_state_that_cannot_be() -> World:
     world = World(policy(dependency("gateway")))
     world.engine.volatile.bug = "test"
@@ -218,6 +229,7 @@ CASES = [
     Case(outside_its_condition, Verdict.REFUSE, Gate.CONDITION, "the condition of restart does not hold"),
     Case(worked_on, Verdict.WAIT, Gate.MAINTENANCE, "planned maintenance: backup, until 2026-01-05 12:31 UTC"),
     Case(flapping, Verdict.WAIT, Gate.FLAPPING, "it flaps: one action in 20m"),
+    Case(the_last_that_served, Verdict.WAIT, Gate.REDUNDANCY, "it is the last of a or b that served"),
     Case(at_the_end_of_the_ladder, Verdict.ESCALATE, Gate.LADDER_END, "1 attempt did not help"),
     Case(failed_just_now, Verdict.WAIT, Gate.BACKOFF, "5."),
     Case(spent, Verdict.ESCALATE, Gate.BUDGET, f"the budget of gateway is spent ({Budget(1, 3600.0)})"),

@@ -75,7 +75,7 @@ def test_what_mutes_a_message_mutes_the_alert() -> None:
     world = merged()
     incidents = list(world.engine.durable.incidents.values())
     assert [muted_by(incident) for incident in incidents] == [None, Told.MERGED]
-    alerts = [alert_of(world.engine.policy, incident) for incident in incidents]
+    alerts = [alert_of(world.engine.volatile, incident) for incident in incidents]
     assert isinstance(alerts[0], Alert)
     assert alerts[1] is Told.MERGED
 

@@ -69,13 +69,17 @@ def remedy(*steps: ActionStep | EscalateStep, budget: Budget | None = None) -> R
     return Remedy("restart", steps or (RESTART, EscalateStep("lead")), budget or Budget(5, 3600.0))
 
 
-def dependency(name: str, *, needs: Sequence[str] = (), grace: float = 10.0, **more: object) -> Dependency:
+def dependency(
+    name: str, *, needs: Sequence[str | Sequence[str]] = (), grace: float = 10.0, **more: object
+) -> Dependency:
+    """Of `needs`, what is no name is a group of which one is enough."""
     base = Dependency(
         name=name,
         probe="http",
         options=None,
         container=f"c-{name}",
-        needs=tuple(needs),
+        needs=tuple(need for need in needs if isinstance(need, str)),
+        needs_any=tuple(tuple(need) for need in needs if not isinstance(need, str)),
         tags=frozenset({"core"}),
         remedy="restart",
         startup_grace=grace,

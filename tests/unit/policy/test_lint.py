@@ -39,6 +39,18 @@ TOLD = """severities:
 LAST = "{name: last, severity: SEV4, notify: [team]}"
 CORE_TOLD = "{name: core-unseen, when: {tags: core}, severity: SEV1, notify: [team]}"
 REDIS = "  redis: {"
+
+
+def grouped(needs: str, web: int = 1) -> str:
+    """Two containers with the tag web, one of which is watched twice, and what needs them."""
+    specs = "".join(
+        f"  {name}: {{probe: host, tags: [web], container: {at}}}\n" for name, at in (("a", "x"), ("b", "y"))
+    )
+    twin = "  twin: {probe: host, tags: [web], container: x}\n"
+    user = f"  user: {{probe: host, needs: [{needs}]}}\n"
+    return policy().replace(REDIS, f"{specs}{twin}{user}{REDIS}") + f"limits: {{min_healthy: {{web: {web}}}}}\n"
+
+
 ENGINE = "  engine: {probe: docker}\n"
 
 
@@ -56,6 +68,10 @@ def test_whoever_hears_it_from_an_alertmanager_is_told() -> None:
 @pytest.mark.parametrize(
     ("text", "path", "part"),
     [
+        (grouped("{any: [a]}"), "dependencies.user.needs", "a group of one is no choice: write `a` without `any`"),
+        (grouped("a, {any: [a, b]}"), "dependencies.user.needs", "it needs `a` in any case"),
+        (grouped("{any: [a, twin]}"), "dependencies.user.needs", "`a` or `twin` are in one container"),
+        (grouped("{any: [a, b]}", web=2), "limits.min_healthy.web", "2 carry the tag `web`, and 2 of them must serve"),
         (policy(dependency="timeout: 10s"), "dependencies.redis.timeout", "a look may take 10s"),
         (policy(dependency="interval: 1s"), "dependencies.redis.timeout", "the next is due after 1s"),
         (policy(dependency="confirm_interval: 1m"), "dependencies.redis.confirm_interval", "(1m) than"),

@@ -47,7 +47,7 @@ def test_a_mapping_at_a_dependency_stands_for_itself() -> None:
 def test_everything_arrives() -> None:
     """Each key of the language reaches the policy, in base units."""
     policy = load_policy(POLICIES / "valid" / "everything.yaml", CATALOG, environ={})
-    postgres, api = policy.dependencies.values()
+    postgres, api, *_ = policy.dependencies.values()
     assert (postgres.name, postgres.probe, postgres.container) == ("postgres", "postgres", "app_postgres")
     assert (postgres.tags, postgres.needs, postgres.remedy) == (frozenset({"core", "data"}), (), "restart")
     assert postgres.autonomy is Autonomy.OBSERVE
@@ -57,6 +57,7 @@ def test_everything_arrives() -> None:
     assert (api.down_after, api.up_after, api.startup_grace) == (Threshold(2, 3), 3, 60)
     assert (postgres.flapping, api.flapping) == (Flapping(3600, 0.5, 0.2), None)
     assert (api.needs, api.tags, api.autonomy) == (("postgres",), frozenset({"core"}), Autonomy.SUGGEST)
+    assert api.needs_any == (("cache-a", "cache-b"),)
     assert isinstance(api.options, HttpOptions)
     assert (api.options.slow_after, api.options.expect.status) == (0.75, [200, 204])
     assert api.options.expect.json_values == {"status": "ok"}
@@ -97,7 +98,7 @@ def test_everything_arrives() -> None:
         Budget(3, 7200),
         Condition(category=frozenset({Category.FAULT}), reason=reasons),
     )
-    assert policy.limits == Limits(Budget(6, 86400), 2)
+    assert policy.limits == Limits(Budget(6, 86400), 2, {"cache": 1})
     assert policy.autonomy is Autonomy.SUGGEST
     assert policy.contacts == {
         "night": (Secret("tgram://bot/chat"), Secret("mailto://user:pass@example.org")),
@@ -190,6 +191,15 @@ def test_two_circles_are_two_problems() -> None:
         "  c: {probe: host}\n  d: {probe: host, needs: [c, d]}\n"
     )
     assert [problem.split(",")[1].split(":")[0] for problem in found] == [" `a` → `b` → `a`", " `d` → `d`"]
+
+
+def test_two_groups_of_the_same_names_are_one() -> None:
+    """In whatever order they stand; a name alone is a need of its own."""
+    spec = parse(
+        "version: 1\ndependencies:\n  a: {probe: host}\n  b: {probe: host}\n"
+        "  c: {probe: host, needs: [a, {any: [a, b]}, {any: [b, a]}, a]}\n"
+    ).dependencies["c"]
+    assert (spec.needs, spec.needs_any) == (("a",), (("b", "a"),))
 
 
 def test_one_container_may_be_watched_twice() -> None:

@@ -118,6 +118,6 @@ def test_a_merged_incident_is_no_alert_of_its_own() -> None:
     assert len(world.engine.durable.open()) == 2
     world.fail("postgres", times=3)
     incidents = world.engine.durable.incidents.values()
-    alerts = [alert for incident in incidents if isinstance(alert := alert_of(world.engine.policy, incident), Alert)]
+    alerts = [alert for incident in incidents if isinstance(alert := alert_of(world.engine.volatile, incident), Alert)]
     assert [alert.labels["dependency"] for alert in alerts] == ["postgres"]
-    assert "Affected: a, postgres, b." in alerts[0].annotations["description"]
+    assert "Affected: postgres, a and b (3 of 3 core)." in alerts[0].annotations["description"]
