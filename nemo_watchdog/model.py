@@ -52,7 +52,7 @@ class Finding:
     `reason` is None exactly when `outcome` is OK. `detail` is one line for people and never holds a secret.
     `measurements` maps a name such as `postgres_connections_used_ratio` (base units) to a number; a name may carry one
     label, as `gpu_temperature_celsius{gpu="0"}`. `progress` is a number that grows while what it is busy with goes on;
-    None where nobody can see that.
+    None where nobody can see that. `work` is one line about what is in progress there that a restart would lose.
     """
 
     outcome: Outcome
@@ -60,6 +60,7 @@ class Finding:
     detail: str = ""
     measurements: Mapping[str, float] = field(default_factory=lambda: NO_MEASUREMENTS)
     progress: float | None = None
+    work: str = ""
 
     def __post_init__(self) -> None:
         if (self.outcome is Outcome.OK) != (self.reason is None):
@@ -323,6 +324,8 @@ class Gate(StrEnum):
     """What was seen is older than the last action or the last start."""
     CONDITION = "condition"
     """The remedy's own `when`."""
+    WORK = "work"
+    """Something is in progress that a restart would lose."""
     LADDER_END = "ladder_end"
     REMEDY = "remedy"
     """The policy has no remedy here, or a person was told to look and nothing more is tried."""

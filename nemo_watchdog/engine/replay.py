@@ -10,6 +10,7 @@ from typing import Any
 from nemo_watchdog import records as r
 from nemo_watchdog.engine.pauses import Pause
 from nemo_watchdog.engine.phases import Move, after
+from nemo_watchdog.engine.seen import Wait
 from nemo_watchdog.engine.state import UNNAMED, Durable, Heartbeat, Incident
 from nemo_watchdog.engine.touches import End, Hold
 from nemo_watchdog.engine.unpack import from_body
@@ -67,6 +68,25 @@ def _(record: r.BusyTooLong, state: Durable, at: Moment) -> None:
 
 
 @apply.register
+def _(record: r.WorkAwaited, state: Durable, at: Moment) -> None:
+    working_since = at.monotonic - record.working_for
+    state.seen.waits[record.dependency] = Wait(record.work, at.monotonic, working_since, record.run)
+
+
+@apply.register
+def _(record: r.WorkTooLong, state: Durable, at: Moment) -> None:
+    if wait := state.seen.waits.get(record.dependency):
+        wait.told = True
+    if incident := state.incidents.get(record.incident):
+        incident.escalated.append(record.to)
+
+
+@apply.register
+def _(record: r.WorkOver, state: Durable, at: Moment) -> None:
+    state.seen.waits.pop(record.dependency, None)
+
+
+@apply.register
 def _(record: r.IncidentOpened, state: Durable, at: Moment) -> None:
     incident = state.incidents[record.incident] = Incident(
         incident=record.incident,
@@ -103,6 +123,7 @@ def _(record: r.MemberJoined, state: Durable, at: Moment) -> None:
 
 @apply.register
 def _(record: r.MemberRecovered, state: Durable, at: Moment) -> None:
+    state.seen.waits.pop(record.dependency, None)
     if incident := state.incidents.get(record.incident):
         if record.over:
             ladder = incident.ladder(record.dependency)
@@ -143,6 +164,7 @@ def _(record: r.SeverityRaised, state: Durable, at: Moment) -> None:
 
 @apply.register
 def _(record: r.ActionIntended, state: Durable, at: Moment) -> None:
+    state.seen.waits.pop(record.dependency, None)
     target = Target(record.target_kind or CONTAINER, record.target or record.container)
     if incident := state.incidents.get(record.incident):
         ladder = incident.ladder(record.dependency)
@@ -198,6 +220,8 @@ def _(record: r.LadderRearmed, state: Durable, at: Moment) -> None:
         ladder = incident.ladder(record.dependency)
         incident.begin_anew(record.dependency)
         if record.anew:
+            if wait := state.seen.waits.get(record.dependency):
+                wait.waived = True
             ladder.begin_anew()
             ladder.not_before = None
         else:
@@ -227,6 +251,8 @@ def _(record: r.IncidentResolved, state: Durable, at: Moment) -> None:
     if incident := state.incidents.get(record.incident):
         phases = {name: after(ladder.phase, Move.RESOLVED) for name, ladder in incident.ladders.items()}
         state.close(incident, at)
+        for name in incident.members:
+            state.seen.waits.pop(name, None)
         incident.serving |= set(incident.members)
         incident.decisions.clear()
         for name, ladder in incident.ladders.items():

@@ -32,6 +32,8 @@ NEWS: Mapping[type[r.Record], NotificationKind] = MappingProxyType(
         r.DecisionMade: NotificationKind.HELD,
         r.Escalated: NotificationKind.ESCALATED,
         r.BusyTooLong: NotificationKind.ESCALATED,
+        r.WorkAwaited: NotificationKind.HELD,
+        r.WorkTooLong: NotificationKind.ESCALATED,
         r.IncidentResolved: NotificationKind.RESOLVED,
         r.JournalDistrusted: NotificationKind.JOURNAL,
         r.JournalAccepted: NotificationKind.JOURNAL,
@@ -121,7 +123,7 @@ def _refused_again(record: r.ActionIntended | r.ActionEnded, incident: Incident)
 
 def _who(draft: Draft, turn: Turn) -> Draft | Told:
     """Whom the record names; otherwise those of the severity, then those of the rule, each once."""
-    if isinstance(draft.record, r.Escalated | r.BusyTooLong) and draft.record.to:
+    if isinstance(draft.record, r.Escalated | r.BusyTooLong | r.WorkTooLong) and draft.record.to:
         return replace(draft, contacts=(draft.record.to,))
     policy, incident = turn.volatile.policy, draft.incident
     spec = policy.severities.get(incident.severity)

@@ -93,8 +93,16 @@ class _References:
 
     def _dependency(self, path: Path, section: DependencySection) -> None:
         self._names((*path, "needs"), section.needs, "dependency", self._parts.dependencies)
+        for index, sign in enumerate(section.busy_while):
+            self._sign((*path, "busy_while", index, "dependency"), path[-1], sign.dependency)
         if section.remedy is not None:
             self._name((*path, "remedy"), section.remedy, "remedy", self._parts.remedies)
+
+    def _sign(self, path: Path, whose: str | int, name: str | None) -> None:
+        if name == whose:
+            self._problems.at_value(path, "it looks good itself only while no restart is due: name what is at work")
+        elif name is not None:
+            self._name(path, name, "dependency", self._parts.dependencies)
 
     def _circles(self) -> None:
         """Circles of `needs`, each told once, at the need that closes it."""

@@ -46,6 +46,7 @@ def test_the_names_on_disk_do_not_change() -> None:
         "incident_reopened", "incident_resolved", "journal_accepted", "journal_distrusted", "ladder_rearmed",
         "ladder_shared", "member_down", "member_joined", "member_recovered", "paused", "released", "resumed",
         "root_changed", "seen_up", "severity_raised", "step_exhausted", "suggested", "touched",
+        "work_awaited", "work_over", "work_too_long",
     ]  # fmt: skip
 
 
