@@ -163,6 +163,7 @@ class Tracker:
         age = max(0.0, (now.utc - status.started_at).total_seconds())
         self._grace_until = now.monotonic + self.spec.startup_grace - age
         self._up_in_this_run = False
+        self.in_progress.forget_work()
         if self._at_risk is not None and self._at_risk.at < status.started_at:
             self._at_risk = None  # of another run
         if not first_sight:
@@ -174,7 +175,6 @@ class Tracker:
         self._clean_since = now
         self._blind_row = 0
         self.failing_since = None
-        self.in_progress.forget_work()
 
     # -- what comes out --------------------------------------------------------------------------------------
 
