@@ -247,6 +247,19 @@ def test_a_person_may_have_it_done_once() -> None:
     assert len(world.started) == 1
 
 
+@pytest.mark.parametrize("outcome", [ActionOutcome.FAILED, ActionOutcome.REFUSED])
+def test_a_restart_that_was_not_done_has_ended_no_work(outcome: ActionOutcome) -> None:
+    """The run goes on, and so does what it does; nobody has said otherwise."""
+    fix = remedy(replace(RESTART, backoff=Backoff(0.01, 1.0, 0.01, 0.0), verify_within=1.0))
+    world = World(policy(dependency("shop", grace=0.0), fix=fix))
+    look(world, replace(BAD, work=VACUUM), times=5)
+    world.send(ev.RetryAsked("shop", "it hangs", "ops"))
+    world.finish(outcome)
+    look(world, times=20)
+    assert len(world.started) == 1
+    assert VACUUM in held(world).value
+
+
 def test_what_serves_again_waits_for_nothing() -> None:
     world = shop(work_for=60.0)
     look(world, replace(BAD, work=VACUUM), times=3)
