@@ -155,6 +155,8 @@ class Tracker:
                     RunState.UNREACHABLE, before.container_id, before.started_at, detail=status.detail
                 )
             return
+        if status.state in NOT_RUNNING and (before is None or before.state not in NOT_RUNNING):
+            self.in_progress.ended_at = now.monotonic
         if before is not None and before.state in NOT_ANSWERING and status.state is RunState.RUNNING:
             self.forget_looks(now.monotonic)  # they were looks at something that could not answer
         if status.started_at is None or (before is not None and before.run == status.run):

@@ -28,6 +28,8 @@ class InProgress:
     marks_since: float | None = None
     looked_at: float | None = None
     """When the last look ended."""
+    ended_at: float | None = None
+    """When its container was first seen not to run any more."""
 
     def see(self, observation: Observation, signs: Signs) -> None:
         """One more look, and what was asked beside it."""

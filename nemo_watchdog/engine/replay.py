@@ -164,7 +164,6 @@ def _(record: r.SeverityRaised, state: Durable, at: Moment) -> None:
 
 @apply.register
 def _(record: r.ActionIntended, state: Durable, at: Moment) -> None:
-    state.seen.waits.pop(record.dependency, None)
     target = Target(record.target_kind or CONTAINER, record.target or record.container)
     if incident := state.incidents.get(record.incident):
         ladder = incident.ladder(record.dependency)
@@ -184,6 +183,7 @@ def _(record: r.ActionEnded, state: Durable, at: Moment) -> None:
         if record.outcome == ActionOutcome.REFUSED:
             ladder.give_back(record.detail)
         else:
+            state.seen.waits.pop(record.dependency, None)
             ladder.refusals, ladder.refused_for = 0, ""
             ladder.acted_at = at.monotonic
         ladder.back_off(record.backoff, at)

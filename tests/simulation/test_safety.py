@@ -293,6 +293,8 @@ class Safety(RuleBasedStateMachine):
             self.unread.discard(request.target.name)
         if outcome is ActionOutcome.REFUSED:
             self.refused.add(request.action_id)
+        else:
+            self.waived.discard(request.dependency)
         if outcome is ActionOutcome.TIMED_OUT:
             container = request.target.name
             self.timed_out[container] = self.world.monotonic, self.world.starts.get(container)
@@ -454,7 +456,6 @@ class Safety(RuleBasedStateMachine):
             working = [each for each in NAMES if CONTAINERS[each] == request.target.name and each in self.at_work]
             working = [each for each in working if self.at_work[each] == run]
             assert tracker.exited or not working or name in self.waived
-            self.waived.discard(name)
             if not tracker.exited:
                 assert tracker.container is None or not tracker.container.off_network
                 seen = [reason for reason in self.last_reasons[request.dependency] if reason is not None]

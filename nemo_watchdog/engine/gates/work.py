@@ -127,8 +127,9 @@ def _looks_good(tracker: Tracker) -> bool:
 def _unseen(s: Situation, name: str) -> list[str]:
     """What must be looked at first: that nobody is at work must have been seen since it fails."""
     tracker = s.tracker
-    since = tracker.since.monotonic if tracker.since is not None else s.now
-    began = since if tracker.exited or tracker.failing_since is None else tracker.failing_since
+    began = tracker.in_progress.ended_at if tracker.exited else tracker.failing_since
+    if began is None:
+        began = tracker.since.monotonic if tracker.since is not None else s.now
     signs = s.trackers[name].spec.busy_while
     asked = [sign.name if sign.kind == "dependency" else name for sign in signs]
     looked = {each: s.trackers[each].in_progress.looked_at for each in asked}

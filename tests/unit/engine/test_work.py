@@ -247,16 +247,20 @@ def test_a_person_may_have_it_done_once() -> None:
     assert len(world.started) == 1
 
 
-@pytest.mark.parametrize("outcome", [ActionOutcome.FAILED, ActionOutcome.REFUSED])
-def test_a_restart_that_was_not_done_has_ended_no_work(outcome: ActionOutcome) -> None:
-    """The run goes on, and so does what it does; nobody has said otherwise."""
+@pytest.mark.parametrize(("outcome", "tries"), [(ActionOutcome.FAILED, 1), (ActionOutcome.REFUSED, 2)])
+def test_a_restart_that_was_not_done_has_ended_no_work(outcome: ActionOutcome, tries: int) -> None:
+    """The run goes on, and so does what it does. What was certainly not ordered uses up no leave of a person's."""
     fix = remedy(replace(RESTART, backoff=Backoff(0.01, 1.0, 0.01, 0.0), verify_within=1.0))
     world = World(policy(dependency("shop", grace=0.0), fix=fix))
     look(world, replace(BAD, work=VACUUM), times=5)
     world.send(ev.RetryAsked("shop", "it hangs", "ops"))
     world.finish(outcome)
     look(world, times=20)
-    assert len(world.started) == 1
+    assert len(world.started) == tries
+    if world.pending:
+        world.finish(ActionOutcome.FAILED)
+    look(world, times=20)
+    assert len(world.started) == tries
     assert VACUUM in held(world).value
 
 
@@ -294,6 +298,18 @@ def test_a_file_holds_also_what_has_exited() -> None:
     assert "/run/restore exists" in held(world).value
     look(world, failed(Reason.REFUSED, "test"))
     assert len(world.started) == 1
+
+
+def test_what_was_down_and_ends_now_is_looked_at_again() -> None:
+    """Somebody ends what hangs, to restore its data: the last look was before that."""
+    world = shop(busy_while=(FILE,))
+    look(world, times=3, marks="/run/restore exists")
+    look(world, failed(Reason.OVERLOADED, "test"), times=3)
+    world.wait(1.0)
+    world.crash("shop")
+    assert not world.started
+    look(world, failed(Reason.REFUSED, "test"), marks="/run/restore exists")
+    assert waits(world)
 
 
 def test_a_look_before_its_end_says_nothing_of_who_is_at_work_after_it() -> None:
