@@ -87,6 +87,13 @@ class Containers(Protocol):
         """The ids of a running container's processes that nothing interrupts now: they wait for a disk or a driver."""
         ...
 
+    async def titles(self, name: str) -> Sequence[str]:
+        """The command lines of a running container's processes, as these write them themselves.
+
+        Unlike the other questions it may wait for memory of a process that hangs in the kernel.
+        """
+        ...
+
     async def log(self, name: str, since: datetime) -> Sequence[LogLine]:
         """What the container has written since then, oldest first; the newest part of it when that is much.
 

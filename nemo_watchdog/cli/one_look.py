@@ -56,6 +56,7 @@ class Look:
             "detail": finding.detail,
             "seconds": round(self.took, 6),
             "container": self.container,
+            "work": finding.work,
             "measurements": dict(finding.measurements),
         }
 
@@ -124,6 +125,8 @@ def _seen(look: Look) -> Text:
     lines = [Text(look.why, style="bold"), Text(look.finding.detail)]
     if look.container is not None:
         lines.append(Text(f"container {look.container}"))
+    if look.finding.work:
+        lines.append(Text(f"in progress: {look.finding.work}"))
     lines += [Text(f"{name} {_plain(value)}", style="dim") for name, value in sorted(look.finding.measurements.items())]
     return Text("\n").join(line for line in lines if line)
 

@@ -20,7 +20,14 @@ from aiodocker.exceptions import DockerError
 
 from nemo_watchdog.containers.connection import Connection
 from nemo_watchdog.containers.event_stream import EVENTS, EventStream, read_event
-from nemo_watchdog.containers.parse import parse_inspect, parse_log, parse_usage, parse_waiting, unix_seconds
+from nemo_watchdog.containers.parse import (
+    parse_inspect,
+    parse_log,
+    parse_titles,
+    parse_usage,
+    parse_waiting,
+    unix_seconds,
+)
 from nemo_watchdog.errors import ContainersUnreachable, OrderFailed, OrderUncertain, QuestionRefused
 from nemo_watchdog.model import ContainerEvent, ContainerStatus, ContainerUsage, LogLine, RunState
 from nemo_watchdog.ports import MOST_LOG_LINES
@@ -115,6 +122,15 @@ class DockerContainers:
         told = await self._connection.ask(path, what, LONGEST_ANSWER, ps_args="-eo pid,stat")
         try:
             return parse_waiting(json.loads(told))
+        except ValueError as error:
+            raise QuestionRefused(200, "no processes of a running container", what) from error
+
+    async def titles(self, name: str) -> Sequence[str]:
+        """See `ports.Containers.titles`. Not asked with `uninterruptible`: `ps` needs none of their memory for that."""
+        path, what = self._path(name, "top"), "the titles of the processes of a container"
+        told = await self._connection.ask(path, what, LONGEST_ANSWER, ps_args="-eo pid,args")
+        try:
+            return parse_titles(json.loads(told))
         except ValueError as error:
             raise QuestionRefused(200, "no processes of a running container", what) from error
 

@@ -135,6 +135,14 @@ def parse_waiting(top: object) -> frozenset[int]:
         raise ValueError("no processes of a running container") from error
 
 
+def parse_titles(top: object) -> tuple[str, ...]:
+    """Of GET /containers/NAME/top?ps_args=-eo pid,args the command lines. Raises ValueError for another answer."""
+    try:
+        return tuple(title.strip() for _, title in top["Processes"])  # type: ignore[index]
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError("no processes of a running container") from error
+
+
 def parse_log(told: bytes) -> list[LogLine]:
     """GET /containers/NAME/logs?timestamps=1: frames with a header of eight bytes, or plain text from a terminal.
 

@@ -73,7 +73,7 @@ class Engine:
         tracker = volatile.trackers.get(event.dependency)
         if tracker is None:
             return True
-        tracker.observe(event.observation)
+        tracker.observe(event.observation, event.signs)
         return tracker.state.health is Health.UP and tracker.stable and event.dependency not in volatile.awaited
 
     @singledispatchmethod

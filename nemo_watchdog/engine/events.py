@@ -37,11 +37,21 @@ class Sample(NamedTuple):
     """How far the wall clock went beyond the monotonic one during the look."""
 
 
+class Signs(NamedTuple):
+    """What speaks of work in progress beside a look, in one line for people; empty when nothing does."""
+
+    titles: str | None = None
+    """Of the processes of its container; None when nobody asked, or they do not tell."""
+    marks: str | None = ""
+    """Files and locks that `busy_while` names and that are there; None when nobody can tell."""
+
+
 @dataclass(frozen=True, slots=True)
 class Observed:
     dependency: str
     observation: Observation
     sample: Sample = Sample()  # noqa: RUF009 - it cannot change
+    signs: Signs = Signs()  # noqa: RUF009 - as above
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from nemo_watchdog.engine.events import Signs
+from nemo_watchdog.engine.in_progress import InProgress
 from nemo_watchdog.engine.seen import NO_WORSE_AFTER_A_RESTART, AtRisk, Seen
 from nemo_watchdog.engine.touches import Ending
 from nemo_watchdog.model import (
@@ -37,6 +39,8 @@ NEEDS_NO_PROOF = frozenset({Reason.EXITED, Reason.STOPPED_ITSELF, Reason.OOM_KIL
 
 TIMERS_ARE_EARLY = 0.9
 """Of an interval: two looks that are planned one interval apart are no closer to each other."""
+
+NO_SIGNS = Signs()
 
 NOT_ANSWERING = NOT_RUNNING | {RunState.PAUSED, RunState.RESTARTING}
 
@@ -89,6 +93,7 @@ class Tracker:
         self._up_in_this_run = False
         self._at_risk = seen.at_risk.get(spec.name)
         """What it last answered of its data in this run, where that was not that they are well."""
+        self.in_progress = InProgress()
         self._is_dockers_word = False
         """The state is what an inspect said, and no look."""
 
@@ -99,9 +104,10 @@ class Tracker:
 
     # -- what comes in ---------------------------------------------------------------------------------------
 
-    def observe(self, observation: Observation) -> None:
-        """One more look."""
+    def observe(self, observation: Observation, signs: Signs = NO_SIGNS) -> None:
+        """One more look, and what was asked beside it."""
         self.last = observation
+        self.in_progress.see(observation, signs)
         outcome = observation.finding.outcome
         if outcome is Outcome.OK and not self._looks and not self._blind_row and self.state.health is Health.UP:
             self.last_served_began = observation.began
@@ -149,6 +155,8 @@ class Tracker:
                     RunState.UNREACHABLE, before.container_id, before.started_at, detail=status.detail
                 )
             return
+        if status.state in NOT_RUNNING and (before is None or before.state not in NOT_RUNNING):
+            self.in_progress.ended_at = now.monotonic
         if before is not None and before.state in NOT_ANSWERING and status.state is RunState.RUNNING:
             self.forget_looks(now.monotonic)  # they were looks at something that could not answer
         if status.started_at is None or (before is not None and before.run == status.run):
@@ -157,6 +165,7 @@ class Tracker:
         age = max(0.0, (now.utc - status.started_at).total_seconds())
         self._grace_until = now.monotonic + self.spec.startup_grace - age
         self._up_in_this_run = False
+        self.in_progress.forget_work()
         if self._at_risk is not None and self._at_risk.at < status.started_at:
             self._at_risk = None  # of another run
         if not first_sight:

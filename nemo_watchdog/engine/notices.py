@@ -243,6 +243,7 @@ def _flapped(name: str, changes: int, seconds: float) -> str:
     return f"{name} had flapped for {duration(seconds)}, with {changes} changes"
 
 
+@words.register
 def _(record: r.SparedTooLong, incident: Incident, turn: Turn) -> Words:
     name, why = record.dependency, record.why
     body = (
@@ -250,6 +251,28 @@ def _(record: r.SparedTooLong, incident: Incident, turn: Turn) -> Words:
         "Next: its remedy goes on when another one serves again; until then a person must look."
     )
     return Words(f"{name}:spared:{turn.now.utc.isoformat()}", f"{name} needs a person", body)
+
+
+@words.register
+def _(record: r.WorkAwaited, incident: Incident, turn: Turn) -> Words:
+    name, ladder = record.dependency, incident.ladder(record.dependency)
+    longest = duration(turn.volatile.trackers[name].spec.work_for)
+    body = (
+        f"{name} is {_seen(name, turn)}.\nNothing was done: a restart would lose what is in progress: {record.work}.\n"
+        f"Next: its remedy goes on when that has ended; you are told when it takes longer than {longest}."
+    )
+    return Words(f"{name}:work:{ladder.begun}:{ladder.total}", f"{name} waits for work in progress", body)
+
+
+@words.register
+def _(record: r.WorkTooLong, incident: Incident, turn: Turn) -> Words:
+    name, why = record.dependency, record.why
+    body = (
+        f"{name} is {_seen(name, turn)}.\n{why[:1].upper()}{why[1:]}.\n"
+        f"Next: a person must look. Its remedy goes on when that has ended, or at `nemo-watchdog retry {name}`, "
+        "whatever is in progress then."
+    )
+    return Words(f"{name}:work:{turn.now.utc.isoformat()}", f"{name} waits too long for work in progress", body)
 
 
 @words.register

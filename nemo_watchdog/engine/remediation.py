@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from nemo_watchdog import records as r
 from nemo_watchdog.engine import busy, last_one
+from nemo_watchdog.engine.gates import work
 from nemo_watchdog.engine.gates.evidence import FAULTS
 from nemo_watchdog.engine.gates.order import decide
 from nemo_watchdog.engine.gates.situation import Situation
@@ -40,6 +41,7 @@ def advance(turn: Turn, incident: Incident, name: str) -> None:
     _judge_attempt(turn, incident, situation)
     notice_new_trouble(turn, situation)
     decision = decide(situation)
+    work.watch(turn, situation, decision)
     _write_down(turn, incident, name, decision)
     turn.wake(decision.until)
     busy.watch(turn, situation, decision)

@@ -11,6 +11,7 @@ from nemo_watchdog import records as r
 from nemo_watchdog.engine.flaps import Flaps, Spell
 from nemo_watchdog.engine.pauses import Pause
 from nemo_watchdog.engine.phases import Move, after
+from nemo_watchdog.engine.seen import Wait
 from nemo_watchdog.engine.state import UNNAMED, Durable, Heartbeat, Incident
 from nemo_watchdog.engine.touches import End, Hold
 from nemo_watchdog.engine.unpack import from_body
@@ -101,6 +102,25 @@ def _(record: r.SparedTooLong, state: Durable, at: Moment) -> None:
 
 
 @apply.register
+def _(record: r.WorkAwaited, state: Durable, at: Moment) -> None:
+    working_since = at.monotonic - record.working_for
+    state.seen.waits[record.dependency] = Wait(record.work, at.monotonic, working_since, record.run)
+
+
+@apply.register
+def _(record: r.WorkTooLong, state: Durable, at: Moment) -> None:
+    if wait := state.seen.waits.get(record.dependency):
+        wait.told = True
+    if incident := state.incidents.get(record.incident):
+        incident.escalated.append(record.to)
+
+
+@apply.register
+def _(record: r.WorkOver, state: Durable, at: Moment) -> None:
+    state.seen.waits.pop(record.dependency, None)
+
+
+@apply.register
 def _(record: r.IncidentOpened, state: Durable, at: Moment) -> None:
     incident = state.incidents[record.incident] = Incident(
         incident=record.incident,
@@ -137,6 +157,7 @@ def _(record: r.MemberJoined, state: Durable, at: Moment) -> None:
 
 @apply.register
 def _(record: r.MemberRecovered, state: Durable, at: Moment) -> None:
+    state.seen.waits.pop(record.dependency, None)
     if incident := state.incidents.get(record.incident):
         if record.over:
             ladder = incident.ladder(record.dependency)
@@ -196,6 +217,7 @@ def _(record: r.ActionEnded, state: Durable, at: Moment) -> None:
         if record.outcome == ActionOutcome.REFUSED:
             ladder.give_back(record.detail)
         else:
+            state.seen.waits.pop(record.dependency, None)
             ladder.refusals, ladder.refused_for = 0, ""
             ladder.acted_at = at.monotonic
         ladder.back_off(record.backoff, at)
@@ -236,6 +258,8 @@ def _(record: r.LadderRearmed, state: Durable, at: Moment) -> None:
         if record.anew:
             if record.dependency in state.flaps:
                 state.flaps[record.dependency].retried = at.monotonic
+            if wait := state.seen.waits.get(record.dependency):
+                wait.waived = True
             ladder.begin_anew()
             ladder.not_before = None
         else:
@@ -265,6 +289,8 @@ def _(record: r.IncidentResolved, state: Durable, at: Moment) -> None:
     if incident := state.incidents.get(record.incident):
         phases = {name: after(ladder.phase, Move.RESOLVED) for name, ladder in incident.ladders.items()}
         state.close(incident, at)
+        for name in incident.members:
+            state.seen.waits.pop(name, None)
         incident.serving |= set(incident.members)
         incident.decisions.clear()
         for name, ladder in incident.ladders.items():

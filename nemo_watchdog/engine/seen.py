@@ -20,6 +20,20 @@ class Busy:
     told: bool = False
 
 
+@dataclass(slots=True)
+class Wait:
+    """A restart that is due waits for `work`: since when, and since when that was seen (monotonic seconds)."""
+
+    work: str
+    since: float
+    working_since: float
+    run: str = ""
+    """Docker's time at which the run began that does the work; empty when only `busy_while` names it."""
+    told: bool = False
+    waived: bool = False
+    """A person wants it done, whatever is in progress."""
+
+
 NO_WORSE_AFTER_A_RESTART = frozenset({Reason.CERTIFICATE_EXPIRED, Reason.WRAPAROUND_NEAR})
 """Of what is at risk: a hang beside it is a hang."""
 
@@ -40,6 +54,7 @@ class Seen:
     busy: dict[str, Busy] = field(default_factory=dict)
     at_risk: dict[str, AtRisk] = field(default_factory=dict)
     served: LastServed = field(default_factory=LastServed)
+    waits: dict[str, Wait] = field(default_factory=dict)
 
     def was_up(self, dependency: str, digest: str) -> bool:
         """Whether it was up once since the policy names it so."""

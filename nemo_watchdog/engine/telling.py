@@ -36,6 +36,8 @@ NEWS: Mapping[type[r.Record], NotificationKind] = MappingProxyType(
         r.FlappingBegan: NotificationKind.FLAPPING,
         r.FlappingEnded: NotificationKind.FLAPPING,
         r.SparedTooLong: NotificationKind.ESCALATED,
+        r.WorkAwaited: NotificationKind.HELD,
+        r.WorkTooLong: NotificationKind.ESCALATED,
         r.IncidentResolved: NotificationKind.RESOLVED,
         r.JournalDistrusted: NotificationKind.JOURNAL,
         r.JournalAccepted: NotificationKind.JOURNAL,
@@ -138,7 +140,7 @@ def _refused_again(record: r.ActionIntended | r.ActionEnded, incident: Incident)
 
 def _who(draft: Draft, turn: Turn) -> Draft | Told:
     """Whom the record names; otherwise those of the severity, then those of the rule, each once."""
-    if isinstance(draft.record, r.Escalated | r.BusyTooLong | r.SparedTooLong) and draft.record.to:
+    if isinstance(draft.record, r.Escalated | r.BusyTooLong | r.SparedTooLong | r.WorkTooLong) and draft.record.to:
         return replace(draft, contacts=(draft.record.to,))
     policy, incident = turn.volatile.policy, draft.incident
     spec = policy.severities.get(incident.severity)

@@ -136,6 +136,8 @@ def _dependency(
         up_after=section.up_after or defaults.up_after,
         startup_grace=defaults.startup_grace if section.startup_grace is None else section.startup_grace,
         busy_for=defaults.busy_for if section.busy_for is None else section.busy_for,
+        busy_while=tuple(dict.fromkeys(each.sign for each in section.busy_while)),
+        work_for=defaults.work_for if section.work_for is None else section.work_for,
         overload_grace=_overload_grace(section),
         when_unsure=section.when_unsure or defaults.when_unsure,
         flapping=(section.flapping or defaults.flapping).marks(),

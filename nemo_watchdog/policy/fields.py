@@ -41,6 +41,12 @@ def _check_container(name: str) -> str:
     return name
 
 
+def check_absolute(path: str) -> str:
+    if not path.startswith("/") or "\0" in path:
+        raise wrong("expected an absolute path")
+    return path
+
+
 def _check_http_url(url: str) -> str:
     try:
         parts = urlsplit(url)

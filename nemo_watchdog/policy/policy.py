@@ -193,6 +193,17 @@ class Flapping:
 
 
 @dataclass(frozen=True, slots=True)
+class BusyWhile:
+    """A sign that somebody is at work: a `file` that exists, a `lock` that is held, a `dependency` that looks good."""
+
+    kind: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.name}"
+
+
+@dataclass(frozen=True, slots=True)
 class Dependency:
     """One watched thing. Durations in seconds. `options` is the probe's own checked options model."""
 
@@ -222,6 +233,10 @@ class Dependency:
     """How long it may be busy before a person must look; None for what `BUSY_FOR` gives the reason."""
     flapping: Flapping | None = Flapping()
     """None: nobody asks whether it flaps."""
+    busy_while: tuple[BusyWhile, ...] = ()
+    """While one of these is seen, a restart that is due waits."""
+    work_for: float = 3600.0
+    """How long a restart that is due waits for work in progress before a person is told."""
     digest: str = ""
     """Of its address and of what is expected there: the same after every start, and no secret is in it."""
     targets: Mapping[str, Target] = field(default_factory=dict)

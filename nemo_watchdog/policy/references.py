@@ -110,6 +110,8 @@ class _References:
         for index, need in enumerate(section.needs):
             if isinstance(need, AnySection):
                 self._each_once((*path, "needs", index, "any"), need.any)
+        for index, sign in enumerate(section.busy_while):
+            self._sign((*path, "busy_while", index, "dependency"), path[-1], sign.dependency)
         if section.remedy is not None:
             self._name((*path, "remedy"), section.remedy, "remedy", self._parts.remedies)
 
@@ -119,6 +121,12 @@ class _References:
             if name in names[:index]:
                 shown = self._problems.name((*path, index), name)
                 self._problems.at_value((*path, index), f"{shown} is in this group already: leave it out here")
+
+    def _sign(self, path: Path, whose: str | int, name: str | None) -> None:
+        if name == whose:
+            self._problems.at_value(path, "it looks good itself only while no restart is due: name what is at work")
+        elif name is not None:
+            self._name(path, name, "dependency", self._parts.dependencies)
 
     def _circles(self) -> None:
         """Circles of `needs`, each told once, at the need that closes it."""

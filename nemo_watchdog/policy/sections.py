@@ -12,6 +12,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, RootMode
 
 from nemo_watchdog.durations import duration
 from nemo_watchdog.model import Autonomy, OnCleanExit, Severity, WhenUnsure
+from nemo_watchdog.policy.busy_while import MOST_SIGNS, BusyWhileSection
 from nemo_watchdog.policy.fields import (
     DAY,
     Addresses,
@@ -69,6 +70,10 @@ class ProbeDefaults(Section):
     busy_for: Patience | None = Field(
         None, description="How long it may be busy before a person must look; by the reason when it is not given."
     )
+    work_for: Patience = Field(
+        _DEPENDENCY.work_for,
+        description="How long a restart that is due waits for work in progress before a person must look.",
+    )
     when_unsure: WhenUnsure = Field(
         _DEPENDENCY.when_unsure, description="When nobody can tell who ended its container: hold it, or restart it."
     )
@@ -96,6 +101,12 @@ class DependencySection(Section):
     up_after: Attempts | None = Field(None, description="Successes in a row.")
     startup_grace: Grace | None = Field(None, description="After a start: how long a failing look means starting.")
     busy_for: Patience | None = Field(None, description="How long it may be busy before a person must look.")
+    busy_while: Annotated[list[BusyWhileSection], Field(max_length=MOST_SIGNS)] = Field(
+        default_factory=list, description="Signs that somebody is at work: while one is seen, a restart waits."
+    )
+    work_for: Patience | None = Field(
+        None, description="How long a restart that is due waits for work in progress before a person must look."
+    )
     when_unsure: WhenUnsure | None = Field(
         None, description="When nobody can tell who ended its container: hold it, or restart it."
     )

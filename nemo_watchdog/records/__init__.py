@@ -39,6 +39,9 @@ from nemo_watchdog.records.remedies import LadderShared as LadderShared
 from nemo_watchdog.records.remedies import SparedTooLong as SparedTooLong
 from nemo_watchdog.records.remedies import StepExhausted as StepExhausted
 from nemo_watchdog.records.remedies import Suggested as Suggested
+from nemo_watchdog.records.remedies import WorkAwaited as WorkAwaited
+from nemo_watchdog.records.remedies import WorkOver as WorkOver
+from nemo_watchdog.records.remedies import WorkTooLong as WorkTooLong
 from nemo_watchdog.records.seen import EndedByItself as EndedByItself
 from nemo_watchdog.records.seen import HealthChanged as HealthChanged
 from nemo_watchdog.records.seen import HeartbeatHeard as HeartbeatHeard

@@ -127,6 +127,38 @@ class SparedTooLong(Record):
 
 
 @dataclass(frozen=True, slots=True)
+class WorkAwaited(Record):
+    """A restart is due, and waits for work in progress, seen for `working_for` seconds, of that `run` or of others."""
+
+    TYPE: ClassVar[str] = "work_awaited"
+    incident: str
+    dependency: str
+    work: str
+    working_for: float
+    run: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class WorkTooLong(Record):
+    """A person has been told that a restart waits for work for too long. It goes on waiting."""
+
+    TYPE: ClassVar[str] = "work_too_long"
+    incident: str
+    dependency: str
+    to: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class WorkOver(Record):
+    """Nothing is in progress any more that the restart waited for."""
+
+    TYPE: ClassVar[str] = "work_over"
+    incident: str
+    dependency: str
+
+
+@dataclass(frozen=True, slots=True)
 class LadderRearmed(Record):
     """What ended may go on: a person said so, and then attempts and backoff begin `anew`, or the policy grants more."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict, deque
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -136,6 +137,10 @@ class ContainerWatch:
     async def uninterruptible(self, container: str) -> frozenset[int]:
         """See `ports.Containers.uninterruptible`."""
         return await self._containers.uninterruptible(container)
+
+    async def titles(self, container: str) -> Sequence[str]:
+        """See `ports.Containers.titles`."""
+        return await self._containers.titles(container)
 
     async def reconcile_forever(self) -> None:
         while True:

@@ -9,13 +9,14 @@ from zlib import crc32
 import structlog
 
 from nemo_watchdog.durations import duration
-from nemo_watchdog.engine.events import Observed, Sample
+from nemo_watchdog.engine.events import Observed, Sample, Signs
 from nemo_watchdog.metrics import Metrics
 from nemo_watchdog.model import Finding, Observation, Outcome, Reason, failed
 from nemo_watchdog.policy.policy import Dependency
 from nemo_watchdog.ports import Probe
 from nemo_watchdog.runtime.core import Core
 from nemo_watchdog.runtime.files import lack_behind, none_left
+from nemo_watchdog.runtime.in_progress import InProgress
 from nemo_watchdog.runtime.sample import LoopLag, clock_jump, discount
 from nemo_watchdog.runtime.work import WorkWitness
 
@@ -59,6 +60,7 @@ class ProbeLoop:
         metrics: Metrics,
         lag: LoopLag | None = None,
         work: WorkWitness | None = None,
+        in_progress: InProgress | None = None,
     ) -> None:
         self.spec = spec
         self.probe = probe
@@ -67,6 +69,7 @@ class ProbeLoop:
         self._core = core
         self._lag = lag or LoopLag(core.clock)
         self._work = work
+        self._in_progress = in_progress
         self._metrics = metrics.dependency(spec.name)
         self._bugs = metrics.probe_bugs
         self._bug_seen = ""
@@ -97,11 +100,12 @@ class ProbeLoop:
                 finding = blind_without_files(await self._look())
                 if self._work is not None:
                     finding = await self._work.judge(finding)
+                signs = await self._in_progress.beside(finding) if self._in_progress is not None else Signs()
                 now = clock.now()
                 sample = Sample(self._lag.lost(now.monotonic) - lost, began - planned, clock_jump(start, now))
                 observation = Observation(discount(finding, sample, spec.timeout), now.monotonic - began, now)
                 self._count(observation, sample.lateness)
-                self._core.tell(Observed(spec.name, observation, sample))
+                self._core.tell(Observed(spec.name, observation, sample, signs))
                 planned = max(self._next_look(planned), now.monotonic)
                 if self._poked:
                     self._poked = False

@@ -22,6 +22,7 @@ from nemo_watchdog.runtime.alerting import Alerting
 from nemo_watchdog.runtime.container_watch import ContainerWatch
 from nemo_watchdog.runtime.core import Core
 from nemo_watchdog.runtime.executor import Executor
+from nemo_watchdog.runtime.in_progress import InProgress
 from nemo_watchdog.runtime.outbox import Outbox
 from nemo_watchdog.runtime.policy_files import NoAnswer, PolicyFiles, Reading
 from nemo_watchdog.runtime.probe_loop import ProbeLoop
@@ -196,7 +197,8 @@ class Supervisor:
         for name, spec in wanted.items():
             if name not in self.loops:
                 work = WorkWitness(spec, self._containers) if spec.container else None
-                loop = ProbeLoop(spec, self._source.probe(spec), self.core, self._metrics, self.lag, work)
+                at_work = InProgress(spec, self._containers)
+                loop = ProbeLoop(spec, self._source.probe(spec), self.core, self._metrics, self.lag, work, at_work)
                 self.loops[name] = loop
                 self._tasks[f"probe {name}"] = self._root(loop.run(), f"probe {name}")
 

@@ -244,8 +244,9 @@ async def misbehaviour_is_a_finding(it: NetworkProbe, handler: Handler) -> list[
 def _is_finding(finding: object, secrets: Iterable[str]) -> Finding:
     if not isinstance(finding, Finding):
         raise Nonconforming(f"a look must give a Finding, not {finding!r}")
-    if "\n" in finding.detail:
-        raise Nonconforming(f"the detail of a finding is one line: {finding.detail!r}")
+    for what, line in (("detail", finding.detail), ("work", finding.work)):
+        if "\n" in line:
+            raise Nonconforming(f"the {what} of a finding is one line: {line!r}")
     hides(repr(finding), secrets)
     return finding
 

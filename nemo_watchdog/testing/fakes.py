@@ -113,6 +113,7 @@ class FakeContainers:
         self.inspects: list[str] = []
         self.usages: dict[str, ContainerUsage] = {}
         self.waits: dict[str, frozenset[int]] = {}
+        self.process_titles: dict[str, Sequence[str]] = {}
         self.logs: dict[str, list[LogLine]] = {}
         self.log_tails: list[str] = []
         """Every container whose last lines were asked for."""
@@ -178,6 +179,10 @@ class FakeContainers:
     async def uninterruptible(self, name: str) -> frozenset[int]:
         """See `ports.Containers.uninterruptible`: none unless `waits` says so."""
         return self.waits.get(name, frozenset())
+
+    async def titles(self, name: str) -> Sequence[str]:
+        await self._answer()
+        return self.process_titles.get(name, ())
 
     async def usage(self, name: str) -> ContainerUsage:
         await self._answer()

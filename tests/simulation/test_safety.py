@@ -30,6 +30,7 @@ from nemo_watchdog.model import (
     RunState,
     Target,
     failed,
+    ok,
 )
 from nemo_watchdog.policy.cron import Cron
 from nemo_watchdog.policy.policy import Backoff, Budget, EscalateStep, Flapping, Limits, Policy, Step
@@ -115,6 +116,10 @@ class Safety(RuleBasedStateMachine):
         """When an order was given up, and the start of the run of the container then."""
         self.is_deaf = False
         """Docker's event stream is lost."""
+        self.at_work: dict[str, object] = {}
+        """Who said last that something is in progress, and the start of the run in which it did."""
+        self.waived: set[str] = set()
+        """For whom a person wants a restart that waited for that."""
         self.refused: set[str] = set()
         """Ids of what was certainly not ordered."""
 
@@ -129,6 +134,16 @@ class Safety(RuleBasedStateMachine):
     def careful_failures(self, name: str, reason: Reason, times: int) -> None:
         for _ in range(times):
             self._look(name, reason)
+
+    @rule(name=names, times=st.integers(0, 4))
+    def is_at_work(self, name: str, times: int) -> None:
+        """It says so itself: as it serves, or while it fails as a fault does."""
+        self.at_work[name] = self.world.starts.get(CONTAINERS[name])
+        bad = failed(Reason.WRONG_ANSWER, "test")
+        self.last_reasons[name] = [*self.last_reasons[name][-2:], bad.reason if times else None]
+        for finding in [bad] * times or [ok()]:
+            self.world.look(name, replace(finding, work="VACUUM FULL"))
+            self._check_new_actions()
 
     @rule(name=names, times=st.integers(1, 4))
     def recovers(self, name: str, times: int) -> None:
@@ -286,6 +301,8 @@ class Safety(RuleBasedStateMachine):
             self.unread.discard(request.target.name)
         if outcome is ActionOutcome.REFUSED:
             self.refused.add(request.action_id)
+        else:
+            self.waived.discard(request.dependency)
         if outcome is ActionOutcome.TIMED_OUT:
             container = request.target.name
             self.timed_out[container] = self.world.monotonic, self.world.starts.get(container)
@@ -328,6 +345,8 @@ class Safety(RuleBasedStateMachine):
 
     @rule(name=names)
     def a_person_wants_it_tried_again(self, name: str) -> None:
+        if name in self.world.engine.durable.seen.waits:
+            self.waived.add(name)
         self.world.send(ev.RetryAsked(name, "test", "ops"))
         self._check_new_actions()
 
@@ -350,6 +369,7 @@ class Safety(RuleBasedStateMachine):
     @rule()
     def daemon_is_killed(self) -> None:
         before = self.world.engine.durable
+        self.at_work.clear()  # a look that fails does not say it again
         self.world.kill_daemon()
         after = self.world.engine.durable
         assert before.spends == after.spends
@@ -405,6 +425,8 @@ class Safety(RuleBasedStateMachine):
 
     def _look(self, name: str, reason: Reason | None) -> None:
         self.last_reasons[name] = [*self.last_reasons[name][-2:], reason]
+        if reason in (None, Reason.REFUSED):
+            self.at_work.pop(name, None)
         if reason is None:
             was_down = self.world.health(name) is Health.DOWN
             self.world.succeed(name, times=1)
@@ -440,6 +462,10 @@ class Safety(RuleBasedStateMachine):
             began_since = run != world.starts.get(request.target.name)
             assert given_up is None or began_since or world.monotonic - given_up >= PENDING_FOR
             assert tracker.exited or not self.is_deaf
+            run = world.starts.get(request.target.name)
+            working = [each for each in NAMES if CONTAINERS[each] == request.target.name and each in self.at_work]
+            working = [each for each in working if self.at_work[each] == run]
+            assert tracker.exited or not working or name in self.waived
             if not tracker.exited:
                 assert tracker.container is None or not tracker.container.off_network
                 seen = [reason for reason in self.last_reasons[request.dependency] if reason is not None]

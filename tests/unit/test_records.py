@@ -47,6 +47,7 @@ def test_the_names_on_disk_do_not_change() -> None:
         "journal_distrusted", "ladder_rearmed", "ladder_shared", "member_down", "member_joined", "member_recovered",
         "paused", "released", "resumed", "root_changed", "run_changed", "seen_up", "severity_raised", "side_changed",
         "spared_too_long", "step_exhausted", "suggested", "touched",
+        "work_awaited", "work_over", "work_too_long",
     ]  # fmt: skip
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from nemo_watchdog.engine.gates import evidence, people, redundancy, spacing
+from nemo_watchdog.engine.gates import evidence, people, redundancy, spacing, work
 from nemo_watchdog.engine.gates.situation import Situation
 from nemo_watchdog.model import Decision, Gate, Verdict
 
@@ -27,6 +27,7 @@ GATES: tuple[Callable[[Situation], Decision | None], ...] = (
     redundancy.redundancy,
     spacing.ladder_end,
     spacing.backoff,
+    work.work,
     people.autonomy,
     spacing.budget,
     spacing.concurrency,

@@ -17,7 +17,7 @@ from nemo_watchdog.ports import ProbeContext
 from nemo_watchdog.probes.postgres.address import NotServing, checked, parse
 from nemo_watchdog.probes.postgres.canary import write
 from nemo_watchdog.probes.postgres.failures import postgres_failure
-from nemo_watchdog.probes.postgres.readings import BASIC_QUERY, QUERY, Deadlocks, Limits, judge
+from nemo_watchdog.probes.postgres.readings import BASIC_QUERY, Deadlocks, Limits, judge, query
 from nemo_watchdog.probes.postgres.recovery import RecoveryWatch
 from nemo_watchdog.probes.postgres.sessions import Session, Sessions, Unreadable
 from nemo_watchdog.probes.shared.beside import Beside
@@ -103,7 +103,7 @@ class PostgresProbe:
         """The row; without what this server does not have or does not show, once that is known."""
         if self._reads_statistics:
             try:
-                return await session.fetchrow(QUERY)
+                return await session.fetchrow(query(session.get_server_version().major))
             except asyncpg.SyntaxOrAccessError:  # class 42
                 self._reads_statistics = False
         return await session.fetchrow(BASIC_QUERY)

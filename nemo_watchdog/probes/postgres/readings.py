@@ -14,12 +14,13 @@ from typing import Any
 from nemo_watchdog.durations import duration
 from nemo_watchdog.model import Finding, Reason, degraded, failed, ok
 from nemo_watchdog.policy.policy import Budget
+from nemo_watchdog.probes.postgres import progress
 
 # A user without pg_read_all_stats sees other users' backend_type and xact_start as NULL, but still their datid.
 # A standby that has replayed all that it received is not behind, however long nothing has come; without a receiver
 # (it replays an archive, or has lost its primary) only the age of the last replayed transaction is known, or, when
 # there was none yet, how long the server runs.
-QUERY = """
+_QUERY = """
 select pg_is_in_recovery() as standby,
        current_setting('transaction_read_only')::bool as read_only,
        current_setting('max_connections')::int as most,
@@ -39,12 +40,19 @@ select pg_is_in_recovery() as standby,
               then 0::float8
             else extract(
               epoch from now() - coalesce(pg_last_xact_replay_timestamp(), pg_postmaster_start_time()))::float8
-       end as replication_lag
+       end as replication_lag,
+       {work} as work
   from (select count(*)::int as used,
                min(xact_start) filter (where pid <> pg_backend_pid()) as oldest
           from pg_stat_activity
          where datid is not null and coalesce(backend_type, 'client backend') = 'client backend') as clients
 """
+
+
+def query(version: int) -> str:
+    """For a server of this major version."""
+    return _QUERY.format(work=progress.column(version))
+
 
 BASIC_QUERY = """
 select pg_is_in_recovery() as standby,
@@ -53,7 +61,7 @@ select pg_is_in_recovery() as standby,
        (select count(*) from pg_stat_activity
          where datid is not null and coalesce(backend_type, 'client backend') = 'client backend')::int as used,
        false as sees_all, null as oldest_transaction, null as xid_age, null as deadlocks, null as checksum_failures,
-       null as replication_lag
+       null as replication_lag, null as work
 """
 """For a server that lacks one of those functions, or lets this user call them not."""
 
@@ -106,7 +114,7 @@ def judge(row: Mapping[str, Any], role: str, limits: Limits, deadlocks: Finding 
     found = _wrong_role(row, role) or _at_risk(row, limits) or _worse_than_wanted(row, limits) or deadlocks
     if found is None:
         found = ok(f"{row['used']} of {row['most']} connections in use{_unseen(row, limits)}")
-    return Finding(found.outcome, found.reason, found.detail, measured)
+    return Finding(found.outcome, found.reason, found.detail, measured, work=progress.in_words(row["work"]))
 
 
 def _measured(row: Mapping[str, Any]) -> Mapping[str, float]:

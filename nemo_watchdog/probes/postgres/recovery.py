@@ -42,9 +42,8 @@ class RecoveryWatch:
         if progress := await self._progress(beside):
             measured |= progress
             detail = f"{detail}; redo is at {int(progress['postgres_recovery_lsn_bytes']):#x} of its log"
-        return Finding(
-            finding.outcome, finding.reason, detail, measured, progress=measured.get("postgres_recovery_lsn_bytes")
-        )
+        reached = measured.get("postgres_recovery_lsn_bytes")
+        return Finding(finding.outcome, finding.reason, detail, measured, progress=reached, work=finding.work)
 
     async def _progress(self, beside: Beside) -> Mapping[str, float]:
         if self._containers is None or self._container is None:

@@ -12,6 +12,7 @@ from pydantic import AfterValidator, model_validator
 from nemo_watchdog.durations import duration
 from nemo_watchdog.model import Finding, Reason, degraded, failed, ok
 from nemo_watchdog.one_thread import OneThread, StillBusy
+from nemo_watchdog.policy.fields import check_absolute
 from nemo_watchdog.policy.units import Whole, number_within, wrong
 from nemo_watchdog.ports import ProbeContext
 from nemo_watchdog.probes.process import systemd_unit
@@ -43,12 +44,6 @@ def _name(name: str) -> str:
     return name
 
 
-def _absolute(path: str) -> str:
-    if not path.startswith("/") or "\0" in path:
-        raise wrong("expected an absolute path")
-    return path
-
-
 def _unit_name(unit: str) -> str:
     if not _UNIT.fullmatch(unit):
         raise wrong("expected a unit's full name, such as `nginx.service`")
@@ -63,7 +58,7 @@ class ProcessOptions(ProbeOptions):
     """The program's name, exactly."""
     pattern: Annotated[str, AfterValidator(_pattern)] | None = None
     """A part of the command line, its arguments joined by blanks; `*` stands for anything."""
-    pid_file: Annotated[str, AfterValidator(_absolute)] | None = None
+    pid_file: Annotated[str, AfterValidator(check_absolute)] | None = None
     """A file that begins with the number of the process; `name` and `pattern` must then fit that process."""
     min_count: Count = 1
     """So many processes must run."""

@@ -11,6 +11,7 @@ import contextlib
 import re
 import secrets
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from time import monotonic
 from typing import Annotated, Any, Literal
 
@@ -29,7 +30,7 @@ from nemo_watchdog.probes.redis.address import (
     files_of,
     settings_of,
 )
-from nemo_watchdog.probes.redis.info import measure, number, parse_info
+from nemo_watchdog.probes.redis.info import measure, number, parse_info, work_in
 from nemo_watchdog.probes.redis.refusal import refusal
 from nemo_watchdog.probes.redis.sentinel import SETTINGS, NoMaster, find_master
 from nemo_watchdog.probes.redis.witness import complaint
@@ -263,6 +264,9 @@ class RedisProbe:
 
     def _judge(self, replies: list[Any]) -> Finding:
         info = parse_info(replies[1]) if isinstance(replies[1], str) else {}
+        return replace(self._found(replies, info), work=work_in(info))
+
+    def _found(self, replies: list[Any], info: Mapping[str, str]) -> Finding:
         measured = measure(info)
         for reply in replies:
             if isinstance(reply, exceptions.RedisError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import io
 import socket
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -145,6 +146,13 @@ def test_the_table_says_all_that_one_look_saw() -> None:
         ["redis_x_bytes", "1828090"],
         ["web", "http", "ok", "1.5s", "answered as expected"],
     ]
+
+
+def test_the_table_says_what_is_in_progress() -> None:
+    """A restart would wait for it."""
+    look = Look("redis", replace(ok("Redis 7"), work="saving a snapshot"), 0.1)
+    assert "in progress: saving a snapshot" in shown(redis=look)
+    assert look.plain()["work"] == "saving a snapshot"
 
 
 def test_a_narrow_terminal_cuts_nothing_off() -> None:

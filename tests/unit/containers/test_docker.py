@@ -275,6 +275,18 @@ async def test_processes_that_wait(docker: FakeDocker, containers: DockerContain
             await containers.uninterruptible("redis")
 
 
+async def test_titles_of_processes(docker: FakeDocker, containers: DockerContainers) -> None:
+    """As they stand there; nothing is known from an answer of another kind."""
+    docker.more["top"] = web.json_response(
+        {"Titles": ["PID", "COMMAND"], "Processes": [["1", "redis-server *:6379"], ["22", "redis-rdb-bgsave *:6379 "]]}
+    )
+    assert await containers.titles("redis") == ("redis-server *:6379", "redis-rdb-bgsave *:6379")
+    for answer in ("{}", "[]", '{"Processes": [["1"]]}', '{"Processes": [["1", 2]]}', '{"Processes": null}'):
+        docker.more["top"] = web.Response(text=answer)
+        with pytest.raises(ContainersUnreachable):
+            await containers.titles("redis")
+
+
 @pytest.mark.parametrize("status", [404, 409, 500, 501])
 async def test_last_words_that_cannot_be_had_are_blindness(
     docker: FakeDocker, containers: DockerContainers, status: int

@@ -11,7 +11,7 @@ from nemo_watchdog import records as r
 from nemo_watchdog.engine import events as ev
 from nemo_watchdog.engine.gates import order
 from nemo_watchdog.engine.topology import upstreams
-from nemo_watchdog.model import ActionOutcome, Autonomy, Decision, Gate, Reason, RunState, Verdict
+from nemo_watchdog.model import ActionOutcome, Autonomy, Decision, Gate, Reason, RunState, Verdict, failed
 from nemo_watchdog.policy.cron import Cron
 from nemo_watchdog.policy.policy import Backoff, Budget, Condition, EscalateStep, Limits
 from nemo_watchdog.policy.windows import MaintenanceWindow
@@ -166,6 +166,12 @@ def without_fresh_looks() -> World:
     return world
 
 
+def at_work() -> World:
+    world = World(policy(dependency("gateway", grace=0.0)))
+    world.look("gateway", replace(failed(Reason.WRONG_ANSWER, "test"), work="VACUUM FULL in shop"), times=3)
+    return world
+
+
 def outside_its_condition() -> World:
     fix = replace(remedy(), when=Condition(reason=frozenset({"exited"})))
     world = World(policy(dependency("gateway"), fix=fix))
@@ -232,6 +238,7 @@ CASES = [
     Case(the_last_that_served, Verdict.WAIT, Gate.REDUNDANCY, "it is the last of a or b that served"),
     Case(at_the_end_of_the_ladder, Verdict.ESCALATE, Gate.LADDER_END, "1 attempt did not help"),
     Case(failed_just_now, Verdict.WAIT, Gate.BACKOFF, "5."),
+    Case(at_work, Verdict.WAIT, Gate.WORK, "in progress: VACUUM FULL in shop, for 2s"),
     Case(spent, Verdict.ESCALATE, Gate.BUDGET, f"the budget of gateway is spent ({Budget(1, 3600.0)})"),
     Case(spent_by_all, Verdict.WAIT, Gate.BUDGET, f"the budget of all actions is spent ({Budget(1, 3600.0)})"),
     Case(only_observed, Verdict.REFUSE, Gate.AUTONOMY, "the policy lets the watchdog only observe"),

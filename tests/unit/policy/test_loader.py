@@ -53,6 +53,9 @@ def test_everything_arrives() -> None:
     assert postgres.autonomy is Autonomy.OBSERVE
     assert (postgres.interval, postgres.confirm_interval, postgres.timeout) == (90, 2, 5)
     assert (postgres.down_after, postgres.up_after, postgres.startup_grace) == (Threshold(4, 4), 1, 120)
+    signs = [("file", "/run/restore"), ("lock", "/run/backup.lock"), ("dependency", "api")]
+    assert [(sign.kind, sign.name) for sign in postgres.busy_while] == signs
+    assert (postgres.work_for, api.work_for, api.busy_while) == (6 * 3600, 2 * 3600, ())
     assert (api.interval, api.confirm_interval, api.timeout) == (20, 0.5, 2)
     assert (api.down_after, api.up_after, api.startup_grace) == (Threshold(2, 3), 3, 60)
     assert (postgres.flapping, api.flapping) == (Flapping(3600, 0.5, 0.2), None)
@@ -112,6 +115,7 @@ def test_what_is_left_out_has_its_default() -> None:
     policy = parse(HOST)
     host = policy.dependencies["host"]
     assert (host.interval, host.confirm_interval, host.timeout, host.startup_grace) == (10, 1, 3, 30)
+    assert (host.busy_while, host.work_for) == ((), 3600)
     assert (host.down_after, host.up_after, host.autonomy) == (Threshold(3, 3), 2, Autonomy.ACT)
     assert [spec.respond_within for spec in policy.severities.values()] == [900, 1800, 14400, 86400]
     assert not any(spec.notify for spec in policy.severities.values())

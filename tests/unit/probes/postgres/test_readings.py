@@ -26,6 +26,7 @@ ROW: dict[str, Any] = {
     "deadlocks": 3.0,
     "checksum_failures": None,
     "replication_lag": None,
+    "work": [],
 }
 STRICT = Limits(connections=0.8, transaction=60.0, xid_age=1e9, lag=5.0, deadlocks=Budget(2, 60.0))
 

@@ -409,3 +409,23 @@ async def test_a_look_that_is_cancelled_leaves_nothing_open() -> None:
             await asyncio.wait({looking})
             assert looking.cancelled()
             await server.wait_open(0)
+
+
+@pytest.mark.parametrize(
+    ("changes", "work"),
+    [
+        ({}, ""),
+        ({"rdb_bgsave_in_progress": "1"}, "saving a snapshot"),
+        ({"aof_rewrite_in_progress": "1"}, "rewriting the append-only file"),
+        (
+            {"rdb_bgsave_in_progress": "1", "current_save_keys_processed": "5", "current_save_keys_total": "20"},
+            "saving a snapshot (5 of 20 keys)",
+        ),
+        ({"rdb_bgsave_in_progress": "1", "rdb_last_bgsave_status": "err"}, "saving a snapshot"),
+        ({"rdb_bgsave_in_progress": "1", "loading": "1"}, ""),
+        ({"aof_rewrite_in_progress": "1", "async_loading": "1"}, ""),
+    ],
+)
+async def test_what_its_forks_write_is_work_and_what_it_loads_is_none(changes: Mapping[str, str], work: str) -> None:
+    """Whatever else the look found; a start loses nothing of what is only read."""
+    assert (await look(redis_server(info=info(changes)))).work == work
