@@ -88,6 +88,6 @@ def _incident(incident: IncidentView) -> str:
     counted = sum(ladder.attempts for ladder in incident.ladders.values())
     tried = counted if incident.actions is None else incident.actions
     return (
-        f"{incident.severity} {incident.id}: {incident.root}{also}, open {duration(incident.age)}, "
+        f"{incident.severity} by {incident.rule}, {incident.id}: {incident.root}{also}, open {duration(incident.age)}, "
         f"{tried} action{'s' if tried != 1 else ''}"
     )

@@ -9,10 +9,11 @@ from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
 
 from nemo_watchdog import records as r
+from nemo_watchdog.engine.conditions import wakes_at
 from nemo_watchdog.engine.gates.evidence import recovering_until
 from nemo_watchdog.engine.health import Tracker
 from nemo_watchdog.engine.phases import Phase
-from nemo_watchdog.engine.severity import highest_severity
+from nemo_watchdog.engine.severity import classify, gravest, scene_of
 from nemo_watchdog.engine.state import REOPEN_WINDOW, Durable, Incident
 from nemo_watchdog.engine.topology import upstreams
 from nemo_watchdog.engine.turn import Turn
@@ -158,7 +159,9 @@ def _failing_for(turn: Turn, tracker: Tracker) -> float:
 def _open(turn: Turn, name: str) -> None:
     volatile, tracker = turn.volatile, turn.volatile.trackers[name]
     state = tracker.state
-    rule = highest_severity(volatile.policy, volatile.trackers, [name], volatile.tags)
+    scene = scene_of(volatile, turn.durable, turn.now.monotonic)
+    rule = classify(volatile.policy, scene, name)
+    turn.wake(wakes_at(volatile.asked, scene, [name]))
     turn.record(
         r.IncidentOpened(
             incident=name_of(name, turn.now, turn.durable.incidents),
@@ -184,14 +187,16 @@ def name_of(root: str, now: Moment, taken: Container[str]) -> str:
 
 
 def raise_severity(turn: Turn, incident: Incident, members: list[str]) -> None:
-    """As far as these members are concerned. Severity may rise, and never silently falls."""
+    """As far as these members are concerned. Severity may rise, also by time alone, and never silently falls."""
     volatile = turn.volatile
     unhealthy = [name for name in members if _is_unhealthy(volatile.trackers, name)]
     if not unhealthy:
         return
-    rule = highest_severity(volatile.policy, volatile.trackers, unhealthy, volatile.tags)
+    scene = scene_of(volatile, turn.durable, turn.now.monotonic)
+    rule, name = gravest(volatile.policy, scene, unhealthy)
     if rule.severity < incident.severity:
-        turn.record(r.SeverityRaised(incident.incident, rule.severity, rule.name, str(incident.severity), unhealthy[0]))
+        turn.record(r.SeverityRaised(incident.incident, rule.severity, rule.name, str(incident.severity), name))
+    turn.wake(wakes_at(volatile.asked, scene, unhealthy))
 
 
 def _is_unhealthy(trackers: Mapping[str, Tracker], name: str) -> bool:

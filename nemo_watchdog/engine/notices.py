@@ -12,6 +12,7 @@ from nemo_watchdog.engine.gates.order import decide
 from nemo_watchdog.engine.gates.situation import Situation
 from nemo_watchdog.engine.health import State
 from nemo_watchdog.engine.phases import Phase
+from nemo_watchdog.engine.severity import title_of
 from nemo_watchdog.engine.signals import A_STOP_TAKES
 from nemo_watchdog.engine.state import Incident
 from nemo_watchdog.engine.touches import taken_off
@@ -54,18 +55,22 @@ def _(record: r.IncidentReopened, incident: Incident, turn: Turn) -> Words:
     return _opened(f"opened:{turn.now.utc.isoformat()}", record.dependency, incident, turn)
 
 
+def graveness(incident: Incident, policy: Policy) -> str:
+    """One sentence: how grave, what people call it, and which rule says so."""
+    return f"{incident.severity} {title_of(policy, incident.severity, incident.rule)} by the rule {incident.rule}."
+
+
 def _times(count: int) -> str:
     return {1: "once", 2: "twice"}.get(count, f"{count} times")
 
 
 def _opened(key: str, name: str, incident: Incident, turn: Turn) -> Words:
     spec = turn.volatile.policy.severities.get(incident.severity)
-    title = spec.title if spec else ""
     respond = f"Respond within {duration(spec.respond_within)}." if spec else ""
     again = f"It is the same incident, reopened {_times(incident.reopened)}.\n" if incident.reopened else ""
     body = (
         f"{name} is {_seen(name, turn)}.\n{again}"
-        f"{incident.severity} {title} by the rule {incident.rule}. {respond}\n"
+        f"{graveness(incident, turn.volatile.policy)} {respond}\n"
         f"Next: {_plan(name, incident, turn)}."
     )
     return Words(key, f"{name} is {turn.volatile.trackers[name].state.health}{' again' if again else ''}", body)
@@ -91,7 +96,7 @@ def _(record: r.MemberDown, incident: Incident, turn: Turn) -> Words:
 def _(record: r.SeverityRaised, incident: Incident, turn: Turn) -> Words:
     body = (
         f"{record.dependency} is {_seen(record.dependency, turn)}.\n"
-        f"Severity {record.previous} → {record.severity} by {record.rule}."
+        f"Severity {record.previous} → {graveness(incident, turn.volatile.policy)}"
     )
     return Words(f"severity:{record.severity}", f"{incident.root}: now {record.severity}", body)
 
@@ -232,7 +237,6 @@ def _(record: r.JournalAccepted, incident: None, turn: Turn) -> Words:
 
 def alert(policy: Policy, incident: Incident) -> Alert:
     """An incident for Alertmanager. A severity that rises makes a new alert; the old one runs out there."""
-    spec = policy.severities.get(incident.severity)
     affected = ", ".join(incident.members)
     return Alert(
         incident=incident.incident,
@@ -241,13 +245,14 @@ def alert(policy: Policy, incident: Incident) -> Alert:
             "incident": incident.incident,
             "dependency": incident.root,
             "severity": incident.severity,
+            "rule": incident.rule,
         },
         annotations={
             "summary": f"{incident.root} is {incident.health} ({incident.reason or incident.rule})",
             "description": (
                 f"{incident.detail}. Affected: {affected}. Rule: {incident.rule}. Actions so far: {incident.acted}."
             ),
-            "title": spec.title if spec else "",
+            "title": title_of(policy, incident.severity, incident.rule),
         },
         starts_at=incident.opened.utc,
         ends_at=incident.resolved.utc if incident.resolved else None,

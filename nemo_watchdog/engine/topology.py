@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from nemo_watchdog.policy.policy import Policy
@@ -18,6 +18,11 @@ def upstreams(policy: Policy, name: str) -> Iterator[str]:
             seen.add(upstream)
             yield upstream
             queue.extend(policy.dependencies[upstream].needs)
+
+
+def is_cut_off(policy: Policy, name: str, down: Collection[str]) -> bool:
+    """Whether something that it needs, directly or not, is among what is down."""
+    return any(upstream in down for upstream in upstreams(policy, name))
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from nemo_watchdog.durations import duration
-from nemo_watchdog.model import CONTAINER, Autonomy, Category, Health, OnCleanExit, Severity, Target, WhenUnsure
+from nemo_watchdog.model import CONTAINER, Autonomy, Category, OnCleanExit, Severity, Target, WhenUnsure
+from nemo_watchdog.policy.condition import Condition
 
 ALLOWANCE = 60.0
 """Seconds that an action may take beyond what its own options give it, unless the policy says otherwise."""
@@ -133,30 +134,6 @@ Step = ActionStep | EscalateStep
 
 
 @dataclass(frozen=True, slots=True)
-class TagQuantifier:
-    """`{down: {all: core}}`: `quantifier` is "all" or "any", of the dependencies that carry `tag`."""
-
-    quantifier: str
-    tag: str
-
-
-@dataclass(frozen=True, slots=True)
-class Condition:
-    """`when:`. Every part that is given must hold; an empty condition always holds.
-
-    `health`, `category`, `reason` and `dependencies` hold when the dependency's own is among them;
-    `tags` holds when the dependency carries every one; `down` looks at all dependencies with a tag.
-    """
-
-    health: frozenset[Health] = frozenset()
-    category: frozenset[Category] = frozenset()
-    reason: frozenset[str] = frozenset()
-    tags: frozenset[str] = frozenset()
-    dependencies: frozenset[str] = frozenset()
-    down: TagQuantifier | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Remedy:
     name: str
     steps: tuple[Step, ...]
@@ -173,6 +150,8 @@ class Rule:
     severity: Severity
     when: Condition = field(default_factory=Condition)
     notify: tuple[str, ...] = ()
+    title: str = ""
+    """Shown instead of the severity's; empty for that one."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ PACKAGE = Path(__file__).parents[2] / "nemo_watchdog"
 PURE = sorted(
     [
         *(PACKAGE / name for name in ("model.py", "reasons.py", "errors.py", "ports.py", "views.py", "durations.py")),
-        *(PACKAGE / "policy" / name for name in ("policy.py", "lint.py", "units.py")),
+        *(PACKAGE / "policy" / name for name in ("condition.py", "policy.py", "lint.py", "times.py", "units.py")),
         *(PACKAGE / "engine").rglob("*.py"),
         *(PACKAGE / "records").rglob("*.py"),
     ]
@@ -71,7 +71,7 @@ def imports(source: str) -> Iterator[str]:
 
 def strangers(source: str) -> list[str]:
     """Imports that the engine may not have."""
-    own = (*ENGINE_MAY_IMPORT, "nemo_watchdog.policy.policy")
+    own = (*ENGINE_MAY_IMPORT, "nemo_watchdog.policy.policy", "nemo_watchdog.policy.condition")
     return [
         name
         for name in imports(source)

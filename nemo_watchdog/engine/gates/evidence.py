@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from nemo_watchdog.engine import busy
+from nemo_watchdog.engine.conditions import Question, holds
 from nemo_watchdog.engine.gates.situation import Situation
 from nemo_watchdog.engine.health import Tracker
 from nemo_watchdog.engine.phases import Phase
-from nemo_watchdog.engine.severity import holds
+from nemo_watchdog.engine.severity import scene_of
 from nemo_watchdog.engine.topology import upstreams
 from nemo_watchdog.model import CONTAINER, Category, Decision, Gate, Health, RunState, Verdict
 from nemo_watchdog.policy.policy import Policy
@@ -120,6 +121,9 @@ def evidence(s: Situation) -> Decision | None:
 
 
 def condition(s: Situation) -> Decision | None:
-    if s.remedy is not None and not holds(s.remedy.when, s.spec, s.tracker.state, s.volatile.tags):
+    if s.remedy is None:
+        return None
+    scene = scene_of(s.volatile, s.durable, s.now)
+    if not holds(Question(s.remedy.when, scene, s.name, about=False)):
         return Decision(Verdict.REFUSE, Gate.CONDITION, f"the condition of {s.remedy.name} does not hold")
     return None

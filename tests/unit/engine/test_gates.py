@@ -12,7 +12,8 @@ from nemo_watchdog.engine import events as ev
 from nemo_watchdog.engine.gates import order
 from nemo_watchdog.engine.topology import upstreams
 from nemo_watchdog.model import ActionOutcome, Autonomy, Decision, Gate, Reason, RunState, Verdict
-from nemo_watchdog.policy.policy import Backoff, Budget, Condition, EscalateStep, Limits
+from nemo_watchdog.policy.condition import Condition
+from nemo_watchdog.policy.policy import Backoff, Budget, EscalateStep, Limits
 from tests.unit.engine.world import RESTART, World, dependency, policy, remedy
 
 NO_BACKOFF = replace(RESTART, attempts=10, backoff=Backoff(0.01, 1.0, 0.01, 0.0))

@@ -9,7 +9,8 @@ import pytest
 
 from nemo_watchdog.engine.incidents import BLIND_IS_TOLD_AFTER
 from nemo_watchdog.model import Category, Health, Reason, Severity
-from nemo_watchdog.policy.policy import Condition, Remedy, Rule, TagQuantifier
+from nemo_watchdog.policy.condition import Condition, TagQuantifier
+from nemo_watchdog.policy.policy import Remedy, Rule
 from tests.unit.engine.world import World, dependency, policy, remedy
 
 CORE, DATA = frozenset({"core"}), frozenset({"core", "data"})
