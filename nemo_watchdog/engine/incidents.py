@@ -13,7 +13,7 @@ from nemo_watchdog.engine.conditions import wakes_at
 from nemo_watchdog.engine.gates.evidence import recovering_until
 from nemo_watchdog.engine.health import Tracker
 from nemo_watchdog.engine.phases import Phase
-from nemo_watchdog.engine.severity import classify, gravest, scene_of
+from nemo_watchdog.engine.severity import classify, gravest, is_graver, scene_of
 from nemo_watchdog.engine.state import REOPEN_WINDOW, Durable, Incident
 from nemo_watchdog.engine.topology import upstreams
 from nemo_watchdog.engine.turn import Turn
@@ -194,7 +194,7 @@ def raise_severity(turn: Turn, incident: Incident, members: list[str]) -> None:
         return
     scene = scene_of(volatile, turn.durable, turn.now.monotonic)
     rule, name = gravest(volatile.policy, scene, unhealthy)
-    if rule.severity < incident.severity:
+    if is_graver(volatile.policy, rule, incident.severity, incident.rule):
         turn.record(r.SeverityRaised(incident.incident, rule.severity, rule.name, str(incident.severity), name))
     turn.wake(wakes_at(volatile.asked, scene, unhealthy))
 

@@ -94,11 +94,12 @@ def _(record: r.MemberDown, incident: Incident, turn: Turn) -> Words:
 
 @words.register
 def _(record: r.SeverityRaised, incident: Incident, turn: Turn) -> Words:
+    change = f"Severity {record.previous} →" if record.previous != record.severity else "What is more:"
     body = (
         f"{record.dependency} is {_seen(record.dependency, turn)}.\n"
-        f"Severity {record.previous} → {graveness(incident, turn.volatile.policy)}"
+        f"{change} {graveness(incident, turn.volatile.policy)}"
     )
-    return Words(f"severity:{record.severity}", f"{incident.root}: now {record.severity}", body)
+    return Words(f"severity:{record.severity}:{record.rule}", f"{incident.root}: now {record.severity}", body)
 
 
 @words.register

@@ -27,9 +27,26 @@ def classify(policy: Policy, scene: Scene, name: str) -> Rule:
 
 
 def gravest(policy: Policy, scene: Scene, names: Iterable[str]) -> tuple[Rule, str]:
-    """The gravest of the rules that these fall under, and the first of them that does; names must not be empty."""
+    """The gravest of the rules that these fall under, and the first of them that does; names must not be empty.
+
+    Of two with the same severity it is the one that stands first.
+    """
     found = [(classify(policy, scene, name), name) for name in names]
-    return min(found, key=lambda each: each[0].severity)
+    return min(found, key=lambda each: (each[0].severity, position(policy, each[0].name)))
+
+
+def position(policy: Policy, rule: str) -> int:
+    """Where a rule stands; after all others when the policy does not have it."""
+    names = [each.name for each in policy.classification]
+    return names.index(rule) if rule in names else len(names)
+
+
+def is_graver(policy: Policy, rule: Rule, severity: Severity, present: str) -> bool:
+    """Than what an incident is under: a higher severity, or an earlier rule whose own contacts nobody has told."""
+    if rule.severity != severity or position(policy, rule.name) >= position(policy, present):
+        return rule.severity < severity
+    told = next((each.notify for each in policy.classification if each.name == present), ())
+    return not set(rule.notify) <= set(told)
 
 
 def title_of(policy: Policy, severity: Severity, rule: str) -> str:

@@ -399,6 +399,25 @@ def test_the_category_of_what_rose_is_said_with_its_rule() -> None:
     assert told.body.startswith("gateway is down: data_corrupted")
 
 
+def test_an_earlier_rule_of_the_same_severity_tells_its_own_contacts() -> None:
+    """Data at risk in an outage that is SEV1 already: `security` is told once, and the rule is the graver one."""
+    at_risk = Condition(category=frozenset({Category.INTEGRITY}))
+    risk, outage = Rule("risk", Severity.SEV1, at_risk, ("security",)), Rule("outage", Severity.SEV1, DOWN)
+    world = world_with(risk, outage)
+    world.fail("postgres")
+    world.fail("postgres", Reason.DATA_CORRUPTED)
+    (told,) = world.told(NotificationKind.SEVERITY_CHANGED)
+    assert told.contacts == ("on-call", "lead", "security")
+    assert told.body.endswith("What is more: SEV1 Complete outage by the rule risk.")
+    world.fail("postgres", times=10)
+    assert world.engine.durable.incidents[told.incident].rule == "risk"
+    assert len(world.told(NotificationKind.SEVERITY_CHANGED)) == 1
+    world = world_with(replace(risk, notify=()), outage)
+    world.fail("postgres")
+    world.fail("postgres", Reason.DATA_CORRUPTED)
+    assert not world.told(NotificationKind.SEVERITY_CHANGED)
+
+
 # -- what it costs
 
 
