@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from nemo_watchdog.durations import duration
+from nemo_watchdog.policy.lint_measures import lint_measures
 from nemo_watchdog.policy.lint_rules import lint_rules
 from nemo_watchdog.policy.policy import (
     ActionStep,
@@ -14,6 +15,7 @@ from nemo_watchdog.policy.policy import (
     Policy,
     Remedy,
 )
+from nemo_watchdog.ports import Catalog
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,11 +29,12 @@ class Advice:
         return f"{self.path}: {self.message}"
 
 
-def lint(policy: Policy) -> list[Advice]:
-    """Advice on a valid policy, section by section."""
+def lint(policy: Policy, catalog: Catalog | None = None) -> list[Advice]:
+    """Advice on a valid policy, section by section; with the catalog also about measurements that no probe makes."""
     return [
         *_looks(policy),
         *(Advice(path, message) for path, message in lint_rules(policy)),
+        *(Advice(path, message) for path, message in (lint_measures(policy, catalog) if catalog is not None else ())),
         *(advice for remedy in policy.remedies.values() for advice in _remedy(policy, remedy)),
         *_untold(policy),
         *_contacts(policy),
