@@ -74,6 +74,8 @@ class IncidentView:
     ladders: Mapping[str, LadderView]
     actions: int | None = None
     """How many were ordered in it or may have been; None from a daemon of 0.1.0."""
+    title: str = ""
+    """What people call it: the rule's title, or the severity's."""
 
 
 @dataclass(frozen=True, slots=True)

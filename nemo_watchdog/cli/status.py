@@ -87,7 +87,8 @@ def _incident(incident: IncidentView) -> str:
     also = f", with it {members}" if members else ""
     counted = sum(ladder.attempts for ladder in incident.ladders.values())
     tried = counted if incident.actions is None else incident.actions
+    grave = f"{incident.severity} {incident.title}".rstrip()
     return (
-        f"{incident.severity} by {incident.rule}, {incident.id}: {incident.root}{also}, open {duration(incident.age)}, "
+        f"{grave} by the rule {incident.rule}, {incident.id}: {incident.root}{also}, open {duration(incident.age)}, "
         f"{tried} action{'s' if tried != 1 else ''}"
     )

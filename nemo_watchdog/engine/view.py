@@ -10,10 +10,11 @@ from functools import cache
 from nemo_watchdog.engine import budget
 from nemo_watchdog.engine.engine import Engine
 from nemo_watchdog.engine.pauses import Pause
+from nemo_watchdog.engine.severity import title_of
 from nemo_watchdog.engine.state import Incident, Ladder
 from nemo_watchdog.engine.touches import taken_off
 from nemo_watchdog.model import Decision, Gate, Moment, Verdict
-from nemo_watchdog.policy.policy import Budget
+from nemo_watchdog.policy.policy import Budget, Policy
 from nemo_watchdog.views import (
     BudgetView,
     DependencyView,
@@ -34,7 +35,7 @@ def status(engine: Engine, now: Moment, policy: PolicyView, version: str) -> Sta
         autonomy=engine.policy.autonomy,
         journal=engine.journal_trouble or "ok",
         dependencies={name: _dependency(engine, name, now) for name in engine.trackers},
-        incidents=tuple(_incident(incident, now) for incident in engine.durable.open()),
+        incidents=tuple(_incident(engine.policy, incident, now) for incident in engine.durable.open()),
         pauses=pauses(engine, now),
         budgets=dict(budgets(engine, now.monotonic)),
         policy=policy,
@@ -113,7 +114,7 @@ def _open(gate: Gate) -> GateView:
     return GateView(gate, Verdict.OPEN, "", None)
 
 
-def _incident(incident: Incident, now: Moment) -> IncidentView:
+def _incident(policy: Policy, incident: Incident, now: Moment) -> IncidentView:
     return IncidentView(
         id=incident.incident,
         root=incident.root,
@@ -131,6 +132,7 @@ def _incident(incident: Incident, now: Moment) -> IncidentView:
             for ladder in [incident.ladders.get(name) or Ladder()]
         },
         actions=incident.acted,
+        title=title_of(policy, incident.severity, incident.rule),
     )
 
 

@@ -22,10 +22,9 @@ from nemo_watchdog.policy.units import (
     parse_ratio,
     wrong,
 )
-from nemo_watchdog.policy.zones import parse_zone
+from nemo_watchdog.policy.zones import UTC_NAME, parse_zone
 
 MOST_NESTED = 5
-UTC_NAME = "UTC"
 
 _BOUND = re.compile(r"(>=|<=|>|<|=) ?(-?[0-9]{1,15}(?:\.[0-9]{1,9})?)(%?)", re.ASCII)
 _BOUND_HELP = "expected a comparison in quotes, such as `> 100`, `<= 0.5` or `>= 90%`"
@@ -149,7 +148,6 @@ def _depth(when: WhenSection) -> int:
 
 def condition_of(when: WhenSection, probes: Mapping[str, Any]) -> Condition:
     """What the engine reads. `probes` names the dependencies, which a measurement may be of."""
-    times = Times(tuple(map(parse_span, when.time)), parse_zone(when.zone or UTC_NAME), _written(when))
     return Condition(
         health=frozenset(when.health),
         category=frozenset(when.category),
@@ -159,7 +157,7 @@ def condition_of(when: WhenSection, probes: Mapping[str, Any]) -> Condition:
         down=_quantifier(when.down),
         affected=_affected(when.affected),
         lasting=when.lasting,
-        time=times if when.time else None,
+        time=_times(when),
         measure=tuple(_measure(key, bound, probes) for key, bound in when.measure.items()),
         any=tuple(condition_of(below, probes) for below in when.any),
         all=tuple(condition_of(below, probes) for below in when.all),
@@ -167,8 +165,11 @@ def condition_of(when: WhenSection, probes: Mapping[str, Any]) -> Condition:
     )
 
 
-def _written(when: WhenSection) -> str:
-    return f"{' or '.join(when.time)} {when.zone or UTC_NAME}"
+def _times(when: WhenSection) -> Times | None:
+    if not when.time:
+        return None
+    zone = when.zone or UTC_NAME
+    return Times(tuple(map(parse_span, when.time)), parse_zone(zone), f"{' or '.join(when.time)} {zone}")
 
 
 def _quantifier(down: DownSection | None) -> TagQuantifier | None:

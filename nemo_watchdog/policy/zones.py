@@ -1,23 +1,28 @@
-"""Time zones by their IANA names. Their data are the machine's own, in /usr/share/zoneinfo."""
+"""Time zones by their IANA names. Their data are the machine's own: on Debian the package tzdata, a required one."""
 
 from __future__ import annotations
 
 import difflib
+from datetime import UTC, tzinfo
 from zoneinfo import ZoneInfo, available_timezones
 
 from nemo_watchdog.policy.units import wrong
 
+UTC_NAME = "UTC"
 
-def parse_zone(value: object) -> ZoneInfo:
-    """`Europe/Berlin`; an error that says what was probably meant, or that this machine knows no zones at all."""
+
+def parse_zone(value: object) -> tzinfo:
+    """`Europe/Berlin`; an error that says what was probably meant, or that this machine knows no zones but UTC."""
     if not isinstance(value, str) or not value:
         raise wrong("expected a time zone such as `Europe/Berlin` or `UTC`")
+    if value == UTC_NAME:
+        return UTC
     try:
         return ZoneInfo(value)
     except (KeyError, ValueError, OSError):  # unknown; no name of one; a folder of them
         known = available_timezones()
     if not known:
-        raise wrong("this machine knows no time zones: install the package tzdata")
+        raise wrong("this machine knows no time zone but UTC: install the package tzdata")
     close = difflib.get_close_matches(value, sorted(known), n=1)
     hint = f": did you mean `{close[0]}`?" if close else " such as `Europe/Berlin`"
     raise wrong(f"expected the IANA name of a time zone{hint}")
