@@ -226,7 +226,9 @@ def is_bystander(q: Question) -> bool:
 
 
 def _lasting(q: Question) -> Answer:
-    return (lasted(q.scene, q.name) or 0.0) >= (q.when.lasting or 0.0)
+    trouble = q.scene.troubles.get(q.name)
+    # the same sum as in `wakes_at`: a difference could be a hair too small at the moment of the wake-up
+    return trouble is not None and trouble.since + (q.when.lasting or 0.0) <= q.scene.now
 
 
 def _time(q: Question) -> Answer:

@@ -48,7 +48,12 @@ RUNBOOK_SEVERITIES: Mapping[Severity, SeveritySpec] = MappingProxyType(
 """A policy without `severities` has the response times of the incident runbook, and nobody to tell."""
 
 PLAIN_RULES: tuple[Rule, ...] = (
-    Rule("data-at-risk", Severity.SEV1, Condition(category=frozenset({Category.INTEGRITY})), title="At risk"),
+    Rule(
+        "data-at-risk",
+        Severity.SEV1,
+        Condition(category=frozenset({Category.INTEGRITY})),
+        title="Data or hardware at risk",
+    ),
     Rule("down", Severity.SEV2, Condition(health=frozenset({Health.DOWN}))),
     Rule("core-unseen", Severity.SEV3, Condition(category=frozenset({Category.BLIND}), tags=frozenset({CORE_TAG}))),
     Rule("actions-held", Severity.SEV3, Condition(reason=frozenset({Reason.DOCKER_UNREACHABLE.value}))),

@@ -121,6 +121,13 @@ def _with_what_follows(when: Condition) -> Condition:
     return replace(when, tags=when.tags | tags, health=health)
 
 
+UNDERSTOOD = frozenset(
+    {"health", "category", "reason", "tags", "dependencies", "down", "affected", "lasting", "time", "measure"}
+    | {"any", "all", "not_"}
+)
+"""The parts of a condition that `covers` knows; a new one must be added to it."""
+
+
 def covers(wide: Condition, narrow: Condition) -> bool:
     """Whether `wide` surely holds in every case in which `narrow` does."""
     narrow = _with_what_follows(narrow)

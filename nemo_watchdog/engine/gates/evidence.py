@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from nemo_watchdog.engine import busy
-from nemo_watchdog.engine.conditions import Question, holds
+from nemo_watchdog.engine.condition_words import why_not
+from nemo_watchdog.engine.conditions import Question
 from nemo_watchdog.engine.gates.situation import Situation
 from nemo_watchdog.engine.health import Tracker
 from nemo_watchdog.engine.phases import Phase
@@ -124,6 +125,6 @@ def condition(s: Situation) -> Decision | None:
     if s.remedy is None:
         return None
     scene = scene_of(s.volatile, s.durable, s.now)
-    if not holds(Question(s.remedy.when, scene, s.name, about=False)):
-        return Decision(Verdict.REFUSE, Gate.CONDITION, f"the condition of {s.remedy.name} does not hold")
+    if why := why_not(Question(s.remedy.when, scene, s.name, about=False)):
+        return Decision(Verdict.REFUSE, Gate.CONDITION, f"the condition of {s.remedy.name} does not hold: {why}")
     return None

@@ -120,4 +120,7 @@ def test_a_remedy_has_a_condition_of_the_same_kind(quantifier: str, acts: bool) 
     if not acts:
         decision = world.engine.decision("gateway", world.now)
         assert decision is not None
-        assert decision.value == "the condition of restart does not hold"
+        assert (
+            decision.value
+            == "the condition of restart does not hold: not all with the tag core are down: postgres is not"
+        )
