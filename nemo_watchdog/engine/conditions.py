@@ -104,7 +104,7 @@ def _are_affected(wanted: Affected, carriers: Collection[str], hit: Collection[s
     found = sum(name in hit for name in carriers)
     if wanted.count is not None:
         return found >= wanted.count
-    return bool(carriers) and found >= (wanted.share or 0.0) * len(carriers)
+    return bool(carriers) and found / len(carriers) >= (wanted.share or 0.0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from nemo_watchdog import records as r
+from nemo_watchdog.engine import events as ev
 from nemo_watchdog.engine.conditions import Question, holds
 from nemo_watchdog.engine.severity import scene_of
 from nemo_watchdog.model import Category, Health, NotificationKind, Reason, Severity, degraded, failed, ok
@@ -370,6 +371,17 @@ def test_a_border_comes_no_later_than_the_next_full_hour() -> None:
     """From within a minute as well."""
     noon = datetime(2026, 1, 5, 12, 0, 30, tzinfo=UTC)
     assert times(ZoneInfo("UTC"), Span(EVERY_DAY, 540, 1080)).next_border(noon) == noon.replace(hour=13, second=0)
+
+
+def test_a_reloaded_policy_weighs_what_is_open_anew() -> None:
+    """With what has lasted so far, and without a look."""
+    world = world_with(rule(replace(DOWN, lasting=600.0)))
+    world.crash("gateway")
+    world.wait(200.0)
+    world.send(
+        ev.PolicyChanged(replace(world.engine.policy, classification=(rule(replace(DOWN, lasting=180.0)), ELSE)))
+    )
+    assert severity_of(world, "gateway") is Severity.SEV1
 
 
 # -- what is said
