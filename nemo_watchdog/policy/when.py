@@ -19,7 +19,6 @@ from nemo_watchdog.policy.units import (
     Whole,
     duration_within,
     number_within,
-    parse_ratio,
     wrong,
 )
 from nemo_watchdog.policy.zones import UTC_NAME, parse_zone
@@ -32,11 +31,11 @@ _MEASUREMENT = re.compile(r"[a-z][a-z0-9_]*", re.ASCII)
 
 
 def parse_bound(value: object) -> Bound:
-    """`> 100`; a percentage is a ratio, so `>= 90%` is `>= 0.9`."""
+    """`> 100`; a percentage is a hundredth, so `>= 90%` is `>= 0.9`."""
     match = _BOUND.fullmatch(value) if isinstance(value, str) else None
     if match is None:
         raise wrong(_BOUND_HELP)
-    number = parse_ratio(match[2] + match[3]) if match[3] else float(match[2])
+    number = float(match[2]) / (100 if match[3] else 1)
     return Bound(match[1], number, f"{match[1]} {match[2]}{match[3]}")
 
 
