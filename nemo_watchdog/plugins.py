@@ -35,6 +35,8 @@ class Kind:
 
     options: type[BaseModel]
     make: Callable[[Any, ProbeContext], Probe]
+    measures: frozenset[str] | None = None
+    """The measurements that a policy may ask for, by name; None when nobody says."""
 
 
 def adopt_probe(found: object, offer: Offer[ProbeKind]) -> ProbeKind:
@@ -54,7 +56,13 @@ def adopt_probe(found: object, offer: Offer[ProbeKind]) -> ProbeKind:
             return _UnmadeProbe(f"the plugin {offer.distribution} raised {type(error).__name__} when it made the probe")
         return made
 
-    return Kind(options, make_safely)
+    return Kind(options, make_safely, _names(getattr(found, "measures", None)))
+
+
+def _names(measures: object) -> frozenset[str] | None:
+    """What is no set of names says nothing."""
+    named = isinstance(measures, frozenset | set | tuple | list) and all(isinstance(each, str) for each in measures)
+    return frozenset(measures) if named else None  # type: ignore[call-overload]
 
 
 def adopt_action(found: object, offer: Offer[ActionKind]) -> ActionKind:

@@ -99,6 +99,8 @@ class IncidentView:
     actions: int | None = None
     """How many were ordered in it or may have been; None from a daemon of 0.1.0."""
     impact: ImpactView | None = None
+    title: str = ""
+    """What people call it: the rule's title, or the severity's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +112,8 @@ class GroupView:
     serving: int
     of: int
     least: int
+    title: str = ""
+    """What people call it: the rule's title, or the severity's."""
 
 
 @dataclass(frozen=True, slots=True)

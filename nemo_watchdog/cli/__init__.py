@@ -10,7 +10,7 @@ import sys
 
 import typer
 
-from nemo_watchdog.cli import check, demo, journal, pause, retry, run, schema, status
+from nemo_watchdog.cli import check, classify, demo, journal, pause, retry, run, schema, status
 from nemo_watchdog.cli.output import fail
 from nemo_watchdog.errors import NemoWatchdogError
 
@@ -23,6 +23,7 @@ app = typer.Typer(
 )
 app.command("run")(run.run)
 app.command("check")(check.check)
+app.command("classify")(classify.classify)
 app.command("schema")(schema.schema)
 app.command("status")(status.status)
 app.command("pause")(pause.pause)

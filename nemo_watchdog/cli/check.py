@@ -40,7 +40,7 @@ def check(
             count = len(error.problems)
             fail(f"{error}\n{count} problem{'s' if count != 1 else ''}: the policy is not usable.")
         raise typer.Exit(USAGE) from None
-    advice = [str(each) for each in (*lint(loaded), *unusable_addresses(loaded.contacts))]
+    advice = [str(each) for each in (*lint(loaded, installed()), *unusable_addresses(loaded.contacts))]
     seen = asyncio.run(look_at_all(loaded)) if probe else {}
     if json:
         as_json({"valid": True, "advice": advice, "probes": {name: look.plain() for name, look in seen.items()}})

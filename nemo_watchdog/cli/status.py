@@ -99,8 +99,9 @@ def _incident(incident: IncidentView) -> str:
     counted = sum(ladder.attempts for ladder in incident.ladders.values())
     tried = counted if incident.actions is None else incident.actions
     affected = "" if incident.impact is None else f"; affected: {incident.impact.said}"
+    grave = f"{incident.severity} {incident.title}".rstrip()
     return (
-        f"{incident.severity} {incident.id}: {incident.root}{also}, open {duration(incident.age)}, "
+        f"{grave} by the rule {incident.rule}, {incident.id}: {incident.root}{also}, open {duration(incident.age)}, "
         f"{tried} action{'s' if tried != 1 else ''}{affected}"
     )
 

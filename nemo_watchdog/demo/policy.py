@@ -33,7 +33,7 @@ severities:
 
 classification:
   - {name: complete-outage, when: {down: {all: core}},          severity: SEV1}
-  - {name: data-at-risk,    when: {category: integrity},        severity: SEV1}
+  - {name: data-at-risk,    when: {category: integrity},        severity: SEV1, title: Data at risk}
   - {name: core-down,       when: {health: down, tags: [core]}, severity: SEV2}
   - {name: slow,            when: {health: degraded},           severity: SEV3}
   - {name: anything-else,                                       severity: SEV4}

@@ -74,7 +74,7 @@ class Engine:
         if tracker is None:
             return True
         tracker.observe(event.observation, event.signs)
-        return tracker.state.health is Health.UP and tracker.stable and event.dependency not in volatile.awaited
+        return tracker.state.health is Health.UP and tracker.stable and not volatile.concerns(event.dependency)
 
     @singledispatchmethod
     def _take(self, event: Event, turn: Turn) -> None:

@@ -9,12 +9,13 @@ from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
 
 from nemo_watchdog import records as r
+from nemo_watchdog.engine.conditions import wakes_at
 from nemo_watchdog.engine.gates.evidence import recovering_until
 from nemo_watchdog.engine.health import Tracker
 from nemo_watchdog.engine.impact import impact_of
 from nemo_watchdog.engine.maintenance import keeps_quiet, spell_of
 from nemo_watchdog.engine.phases import Phase
-from nemo_watchdog.engine.severity import highest_severity
+from nemo_watchdog.engine.severity import classify, gravest, is_graver, scene_of
 from nemo_watchdog.engine.state import REOPEN_WINDOW, Durable, Incident
 from nemo_watchdog.engine.topology import held_by
 from nemo_watchdog.engine.turn import Turn
@@ -174,7 +175,9 @@ def _failing_for(turn: Turn, tracker: Tracker) -> float:
 def _open(turn: Turn, name: str) -> Incident:
     volatile, tracker = turn.volatile, turn.volatile.trackers[name]
     state = tracker.state
-    rule = highest_severity(volatile.policy, volatile.trackers, [name], volatile.tags)
+    scene = scene_of(volatile, turn.durable, turn.now.monotonic)
+    rule = classify(volatile.policy, scene, name)
+    turn.wake(wakes_at(volatile.asked, scene, [name]))
     identity = name_of(name, turn.now, turn.durable.incidents)
     turn.record(
         r.IncidentOpened(
@@ -203,7 +206,7 @@ def name_of(root: str, now: Moment, taken: Container[str]) -> str:
 
 
 def raise_severity(turn: Turn, incident: Incident, members: list[str]) -> None:
-    """As far as these members are concerned. Severity may rise, and never silently falls.
+    """As far as these members are concerned. Severity may rise, also by time alone, and never silently falls.
 
     Who served when planned work on it began is in new trouble, of which people hear when that is over.
     """
@@ -212,9 +215,11 @@ def raise_severity(turn: Turn, incident: Incident, members: list[str]) -> None:
     unhealthy = [name for name in unhealthy if name not in incident.serving or not spell_of(volatile, name, turn.now)]
     if not unhealthy:
         return
-    rule = highest_severity(volatile.policy, volatile.trackers, unhealthy, volatile.tags)
-    if rule.severity < incident.severity:
-        turn.record(r.SeverityRaised(incident.incident, rule.severity, rule.name, str(incident.severity), unhealthy[0]))
+    scene = scene_of(volatile, turn.durable, turn.now.monotonic)
+    rule, name = gravest(volatile.policy, scene, unhealthy)
+    if is_graver(volatile.policy, rule, incident.severity, incident.rule):
+        turn.record(r.SeverityRaised(incident.incident, rule.severity, rule.name, str(incident.severity), name))
+    turn.wake(wakes_at(volatile.asked, scene, unhealthy))
 
 
 def _is_unhealthy(trackers: Mapping[str, Tracker], name: str) -> bool:

@@ -14,12 +14,14 @@ from nemo_watchdog.engine.health import State
 from nemo_watchdog.engine.impact import impact_of
 from nemo_watchdog.engine.maintenance import began_within
 from nemo_watchdog.engine.phases import Phase
+from nemo_watchdog.engine.severity import title_of
 from nemo_watchdog.engine.signals import A_STOP_TAKES
 from nemo_watchdog.engine.state import Incident
 from nemo_watchdog.engine.touches import taken_off
 from nemo_watchdog.engine.turn import Turn
 from nemo_watchdog.engine.volatile import Volatile
 from nemo_watchdog.model import ActionOutcome, Alert, Gate, Health, Verdict
+from nemo_watchdog.policy.policy import Policy
 
 
 def what(state: State) -> str:
@@ -56,18 +58,22 @@ def _(record: r.IncidentReopened, incident: Incident, turn: Turn) -> Words:
     return _opened(f"opened:{turn.now.utc.isoformat()}", record.dependency, incident, turn)
 
 
+def graveness(incident: Incident, policy: Policy) -> str:
+    """One sentence: how grave, what people call it, and which rule says so."""
+    return f"{incident.severity} {title_of(policy, incident.severity, incident.rule)} by the rule {incident.rule}."
+
+
 def _times(count: int) -> str:
     return {1: "once", 2: "twice"}.get(count, f"{count} times")
 
 
 def _opened(key: str, name: str, incident: Incident, turn: Turn) -> Words:
     spec = turn.volatile.policy.severities.get(incident.severity)
-    title = spec.title if spec else ""
     respond = f"Respond within {duration(spec.respond_within)}." if spec else ""
     again = f"It is the same incident, reopened {_times(incident.reopened)}.\n" if incident.reopened else ""
     body = (
         f"{name} is {_seen(name, turn)}.\n{again}{_since_the_work(name, incident, turn)}"
-        f"{incident.severity} {title} by the rule {incident.rule}. {respond}\n"
+        f"{graveness(incident, turn.volatile.policy)} {respond}\n"
         f"{_affected(incident, turn)}\n"
         f"Next: {_plan(name, incident, turn)}."
     )
@@ -104,11 +110,12 @@ def _(record: r.MemberDown, incident: Incident, turn: Turn) -> Words:
 
 @words.register
 def _(record: r.SeverityRaised, incident: Incident, turn: Turn) -> Words:
+    change = f"Severity {record.previous} →" if record.previous != record.severity else "What is more:"
     body = (
         f"{record.dependency} is {_seen(record.dependency, turn)}.\n"
-        f"Severity {record.previous} → {record.severity} by {record.rule}.\n{_affected(incident, turn)}"
+        f"{change} {graveness(incident, turn.volatile.policy)}\n{_affected(incident, turn)}"
     )
-    return Words(f"severity:{record.severity}", f"{incident.root}: now {record.severity}", body)
+    return Words(f"severity:{record.severity}:{record.rule}", f"{incident.root}: now {record.severity}", body)
 
 
 @words.register
@@ -223,7 +230,7 @@ def _(record: r.FlappingBegan, incident: Incident, turn: Turn) -> Words:
     body = (
         f"{name} is {_seen(name, turn)}.\n"
         f"It goes down and comes back again and again: {record.changes} changes in {duration(record.seconds)}.\n"
-        f"{incident.severity} {spec.title if spec else ''} by the rule {incident.rule}.{respond}\n"
+        f"{graveness(incident, policy)}{respond}\n{_affected(incident, turn)}\n"
         f"Next: a person must look. Meanwhile {acts}, and single changes are not told; you are told when it has kept "
         f"still, or if it becomes graver."
     )
@@ -321,7 +328,6 @@ def _(record: r.JournalAccepted, incident: None, turn: Turn) -> Words:
 
 def alert(volatile: Volatile, incident: Incident) -> Alert:
     """An incident for Alertmanager. A severity that rises makes a new alert; the old one runs out there."""
-    spec = volatile.policy.severities.get(incident.severity)
     affected = impact_of(volatile, incident.root, incident.members)
     return Alert(
         incident=incident.incident,
@@ -330,13 +336,14 @@ def alert(volatile: Volatile, incident: Incident) -> Alert:
             "incident": incident.incident,
             "dependency": incident.root,
             "severity": incident.severity,
+            "rule": incident.rule,
         },
         annotations={
             "summary": f"{incident.root} is {incident.health} ({incident.reason or incident.rule})",
             "description": (
                 f"{incident.detail}. Affected: {affected}. Rule: {incident.rule}. Actions so far: {incident.acted}."
             ),
-            "title": spec.title if spec else "",
+            "title": title_of(volatile.policy, incident.severity, incident.rule),
         },
         starts_at=incident.opened.utc,
         ends_at=incident.resolved.utc if incident.resolved else None,

@@ -18,7 +18,7 @@ HELD_BESIDE = (Verdict.WAIT, Gate.REDUNDANCY)
 def reconcile_all(turn: Turn) -> None:
     """Everything: what concerns all has changed."""
     turn.volatile.awaited = set()
-    turn.volatile.tags_changed = False
+    turn.volatile.all_concerned = False
     for name in turn.volatile.topology.upstream_first:
         _take_in(turn, name)
     for incident in turn.durable.open():
@@ -30,10 +30,10 @@ def reconcile_from(turn: Turn, name: str) -> None:
     """What a look at `name` can change, so that a look costs the same however many others fail.
 
     That is itself, all that looks at the same container and all that needs it, for they join, wait for and are held by
-    what is beside and above them; and who is next in its groups, when it serves or was waited for. The one thing that
-    all share is what the policy says about tags: when that changes, everything is reconciled.
+    what is beside and above them; and who is next in its groups, when it serves or was waited for. What all share is
+    what conditions ask of the platform and of measurements: when that changes, everything is reconciled.
     """
-    if turn.volatile.tags_changed:
+    if turn.volatile.all_concerned:
         reconcile_all(turn)
         return
     news = name in turn.volatile.awaited or turn.volatile.trackers[name].serves

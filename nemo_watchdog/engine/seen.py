@@ -34,6 +34,15 @@ class Wait:
     """A person wants it done, whatever is in progress."""
 
 
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """Since when (monotonic seconds) a dependency has not been up. Going from bad service to none begins anew."""
+
+    since: float
+    serves: bool
+    """It is degraded."""
+
+
 NO_WORSE_AFTER_A_RESTART = frozenset({Reason.CERTIFICATE_EXPIRED, Reason.WRAPAROUND_NEAR})
 """Of what is at risk: a hang beside it is a hang."""
 
@@ -55,6 +64,7 @@ class Seen:
     at_risk: dict[str, AtRisk] = field(default_factory=dict)
     served: LastServed = field(default_factory=LastServed)
     waits: dict[str, Wait] = field(default_factory=dict)
+    troubles: dict[str, Trouble] = field(default_factory=dict)
 
     def was_up(self, dependency: str, digest: str) -> bool:
         """Whether it was up once since the policy names it so."""
@@ -74,6 +84,17 @@ class Seen:
             self.busy.setdefault(record.dependency, Busy(at.monotonic))
         elif record.category != Category.BLIND:
             self.busy.pop(record.dependency, None)
+        self._trouble(record.dependency, record.health, at.monotonic)
+
+    def _trouble(self, dependency: str, health: str, now: float) -> None:
+        """Being out of sight, or starting, ends no trouble and begins one where there was none."""
+        if health == Health.UP:
+            self.troubles.pop(dependency, None)
+            return
+        before, serves = self.troubles.get(dependency), health == Health.DEGRADED
+        decided = serves or health == Health.DOWN
+        if before is None or (decided and before.serves is not serves):
+            self.troubles[dependency] = Trouble(now, serves)
 
     def told(self, dependency: str, at: Moment) -> None:
         """That it is busy for too long."""

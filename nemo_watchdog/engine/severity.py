@@ -2,54 +2,56 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
-from nemo_watchdog.engine.health import State, Tracker
-from nemo_watchdog.model import Health, Severity
-from nemo_watchdog.policy.policy import Condition, Dependency, Policy, Rule, TagQuantifier
-
-TagConditions = Mapping[TagQuantifier, bool]
-"""Whether each `down:` of the policy holds now. It changes with a dependency's health, and with nothing else."""
+from nemo_watchdog.engine.conditions import Question, Scene, holds
+from nemo_watchdog.engine.state import Durable
+from nemo_watchdog.engine.volatile import Volatile
+from nemo_watchdog.model import Severity
+from nemo_watchdog.policy.policy import Policy, Rule
 
 UNCLASSIFIED = Rule("unclassified", Severity.SEV4)
 
 
-def tag_conditions(policy: Policy, trackers: Mapping[str, Tracker]) -> TagConditions:
-    """Looks at every dependency once, so that no rule has to."""
-    conditions = [*(rule.when for rule in policy.classification), *(remedy.when for remedy in policy.remedies.values())]
-    return {when.down: _down(when.down, trackers) for when in conditions if when.down is not None}
+def scene_of(volatile: Volatile, durable: Durable, now: float) -> Scene:
+    """What conditions may ask about at monotonic seconds `now`."""
+    utc = volatile.moment(now).utc
+    return Scene(volatile.trackers, durable.seen.troubles, volatile.platform, now, utc, durable.flaps)
 
 
-def classify(policy: Policy, spec: Dependency, state: State, tags: TagConditions) -> Rule:
-    """The rule for a dependency in this state; `UNCLASSIFIED` (SEV4) when none matches."""
+def classify(policy: Policy, scene: Scene, name: str) -> Rule:
+    """The rule for a dependency as it is; `UNCLASSIFIED` (SEV4) when none is known to match."""
     for rule in policy.classification:
-        if holds(rule.when, spec, state, tags):
+        if holds(Question(rule.when, scene, name)):
             return rule
     return UNCLASSIFIED
 
 
-def highest_severity(
-    policy: Policy, trackers: Mapping[str, Tracker], names: Iterable[str], tags: TagConditions
-) -> Rule:
-    """The gravest of the rules that these fall under; names must not be empty."""
-    rules = [classify(policy, trackers[name].spec, trackers[name].state, tags) for name in names]
-    return min(rules, key=lambda rule: rule.severity)
+def gravest(policy: Policy, scene: Scene, names: Iterable[str]) -> tuple[Rule, str]:
+    """The gravest of the rules that these fall under, and the first of them that does; names must not be empty.
+
+    Of two with the same severity it is the one that stands first.
+    """
+    found = [(classify(policy, scene, name), name) for name in names]
+    return min(found, key=lambda each: (each[0].severity, position(policy, each[0].name)))
 
 
-def holds(when: Condition, spec: Dependency, state: State, tags: TagConditions) -> bool:
-    """Whether every part of the condition that is given holds."""
-    return (
-        (not when.health or state.health in when.health)
-        and (not when.category or state.category in when.category)
-        and (not when.reason or state.reason in when.reason)
-        and when.tags <= spec.tags
-        and (not when.dependencies or spec.name in when.dependencies)
-        and (when.down is None or tags[when.down])
-    )
+def position(policy: Policy, rule: str) -> int:
+    """Where a rule stands; after all others when the policy does not have it."""
+    names = [each.name for each in policy.classification]
+    return names.index(rule) if rule in names else len(names)
 
 
-def _down(quantifier: TagQuantifier, trackers: Mapping[str, Tracker]) -> bool:
-    down = [t.state.health is Health.DOWN for t in trackers.values() if quantifier.tag in t.spec.tags]
-    if not down:
-        return False  # nothing selected means nothing
-    return all(down) if quantifier.quantifier == "all" else any(down)
+def is_graver(policy: Policy, rule: Rule, severity: Severity, present: str) -> bool:
+    """Than what an incident is under: a higher severity, or an earlier rule whose own contacts nobody has told."""
+    if rule.severity != severity or position(policy, rule.name) >= position(policy, present):
+        return rule.severity < severity
+    told = next((each.notify for each in policy.classification if each.name == present), ())
+    return not set(rule.notify) <= set(told)
+
+
+def title_of(policy: Policy, severity: Severity, rule: str) -> str:
+    """What people call it: the rule's own title, or that of its severity."""
+    own = next((each.title for each in policy.classification if each.name == rule), "")
+    spec = policy.severities.get(severity)
+    return own or (spec.title if spec else "")

@@ -171,7 +171,17 @@ def _told_by_flapping(record: r.Record, turn: Turn) -> Told | None:
 
 
 def _worded(draft: Draft, turn: Turn) -> Draft | Told:
-    return replace(draft, words=notices.words(draft.record, draft.incident, turn))
+    words = notices.words(draft.record, draft.incident, turn)
+    return replace(draft, words=_with_rule(words, notices.graveness(draft.incident, turn.volatile.policy)))
+
+
+def _with_rule(words: notices.Words, graveness: str) -> notices.Words:
+    """How grave it is and by which rule, in each message: before what happens next."""
+    if graveness in words.body:
+        return words
+    said, mark, following = words.body.rpartition("\nNext: ")
+    body = f"{said}\n{graveness}{mark}{following}" if mark else f"{following}\n{graveness}"
+    return replace(words, body=body)
 
 
 def _queued(draft: Draft, turn: Turn) -> Draft | Told:

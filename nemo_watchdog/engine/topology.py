@@ -5,7 +5,7 @@ Of a group (`{any: [a, b]}`) one is enough: nothing that is behind it holds a ch
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 from nemo_watchdog.engine.groups import Group, groups_of
@@ -59,6 +59,11 @@ def _held(
                 far |= {above: its for held in behind.values() for above, its in held.items() if above not in far}
         known[name] = near | {above: need for above, need in far.items() if above not in near}
     return known[name]
+
+
+def is_cut_off(policy: Policy, name: str, down: Collection[str]) -> bool:
+    """Whether what it needs, directly or not, is down so that nothing else is left to turn to."""
+    return bool(held_by(policy, name, down.__contains__))
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ class Turn:
     effects: Effects = field(default_factory=Effects)
 
     def __post_init__(self) -> None:
-        self.volatile.clocks = self.now
+        self.volatile.at = self.now
 
     def record(self, record: r.Record) -> None:
         """Makes a fact true, keeps it for the journal, and tells whom it concerns. Raises `EngineBug`."""
@@ -57,13 +57,14 @@ class Turn:
         return self.durable.hold_on(name, self.volatile.trackers[name].spec.container, self.now.monotonic)
 
     def evaluate(self, name: str) -> bool:
-        """Lets the thresholds conclude what was seen of it; whether its health, category or reason changed."""
+        """Lets the thresholds conclude what was seen of it; whether that changes what conditions ask about it."""
+        measured = self.volatile.weigh_measurements(name)
         change = self.volatile.trackers[name].evaluate(self.now)
         if change is None:
-            return False
+            return measured
         before, after = change
         if Health.DOWN in (before.health, after.health):
-            self.volatile.weigh_tags()
+            self.volatile.weigh_platform()
         if (before.health, before.category) != (after.health, after.category):
             incident: Incident | None = self.durable.incident_of(name)
             self.record(

@@ -13,6 +13,7 @@ from nemo_watchdog.engine.groups import Group, all_groups
 from nemo_watchdog.engine.impact import impact_of
 from nemo_watchdog.engine.maintenance import spell_of
 from nemo_watchdog.engine.pauses import Pause
+from nemo_watchdog.engine.severity import title_of
 from nemo_watchdog.engine.state import Incident, Ladder
 from nemo_watchdog.engine.topology import named_by
 from nemo_watchdog.engine.touches import taken_off
@@ -156,6 +157,7 @@ def _incident(engine: Engine, incident: Incident, now: Moment) -> IncidentView:
         },
         actions=incident.acted,
         impact=ImpactView(impact.affected, impact.core, impact.of_core, str(impact)),
+        title=title_of(engine.policy, incident.severity, incident.rule),
     )
 
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, datetime
 
+from nemo_watchdog.engine.conditions import Answer, Asked, Platform, Scene, answer_of
 from nemo_watchdog.engine.events import ContainerSeen
 from nemo_watchdog.engine.health import Tracker
 from nemo_watchdog.engine.seen import Seen
-from nemo_watchdog.engine.severity import TagConditions, tag_conditions
 from nemo_watchdog.engine.topology import Topology
 from nemo_watchdog.model import ContainerEvent, ContainerStatus, Moment, Target
+from nemo_watchdog.policy.condition import Measure
 from nemo_watchdog.policy.policy import Policy, is_same_target
 
 
@@ -32,9 +33,14 @@ class Volatile:
     """Of each dependency that has targets, all that have the same ones, itself among them: they share a ladder."""
     beside: dict[str, tuple[str, ...]] = field(init=False)
     """Of each dependency that has a container, the others that look at the same one."""
-    tags: TagConditions = field(init=False)
-    tags_changed: bool = False
-    """Since the last time that everything was reconciled."""
+    asked: Asked = field(init=False)
+    platform: Platform = field(init=False)
+    answers: dict[tuple[Measure, str], Answer] = field(init=False)
+    """What the last look at each said of the measurements that conditions ask for."""
+    all_concerned: bool = False
+    """Since the last time that everything was reconciled, what conditions ask of all has changed."""
+    at: Moment = field(default_factory=lambda: Moment(0.0, datetime(1970, 1, 1, tzinfo=UTC)))
+    """Of the step that is under way, or of the last one."""
     journal_trouble: str = ""
     """Why the journal cannot be written; empty while it can."""
     journal_damaged: bool = False
@@ -51,8 +57,6 @@ class Volatile:
     """Of containers that run: monotonic seconds before which somebody may have sent a signal that nobody knows of."""
     heard: dict[Target, Meanwhile] = field(default_factory=dict)
     """What others may have done while we acted."""
-    clocks: Moment | None = None
-    """Both clocks at the last step that changed anything."""
 
     def __post_init__(self) -> None:
         self.adopt(self.policy, self.trackers)
@@ -60,7 +64,9 @@ class Volatile:
     def adopt(self, policy: Policy, trackers: dict[str, Tracker]) -> None:
         self.policy, self.trackers = policy, trackers
         self.topology = Topology.of(policy)
-        self.tags, self.tags_changed = tag_conditions(policy, trackers), False
+        self.asked = Asked.by(policy)
+        self.platform, self.answers = Platform.weigh(self.asked, policy, trackers), {}
+        self.all_concerned = False
 
         alike: dict[frozenset[Target], list[str]] = {}
         for name, spec in policy.dependencies.items():
@@ -89,15 +95,34 @@ class Volatile:
             kept[name] = tracker
         self.adopt(policy, kept)
 
-    def weigh_tags(self) -> None:
-        """Somebody went down or came back: what the policy says about tags may have changed."""
-        before, self.tags = self.tags, tag_conditions(self.policy, self.trackers)
-        self.tags_changed = self.tags_changed or before != self.tags
+    def weigh_platform(self) -> None:
+        """Somebody went down or came back: what conditions ask of all may have changed."""
+        before, self.platform = self.platform, Platform.weigh(self.asked, self.policy, self.trackers)
+        self.all_concerned = self.all_concerned or before != self.platform
 
-    def moment(self, monotonic: float) -> Moment | None:
-        """What the wall clock says at monotonic seconds; None before the first step."""
-        last = self.clocks
-        return None if last is None else Moment(monotonic, last.utc + timedelta(seconds=monotonic - last.monotonic))
+    def weigh_measurements(self, name: str) -> bool:
+        """Whether the last look at this one changes what conditions know of a measurement."""
+        named = self.asked.measured.get(name, ())
+        if not named and not self.asked.own:
+            return False
+        scene = Scene(self.trackers, {}, self.platform, self.at.monotonic, self.at.utc)
+        changed = [each for each in (*named, *self.asked.own) if self._is_news(each, name, scene)]
+        self.all_concerned = self.all_concerned or any(each in named for each in changed)
+        return bool(changed)
+
+    def _is_news(self, measure: Measure, name: str, scene: Scene) -> bool:
+        answer = answer_of(measure, scene, name)
+        before = self.answers.get((measure, name))
+        self.answers[measure, name] = answer
+        return answer is not before
+
+    def moment(self, monotonic: float) -> Moment:
+        """What the wall clock says at monotonic seconds, by the last step's."""
+        return self.at.before(self.at.monotonic - monotonic)
+
+    def concerns(self, name: str) -> bool:
+        """Whether one more good look at it may change anything."""
+        return name in self.awaited or name in self.asked.measured
 
     def watching(self, container: str) -> list[str]:
         """The dependencies of that container."""

@@ -18,6 +18,7 @@ from nemo_watchdog.ports import Clock, OutboxItem
 
 OPENING_TYPES = ("incident_opened", "incident_reopened")
 HEARTBEAT_TYPE = "heartbeat_heard"
+HEALTH_TYPE = "health_changed"
 CLOSING_TYPES = ("incident_resolved", "incident_merged")
 
 
@@ -168,8 +169,9 @@ class SqliteJournal:
         """Forgets settled outbox items and whole closed incidents that are older than `before`; returns how many rows.
 
         An incident goes only when it is closed and its newest record is older. Facts outside incidents (a pause,
-        a container held for a person) stay, but of heartbeats only each job's newest. `before` must lie further back
-        than the longest budget window.
+        a container held for a person) stay, but of heartbeats only each job's newest. How each dependency was last
+        stays, whichever incident it was in: without its end a trouble that is over would look as if it lasted.
+        `before` must lie further back than the longest budget window.
         """
         limit = codec.write_time(before)
         opening, closing = (", ".join(f"'{kind}'" for kind in kinds) for kinds in (OPENING_TYPES, CLOSING_TYPES))
@@ -182,11 +184,13 @@ class SqliteJournal:
                 "SELECT id, digest FROM records WHERE incident IN (SELECT incident FROM records "  # noqa: S608 - the words are this module's own
                 "WHERE incident NOT IN ('', ?) GROUP BY incident HAVING max(at_utc) < ? "
                 f"AND max(CASE WHEN type IN ({closing}) THEN id ELSE 0 END) "
-                f"> max(CASE WHEN type IN ({opening}) THEN id ELSE 0 END)) "
+                f">= max(CASE WHEN type IN ({opening}) THEN id ELSE 0 END)) "
+                "AND id NOT IN (SELECT max(id) FROM records "
+                "WHERE type = ? GROUP BY json_extract(body, '$.dependency')) "
                 # Of heartbeats only the newest of each job is ever asked for.
                 "UNION SELECT id, digest FROM records WHERE type = ? AND id NOT IN (SELECT max(id) FROM records "
                 "WHERE type = ? GROUP BY json_extract(body, '$.dependency'))",
-                (newest[5] if newest else "", limit, HEARTBEAT_TYPE, HEARTBEAT_TYPE),
+                (newest[5] if newest else "", limit, HEALTH_TYPE, HEARTBEAT_TYPE, HEARTBEAT_TYPE),
             ).fetchall()
             connection.executemany("DELETE FROM records WHERE id = ?", [(row,) for row, _ in over])
             records, total = connection.execute("SELECT records, total FROM tally").fetchone()

@@ -36,7 +36,7 @@ class Metrics:
         """What has a series for each thing that has happened, and no series for each dependency."""
         self.probe_bugs = self._counter("probe_bugs", "Exceptions that a probe let through", "dependency")
         self.incidents_open = self._gauge("incidents_open", "Open incidents", "severity")
-        self.incidents = self._counter("incidents", "Incidents opened", "dependency", "severity")
+        self.incidents = self._counter("incidents", "Incidents opened", "dependency", "severity", "rule")
         self.incident_duration = Histogram(
             f"{PREFIX}incident_duration_seconds",
             "Of the trouble that is over: from the first look that did not see it serve to its end",
@@ -83,7 +83,7 @@ class Metrics:
         for record in records:
             match record:
                 case r.IncidentOpened():
-                    self.incidents.labels(record.root, record.severity).inc()
+                    self.incidents.labels(record.root, record.severity, record.rule).inc()
                 case r.IncidentResolved():
                     self.incident_duration.labels(record.root).observe(record.seconds)
                 case r.ActionEnded():

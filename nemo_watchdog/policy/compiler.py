@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Any
 
 from nemo_watchdog.model import Autonomy, Category, Health, OnCleanExit, Reason, Severity
+from nemo_watchdog.policy.condition import Condition
 from nemo_watchdog.policy.digest import digest_of
 from nemo_watchdog.policy.fields import DAY, HOUR, MINUTE
 from nemo_watchdog.policy.maintenance import compile_window
@@ -16,7 +17,6 @@ from nemo_watchdog.policy.policy import (
     CORE_TAG,
     ActionStep,
     Backoff,
-    Condition,
     Dependency,
     EscalateStep,
     Limits,
@@ -25,7 +25,6 @@ from nemo_watchdog.policy.policy import (
     Rule,
     SeveritySpec,
     Step,
-    TagQuantifier,
 )
 from nemo_watchdog.policy.references import Parts
 from nemo_watchdog.policy.sections import (
@@ -38,7 +37,7 @@ from nemo_watchdog.policy.sections import (
 )
 from nemo_watchdog.policy.steps import ReadStep, helped, step_keys
 from nemo_watchdog.policy.targets import Targets
-from nemo_watchdog.policy.when import DownSection, WhenSection
+from nemo_watchdog.policy.when import condition_of
 
 RUNBOOK_SEVERITIES: Mapping[Severity, SeveritySpec] = MappingProxyType(
     {
@@ -51,7 +50,12 @@ RUNBOOK_SEVERITIES: Mapping[Severity, SeveritySpec] = MappingProxyType(
 """A policy without `severities` has the response times of the incident runbook, and nobody to tell."""
 
 PLAIN_RULES: tuple[Rule, ...] = (
-    Rule("data-at-risk", Severity.SEV1, Condition(category=frozenset({Category.INTEGRITY}))),
+    Rule(
+        "data-at-risk",
+        Severity.SEV1,
+        Condition(category=frozenset({Category.INTEGRITY})),
+        title="Data or hardware at risk",
+    ),
     Rule("down", Severity.SEV2, Condition(health=frozenset({Health.DOWN}))),
     Rule("core-unseen", Severity.SEV3, Condition(category=frozenset({Category.BLIND}), tags=frozenset({CORE_TAG}))),
     Rule("actions-held", Severity.SEV3, Condition(reason=frozenset({Reason.DOCKER_UNREACHABLE.value}))),
@@ -85,7 +89,13 @@ def compile_policy(
         if section
     }
     rules = tuple(
-        Rule(rule.name, rule.severity, _condition(rule.when), tuple(dict.fromkeys(rule.notify)))
+        Rule(
+            rule.name,
+            rule.severity,
+            condition_of(rule.when, parts.dependencies),
+            tuple(dict.fromkeys(rule.notify)),
+            rule.title or "",
+        )
         for rule in parts.classification or ()
         if rule
     )
@@ -98,9 +108,7 @@ def compile_policy(
         dependencies=MappingProxyType(dependencies),
         severities=MappingProxyType(severities or dict(RUNBOOK_SEVERITIES)),
         classification=PLAIN_RULES if parts.classification is None else rules,
-        remedies=MappingProxyType(
-            {name: _remedy(name, item, parts.steps[name]) for name, item in parts.remedies.items() if item}
-        ),
+        remedies=MappingProxyType({name: _remedy(name, item, parts) for name, item in parts.remedies.items() if item}),
         limits=Limits(limits.budget, limits.concurrent_actions, MappingProxyType(limits.min_healthy)),
         autonomy=autonomy,
         contacts=MappingProxyType(
@@ -158,9 +166,11 @@ def keeps_data(section: DependencySection) -> bool:
     return section.probe in DATA_PROBES or DATA_TAG in section.tags
 
 
-def _remedy(name: str, section: RemedySection, steps: Sequence[ReadStep | None]) -> Remedy:
+def _remedy(name: str, section: RemedySection, parts: Parts) -> Remedy:
+    steps = parts.steps[name]
+    when = replace(condition_of(section.when, parts.dependencies), category=_categories(section, steps))
     made = tuple(_step(step, key) for step, key in zip(steps, step_keys(steps), strict=True) if step)
-    return Remedy(name, made, section.budget, replace(_condition(section.when), category=_categories(section, steps)))
+    return Remedy(name, made, section.budget, when)
 
 
 def _categories(section: RemedySection, steps: Sequence[ReadStep | None]) -> frozenset[Category]:
@@ -186,20 +196,3 @@ def _step(step: ReadStep, key: str) -> Step:
         timeout=step.timeout,
         may_take=step.may_take,
     )
-
-
-def _condition(when: WhenSection) -> Condition:
-    return Condition(
-        health=frozenset(when.health),
-        category=frozenset(when.category),
-        reason=frozenset(reason.value for reason in when.reason),
-        tags=frozenset(when.tags),
-        dependencies=frozenset(when.dependencies),
-        down=_quantifier(when.down),
-    )
-
-
-def _quantifier(down: DownSection | None) -> TagQuantifier | None:
-    if down is None:
-        return None
-    return TagQuantifier("all", down.all) if down.all is not None else TagQuantifier("any", down.any or "")

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta, tzinfo
 
 from cronsim import CronSim, CronSimError
 
-from nemo_watchdog.policy.zones import find_zone
+from nemo_watchdog.policy.zones import parse_zone
 
 FIELDS = {
     "minute": "0 to 59",
@@ -45,10 +45,7 @@ class Cron:
     """The last answer: it is good for all moments between the two."""
 
     def __post_init__(self) -> None:
-        zone = find_zone(self.zone)
-        if zone is None:
-            raise ValueError("there is no such time zone on this machine")
-        object.__setattr__(self, "_zone", zone)
+        object.__setattr__(self, "_zone", parse_zone(self.zone))
 
     def last(self, at: datetime) -> datetime | None:
         """The newest start at `at` or before it; None when there was none for 50 years."""

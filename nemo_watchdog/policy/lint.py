@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from nemo_watchdog.durations import duration
-from nemo_watchdog.model import Category, Health, Reason, Severity
 from nemo_watchdog.policy.lint_groups import groups_advice
+from nemo_watchdog.policy.lint_measures import lint_measures
+from nemo_watchdog.policy.lint_rules import lint_rules
 from nemo_watchdog.policy.policy import (
-    CORE_TAG,
     ActionStep,
     Backoff,
-    Condition,
-    Dependency,
     EscalateStep,
     Policy,
     Remedy,
-    TagQuantifier,
 )
 from nemo_watchdog.policy.windows import never_ends
-
-ANY_BLINDNESS: frozenset[str] = frozenset()
-ENGINE_GONE = frozenset({Reason.DOCKER_UNREACHABLE.value})
+from nemo_watchdog.ports import Catalog
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +31,13 @@ class Advice:
         return f"{self.path}: {self.message}"
 
 
-def lint(policy: Policy) -> list[Advice]:
-    """Advice on a valid policy, section by section."""
+def lint(policy: Policy, catalog: Catalog | None = None) -> list[Advice]:
+    """Advice on a valid policy, section by section; with the catalog also about measurements that no probe makes."""
     return [
         *_looks(policy),
         *(Advice(path, message) for path, message in groups_advice(policy)),
-        *_rules(policy),
+        *(Advice(path, message) for path, message in lint_rules(policy)),
+        *(Advice(path, message) for path, message in (lint_measures(policy, catalog) if catalog is not None else ())),
         *(advice for remedy in policy.remedies.values() for advice in _remedy(policy, remedy)),
         *_windows(policy),
         *_untold(policy),
@@ -60,94 +56,6 @@ def _looks(policy: Policy) -> Iterator[Advice]:
             confirm = duration(dependency.confirm_interval)
             message = f"looks come slower while a change is confirmed ({confirm}) than while all is well ({interval})"
             yield Advice(f"{path}.confirm_interval", message)
-
-
-def _rules(policy: Policy) -> Iterator[Advice]:
-    rules = policy.classification
-    for index, rule in enumerate(rules):
-        if _never_holds(rule.when):
-            message = f"rule `{rule.name}` never holds: none of its reasons has its category"
-            yield Advice(f"classification[{index}].when", message)
-            continue
-        for earlier in rules[:index]:
-            if _covers(earlier.when, rule.when):
-                why = "always holds" if earlier.when == Condition() else "holds whenever this one does"
-                message = f"rule `{rule.name}` is never reached: `{earlier.name}` stands before it and {why}"
-                yield Advice(f"classification[{index}]", message)
-                break
-    if not any(rule.when == Condition() for rule in rules):
-        message = "no rule always holds: what none matches counts as SEV4; end with a rule without `when`"
-        yield Advice("classification", message)
-    yield from _untold_blindness(policy)
-
-
-def _untold_blindness(policy: Policy) -> Iterator[Advice]:
-    """An unwatched database is worth a message, and so is an Engine without which nothing can be healed."""
-    if not any(severity.notify for severity in policy.severities.values()):
-        return
-    watched = policy.dependencies.values()
-    core = [each.name for each in watched if CORE_TAG in each.tags and _is_untold(policy, each, ANY_BLINDNESS)]
-    engines = [each.name for each in watched if each.probe == "docker" and _is_untold(policy, each, ENGINE_GONE)]
-    for names, rule in (
-        (core, "{name: core-unseen, when: {category: blind, tags: [core]}, severity: SEV3}"),
-        (engines, "{name: actions-held, when: {reason: docker_unreachable}, severity: SEV3}"),
-    ):
-        if names:
-            unseen = ", ".join(f"`{name}`" for name in names)
-            message = f"nobody is told when the watchdog cannot see {unseen}: put `{rule}` before what takes it now"
-            yield Advice("classification", message)
-
-
-def _is_untold(policy: Policy, dependency: Dependency, reasons: frozenset[str]) -> bool:
-    rule = next((rule for rule in policy.classification if _may_take_blind(rule.when, dependency, reasons)), None)
-    severity = policy.severities.get(rule.severity if rule else Severity.SEV4)
-    return not (rule and rule.notify) and not (severity and severity.notify)
-
-
-def _may_take_blind(when: Condition, dependency: Dependency, reasons: frozenset[str]) -> bool:
-    """Whether a rule may be the one for this dependency when it cannot be seen for one of these reasons."""
-    return (
-        when.down is None
-        and (not when.reason or bool(when.reason & reasons))
-        and (not when.health or Health.UNKNOWN in when.health)
-        and (not when.category or Category.BLIND in when.category)
-        and (not when.dependencies or dependency.name in when.dependencies)
-        and when.tags <= dependency.tags
-    )
-
-
-def _never_holds(when: Condition) -> bool:
-    return bool(when.reason and when.category) and not any(_category(name) in when.category for name in when.reason)
-
-
-def _category(reason: str) -> Category:
-    return Reason(reason).category  # type: ignore[call-arg]  # a lookup, which mypy takes for a construction
-
-
-def _covers(wide: Condition, narrow: Condition) -> bool:
-    """Whether `wide` holds in every case in which `narrow` does."""
-    categories = narrow.category or frozenset(_category(name) for name in narrow.reason)
-    return (
-        _within(narrow.health, wide.health)
-        and _within(categories, wide.category)
-        and _within(narrow.reason, wide.reason)
-        and _within(narrow.dependencies, wide.dependencies)
-        and wide.tags <= narrow.tags
-        and _implied(narrow.down, wide.down)
-    )
-
-
-def _within(narrow: Iterable[str], wide: Iterable[str]) -> bool:
-    """No choice given is every choice."""
-    narrow, wide = frozenset(narrow), frozenset(wide)
-    return not wide or (bool(narrow) and narrow <= wide)
-
-
-def _implied(narrow: TagQuantifier | None, wide: TagQuantifier | None) -> bool:
-    """All down means any down as well."""
-    if wide is None or narrow == wide:
-        return True
-    return narrow is not None and narrow.tag == wide.tag and wide.quantifier == "any"
 
 
 def _remedy(policy: Policy, remedy: Remedy) -> Iterator[Advice]:

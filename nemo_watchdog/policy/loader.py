@@ -13,12 +13,13 @@ from typing import Any, TypeVar
 
 from pydantic_core import PydanticCustomError
 
-from nemo_watchdog.errors import PolicyError, PolicyProblem
+from nemo_watchdog.errors import PolicyError
 from nemo_watchdog.model import Severity
 from nemo_watchdog.policy.compiler import compile_policy
-from nemo_watchdog.policy.document import MAX_CHARACTERS, Document, read_document
+from nemo_watchdog.policy.document import Document, read_document
 from nemo_watchdog.policy.document import Path as Where
 from nemo_watchdog.policy.fields import check_name
+from nemo_watchdog.policy.files import read_text
 from nemo_watchdog.policy.maintenance import MaintenanceSection
 from nemo_watchdog.policy.own_options import ask, find, missing, own, shared
 from nemo_watchdog.policy.policy import Policy
@@ -39,7 +40,6 @@ from nemo_watchdog.policy.sections import (
 from nemo_watchdog.policy.steps import read_steps
 from nemo_watchdog.policy.targets import find_targets
 from nemo_watchdog.ports import Catalog, ProbeKind
-from nemo_watchdog.regular_file import NotRegular, TooLarge, read_regular
 
 Named = TypeVar("Named", RuleSection, MaintenanceSection)
 
@@ -50,7 +50,7 @@ DEPENDENCY_KEYS = tuple(DependencySection.model_fields)
 def load_policy(path: Path, catalog: Catalog, *, environ: Mapping[str, str]) -> Policy:
     """The policy in a file; raises `PolicyError`, also when the file cannot be read. Reads the disk: it may block."""
     file = str(path)
-    return parse_policy(_read(path, file), file, catalog, environ=environ)
+    return parse_policy(read_text(path), file, catalog, environ=environ)
 
 
 def parse_policy(text: str, file: str, catalog: Catalog, *, environ: Mapping[str, str]) -> Policy:
@@ -61,32 +61,6 @@ def parse_policy(text: str, file: str, catalog: Catalog, *, environ: Mapping[str
     if policy is None or document.issues:
         raise PolicyError(problems.found())
     return policy
-
-
-def _read(path: Path, file: str) -> str:
-    message = ""
-    line = column = 1
-    try:
-        raw = read_regular(path, MAX_CHARACTERS)
-    except NotRegular:
-        message = "is not a regular file: give the path of a policy file"
-    except TooLarge:
-        message = "larger than 1 MiB: a policy is a file that people read"
-    except FileNotFoundError:
-        message = "there is no such file"
-    except OSError as error:
-        message = f"cannot be read: {error.strerror or type(error).__name__}"
-    except ValueError:  # a NUL in the path
-        message = "is not a path"
-    if not message:
-        try:
-            return raw.decode("utf-8-sig")
-        except UnicodeDecodeError as error:
-            before = raw[: error.start].decode("utf-8-sig")
-            line = before.count("\n") + 1
-            column = len(before) - before.rfind("\n")
-            message = "not UTF-8 text: save the file as UTF-8"
-    raise PolicyError([PolicyProblem(file, line, column, "", message)])
 
 
 class _Reader:

@@ -12,6 +12,7 @@ from nemo_watchdog.policy.fields import DAY, MINUTE, Name, Names, Section
 from nemo_watchdog.policy.policy import Dependency
 from nemo_watchdog.policy.units import Duration, duration_within, wrong
 from nemo_watchdog.policy.windows import MaintenanceWindow
+from nemo_watchdog.policy.zones import UTC_NAME, ZoneText
 
 
 def _check_cron(text: str) -> str:
@@ -29,7 +30,7 @@ class MaintenanceSection(Section):
 
     name: Name = Field(description="What people call it; each only once.")
     cron: CronText = Field(description="When it begins: minute, hour, day of the month, month, day of the week.")
-    zone: str = Field("UTC", description="The time zone of `cron`, such as Europe/Berlin.")
+    zone: ZoneText = Field(UTC_NAME, description="The time zone of `cron`, such as Europe/Berlin.")
     duration: Planned = Field(description="How long it lasts, 1m to 7d.")
     dependencies: Names = Field(default_factory=list, description="What is worked on; without `tags`, too: everything.")
     tags: Names = Field(default_factory=list, description="Also what carries at least one of these tags.")

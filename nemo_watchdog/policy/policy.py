@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from nemo_watchdog.durations import duration
-from nemo_watchdog.model import CONTAINER, Autonomy, Category, Health, OnCleanExit, Severity, Target, WhenUnsure
+from nemo_watchdog.model import CONTAINER, Autonomy, Category, OnCleanExit, Severity, Target, WhenUnsure
+from nemo_watchdog.policy.condition import Condition
 from nemo_watchdog.policy.windows import MaintenanceWindow
 
 ALLOWANCE = 60.0
@@ -134,30 +135,6 @@ Step = ActionStep | EscalateStep
 
 
 @dataclass(frozen=True, slots=True)
-class TagQuantifier:
-    """`{down: {all: core}}`: `quantifier` is "all" or "any", of the dependencies that carry `tag`."""
-
-    quantifier: str
-    tag: str
-
-
-@dataclass(frozen=True, slots=True)
-class Condition:
-    """`when:`. Every part that is given must hold; an empty condition always holds.
-
-    `health`, `category`, `reason` and `dependencies` hold when the dependency's own is among them;
-    `tags` holds when the dependency carries every one; `down` looks at all dependencies with a tag.
-    """
-
-    health: frozenset[Health] = frozenset()
-    category: frozenset[Category] = frozenset()
-    reason: frozenset[str] = frozenset()
-    tags: frozenset[str] = frozenset()
-    dependencies: frozenset[str] = frozenset()
-    down: TagQuantifier | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Remedy:
     name: str
     steps: tuple[Step, ...]
@@ -174,6 +151,8 @@ class Rule:
     severity: Severity
     when: Condition = field(default_factory=Condition)
     notify: tuple[str, ...] = ()
+    title: str = ""
+    """Shown instead of the severity's; empty for that one."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,8 +26,7 @@ from nemo_watchdog.policy.sections import (
 from nemo_watchdog.policy.showing import name_or, names_among
 from nemo_watchdog.policy.steps import ReadStep, actions_of, helped
 from nemo_watchdog.policy.targets import Targets
-from nemo_watchdog.policy.when import WhenSection
-from nemo_watchdog.policy.zones import find_zone, known_zones
+from nemo_watchdog.policy.when import WhenSection, is_measurement, split_measure
 
 _MOST_CIRCLES = 20
 
@@ -151,14 +150,37 @@ class _References:
 
     def _when(self, path: Path, when: WhenSection) -> None:
         self._names((*path, "dependencies"), when.dependencies, "dependency", self._parts.dependencies)
-        if not self._tags_known:
-            return
+        for key in when.measure:
+            self._measure((*path, "measure", key), key)
+        for below, condition in when.within():
+            self._when((*path, *below), condition)
+        if self._tags_known:
+            self._tags_of(path, when)
+
+    def _measure(self, path: Path, key: str) -> None:
+        """A dependency that gives one value, a measurement of it, or a measurement of the one that is classified."""
+        first, second = split_measure(key)
+        if second:
+            self._name(path, first, "dependency", self._parts.dependencies)
+        if first in self._parts.dependencies and not second:
+            section = self._parts.dependencies[first]
+            if section is not None and section.probe != "prometheus":
+                shown = self._problems.name(path, first)
+                message = f"{shown} has more than one value: name a measurement of it, `NAME.MEASUREMENT`"
+                self._problems.at_key(path, message)
+        elif not is_measurement(second or first):
+            message = "expected a measurement such as `redis_clients_used_ratio`, or the name of a dependency"
+            self._problems.at_key(path, message)
+
+    def _tags_of(self, path: Path, when: WhenSection) -> None:
         for index, wanted in enumerate(when.tags):
             self._tag((*path, "tags", index), wanted)
         if when.down is not None:
             for quantifier, tag in (("all", when.down.all), ("any", when.down.any)):
                 if tag is not None:
                     self._tag((*path, "down", quantifier), tag)
+        if when.affected is not None and when.affected.of is not None:
+            self._tag((*path, "affected", "of"), when.affected.of)
 
     def _windows(self) -> None:
         for index, window in enumerate(self._parts.maintenance):
@@ -169,11 +191,6 @@ class _References:
         self._names((*path, "dependencies"), window.dependencies, "dependency", self._parts.dependencies)
         for index, wanted in enumerate(window.tags if self._tags_known else ()):
             self._tag((*path, "tags", index), wanted)
-        if find_zone(window.zone) is None:
-            zones = known_zones()
-            otherwise = "expected a name such as `Europe/Berlin`" if zones else "this machine has none, install tzdata"
-            hint = did_you_mean(window.zone, zones, otherwise=f": {otherwise}")
-            self._problems.at_value((*path, "zone"), f"there is no such time zone{hint}")
 
     def _tag(self, path: Path, tag: str) -> None:
         if tag not in self._tags:

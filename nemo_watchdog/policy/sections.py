@@ -137,6 +137,9 @@ class RuleSection(Section):
     severity: Severity
     when: WhenSection = Field(default_factory=WhenSection, description="Left out, it always holds.")
     notify: Names = Field(default_factory=list, description="Contacts to tell besides the severity's.")
+    title: Annotated[str, Field(min_length=1, max_length=80)] | None = Field(
+        None, description="What people call it, instead of the severity's title."
+    )
 
 
 class BackoffSection(Section):

@@ -91,7 +91,7 @@ def _may_show_key(above: Path, key: str) -> bool:
         return False  # an entry has no keys: what stands there is an address
     if _named(above) and (is_name(key) or _NAME_WITH_SPACES.fullmatch(key)):
         return True
-    return _KEY.fullmatch(key) is not None
+    return _KEY.fullmatch(key) is not None or (above[-1:] == ("measure",) and is_name(key))
 
 
 def _named(above: Path) -> bool:

@@ -1,21 +1,40 @@
-"""Time zones by their IANA names, as this machine knows them."""
+"""Time zones by their IANA names. Their data are the machine's own: on Debian the package tzdata, a required one."""
 
 from __future__ import annotations
 
+import difflib
 from datetime import UTC, tzinfo
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
+from typing import Annotated
+from zoneinfo import ZoneInfo, available_timezones
+
+from pydantic import BeforeValidator
+
+from nemo_watchdog.policy.units import wrong
+
+UTC_NAME = "UTC"
+"""The one that needs no data."""
 
 
-def find_zone(name: str) -> tzinfo | None:
-    """The zone; None when this machine does not know it. UTC needs no time zone data. Reads the disk once a zone."""
-    if name == "UTC":
+def parse_zone(value: object) -> tzinfo:
+    """`Europe/Berlin`; an error that says what was probably meant, or that this machine knows no zones but UTC."""
+    if not isinstance(value, str) or not value:
+        raise wrong("expected a time zone such as `Europe/Berlin` or `UTC`")
+    if value == UTC_NAME:
         return UTC
     try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):  # an absolute path, a folder such as `Europe`
-        return None
+        return ZoneInfo(value)
+    except (KeyError, ValueError, OSError):  # unknown; no name of one; a folder of them
+        known = available_timezones()
+    if not known:
+        raise wrong("this machine knows no time zone but UTC: install the package tzdata")
+    close = difflib.get_close_matches(value, sorted(known), n=1)
+    hint = f"did you mean `{close[0]}`?" if close else "such as `Europe/Berlin`"
+    raise wrong(f"there is no time zone of that name ({hint})")
 
 
-def known_zones() -> list[str]:
-    """All that this machine knows; empty when it has no time zone data at all."""
-    return sorted(available_timezones())
+def _check_zone(text: str) -> str:
+    parse_zone(text)
+    return text
+
+
+ZoneText = Annotated[str, BeforeValidator(_check_zone)]

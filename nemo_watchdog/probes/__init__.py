@@ -11,6 +11,8 @@ from importlib import import_module
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, cast
 
+from nemo_watchdog.probes.measures import MEASURES
+
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
@@ -24,6 +26,11 @@ class LateKind:
     module: str
     options_name: str
     probe_name: str
+
+    @property
+    def measures(self) -> frozenset[str]:
+        """The measurements that a policy may ask for."""
+        return MEASURES[self.module.split(".")[2]]
 
     @property
     def options(self) -> type[BaseModel]:

@@ -594,6 +594,17 @@ class Safety(RuleBasedStateMachine):
                     assert record.dependency not in serving
 
     @invariant()
+    def severity_never_falls(self) -> None:
+        severities: dict[str, str] = {}
+        for _, record in self.world.records:
+            if isinstance(record, r.IncidentOpened):
+                severities[record.incident] = record.severity
+            elif isinstance(record, r.SeverityRaised):
+                assert record.rule
+                assert record.severity <= record.previous == severities[record.incident]
+                severities[record.incident] = record.severity
+
+    @invariant()
     def each_time_that_it_is_busy_for_too_long_is_told_once(self) -> None:
         told: set[str] = set()
         for _, record in self.world.records:

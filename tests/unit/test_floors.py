@@ -24,7 +24,7 @@ PURE = sorted(
                 "durations.py",
             )
         ),
-        *(PACKAGE / "policy" / name for name in ("policy.py", "lint.py", "units.py")),
+        *(PACKAGE / "policy" / name for name in ("condition.py", "policy.py", "lint.py", "times.py", "units.py")),
         *(PACKAGE / "engine").rglob("*.py"),
         *(PACKAGE / "records").rglob("*.py"),
     ]
@@ -82,7 +82,12 @@ def imports(source: str) -> Iterator[str]:
 
 def strangers(source: str) -> list[str]:
     """Imports that the engine may not have."""
-    own = (*ENGINE_MAY_IMPORT, "nemo_watchdog.policy.policy", "nemo_watchdog.policy.windows")
+    own = (
+        *ENGINE_MAY_IMPORT,
+        "nemo_watchdog.policy.policy",
+        "nemo_watchdog.policy.condition",
+        "nemo_watchdog.policy.windows",
+    )
     return [
         name
         for name in imports(source)

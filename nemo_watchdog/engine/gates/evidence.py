@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from nemo_watchdog.engine import busy
+from nemo_watchdog.engine.condition_words import why_not
+from nemo_watchdog.engine.conditions import Question
 from nemo_watchdog.engine.gates.situation import Situation
 from nemo_watchdog.engine.groups import said_of
 from nemo_watchdog.engine.health import Tracker
 from nemo_watchdog.engine.phases import Phase
-from nemo_watchdog.engine.severity import holds
+from nemo_watchdog.engine.severity import scene_of
 from nemo_watchdog.engine.topology import held_by, needs_of
 from nemo_watchdog.model import CONTAINER, Category, Decision, Gate, Health, RunState, Verdict
 from nemo_watchdog.policy.policy import Policy
@@ -146,6 +148,9 @@ def evidence(s: Situation) -> Decision | None:
 
 
 def condition(s: Situation) -> Decision | None:
-    if s.remedy is not None and not holds(s.remedy.when, s.spec, s.tracker.state, s.volatile.tags):
-        return Decision(Verdict.REFUSE, Gate.CONDITION, f"the condition of {s.remedy.name} does not hold")
+    if s.remedy is None:
+        return None
+    scene = scene_of(s.volatile, s.durable, s.now)
+    if why := why_not(Question(s.remedy.when, scene, s.name, about=False)):
+        return Decision(Verdict.REFUSE, Gate.CONDITION, f"the condition of {s.remedy.name} does not hold: {why}")
     return None

@@ -35,8 +35,8 @@ def pause(s: Situation) -> Decision | None:
 
 def maintenance(s: Situation) -> Decision | None:
     now = s.volatile.moment(s.now)
-    spell = spell_of(s.volatile, s.name, now) if now is not None else None
-    if now is None or spell is None:
+    spell = spell_of(s.volatile, s.name, now)
+    if spell is None:
         return None
     value = f"planned maintenance: {spell.names}, until {spell.until:%Y-%m-%d %H:%M} UTC"
     return Decision(Verdict.WAIT, Gate.MAINTENANCE, value, at(spell.until, now))

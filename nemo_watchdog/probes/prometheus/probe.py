@@ -14,6 +14,7 @@ import aiohttp
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from nemo_watchdog.model import Category, Finding, Outcome, Reason, failed, ok
+from nemo_watchdog.policy.condition import QUERY_VALUE
 from nemo_watchdog.policy.units import parse_ratio, wrong
 from nemo_watchdog.ports import ProbeContext
 from nemo_watchdog.probes.http.client import (
@@ -116,7 +117,7 @@ class PrometheusProbe:
         worst = max(numbers, key=lambda sample: self._beyond(sample.value), default=None)
         measured = {"prometheus_query_series": float(len(samples))}
         if worst is not None and math.isfinite(worst.value):
-            measured["prometheus_query_value"] = worst.value
+            measured[QUERY_VALUE] = worst.value
         if worst is not None and self._beyond(worst.value) > 0:
             return Finding(self._outcome, self._reason, f"{_text(worst)}, {self._expected(worst.value)}", measured)
         if (nan := nan_among(samples)) is not None:

@@ -40,6 +40,7 @@ async def test_an_incident_fires_there_with_its_labels_and_is_resolved_after(tmp
             "incident": opened["incident"],
             "dependency": "service",
             "severity": opened["severity"],
+            "rule": "down",
         }
         assert alert["annotations"]["summary"] == "service is down (refused)"
         assert alert["status"]["state"] == "active"

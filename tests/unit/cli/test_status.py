@@ -43,6 +43,7 @@ def test_an_open_incident_is_1_and_is_explained(call: Call, daemon: StandIn, wor
     assert result.code == 1
     assert "exited: container exited with code 1" in result.out
     assert "wait (upstream): it needs postgres" in result.out
+    assert "SEV1 Complete outage by the rule outage, 2026" in result.out
     assert "postgres, with it gateway" in result.out
     assert "1 action; affected: postgres and gateway (2 of 2 core)\n" in result.out
 

@@ -23,7 +23,8 @@ from nemo_watchdog.model import (
     Severity,
     Told,
 )
-from nemo_watchdog.policy.policy import Backoff, Budget, Condition, Dependency, EscalateStep, Flapping, Rule
+from nemo_watchdog.policy.condition import Condition
+from nemo_watchdog.policy.policy import Backoff, Budget, Dependency, EscalateStep, Flapping, Rule
 from tests.unit.engine.world import RESTART, World, dependency, policy, remedy
 
 QUICK = replace(RESTART, attempts=5, backoff=Backoff(1.0, 2.0, 300.0, 0.0))

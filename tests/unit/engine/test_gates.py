@@ -12,8 +12,9 @@ from nemo_watchdog.engine import events as ev
 from nemo_watchdog.engine.gates import order
 from nemo_watchdog.engine.topology import upstreams
 from nemo_watchdog.model import ActionOutcome, Autonomy, Decision, Gate, Reason, RunState, Verdict, failed
+from nemo_watchdog.policy.condition import Condition
 from nemo_watchdog.policy.cron import Cron
-from nemo_watchdog.policy.policy import Backoff, Budget, Condition, EscalateStep, Limits
+from nemo_watchdog.policy.policy import Backoff, Budget, EscalateStep, Limits
 from nemo_watchdog.policy.windows import MaintenanceWindow
 from tests.unit.engine.world import NOON, RESTART, World, dependency, policy, remedy
 

@@ -31,6 +31,9 @@ def test_a_state_reads_as_one_phrase() -> None:
     assert what(refused) == "down: refused (nobody listens)"
 
 
+SEV1 = "SEV1 Complete outage by the rule outage."
+
+
 def only(world: World, kind: NotificationKind) -> Notification:
     (notification,) = world.told(kind)
     return notification
@@ -51,7 +54,7 @@ def test_the_story_of_one_restart() -> None:
     assert "Doing docker.restart on c-gateway, attempt 1." in started.body
     assert "healthy within 20s" in started.body
     finished = only(world, NotificationKind.ACTION_FINISHED)
-    assert finished.body == "docker.restart on c-gateway succeeded.\nNext: looking again."
+    assert finished.body == f"docker.restart on c-gateway succeeded.\n{SEV1}\nNext: looking again."
     resolved = only(world, NotificationKind.RESOLVED)
     assert resolved.body.startswith("gateway up again after ")
     assert "; 1 action taken." in resolved.body
@@ -65,7 +68,7 @@ def test_a_failed_action_says_why_and_when_it_goes_on() -> None:
     world = World(policy(dependency("gateway"), fix=remedy(step)))
     world.crash("gateway")
     world.finish(ActionOutcome.FAILED)
-    assert only(world, NotificationKind.ACTION_FINISHED).body.endswith("failed.\nNext: backing off 30s.")
+    assert only(world, NotificationKind.ACTION_FINISHED).body.endswith(f"failed.\n{SEV1}\nNext: backing off 30s.")
 
 
 def test_an_escalation_goes_to_the_one_it_names() -> None:
@@ -194,6 +197,7 @@ def test_what_the_policy_no_longer_names_is_not_called_up() -> None:
     assert told.body.splitlines() == [
         "Not seen up for 2.01s; no action taken.",
         GONE,
+        "SEV2 Major degradation by the rule down.",
         "Next: the watchdog looks at it no more; whether gateway serves, a person must see.",
     ]
 

@@ -9,7 +9,8 @@ import pytest
 
 from nemo_watchdog.engine.incidents import BLIND_IS_TOLD_AFTER
 from nemo_watchdog.model import Category, Health, Reason, Severity
-from nemo_watchdog.policy.policy import Condition, Remedy, Rule, TagQuantifier
+from nemo_watchdog.policy.condition import Condition, TagQuantifier
+from nemo_watchdog.policy.policy import Remedy, Rule
 from tests.unit.engine.world import World, dependency, policy, remedy
 
 CORE, DATA = frozenset({"core"}), frozenset({"core", "data"})
@@ -119,4 +120,7 @@ def test_a_remedy_has_a_condition_of_the_same_kind(quantifier: str, acts: bool) 
     if not acts:
         decision = world.engine.decision("gateway", world.now)
         assert decision is not None
-        assert decision.value == "the condition of restart does not hold"
+        assert (
+            decision.value
+            == "the condition of restart does not hold: not all with the tag core are down: postgres is not"
+        )

@@ -34,11 +34,11 @@ from nemo_watchdog.model import (
     failed,
     ok,
 )
+from nemo_watchdog.policy.condition import Condition, TagQuantifier
 from nemo_watchdog.policy.policy import (
     ActionStep,
     Backoff,
     Budget,
-    Condition,
     Dependency,
     EscalateStep,
     Limits,
@@ -46,7 +46,6 @@ from nemo_watchdog.policy.policy import (
     Remedy,
     Rule,
     SeveritySpec,
-    TagQuantifier,
 )
 from nemo_watchdog.records import Record, SeenUp
 

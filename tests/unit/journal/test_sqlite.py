@@ -193,6 +193,28 @@ def test_prune_keeps_the_newest_heartbeat_of_each_job(tmp_path: Path) -> None:
         ]
 
 
+def test_prune_keeps_how_each_dependency_was_last(tmp_path: Path) -> None:
+    """A trouble begins before its incident and ends in it: without its end it would last for ever."""
+
+    def changed(health: str, incident: str) -> dict[str, object]:
+        return {"type": "health_changed", "dependency": "a", "health": health, "incident": incident}
+
+    def kept() -> list[object]:
+        return [body.get("health") for _, body in journal.replay(moment(900))]
+
+    with closing(journal_at(tmp_path)) as journal:
+        opened, resolved = ({"type": kind, "incident": "i"} for kind in ("incident_opened", "incident_resolved"))
+        journal.append(
+            [changed("down", ""), opened, changed("degraded", "i"), changed("up", "i"), resolved], [], moment(0)
+        )
+        journal.append([{"type": "paused", "incident": ""}], [], moment(1))
+        assert journal.prune(moment(50).utc) == 3
+        assert kept() == ["down", "up", None]
+        journal.append([changed("down", "")], [], moment(100))
+        assert journal.prune(moment(50).utc) == 1  # another is the newest now
+        assert kept() == ["down", None, "down"]
+
+
 def test_prune_keeps_what_is_still_to_deliver(tmp_path: Path) -> None:
     """Only settled outbox items that are older go."""
     with closing(journal_at(tmp_path)) as journal:

@@ -75,7 +75,7 @@ def test_records_are_counted(metrics: Metrics) -> None:
         r.HoldReleased("gateway"),
     ]
     metrics.count(facts, {"i": "SEV2"})
-    assert value(metrics, "incidents_total", dependency="gateway", severity="SEV2") == 1.0
+    assert value(metrics, "incidents_total", dependency="gateway", severity="SEV2", rule="down") == 1.0
     assert value(metrics, "incidents_open", severity="SEV2") == 1.0
     assert value(metrics, "incidents_open", severity="SEV1") == 0.0
     ended = {"dependency": "gateway", "action": "docker.restart", "outcome": "succeeded"}

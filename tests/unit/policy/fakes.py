@@ -65,6 +65,11 @@ class HostOptions(Options):
     min_disk_free: Mapping[str, Ratio] = Field(default_factory=dict)
 
 
+class PrometheusOptions(Options):
+    url: SecretText
+    query: str
+
+
 class LogOptions(Options):
     needs_container: ClassVar[bool] = True
 
@@ -95,6 +100,7 @@ PROBES: Mapping[str, ProbeKind] = {
     "host": Kind(HostOptions),
     "log": Kind(LogOptions),
     "docker": Kind(Options),
+    "prometheus": Kind(PrometheusOptions),
 }
 CATALOG = Catalog(PROBES, ACTIONS)
 

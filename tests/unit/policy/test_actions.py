@@ -8,7 +8,8 @@ from pydantic import BaseModel
 from nemo_watchdog.actions.catalog import ACTIONS
 from nemo_watchdog.errors import PolicyError
 from nemo_watchdog.model import ActionOutcome, ActionRequest, ActionResult, Category, Target
-from nemo_watchdog.policy.policy import ActionStep, Condition, Policy
+from nemo_watchdog.policy.condition import Condition
+from nemo_watchdog.policy.policy import ActionStep, Policy
 from nemo_watchdog.policy.units import Duration
 from nemo_watchdog.ports import Action, ActionContext, ActionKind, Subject
 from tests.unit.policy.fakes import Options, parse

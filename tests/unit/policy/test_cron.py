@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 
 from nemo_watchdog.policy.cron import Cron, mistake
 from nemo_watchdog.policy.windows import MaintenanceWindow, never_ends
-from nemo_watchdog.policy.zones import find_zone, known_zones
 
 BERLIN, NEW_YORK, KOLKATA = "Europe/Berlin", "America/New_York", "Asia/Kolkata"
 
@@ -133,32 +132,6 @@ def test_two_of_the_same_text_and_zone_are_equal() -> None:
     cron.last(utc("2026-01-05"))
     assert cron == Cron("0 3 * * *", BERLIN)
     assert cron != Cron("0 3 * * *")
-
-
-def test_a_zone_that_is_not_there_is_told() -> None:
-    with pytest.raises(ValueError, match="no such time zone"):
-        Cron("0 3 * * *", "Europe/Berln")
-
-
-def test_a_machine_without_time_zone_data_has_utc(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The default needs nothing from outside."""
-    monkeypatch.setattr("nemo_watchdog.policy.zones.ZoneInfo", _no_zone)
-    assert find_zone("UTC") is UTC
-    assert find_zone(BERLIN) is None
-
-
-def _no_zone(_: str) -> ZoneInfo:
-    raise FileNotFoundError
-
-
-@pytest.mark.parametrize("name", ["", "Europe", "../Berlin", "/etc/localtime", "Berlin", "Europe/Berlin ", "a\0b"])
-def test_what_is_no_zone_is_none(name: str) -> None:
-    assert find_zone(name) is None
-
-
-def test_the_zones_of_this_machine_are_known() -> None:
-    """They are what a hint chooses from."""
-    assert {BERLIN, NEW_YORK, "UTC"} <= set(known_zones())
 
 
 @pytest.mark.parametrize(

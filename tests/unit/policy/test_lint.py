@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from nemo_watchdog.plugins import Kind
 from nemo_watchdog.policy.lint import Advice, lint
-from tests.unit.policy.fakes import parse
+from nemo_watchdog.ports import Catalog
+from tests.unit.policy.fakes import CATALOG, parse
 
 BASE = """
 version: 1
@@ -52,6 +54,53 @@ def grouped(needs: str, web: int = 1) -> str:
 
 
 ENGINE = "  engine: {probe: docker}\n"
+
+
+HOST = "  host: {probe: host}\n"
+MANY = '{measure: {redis.redis_connected_clients: "> %d"}}'
+COVERED = (
+    ("{health: down, tags: core}", "{down: {all: core}}"),
+    ("{down: {any: core}}", "{health: down, tags: [core, data]}"),
+    ("{affected: {share: 50%, of: core}}", "{affected: {share: 60%, of: core}}"),
+    ("{affected: {count: 1}}", "{affected: {count: 1}, health: down}"),
+    ("{tags: core}", "{affected: {share: 60%, of: core}}"),
+    ("{lasting: 5m}", "{lasting: 10m, health: down}"),
+    ("{time: '09:00-18:00'}", "{time: '09:00-18:00', health: down}"),
+    (MANY % 10, MANY % 10),
+    (MANY % 10, MANY % 20),
+    ('{measure: {x: "<= 20%"}}', '{measure: {x: "<= 0.1"}}'),
+    ('{measure: {x: ">= 3"}}', '{measure: {x: "= 5", y: "> 1"}}'),
+    ("{any: [{health: down}, {category: blind}]}", "{category: blind}"),
+    ("{any: [{health: down}, {category: blind}]}", "{any: [{category: blind}, {health: down}], tags: core}"),
+    ("{health: [down, degraded]}", "{any: [{health: down}, {health: degraded, tags: core}]}"),
+    ("{health: down}", "{all: [{category: fault}, {health: down}]}"),
+    ("{all: [{health: down}, {tags: core}]}", "{health: down, tags: [core, data]}"),
+    ("{not: {tags: core}}", "{not: {tags: core}, health: down}"),
+)
+"""The first holds whenever the second does."""
+
+REACHED = (
+    ("{affected: {share: 60%, of: core}}", "{affected: {share: 50%, of: core}}"),
+    ("{affected: {share: 50%, of: core}}", "{affected: {share: 60%, of: data}}"),
+    ("{affected: {share: 50%, of: core}}", "{affected: {count: 1, of: core}}"),
+    ("{affected: {share: 50%, of: core}}", "{tags: core}"),
+    ("{down: {all: core}}", "{health: down, tags: core}"),
+    ("{down: {any: core}}", "{health: [down, degraded], tags: core}"),
+    ("{lasting: 10m}", "{lasting: 5m}"),
+    ("{lasting: 10m}", "{health: down}"),
+    ("{time: '09:00-18:00'}", "{time: '09:00-17:00'}"),
+    ("{time: '09:00-18:00'}", "{time: '09:00-18:00', zone: Europe/Berlin}"),
+    (MANY % 20, MANY % 10),
+    ('{measure: {x: "> 10"}}', '{measure: {y: "> 10"}}'),
+    ('{measure: {x: "> 10"}}', '{measure: {x: ">= 20"}}'),
+    ('{measure: {x: "> 10"}}', "{health: down}"),
+    ("{any: [{health: down}, {category: blind}]}", "{tags: core}"),
+    ("{health: down}", "{any: [{health: down}, {category: blind}]}"),
+    ("{all: [{health: down}, {tags: core}]}", "{health: down}"),
+    ("{not: {tags: core}}", "{health: down}"),
+    ("{not: {tags: core}}", "{not: {tags: data}}"),
+    ("{health: down}", "{not: {health: down}}"),
+)
 
 
 def test_a_wise_policy_has_no_advice() -> None:
@@ -134,6 +183,44 @@ def test_whoever_hears_it_from_an_alertmanager_is_told() -> None:
             "classification[0].when",
             "none of its reasons has its category",
         ),
+        (rules("{name: a, when: {health: up}, severity: SEV1}", LAST), "classification[0].when", "in trouble is down"),
+        (
+            rules("{name: a, when: {health: degraded, down: {any: core}}, severity: SEV1}", LAST),
+            "classification[0].when",
+            "what `down` is about is down itself",
+        ),
+        (
+            rules("{name: a, when: {dependencies: host, tags: core}, severity: SEV1}", LAST).replace(
+                REDIS, HOST + REDIS
+            ),
+            "classification[0].when",
+            "no dependency that it is about carries all of its tags",
+        ),
+        (
+            rules("{name: a, when: {affected: {count: 2, of: core}}, severity: SEV1}", LAST),
+            "classification[0].when",
+            "there are only 1 of what `affected` counts",
+        ),
+        (
+            rules("{name: a, when: {any: [{health: up}, {category: busy, reason: timeout}]}, severity: SEV1}", LAST),
+            "classification[0].when",
+            "never holds: what is in trouble is down",
+        ),
+        (
+            rules("{name: a, when: {all: [{health: down}, {health: up}]}, severity: SEV1}", LAST),
+            "classification[0].when",
+            "never holds: what is in trouble is down",
+        ),
+        *(
+            (
+                rules(
+                    f"{{name: a, when: {first}, severity: SEV1}}", f"{{name: b, when: {second}, severity: SEV2}}", LAST
+                ),
+                "classification[1]",
+                "rule `b` is never reached: `a` stands before it and holds whenever this one does",
+            )
+            for first, second in COVERED
+        ),
         (
             rules("{name: a, when: {health: down}, severity: SEV1, notify: [team]}"),
             "classification",
@@ -175,6 +262,7 @@ def test_what_is_unwise_is_said(text: str, path: str, part: str) -> None:
         ("{down: {all: core}}", "{down: {any: core}}"),
         ("{down: {any: core}}", "{down: {any: data}}"),
         ("{health: down, dependencies: redis}", "{health: down}"),
+        *REACHED,
     ],
 )
 def test_a_rule_that_can_be_reached_has_no_advice(first: str, second: str) -> None:
@@ -186,3 +274,32 @@ def test_a_rule_that_can_be_reached_has_no_advice(first: str, second: str) -> No
 def test_advice_is_a_value() -> None:
     """Two pieces of the same advice are equal, so that callers can compare and print them."""
     assert Advice("a", "b") == Advice("a", "b")
+
+
+MEASURED = (
+    ('{measure: {redis_conected_clients: "> 1"}}', "the probe redis does not: did you mean `redis_connected_clients`?"),
+    ('{measure: {redis.host_oom_kills: "> 1"}}', "nothing measures `host_oom_kills`"),
+    ('{not: {any: [{measure: {redis.nothing: "> 1"}}]}}', "nothing measures `nothing`, so that is never known"),
+)
+
+
+@pytest.mark.parametrize(("when", "part"), MEASURED)
+def test_a_measurement_that_no_probe_makes_is_said(when: str, part: str) -> None:
+    """Where the catalog knows what its probes measure."""
+    text = rules(f"{{name: a, when: {when}, severity: SEV1}}", LAST)
+    measures = {"redis": frozenset({"redis_connected_clients"}), "host": frozenset({"host_oom_kills"})}
+    kinds = {name: Kind(kind.options, kind.make, measures.get(name)) for name, kind in CATALOG.probes.items()}
+    (advice,) = lint(parse(text), Catalog(kinds, CATALOG.actions))
+    assert advice.path == "classification[0].when"
+    assert part in advice.message
+    assert lint(parse(text), CATALOG) == []  # these probes do not say what they measure
+
+
+def test_a_measurement_that_one_of_the_probes_makes_is_good() -> None:
+    """Of the one that is classified, whichever it is; in a remedy as well."""
+    text = rules('{name: a, when: {measure: {host_oom_kills: "> 1"}}, severity: SEV1}', LAST).replace(
+        REDIS, HOST + REDIS
+    )
+    measures = {"redis": frozenset[str](), "host": frozenset({"host_oom_kills"})}
+    kinds = {name: Kind(kind.options, kind.make, measures.get(name)) for name, kind in CATALOG.probes.items()}
+    assert lint(parse(text), Catalog(kinds, CATALOG.actions)) == []

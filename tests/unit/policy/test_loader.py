@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from nemo_watchdog.errors import PolicyError
 from nemo_watchdog.model import Autonomy, Category, Health, Severity, Target
+from nemo_watchdog.policy.condition import Affected, Bound, Condition, Measure, Span, TagQuantifier, Times
 from nemo_watchdog.policy.document import MAX_CHARACTERS, MAX_VALUES
 from nemo_watchdog.policy.loader import load_policy
 from nemo_watchdog.policy.policy import (
     ActionStep,
     Backoff,
     Budget,
-    Condition,
     EscalateStep,
     Flapping,
     Limits,
@@ -23,7 +24,6 @@ from nemo_watchdog.policy.policy import (
     Rule,
     Secret,
     SeveritySpec,
-    TagQuantifier,
     Threshold,
 )
 from tests.unit.policy.fakes import CATALOG, POLICIES, HttpOptions, parse
@@ -76,7 +76,30 @@ def test_everything_arrives() -> None:
         health=frozenset({Health.DOWN, Health.DEGRADED}), down=TagQuantifier("any", "core")
     )
     assert policy.classification[3].when == Condition(reason=frozenset({"oom_killed", "exited"}))
-    assert policy.classification[5] == Rule("rest", Severity.SEV4)
+    many, rest = policy.classification[5:]
+    assert (many.title, rest) == ("Many are affected", Rule("rest", Severity.SEV4))
+    weekdays, weekend = Span(frozenset(range(5)), 540, 1080), Span(frozenset({5, 6}), 1320, 120)
+    berlin = ZoneInfo("Europe/Berlin")
+    assert many.when == Condition(
+        affected=Affected(share=0.5, of="core"),
+        lasting=600.0,
+        time=Times((weekdays, weekend), berlin, "mon-fri 09:00-18:00 or sat,sun 22:00-02:00 Europe/Berlin"),
+        measure=(
+            Measure("users", "prometheus_query_value", Bound(">", 100.0, "> 100"), "users"),
+            Measure("api", "http_seconds", Bound(">=", 1.5, ">= 1.5"), "api.http_seconds"),
+            Measure(
+                None,
+                "postgres_connections_used_ratio",
+                Bound(">", 0.9, "> 90%"),
+                "postgres_connections_used_ratio",
+            ),
+        ),
+        any=(
+            Condition(health=frozenset({Health.DOWN})),
+            Condition(all=(Condition(affected=Affected(count=2)), Condition(reason=frozenset({"slow"})))),
+        ),
+        not_=Condition(category=frozenset({Category.BLIND})),
+    )
     reasons = frozenset({"timeout", "exited", "oom_killed"})
     restart = policy.remedies["restart"].steps[0]
     assert isinstance(restart, ActionStep)
