@@ -11,11 +11,11 @@ export PYTHONDONTWRITEBYTECODE :=
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint unit suites mutants bench clean install
+.PHONY: help demo test lint unit suites simulation mutants bench clean install
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r target what; do \
-		printf '  make %-8s %s\n' "$$target" "$$what"; \
+		printf '  make %-10s %s\n' "$$target" "$$what"; \
 	done
 
 $(INSTALLED): pyproject.toml constraints.txt scripts/make-venv
@@ -50,6 +50,9 @@ suites: $(INSTALLED) ## 100 situations in which a restart is wrong, 30 faults th
 
 mutants: $(INSTALLED) ## mutation testing of engine/ and policy/: an hour or two (ARGS as --only 'nemo_watchdog.engine.gates.*')
 	@$(BIN)/python -m tests.mutation $(ARGS)
+
+simulation: $(INSTALLED) ## 1,000 days of the whole daemon on a moved clock, every safety rule checked (ARGS="--seed N" plays one)
+	@PYTHONHASHSEED=0 $(BIN)/python -m tests.simulation $(ARGS)
 
 bench: $(INSTALLED) ## the benchmarks, one after the other
 	@scripts/ensure-docker test

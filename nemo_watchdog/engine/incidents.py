@@ -112,7 +112,7 @@ def place(turn: Turn, name: str) -> None:
     if _is_too_early(turn, name):
         return
     where = correlate(turn.volatile, turn.durable, name, turn.now.monotonic)
-    turn.await_looks(where.wait_for)
+    turn.await_looks(where.wait_for, tracker.failing_since)
     turn.wake(where.until)
     reason, detail = tracker.state.reason and str(tracker.state.reason), tracker.state.detail
     if where.deferred:

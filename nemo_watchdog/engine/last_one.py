@@ -28,7 +28,7 @@ def watch(turn: Turn, s: Situation, decision: Decision) -> None:
     for group in turn.volatile.topology.groups.get(s.name, ()):
         beside = around(s, group)
         if beside.in_doubt:
-            turn.await_looks(set(beside.in_doubt) - turn.volatile.awaited)
+            turn.await_looks(beside.in_doubt, s.tracker.failing_since)
         elif beside.spares:
             _tell_in_time(turn, s, group, decision)
 

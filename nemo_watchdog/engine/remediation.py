@@ -5,7 +5,7 @@ from __future__ import annotations
 from nemo_watchdog import records as r
 from nemo_watchdog.engine import busy, last_one
 from nemo_watchdog.engine.gates import work
-from nemo_watchdog.engine.gates.evidence import FAULTS
+from nemo_watchdog.engine.gates.evidence import FAULTS, is_seen_before_that
 from nemo_watchdog.engine.gates.order import decide
 from nemo_watchdog.engine.gates.situation import Situation
 from nemo_watchdog.engine.ladder import next_contact
@@ -47,9 +47,11 @@ def advance(turn: Turn, incident: Incident, name: str) -> None:
     busy.watch(turn, situation, decision)
     last_one.watch(turn, situation, decision)
     if decision.gate is Gate.UPSTREAM:
-        turn.await_looks(upstreams(turn.volatile.policy, name))
+        turn.await_looks(upstreams(turn.volatile.policy, name), tracker.failing_since)
     elif decision.gate is Gate.EVIDENCE:
-        turn.await_looks(situation.not_looked_at)
+        turn.await_looks(situation.not_looked_at, tracker.failing_since)
+        if is_seen_before_that(situation):
+            turn.look_soon(name)
     if decision.verdict is Verdict.ACT:
         _act(turn, incident, situation)
     elif decision.verdict is Verdict.ESCALATE:

@@ -46,11 +46,17 @@ class Turn:
     def look_soon(self, name: str) -> None:
         self.effects.probe_soon.add(name)
 
-    def await_looks(self, names: Iterable[str]) -> None:
-        """Looks at these decide what to do next."""
+    def await_looks(self, names: Iterable[str], since: float | None) -> None:
+        """Looks at these decide what to do next: at once, where none has begun since then (monotonic seconds).
+
+        Who was looked at has a pace of its own. Two that are looked at for one another would be without a pause.
+        """
         awaited = set(names)
         self.volatile.awaited |= awaited
-        self.effects.probe_soon |= awaited
+        last = {name: self.volatile.trackers[name].last for name in awaited}
+        self.effects.probe_soon |= {
+            name for name, look in last.items() if look is None or (since is not None and look.began < since)
+        }
 
     def held(self, name: str) -> Hold | None:
         """For what it is left alone."""

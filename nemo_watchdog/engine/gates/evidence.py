@@ -86,13 +86,24 @@ def grace(s: Situation) -> Decision | None:
 
 def recovering_until(policy: Policy, trackers: Mapping[str, Tracker], name: str, now: float) -> float | None:
     """The end of a child's grace after the parent whose failure it began under; None outside of one."""
-    tracker = trackers[name]
-    began = tracker.failing_since
-    recovered = _recovered_at(policy, trackers, name, {})
-    if recovered is None or began is None or began > recovered:
+    recovered = recovered_under(policy, trackers, name)
+    if recovered is None:
         return None
-    until = recovered + tracker.spec.startup_grace
+    until = recovered + trackers[name].spec.startup_grace
     return until if now < until else None
+
+
+def recovered_under(policy: Policy, trackers: Mapping[str, Tracker], name: str) -> float | None:
+    """When what it needs recovered last, if it fails since before; else None."""
+    began = trackers[name].failing_since
+    recovered = _recovered_at(policy, trackers, name, {})
+    return None if recovered is None or began is None or began > recovered else recovered
+
+
+def is_seen_before_that(s: Situation) -> bool:
+    """What it needs has recovered, and it was not looked at since: it may have recovered with that."""
+    recovered, last = recovered_under(s.policy, s.trackers, s.name), s.tracker.last
+    return not s.tracker.exited and recovered is not None and last is not None and last.began < recovered
 
 
 def _recovered_at(
@@ -142,6 +153,8 @@ def _helped(s: Situation) -> frozenset[Category]:
 def evidence(s: Situation) -> Decision | None:
     if s.tracker.unhealthy and not s.tracker.fresh_evidence:
         return Decision(Verdict.WAIT, Gate.EVIDENCE, "waiting for fresh looks at it")
+    if is_seen_before_that(s):
+        return Decision(Verdict.WAIT, Gate.EVIDENCE, "what it needs has recovered since the last look at it")
     if others := s.not_looked_at:
         return Decision(Verdict.WAIT, Gate.EVIDENCE, f"looking first at {', '.join(others)}, in the same container")
     return None

@@ -146,10 +146,10 @@ def watch(turn: Turn, s: Situation, decision: Decision) -> None:
         turn.record(r.WorkOver(incident.incident, s.name))
     if decision.gate is not Gate.WORK or going_on is None:
         return
-    if going_on.to_look_at:
-        turn.await_looks(going_on.to_look_at)
-        return
     now = turn.now.monotonic
+    if going_on.to_look_at:
+        turn.await_looks(going_on.to_look_at, now)
+        return
     if wait is None:
         seen = 0.0 if going_on.since is None else max(0.0, now - going_on.since)
         run = _run(s.tracker) if going_on.by_looks else ""
