@@ -12,6 +12,7 @@ import signal
 import socket
 import sqlite3
 import threading
+import time
 import urllib.request
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -24,6 +25,7 @@ import uvloop
 from nemo_watchdog import app
 from nemo_watchdog.app import Settings
 from nemo_watchdog.errors import NemoWatchdogError, PolicyError
+from nemo_watchdog.journal import reading
 from nemo_watchdog.journal.place import Place
 from nemo_watchdog.journal.sqlite import SqliteJournal
 from nemo_watchdog.runtime import supervisor
@@ -111,6 +113,14 @@ async def until_never_up(listen: str) -> dict[str, Any]:
             body = await ask(listen, "/api/v1/status")
             if body["dependencies"]["port"]["reason"] == "wrong_target":
                 return body
+
+
+def until_written(journal: Path) -> None:
+    """Something that happened is on disk."""
+    deadline = time.monotonic() + 20.0
+    while not reading.read(journal).rows:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
 
 
 def test_one_life(settings: Settings, call: Call) -> None:
@@ -351,6 +361,7 @@ def test_files_that_are_removed_while_it_runs(settings: Settings, call: Call) ->
 
     async def story() -> None:
         await until_never_up(settings.listen)
+        await asyncio.to_thread(until_written, settings.state_dir / JOURNAL_NAME)  # of an empty one nothing is lost
         # The head first: the daemon may notice between two of them, and writes it anew as soon as it does.
         for file in sorted(settings.state_dir.glob("journal*"), key=lambda file: file.suffix != ".head"):
             file.unlink()
@@ -358,7 +369,7 @@ def test_files_that_are_removed_while_it_runs(settings: Settings, call: Call) ->
 
     live(settings, story)
     verified = call("journal", "verify", "--state-dir", settings.state_dir)
-    assert (verified.code, "the file is gone" in verified.out) == (1, True)
+    assert (verified.code, "the file is gone" in verified.out) == (1, True), verified.out
 
 
 @pytest.mark.parametrize(("content", "said"), [(b"", "is empty"), (b"\xff\xfe", "cannot be used")])
