@@ -11,11 +11,11 @@ export PYTHONDONTWRITEBYTECODE :=
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint unit suites bench clean install
+.PHONY: help demo test lint unit suites simulation bench clean install
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r target what; do \
-		printf '  make %-8s %s\n' "$$target" "$$what"; \
+		printf '  make %-10s %s\n' "$$target" "$$what"; \
 	done
 
 $(INSTALLED): pyproject.toml constraints.txt scripts/make-venv
@@ -47,6 +47,9 @@ suites: $(INSTALLED) ## 100 situations in which a restart is wrong, 30 faults th
 	@$(BIN)/python -m tests.suites.restraint
 	@$(BIN)/python -m tests.suites.heal
 	@$(BIN)/python -m tests.suites.malformed
+
+simulation: $(INSTALLED) ## 1,000 days of the whole daemon on a moved clock, every safety rule checked (ARGS="--seed N" plays one)
+	@PYTHONHASHSEED=0 $(BIN)/python -m tests.simulation $(ARGS)
 
 bench: $(INSTALLED) ## the benchmarks, one after the other
 	@scripts/ensure-docker test
