@@ -118,7 +118,7 @@ def no_child_is_restarted_while_its_parent_is_down(world: World, order: tuple[Bo
 def no_child_is_restarted_that_has_recovered_with_its_parent(
     world: World, order: tuple[Box, Intent | None]
 ) -> str | None:
-    """However long its own interval: it is looked at once more."""
+    """However long its own interval: it is looked at once more. What nobody saw of a parent counts for nothing."""
     box, intent = order
     if intent is None or box.state is not RunState.RUNNING or not world.platform.specs[intent.dependency].needs:
         return None
@@ -128,7 +128,9 @@ def no_child_is_restarted_that_has_recovered_with_its_parent(
     served = good.get(spec.name)
     if served is None or world.now - served < spec.confirm_interval + spec.timeout + A_MOMENT:
         return ""
-    with_it = [parent for parent in spec.needs if abs(good.get(parent, -1e9) - served) < A_MOMENT]
+    lasted = world.platform.was_bad_for
+    seen = [each for each in spec.needs if lasted.get(each, 0.0) > seen_within(world.platform.specs[each])]
+    with_it = [parent for parent in seen if abs(good.get(parent, -1e9) - served) < A_MOMENT]
     return f"it serves since {world.now - served:.0f} s, as {' and '.join(with_it)} does" if with_it else ""
 
 

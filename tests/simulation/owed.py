@@ -34,6 +34,8 @@ def is_owed(world: World, name: str) -> bool:
         return False
     if world.now - box.dumped_at < A_STOP_TAKES.total_seconds():
         return False
+    if world.forgot_at >= platform.troubled_since.get(name, world.now):
+        return False  # the daemon knows only of an older trouble, which may be a person's
     if box.at_risk_at >= platform.troubled_since.get(name, world.now):
         return False  # what said that its data are at risk, and was not seen well since
     beside = [platform.specs[other] for other in platform.looking_at(box)]

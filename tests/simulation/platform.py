@@ -56,6 +56,8 @@ class Platform:
         """How often one has ceased to serve."""
         self.bad_since: dict[str, float] = {}
         """Since when each does not serve; those that serve are not in it."""
+        self.was_bad_for: dict[str, float] = {}
+        """Seconds that each did not serve, the last time that it did not."""
         self.good_since: dict[str, float] = dict.fromkeys(self.specs, -1e9)
         self.troubled_since: dict[str, float] = {}
         """Since when looks at each may not have seen it well twice in a row."""
@@ -96,7 +98,7 @@ class Platform:
         for name in self.specs:
             serves = self.serves(name)
             if serves and name in self.bad_since:
-                del self.bad_since[name]
+                self.was_bad_for[name] = self.now - self.bad_since.pop(name)
                 self.good_since[name] = self.now
             elif not serves and name not in self.bad_since:
                 self.bad_since[name] = self.now

@@ -10,6 +10,7 @@ import asyncio
 import asyncio.base_events
 from collections import deque
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
@@ -58,10 +59,11 @@ class Disk:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        if self._calls and self._coin():
-            self._do()
         for future, _ in self._calls:
             future.cancel()
+        if self._calls and self._coin():
+            with suppress(Exception):  # nobody hears how it went
+                self._calls[0][1]()
         self._calls.clear()
 
     def _next(self) -> None:
