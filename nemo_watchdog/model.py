@@ -153,6 +153,14 @@ class RunState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Way:
+    """Two addresses of one port of a container, each (host, port): as this machine publishes it, and its own."""
+
+    published: tuple[str, int]
+    own: tuple[str, int]
+
+
+@dataclass(frozen=True, slots=True)
 class ContainerStatus:
     """One inspect of a container.
 
@@ -177,6 +185,8 @@ class ContainerStatus:
     """CPU cores that it may use; None without a limit."""
     off_network: str = ""
     """The network that it was made for, when somebody took it off that: a restart does not put it back."""
+    ways: tuple[Way, ...] = ()
+    """To its TCP ports that are published; none of one that does not run."""
     detail: str = ""
 
     @property
@@ -313,6 +323,8 @@ class Gate(StrEnum):
     CATEGORY = "category"
     BLIND = "blind"
     HUMAN_HOLD = "human_hold"
+    STORM = "storm"
+    """Much fails together: what is shared is suspected. Or it is not known yet whether this one fails alone."""
     UPSTREAM = "upstream"
     GRACE = "grace"
     VERIFICATION = "verification"
@@ -363,6 +375,8 @@ class Told(StrEnum):
     """The policy names nobody for it."""
     MERGED = "merged"
     """Its incident is part of another one, which is told."""
+    STORM = "storm"
+    """Much fails together, which is told as one."""
 
 
 @dataclass(frozen=True, slots=True)

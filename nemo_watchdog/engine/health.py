@@ -79,6 +79,8 @@ class Tracker:
         self.moved_at: float | None = None
         """When what it is busy with was last seen to be further than ever; None where nobody can see that."""
         self._furthest: float | None = None
+        self.elsewhere = ""
+        """Where it takes connections while its looks, at the usual address, get no answer; empty when nobody knows."""
         self.blind_since: float | None = None
         """When the first of the present row of blind looks began."""
         self._looks: tuple[Observation, ...] = ()
@@ -127,7 +129,7 @@ class Tracker:
             if self.failing_since is None:
                 self.failing_since = observation.began
         else:
-            self.failing_since = None
+            self.failing_since, self.elsewhere = None, ""
             self.last_served_began = observation.began
 
     def _hear_of_risk(self, look: Observation) -> None:
@@ -167,14 +169,17 @@ class Tracker:
         self._looks = ()
         self._clean_since = now
         self._blind_row = 0
-        self.failing_since = None
+        self.failing_since, self.elsewhere = None, ""
 
     # -- what comes out --------------------------------------------------------------------------------------
 
     def evaluate(self, now: Moment) -> tuple[State, State] | None:
         """Recomputes the state; (before, after) when health, category or reason changed."""
         word = self._judge_container()
-        before, after = self.state, word or self._remembering(self._believed(self._judge_looks(now.monotonic)))
+        before, after = (
+            self.state,
+            word or self._remembering(self._believed(self._on_its_way(self._judge_looks(now.monotonic)))),
+        )
         self._is_dockers_word = word is not None
         if after.health is Health.UP:
             self._up_in_this_run = self.proven = True
@@ -264,6 +269,13 @@ class Tracker:
     def _failures(self) -> int:
         window = self._looks[-self.spec.down_after.window :]
         return sum(look.finding.outcome is Outcome.FAILED for look in window)
+
+    def _on_its_way(self, seen: State) -> State:
+        """What takes connections elsewhere is cut off from here, and not broken."""
+        if not self.elsewhere or seen.health not in (Health.DOWN, Health.UNKNOWN) or seen.reason is None:
+            return seen
+        detail = f"cannot be reached from here: {self.elsewhere}"
+        return State(Health.UNKNOWN, Category.BLIND, Reason.UNREACHABLE_FROM_HERE, detail)
 
     def _believed(self, seen: State) -> State:
         """A fault of what was never up is a question about the policy."""

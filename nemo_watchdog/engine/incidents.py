@@ -9,6 +9,7 @@ from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
 
 from nemo_watchdog import records as r
+from nemo_watchdog.engine import storm
 from nemo_watchdog.engine.gates.evidence import recovering_until
 from nemo_watchdog.engine.health import Tracker
 from nemo_watchdog.engine.phases import Phase
@@ -39,6 +40,8 @@ class Correlation:
 
 def correlate(volatile: Volatile, durable: Durable, name: str, now: float) -> Correlation:
     """Decides for an unhealthy dependency that is in no open incident. `now` is monotonic seconds."""
+    if (gathered := storm.incident_of_the_storm(volatile, durable, name)) is not None:
+        return Correlation(join=gathered)
     policy, trackers = volatile.policy, volatile.trackers
     tracker = trackers[name]
     health = tracker.state.health
@@ -120,8 +123,9 @@ def place(turn: Turn, name: str) -> None:
         raise_severity(turn, first, list(first.members))
     elif where.recurrence is not None:
         again = where.recurrence.incident
-        record = r.IncidentReopened(again, name, reason, detail, tracker.state.health, _failing_for(turn, tracker))
-        turn.record(record)
+        health, failing_for = tracker.state.health, _failing_for(turn, tracker)
+        of_storm = storm.opens(turn, name)
+        turn.record(r.IncidentReopened(again, name, reason, detail, health, failing_for, of_storm))
     else:
         _open(turn, name)
 
@@ -129,7 +133,9 @@ def place(turn: Turn, name: str) -> None:
 def _is_too_early(turn: Turn, name: str) -> bool:
     """Nobody should hear of it yet, or ever: a moment of blindness, our own restart, a person at work."""
     tracker = turn.volatile.trackers[name]
-    if tracker.state.health is Health.UNKNOWN and tracker.blind_since is not None:
+    if storm.is_too_early(turn, name):
+        return True
+    if tracker.state.health is Health.UNKNOWN and tracker.blind_since is not None and not storm.opens(turn, name):
         return _is_before(turn, tracker.blind_since + BLIND_IS_TOLD_AFTER)
     container = tracker.spec.container
     if tracker.exited and container and turn.durable.is_acting_on(Target(CONTAINER, container)):
@@ -158,7 +164,7 @@ def _failing_for(turn: Turn, tracker: Tracker) -> float:
 def _open(turn: Turn, name: str) -> None:
     volatile, tracker = turn.volatile, turn.volatile.trackers[name]
     state = tracker.state
-    rule = highest_severity(volatile.policy, volatile.trackers, [name], volatile.tags)
+    rule = highest_severity(volatile.policy, volatile.trackers, storm.members(turn, name), volatile.tags)
     turn.record(
         r.IncidentOpened(
             incident=name_of(name, turn.now, turn.durable.incidents),
@@ -170,6 +176,7 @@ def _open(turn: Turn, name: str) -> None:
             reason=state.reason and str(state.reason),
             detail=state.detail,
             failing_for=_failing_for(turn, tracker),
+            storm=storm.opens(turn, name),
         )
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import singledispatch
 
@@ -18,6 +19,9 @@ from nemo_watchdog.engine.touches import taken_off
 from nemo_watchdog.engine.turn import Turn
 from nemo_watchdog.model import ActionOutcome, Alert, Gate, Health, Verdict
 from nemo_watchdog.policy.policy import Policy
+
+MOST_NAMES = 8
+"""In one sentence; of more the first, and how many there are."""
 
 
 def what(state: State) -> str:
@@ -195,7 +199,7 @@ def _(record: r.IncidentResolved, incident: Incident, turn: Turn) -> Words:
     if incident.reopened:
         done = f"{done}; the incident was reopened {_times(incident.reopened)}, {_actions(incident.acted)} in all"
     took = duration(record.seconds)
-    lines = [f"{', '.join(up)} up again after {took}; {done}." if up else f"Not seen up for {took}; {done}."]
+    lines = [f"{listed(up)} up again after {took}; {done}." if up else f"Not seen up for {took}; {done}."]
     for name in gone:
         last = _phrase(*incident.last.get(name, (Health.UNKNOWN, None, "")))
         lines.append(
@@ -205,6 +209,12 @@ def _(record: r.IncidentResolved, incident: Incident, turn: Turn) -> Words:
     lines.append(look if gone else "Next: nothing to do.")
     title = f"{incident.root} is {'not watched any more' if incident.root in gone else 'up again'}"
     return Words(f"resolved:{turn.now.utc.isoformat()}", title, "\n".join(lines))
+
+
+def listed(names: Sequence[str]) -> str:
+    """The first names, and how many more there are."""
+    first, more = names[:MOST_NAMES], len(names) - MOST_NAMES
+    return f"{', '.join(first)} and {more} more" if more > 0 else ", ".join(first)
 
 
 def unwatched(incident: Incident, turn: Turn) -> list[str]:
@@ -233,7 +243,7 @@ def _(record: r.JournalAccepted, incident: None, turn: Turn) -> Words:
 def alert(policy: Policy, incident: Incident) -> Alert:
     """An incident for Alertmanager. A severity that rises makes a new alert; the old one runs out there."""
     spec = policy.severities.get(incident.severity)
-    affected = ", ".join(incident.members)
+    affected = listed(list(incident.members))
     return Alert(
         incident=incident.incident,
         labels={

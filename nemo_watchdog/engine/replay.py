@@ -11,6 +11,7 @@ from nemo_watchdog import records as r
 from nemo_watchdog.engine.pauses import Pause
 from nemo_watchdog.engine.phases import Move, after
 from nemo_watchdog.engine.state import UNNAMED, Durable, Heartbeat, Incident
+from nemo_watchdog.engine.together import Storm
 from nemo_watchdog.engine.touches import End, Hold
 from nemo_watchdog.engine.unpack import from_body
 from nemo_watchdog.errors import EngineBug, JournalError
@@ -82,6 +83,8 @@ def _(record: r.IncidentOpened, state: Durable, at: Moment) -> None:
     )
     incident.last[record.root] = (record.health, record.reason, record.detail)
     state.join(incident, record.root, serves=record.health == Health.DEGRADED)
+    if record.storm and state.storm is not None:
+        state.storm.incident = record.incident
 
 
 @apply.register
@@ -92,6 +95,8 @@ def _(record: r.IncidentReopened, state: Durable, at: Moment) -> None:
         state.reopen(incident, record.dependency, at.before(record.failing_for))
         if record.health != Health.DEGRADED:
             incident.serving.discard(record.dependency)
+        if record.storm and state.storm is not None:
+            state.storm.incident = record.incident
 
 
 @apply.register
@@ -133,6 +138,8 @@ def _(record: r.IncidentMerged, state: Durable, at: Moment) -> None:
     if source is None or target is None:
         return
     state.merge(source, target, at)
+    if state.storm is not None and state.storm.incident == record.incident:
+        state.storm.incident = record.into
 
 
 @apply.register
@@ -142,7 +149,26 @@ def _(record: r.SeverityRaised, state: Durable, at: Moment) -> None:
 
 
 @apply.register
+def _(record: r.StormBegan, state: Durable, at: Moment) -> None:
+    state.storm = Storm(at, record.of, record.incident)
+
+
+@apply.register
+def _(record: r.StormTold, state: Durable, at: Moment) -> None:
+    if state.storm is not None:
+        state.storm.told, state.storm.incident = True, record.incident
+
+
+@apply.register
+def _(record: r.StormEnded, state: Durable, at: Moment) -> None:
+    if state.storm is not None:
+        state.storm.ended = at
+
+
+@apply.register
 def _(record: r.ActionIntended, state: Durable, at: Moment) -> None:
+    if state.storm is not None:
+        state.storm.retried.discard(record.dependency)
     target = Target(record.target_kind or CONTAINER, record.target or record.container)
     if incident := state.incidents.get(record.incident):
         ladder = incident.ladder(record.dependency)
@@ -197,6 +223,8 @@ def _(record: r.LadderRearmed, state: Durable, at: Moment) -> None:
     if incident := state.incidents.get(record.incident):
         ladder = incident.ladder(record.dependency)
         incident.begin_anew(record.dependency)
+        if record.anew and state.storm is not None:
+            state.storm.retried.add(record.dependency)
         if record.anew:
             ladder.begin_anew()
             ladder.not_before = None

@@ -13,6 +13,7 @@ from datetime import datetime
 from nemo_watchdog.engine.pauses import Pause
 from nemo_watchdog.engine.phases import Phase
 from nemo_watchdog.engine.seen import Seen
+from nemo_watchdog.engine.together import Storm
 from nemo_watchdog.engine.touches import Act, End, Hold, Initiator
 from nemo_watchdog.model import CONTAINER, ActionOutcome, ContainerEvent, ContainerStatus, Moment, Severity, Target
 
@@ -201,6 +202,8 @@ class Durable:
     """The last end of a target that was nobody's doing, known also when Docker has forgotten it."""
     heartbeats: dict[str, Heartbeat] = field(default_factory=dict)
     seen: Seen = field(default_factory=Seen)
+    storm: Storm | None = None
+    """The last one, also when it is over."""
     _homes: dict[str, Incident] = field(init=False, repr=False, default_factory=dict)
     """The open incident of each member of one."""
     acts: dict[Target, Act] = field(default_factory=dict)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from nemo_watchdog import records as r
-from nemo_watchdog.engine import notices
+from nemo_watchdog.engine import notices, storm_words
 from nemo_watchdog.engine.gates.people import human_hold
 from nemo_watchdog.engine.gates.situation import Situation
 from nemo_watchdog.engine.state import Incident
@@ -24,6 +24,7 @@ NEWS: Mapping[type[r.Record], NotificationKind] = MappingProxyType(
     {
         r.IncidentOpened: NotificationKind.OPENED,
         r.IncidentReopened: NotificationKind.OPENED,
+        r.StormTold: NotificationKind.OPENED,
         r.MemberDown: NotificationKind.WORSENED,
         r.SeverityRaised: NotificationKind.SEVERITY_CHANGED,
         r.ActionIntended: NotificationKind.ACTION_STARTED,
@@ -130,8 +131,8 @@ def _who(draft: Draft, turn: Turn) -> Draft | Told:
     return replace(draft, contacts=tuple(contacts)) if contacts else Told.NO_CONTACT
 
 
-def _muted(draft: Draft, _turn: Turn) -> Draft | Told:
-    return muted_by(draft.incident) or draft
+def _muted(draft: Draft, turn: Turn) -> Draft | Told:
+    return muted_by(draft.incident) or storm_words.muted(draft.record, draft.incident, turn) or draft
 
 
 def _worded(draft: Draft, turn: Turn) -> Draft | Told:

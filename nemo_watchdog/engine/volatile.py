@@ -8,6 +8,7 @@ from nemo_watchdog.engine.events import ContainerSeen
 from nemo_watchdog.engine.health import Tracker
 from nemo_watchdog.engine.seen import Seen
 from nemo_watchdog.engine.severity import TagConditions, tag_conditions
+from nemo_watchdog.engine.together import Together
 from nemo_watchdog.engine.topology import Topology
 from nemo_watchdog.model import ContainerEvent, ContainerStatus, Target
 from nemo_watchdog.policy.policy import Policy, is_same_target
@@ -27,6 +28,7 @@ class Volatile:
     policy: Policy
     trackers: dict[str, Tracker]
     topology: Topology = field(init=False)
+    together: Together = field(init=False)
     sharing: dict[str, list[str]] = field(init=False)
     """Of each dependency that has targets, all that have the same ones, itself among them: they share a ladder."""
     beside: dict[str, tuple[str, ...]] = field(init=False)
@@ -57,6 +59,7 @@ class Volatile:
     def adopt(self, policy: Policy, trackers: dict[str, Tracker]) -> None:
         self.policy, self.trackers = policy, trackers
         self.topology = Topology.of(policy)
+        self.together = Together(policy, trackers)
         self.tags, self.tags_changed = tag_conditions(policy, trackers), False
 
         alike: dict[frozenset[Target], list[str]] = {}

@@ -35,6 +35,7 @@ from nemo_watchdog.policy.sections import (
     RemedySection,
 )
 from nemo_watchdog.policy.steps import ReadStep, helped, step_keys
+from nemo_watchdog.policy.storm import storm_of
 from nemo_watchdog.policy.targets import Targets
 from nemo_watchdog.policy.when import DownSection, WhenSection
 
@@ -50,6 +51,7 @@ RUNBOOK_SEVERITIES: Mapping[Severity, SeveritySpec] = MappingProxyType(
 
 PLAIN_RULES: tuple[Rule, ...] = (
     Rule("data-at-risk", Severity.SEV1, Condition(category=frozenset({Category.INTEGRITY}))),
+    Rule("cannot-be-reached", Severity.SEV1, Condition(reason=frozenset({Reason.UNREACHABLE_FROM_HERE.value}))),
     Rule("down", Severity.SEV2, Condition(health=frozenset({Health.DOWN}))),
     Rule("core-unseen", Severity.SEV3, Condition(category=frozenset({Category.BLIND}), tags=frozenset({CORE_TAG}))),
     Rule("actions-held", Severity.SEV3, Condition(reason=frozenset({Reason.DOCKER_UNREACHABLE.value}))),
@@ -100,7 +102,7 @@ def compile_policy(
         remedies=MappingProxyType(
             {name: _remedy(name, item, parts.steps[name]) for name, item in parts.remedies.items() if item}
         ),
-        limits=Limits(limits.budget, limits.concurrent_actions),
+        limits=Limits(limits.budget, limits.concurrent_actions, storm_of(limits.storm)),
         autonomy=autonomy,
         contacts=MappingProxyType(
             {name: tuple(url for url in item.root if url) for name, item in parts.contacts.items() if item}

@@ -119,6 +119,7 @@ class _Reader:
             steps=steps,
             targets=find_targets(dependencies, steps, self._problems),
             contacts=self._models(ContactSection, "contacts"),
+            storm_of=limits.storm.of if limits is not None and limits.storm is not None else None,
         )
         check_references(parts, self._problems)
         alertmanager = self._optional(AlertmanagerSection, "alertmanager")
@@ -227,8 +228,5 @@ class _Reader:
         return tuple(rules)
 
     def _not_yet(self) -> None:
-        limits = self._raw.get("limits")
-        if isinstance(limits, dict) and limits.get("storm") is not None:
-            self._problems.at_key(("limits", "storm"), "not supported yet: leave it out")
         if self._raw.get("maintenance"):
             self._problems.at_key(("maintenance",), "not supported yet: leave it out")

@@ -42,6 +42,8 @@ class Parts:
     targets: Mapping[str, Targets]
     """Of each dependency with a remedy."""
     contacts: Mapping[str, ContactSection | None]
+    storm_of: str | None = None
+    """The tag at `limits.storm.of`."""
 
 
 def check_references(parts: Parts, problems: Problems) -> None:
@@ -66,6 +68,8 @@ class _References:
             if dependency is not None:
                 self._dependency(("dependencies", name), dependency)
         self._circles()
+        if self._parts.storm_of is not None and self._tags_known:
+            self._tag(("limits", "storm", "of"), self._parts.storm_of)
         for severity, section in self._parts.severities.items():
             if section is not None:
                 self._names(("severities", severity.value, "notify"), section.notify, "contact", self._parts.contacts)

@@ -69,7 +69,6 @@ def json_schema(catalog: Catalog) -> dict[str, Any]:
     } | {ESCALATE: defs[named(EscalateSection)]}
     root = defs[named(PolicyFile)]
     del root["properties"]["maintenance"]
-    del defs[named(LimitsSection)]["properties"]["storm"]
     root["properties"]["dependencies"] = {
         "type": "object",
         "description": "What to watch.",

@@ -29,6 +29,7 @@ from nemo_watchdog.policy.fields import (
     one_or_many,
 )
 from nemo_watchdog.policy.policy import ALLOWANCE, ActionStep, Backoff, Dependency, Limits
+from nemo_watchdog.policy.storm import StormSection, StormSwitch
 from nemo_watchdog.policy.units import BudgetText, Duration, Interval, ThresholdText, duration_within, wrong
 from nemo_watchdog.policy.when import WhenSection
 
@@ -164,8 +165,9 @@ class RemedySection(Section):
 class LimitsSection(Section):
     budget: BudgetText = Field(_LIMITS.budget, description="All actions of all remedies together.")
     concurrent_actions: Attempts = Field(_LIMITS.concurrent_actions, description="Actions that may run at once.")
-    storm: Any = None
-    """Refused by the loader: the program does not carry it out yet."""
+    storm: StormSwitch = Field(
+        default_factory=StormSection, description="When much fails together; `false` turns it off."
+    )
 
 
 class ContactSection(RootModel[Addresses]):

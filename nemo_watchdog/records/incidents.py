@@ -21,6 +21,8 @@ class IncidentOpened(Record):
     detail: str
     failing_for: float = 0.0
     """Seconds up to this moment; here and in `IncidentReopened`."""
+    storm: bool = False
+    """It is that of all that fail together; here and in `IncidentReopened`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,7 @@ class IncidentReopened(Record):
     detail: str
     health: str = ""
     failing_for: float = 0.0
+    storm: bool = False
 
 
 @dataclass(frozen=True, slots=True)

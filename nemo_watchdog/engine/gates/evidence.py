@@ -10,7 +10,7 @@ from nemo_watchdog.engine.health import Tracker
 from nemo_watchdog.engine.phases import Phase
 from nemo_watchdog.engine.severity import holds
 from nemo_watchdog.engine.topology import upstreams
-from nemo_watchdog.model import CONTAINER, Category, Decision, Gate, Health, RunState, Verdict
+from nemo_watchdog.model import CONTAINER, Category, Decision, Gate, Health, Reason, RunState, Verdict
 from nemo_watchdog.policy.policy import Policy
 
 FAULTS = frozenset({Category.FAULT})
@@ -55,6 +55,8 @@ def upstream(s: Situation) -> Decision | None:
     tracker = s.tracker
     for name in upstreams(s.policy, s.name):
         above = s.trackers[name]
+        if tracker.exited and above.state.reason is Reason.UNREACHABLE_FROM_HERE:
+            continue  # it takes connections, only not from here
         if above.state.health not in (Health.UP, Health.DEGRADED):
             seen = f" ({above.state.reason})" if above.state.reason else ""
             return Decision(Verdict.WAIT, Gate.UPSTREAM, f"it needs {name}, which is {above.state.health}{seen}")

@@ -1,0 +1,261 @@
+"""Who fails together, and whether one fails alone: when much does, what is shared is suspected. Pure.
+
+Of what may be a storm everybody counts who is down, cannot be reached, or may be going down, since its failure began;
+not who is busy and says so, and not what people have in hand. Those that what they need explains are counted for how
+much fails, and not for how many things are broken: a database takes its clients with it, and that is one thing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from zlib import crc32
+
+from nemo_watchdog.engine.health import Tracker
+from nemo_watchdog.engine.topology import upstreams
+from nemo_watchdog.model import Category, Health, Moment, Outcome, Reason, RunState
+from nemo_watchdog.policy.policy import Policy
+
+NO_WAY = frozenset({Reason.REFUSED, Reason.NETWORK_UNREACHABLE, Reason.PERMISSION_DENIED})
+"""The kernel, or something on the way, says that nobody is there: nothing that it needs explains that of what runs."""
+
+NO_ANSWER = NO_WAY | {Reason.TIMEOUT, Reason.CONNECTION_LOST, Reason.UNREACHABLE_FROM_HERE}
+"""What is seen when the way is broken; a status or a content that is not expected is an answer."""
+
+ASKED_AT_ONCE = 64
+"""Looks at others that are asked for at a time, so that they hold up nobody else's."""
+
+LONGEST_QUESTION = 10.0
+"""Seconds after which it is decided without those that have not been looked at."""
+
+WITNESS_EVERY = 15.0
+"""Seconds from one question for another way to the next."""
+
+SETTLES_AFTER, SETTLES_WITHIN = 2.0, 10.0
+"""Seconds before which a storm is not told, as more may fail, and after which it is told with what is known."""
+
+SPREAD = 10.0
+"""Seconds over which those that still need help after a storm begin to get it."""
+
+
+@dataclass(slots=True)
+class Storm:
+    """Much that fails together, of so many (`of`) that could; `ended` when it is over."""
+
+    began: Moment
+    of: int
+    incident: str = ""
+    """Empty while none is open for it."""
+    told: bool = False
+    ended: Moment | None = None
+    retried: set[str] = field(default_factory=set)
+    """Members that a person wants restarted in spite of it, and that have not been yet."""
+
+
+@dataclass(slots=True)
+class Elsewhere:
+    """Whether something takes connections on another way than that of its looks, asked at monotonic seconds `at`."""
+
+    at: float
+    is_known: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """Does it fail alone? A look at each of these may tell, `until` monotonic seconds."""
+
+    looks: tuple[str, ...]
+    until: float
+
+
+class Together:
+    """What is known now of who fails, for one policy."""
+
+    def __init__(self, policy: Policy, trackers: Mapping[str, Tracker]) -> None:
+        self.limit = storm = policy.limits.storm
+        tags = {name: spec.tags for name, spec in policy.dependencies.items()}
+        self.names = tuple(name for name in tags if storm and (storm.of is None or storm.of in tags[name]))
+        """All that could fail together."""
+        self.most = max(int(storm.share * len(self.names) + 1e-9), storm.least - 1) if storm else 0
+        """So many may fail, and it is no storm."""
+        self.failing: dict[str, float] = {}
+        """Since when, in monotonic seconds."""
+        self.has_news = False
+        """It may have begun since it was asked last."""
+        self._scope = frozenset(self.names) if len(self.names) > self.most else frozenset()
+        self._above = {name: tuple(upstreams(policy, name)) for name in self._scope}
+        self._trackers = trackers
+        self._asked: dict[str, float] = {}
+        """Who asks whether it fails alone, since when."""
+        self._answered: set[str] = set()
+        self._elsewhere: dict[str, Elsewhere] = {}
+        longest = max((policy.dependencies[name].timeout for name in self._scope), default=0.0)
+        self._patience = min(longest + 1.0, LONGEST_QUESTION)
+
+    def notice(self, name: str, *, in_hand: bool) -> None:
+        """It was looked at, or its container was; `in_hand`: a person's, whatever is seen."""
+        if name not in self._scope:
+            return
+        since = None if in_hand else _fails_since(self._trackers[name])
+        if since is not None and name not in self.failing:
+            self.failing[name], self.has_news = since, True
+        elif since is None and self.failing.pop(name, None) is not None:
+            self._asked.pop(name, None)
+            self._answered.discard(name)
+            self._elsewhere.pop(name, None)
+
+    def gathered(self) -> tuple[str, ...]:
+        """Those that fail together, as a storm; none where there is no storm."""
+        if self.limit is None or len(self.failing) <= self.most:
+            return ()
+        ordered = sorted(self.failing, key=lambda name: self.failing[name])
+        first, best = 0, (0, 0)
+        for last, name in enumerate(ordered):
+            while self.failing[name] - self.failing[ordered[first]] > self.limit.within:
+                first += 1
+            best = max(best, (last + 1 - first, last + 1))
+        size, end = best
+        names = tuple(ordered[end - size : end])
+        roots = sum(not self._is_explained(name) for name in names)
+        return names if size > self.most and roots >= self.limit.least else ()
+
+    @property
+    def is_crowded(self) -> bool:
+        """So many fail that also what has ended may be part of a storm: the first that end are started at once."""
+        return self.limit is not None and len(self.failing) >= self.limit.least
+
+    def question(self, name: str, now: float) -> Question | None:
+        """What must be looked at before it counts as failing alone; None when it does, or when that took too long."""
+        if name not in self.failing or name in self._answered:
+            return None
+        until = self._asked.get(name, now) + self._patience
+        looks = tuple(self._open_looks(name))
+        return Question(looks, until) if looks and now < until else None
+
+    def ask(self, name: str, now: float) -> Question | None:
+        """The same; the time that it may take runs from the first time on."""
+        question = self.question(name, now)
+        if question is not None:
+            self._asked.setdefault(name, now)
+        elif name in self.failing:
+            self._answered.add(name)
+            self._asked.pop(name, None)
+        return question
+
+    def released(self) -> list[str]:
+        """Those that had asked and know now that they fail alone; the latest failure asks for most."""
+        alone = []
+        for name in sorted(self._asked, key=lambda each: self.failing[each]):
+            if next(self._open_looks(name), None) is not None:
+                break
+            self._answered.add(name)
+            alone.append(name)
+        for name in alone:
+            del self._asked[name]
+        return alone
+
+    def wants_a_witness(self, name: str, now: float, *, in_storm: bool) -> bool:
+        """Whether another way to it is to be asked now; it counts as asked then."""
+        tracker, asked = self._trackers[name], self._elsewhere.get(name)
+        if name not in self.failing or not (in_storm or tracker.elsewhere) or not _may_have_a_witness(tracker):
+            return False
+        if asked is not None and now - asked.at < WITNESS_EVERY:
+            return False
+        self._elsewhere[name] = Elsewhere(now, is_known=asked is not None and asked.is_known)
+        return True
+
+    def hear_witness(self, name: str) -> bool:
+        """Whether what it said is of a failure that goes on."""
+        if name in self.failing:
+            self._elsewhere.setdefault(name, Elsewhere(0.0)).is_known = True
+        return name in self.failing
+
+    def settled_at(self, began: float, now: float) -> float | None:
+        """Until when a storm that began then is not told, at the latest; None when what is learned soon is known."""
+        if now < began + SETTLES_AFTER and len(self.failing) < len(self.names):
+            return began + SETTLES_AFTER
+        until = began + SETTLES_WITHIN
+        return None if now >= until or all(self._is_settled(name) for name in self.failing) else until
+
+    def _is_settled(self, name: str) -> bool:
+        tracker, asked = self._trackers[name], self._elsewhere.get(name)
+        return tracker.unhealthy and ((asked is not None and asked.is_known) or not _may_have_a_witness(tracker))
+
+    def _open_looks(self, name: str) -> Iterator[str]:
+        tracker = self._trackers[name]
+        if tracker.exited:
+            yield from self._unseen_above(name)
+            if not self.is_crowded:
+                return
+        began = self.failing[name]
+        good, unseen = 0, []
+        for other in self.names:
+            if other != name and self._is_apart(other, began):
+                good += 1
+            elif other not in self.failing:
+                unseen.append(other)
+        missing = len(self.names) - self.most - good
+        if missing > 0:
+            place = crc32(name.encode()) % (len(unseen) or 1)
+            yield from [*unseen[place:], *unseen[:place]][: min(missing, ASKED_AT_ONCE)]
+
+    def _unseen_above(self, name: str) -> Iterator[str]:
+        """What has ended may have gone down with what it needs, of which nobody has heard yet."""
+        since = self._trackers[name].since
+        for above in self._above[name]:
+            last = self._trackers[above].last
+            fails = above in self.failing or self._trackers[above].state.health not in (Health.UP, Health.DEGRADED)
+            if since is not None and not fails and (last is None or last.began < since.monotonic):
+                yield above
+
+    def _is_apart(self, other: str, began: float) -> bool:
+        """It was seen since, and does not fail; or it fails since another time."""
+        fails_since = self.failing.get(other)
+        if fails_since is not None:
+            return self.limit is not None and abs(fails_since - began) > self.limit.within
+        last = self._trackers[other].last
+        return last is not None and last.began >= began
+
+    def _is_explained(self, name: str) -> bool:
+        """By what it needs. What runs and refuses is a failure of its own, whatever else fails."""
+        tracker = self._trackers[name]
+        runs = tracker.container is not None and tracker.container.state is RunState.RUNNING
+        if runs and _reason(tracker) in NO_WAY:
+            return False
+        return any(above in self.failing for above in self._above[name])
+
+
+def jitter(name: str) -> float:
+    """Seconds, always the same for a name."""
+    return SPREAD * crc32(name.encode()) / 2**32
+
+
+def _reason(tracker: Tracker) -> Reason | None:
+    if tracker.unhealthy or tracker.last is None:
+        return tracker.state.reason
+    return tracker.last.finding.reason
+
+
+def _may_have_a_witness(tracker: Tracker) -> bool:
+    """It runs, is published, and gives no answer."""
+    container = tracker.container
+    runs = container is not None and container.state is RunState.RUNNING and bool(container.ways)
+    return runs and _reason(tracker) in NO_ANSWER
+
+
+def _fails_since(tracker: Tracker) -> float | None:
+    """Monotonic seconds; None when it does not fail, as far as a storm is concerned."""
+    state, last = tracker.state, tracker.last
+    since = tracker.since.monotonic if tracker.since is not None else None
+    if state.health is Health.STARTING:
+        return None
+    if state.health is Health.DOWN:
+        begins = (tracker.failing_since, since)
+        return None if state.category is Category.BUSY else min((at for at in begins if at is not None), default=None)
+    unseen = state.health is Health.UNKNOWN and state.reason in NO_ANSWER
+    if not unseen and (not tracker.suspect or last is None or last.finding.outcome is not Outcome.FAILED):
+        return None
+    reason = _reason(tracker) if unseen or last is None else last.finding.reason
+    if reason is None or not (reason in NO_ANSWER or reason.category in (Category.FAULT, Category.INTEGRITY)):
+        return None
+    return tracker.failing_since if tracker.failing_since is not None else tracker.blind_since

@@ -1,0 +1,42 @@
+"""What is known of a storm: much that fails together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from nemo_watchdog.records.record import Record
+
+
+@dataclass(frozen=True, slots=True)
+class StormBegan(Record):
+    """So many of those that can fail together do; `incident` is the first that was open for one, empty for none."""
+
+    TYPE: ClassVar[str] = "storm_began"
+    failing: Sequence[str]
+    of: int
+    incident: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class StormTold(Record):
+    """All that is known so soon of who fails: people have been told in the incident, as one."""
+
+    TYPE: ClassVar[str] = "storm_told"
+    incident: str
+    failing: Sequence[str]
+    of: int
+    exited: Sequence[str]
+    """Docker says that they do not run."""
+    elsewhere: Sequence[str]
+    """They answer at their own address."""
+    running: Sequence[str]
+    """They run, and nobody can tell more."""
+
+
+@dataclass(frozen=True, slots=True)
+class StormEnded(Record):
+    TYPE: ClassVar[str] = "storm_ended"
+    why: str
+    incident: str = ""
