@@ -16,6 +16,7 @@ from typing import Any
 from nemo_watchdog.reasons import BUSY_FOR as BUSY_FOR
 from nemo_watchdog.reasons import Category as Category
 from nemo_watchdog.reasons import Reason as Reason
+from nemo_watchdog.ways import Way as Way
 
 NO_MEASUREMENTS: Mapping[str, float] = MappingProxyType({})
 
@@ -150,14 +151,6 @@ class RunState(StrEnum):
     """Docker answers and has no container of that name."""
     UNREACHABLE = "unreachable"
     """Docker does not answer: nothing is known about the container."""
-
-
-@dataclass(frozen=True, slots=True)
-class Way:
-    """Two addresses of one port of a container, each (host, port): as this machine publishes it, and its own."""
-
-    published: tuple[str, int]
-    own: tuple[str, int]
 
 
 @dataclass(frozen=True, slots=True)

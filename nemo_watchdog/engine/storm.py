@@ -51,7 +51,7 @@ def watch(turn: Turn) -> bool:
     if failing:
         homes = {home.incident: home for name in failing if (home := turn.durable.incident_of(name)) is not None}
         first, *others = sorted(homes.values(), key=lambda home: home.opened.monotonic) or (None,)
-        turn.record(r.StormBegan(failing, len(together.names), first.incident if first is not None else ""))
+        turn.record(r.StormBegan(list(failing), len(together.names), first.incident if first is not None else ""))
         for other in others:
             turn.record(r.IncidentMerged(other.incident, first.incident if first is not None else ""))
     return bool(failing)
@@ -117,11 +117,11 @@ def announce(turn: Turn) -> None:
     incident = turn.durable.incidents.get(storm.incident)
     if incident is None or incident.resolved is not None:
         return
-    trackers, failing = turn.volatile.trackers, tuple(together.failing)
-    exited = tuple(name for name in failing if trackers[name].exited)
-    elsewhere = tuple(name for name in failing if trackers[name].state.reason is Reason.UNREACHABLE_FROM_HERE)
+    trackers, failing = turn.volatile.trackers, list(together.failing)
+    exited = [name for name in failing if trackers[name].exited]
+    elsewhere = [name for name in failing if trackers[name].state.reason is Reason.UNREACHABLE_FROM_HERE]
     containers = {name: trackers[name].container for name in failing if name not in elsewhere}
-    running = tuple(name for name, seen in containers.items() if seen is not None and seen.state is RunState.RUNNING)
+    running = [name for name, seen in containers.items() if seen is not None and seen.state is RunState.RUNNING]
     turn.record(r.StormTold(incident.incident, failing, len(together.names), exited, elsewhere, running))
 
 

@@ -92,13 +92,16 @@ class Together:
         longest = max((policy.dependencies[name].timeout for name in self._scope), default=0.0)
         self._patience = min(longest + 1.0, LONGEST_QUESTION)
 
-    def notice(self, name: str, *, in_hand: bool) -> None:
-        """It was looked at, or its container was; `in_hand`: a person's, whatever is seen."""
+    def notice(self, name: str, *, in_hand: bool, known: float | None = None) -> None:
+        """It was looked at, or its container was; `in_hand`: a person's, whatever is seen.
+
+        `known` is since when (monotonic seconds) it is known to fail: what a new daemon finds down may be so for long.
+        """
         if name not in self._scope:
             return
         since = None if in_hand else _fails_since(self._trackers[name])
         if since is not None and name not in self.failing:
-            self.failing[name], self.has_news = since, True
+            self.failing[name], self.has_news = min(since, since if known is None else known), True
         elif since is None and self.failing.pop(name, None) is not None:
             self._asked.pop(name, None)
             self._answered.discard(name)

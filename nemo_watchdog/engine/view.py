@@ -11,6 +11,7 @@ from nemo_watchdog.engine import budget
 from nemo_watchdog.engine.engine import Engine
 from nemo_watchdog.engine.pauses import Pause
 from nemo_watchdog.engine.state import Incident, Ladder
+from nemo_watchdog.engine.storm import in_force
 from nemo_watchdog.engine.touches import taken_off
 from nemo_watchdog.model import Decision, Gate, Moment, Verdict
 from nemo_watchdog.policy.policy import Budget
@@ -24,6 +25,7 @@ from nemo_watchdog.views import (
     PolicyView,
     RetryView,
     StatusView,
+    StormView,
 )
 
 
@@ -39,7 +41,16 @@ def status(engine: Engine, now: Moment, policy: PolicyView, version: str) -> Sta
         budgets=dict(budgets(engine, now.monotonic)),
         policy=policy,
         version=version,
+        storm=_storm(engine),
     )
+
+
+def _storm(engine: Engine) -> StormView | None:
+    storm = in_force(engine.durable)
+    if storm is None:
+        return None
+    failing = len(engine.volatile.together.failing)
+    return StormView(failing, storm.of, storm.began.utc.isoformat(), storm.incident)
 
 
 def pauses(engine: Engine, now: Moment) -> dict[str, PauseView]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -14,7 +13,7 @@ class StormBegan(Record):
     """So many of those that can fail together do; `incident` is the first that was open for one, empty for none."""
 
     TYPE: ClassVar[str] = "storm_began"
-    failing: Sequence[str]
+    failing: list[str]
     of: int
     incident: str = ""
 
@@ -25,13 +24,13 @@ class StormTold(Record):
 
     TYPE: ClassVar[str] = "storm_told"
     incident: str
-    failing: Sequence[str]
+    failing: list[str]
     of: int
-    exited: Sequence[str]
+    exited: list[str]
     """Docker says that they do not run."""
-    elsewhere: Sequence[str]
+    elsewhere: list[str]
     """They answer at their own address."""
-    running: Sequence[str]
+    running: list[str]
     """They run, and nobody can tell more."""
 
 

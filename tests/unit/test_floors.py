@@ -12,7 +12,10 @@ import pytest
 PACKAGE = Path(__file__).parents[2] / "nemo_watchdog"
 PURE = sorted(
     [
-        *(PACKAGE / name for name in ("model.py", "reasons.py", "errors.py", "ports.py", "views.py", "durations.py")),
+        *(
+            PACKAGE / name
+            for name in ("model.py", "reasons.py", "ways.py", "errors.py", "ports.py", "views.py", "durations.py")
+        ),
         *(PACKAGE / "policy" / name for name in ("policy.py", "lint.py", "units.py")),
         *(PACKAGE / "engine").rglob("*.py"),
         *(PACKAGE / "records").rglob("*.py"),

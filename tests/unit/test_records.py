@@ -16,7 +16,15 @@ from nemo_watchdog.errors import JournalError
 from nemo_watchdog.model import Moment
 
 NOON = Moment(1000.0, datetime(2026, 1, 5, 12, tzinfo=UTC))
-VALUES: dict[str, Any] = {"str": "x", "str | None": None, "float": 1.5, "float | None": 2.0, "int": 3, "bool": True}
+VALUES: dict[str, Any] = {
+    "str": "x",
+    "str | None": None,
+    "float": 1.5,
+    "float | None": 2.0,
+    "int": 3,
+    "bool": True,
+    "list[str]": ["x"],
+}
 
 
 def example(kind: type[r.Record]) -> r.Record:
@@ -45,7 +53,8 @@ def test_the_names_on_disk_do_not_change() -> None:
         "ended_by_itself", "escalated", "health_changed", "heartbeat_heard", "incident_merged", "incident_opened",
         "incident_reopened", "incident_resolved", "journal_accepted", "journal_distrusted", "ladder_rearmed",
         "ladder_shared", "member_down", "member_joined", "member_recovered", "paused", "released", "resumed",
-        "root_changed", "seen_up", "severity_raised", "step_exhausted", "suggested", "touched",
+        "root_changed", "seen_up", "severity_raised", "step_exhausted", "storm_began", "storm_ended", "storm_told",
+        "suggested", "touched",
     ]  # fmt: skip
 
 

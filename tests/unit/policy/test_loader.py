@@ -22,6 +22,7 @@ from nemo_watchdog.policy.policy import (
     Rule,
     Secret,
     SeveritySpec,
+    Storm,
     TagQuantifier,
     Threshold,
 )
@@ -88,7 +89,7 @@ def test_everything_arrives() -> None:
         Budget(3, 7200),
         Condition(category=frozenset({Category.FAULT}), reason=reasons),
     )
-    assert policy.limits == Limits(Budget(6, 86400), 2)
+    assert policy.limits == Limits(Budget(6, 86400), 2, Storm(0.6, 4, "core", 20.0, 60.0))
     assert policy.autonomy is Autonomy.SUGGEST
     assert policy.contacts == {
         "night": (Secret("tgram://bot/chat"), Secret("mailto://user:pass@example.org")),
@@ -106,7 +107,7 @@ def test_what_is_left_out_has_its_default() -> None:
     assert [spec.respond_within for spec in policy.severities.values()] == [900, 1800, 14400, 86400]
     assert not any(spec.notify for spec in policy.severities.values())
     assert {rule.severity for rule in policy.classification} == set(Severity)
-    assert (policy.remedies, policy.limits, policy.contacts, policy.alertmanager) == ({}, Limits(), {}, ())
+    assert (policy.remedies, policy.limits, policy.contacts, policy.alertmanager) == ({}, Limits(storm=Storm()), {}, ())
 
 
 def test_an_empty_classification_is_a_choice() -> None:
@@ -166,7 +167,7 @@ def test_all_problems_come_at_once_in_the_order_of_the_file() -> None:
         "policy.yaml:7:13",
         "policy.yaml:8:54",
         "policy.yaml:8:66",
-        "policy.yaml:9:10",
+        "policy.yaml:9:24",
         "policy.yaml:11:52",
         "policy.yaml:12:19",
         "policy.yaml:13:10",

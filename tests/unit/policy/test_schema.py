@@ -57,7 +57,7 @@ def test_a_valid_policy_conforms(validator: Draft202012Validator, name: str) -> 
         "action-unknown",
         "severity-unknown",
         "rule-reason-unknown",
-        "storm-not-supported-yet",
+        "storm-not-a-mapping",
         "maintenance-not-supported-yet",
     ],
 )

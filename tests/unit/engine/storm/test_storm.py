@@ -23,7 +23,8 @@ from nemo_watchdog.model import (
     ok,
 )
 from nemo_watchdog.policy.policy import Budget
-from tests.unit.engine.storm.parts import LIMITS, STORM, Platform, dependency, many, plan
+from tests.unit.engine.storm.parts import LIMITS, STORM, Platform, many, plan
+from tests.unit.engine.world import dependency
 
 SIX = [f"d{number}" for number in range(6)]
 
