@@ -84,7 +84,7 @@ class Core:
         """Called with what happens while the journal takes no writes: people must hear of it all the same."""
         self.on_ask_witness: Callable[[set[str]], None] = _ignore
         """Called with the dependencies to which another way is to be asked."""
-        self._log = RecordLog()
+        self._log = RecordLog(lambda: clock.now().monotonic)
         self._journal = journal
         self._metrics = metrics
         self._queue: asyncio.Queue[_Batch] = asyncio.Queue()

@@ -6,7 +6,7 @@ The journal keeps every record; the log is what people read while it happens.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -27,15 +27,20 @@ WINDOW = 10.0
 class _Type:
     """What was logged of one type of record in the window that runs."""
 
+    began: float
+    end: asyncio.TimerHandle
+    """For when nothing more comes."""
     named: set[str] = field(default_factory=set)
     others: list[str] = field(default_factory=list)
     """Those that share a line, each once for each record."""
 
 
 class RecordLog:
-    def __init__(self) -> None:
+    """`now` gives monotonic seconds."""
+
+    def __init__(self, now: Callable[[], float]) -> None:
+        self._now = now
         self._types: dict[str, _Type] = {}
-        self._timers: dict[str, asyncio.TimerHandle] = {}
 
     def write(self, records: Sequence[Record]) -> None:
         """In the order in which they became true."""
@@ -43,7 +48,7 @@ class RecordLog:
             body = record.body()
             kind, name = str(body.pop("type")), body.get("dependency") or body.get("root")
             if not isinstance(name, str) or self._has_its_own_line(kind, name):
-                log.info(kind, **{key: value for key, value in body.items() if value not in ("", None, ())})
+                log.info(kind, **{key: value for key, value in body.items() if value not in ("", None)})
 
     def flush(self) -> None:
         """Writes what still waits for the end of its window."""
@@ -51,10 +56,13 @@ class RecordLog:
             self._end(kind)
 
     def _has_its_own_line(self, kind: str, name: str) -> bool:
-        if kind not in self._types:
-            self._types[kind] = _Type()
-            self._timers[kind] = asyncio.get_running_loop().call_later(WINDOW, self._end, kind)
-        known = self._types[kind]
+        known = self._types.get(kind)
+        if known is not None and self._now() - known.began >= WINDOW:
+            self._end(kind)
+            known = None
+        if known is None:
+            end = asyncio.get_running_loop().call_later(WINDOW, self._end, kind)
+            known = self._types[kind] = _Type(self._now(), end)
         if name not in known.named and len(known.named) >= OWN_LINES:
             known.others.append(name)
             return False
@@ -62,8 +70,8 @@ class RecordLog:
         return True
 
     def _end(self, kind: str) -> None:
-        self._timers.pop(kind).cancel()
-        others = self._types.pop(kind).others
-        if others:
-            more: dict[str, Any] = {"count": len(others), "dependencies": list(dict.fromkeys(others))}
+        window = self._types.pop(kind)
+        window.end.cancel()
+        if window.others:
+            more: dict[str, Any] = {"count": len(window.others), "dependencies": list(dict.fromkeys(window.others))}
             log.info(kind, **more)
