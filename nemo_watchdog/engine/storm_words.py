@@ -45,8 +45,8 @@ def _seen(record: r.StormTold) -> str:
 def _next(record: r.StormTold) -> str:
     dead = "what has exited is started, one at a time and first what others need; " if record.exited else ""
     kept = "nothing that runs is restarted while this lasts"
-    ask = f"; `nemo-watchdog retry {(record.running or record.failing)[0]}` restarts one all the same"
-    return f"{dead}{kept}{ask}. Look at what they share."
+    ask = f"; `nemo-watchdog retry {record.running[0]}` restarts one all the same" if record.running else ""
+    return f"{dead}{kept}{ask}. A person must look at what they share."
 
 
 def _verb(names: Sequence[str], one: str, more: str) -> str:
