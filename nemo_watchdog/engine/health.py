@@ -35,6 +35,19 @@ NOT_RUNNING = frozenset({RunState.EXITED, RunState.DEAD, RunState.CREATED})
 NEEDS_NO_PROOF = frozenset({Reason.EXITED, Reason.STOPPED_ITSELF, Reason.OOM_KILLED, Reason.PAUSED, Reason.UNHEALTHY})
 """What Docker itself says of a container, whatever the policy expects of it."""
 
+NO_ANSWER = frozenset(
+    {
+        Reason.REFUSED,
+        Reason.TIMEOUT,
+        Reason.CONNECTION_LOST,
+        Reason.NETWORK_UNREACHABLE,
+        Reason.NAME_UNRESOLVED,
+        Reason.PERMISSION_DENIED,
+        Reason.UNREACHABLE_FROM_HERE,
+    }
+)
+"""What is seen when the way is broken; a status or a content that is not expected is an answer."""
+
 TIMERS_ARE_EARLY = 0.9
 """Of an interval: two looks that are planned one interval apart are no closer to each other."""
 
@@ -129,8 +142,10 @@ class Tracker:
             if self.failing_since is None:
                 self.failing_since = observation.began
         else:
-            self.failing_since, self.elsewhere = None, ""
+            self.failing_since = None
             self.last_served_began = observation.began
+        if observation.finding.reason not in NO_ANSWER:
+            self.elsewhere = ""
 
     def _hear_of_risk(self, look: Observation) -> None:
         """What does not answer, or turns us away, says nothing of its data."""
@@ -272,7 +287,7 @@ class Tracker:
 
     def _on_its_way(self, seen: State) -> State:
         """What takes connections elsewhere is cut off from here, and not broken."""
-        if not self.elsewhere or seen.health not in (Health.DOWN, Health.UNKNOWN) or seen.reason is None:
+        if not self.elsewhere or seen.health not in (Health.DOWN, Health.UNKNOWN) or seen.reason not in NO_ANSWER:
             return seen
         detail = f"cannot be reached from here: {self.elsewhere}"
         return State(Health.UNKNOWN, Category.BLIND, Reason.UNREACHABLE_FROM_HERE, detail)

@@ -135,7 +135,8 @@ def _is_too_early(turn: Turn, name: str) -> bool:
     tracker = turn.volatile.trackers[name]
     if storm.is_too_early(turn, name):
         return True
-    if tracker.state.health is Health.UNKNOWN and tracker.blind_since is not None and not storm.opens(turn, name):
+    cut_off = tracker.state.reason is Reason.UNREACHABLE_FROM_HERE  # that is known, and no moment of blindness
+    if tracker.state.health is Health.UNKNOWN and tracker.blind_since is not None and not cut_off:
         return _is_before(turn, tracker.blind_since + BLIND_IS_TOLD_AFTER)
     container = tracker.spec.container
     if tracker.exited and container and turn.durable.is_acting_on(Target(CONTAINER, container)):

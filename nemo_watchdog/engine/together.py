@@ -11,16 +11,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from zlib import crc32
 
-from nemo_watchdog.engine.health import Tracker
+from nemo_watchdog.engine.health import NO_ANSWER, Tracker
 from nemo_watchdog.engine.topology import upstreams
 from nemo_watchdog.model import Category, Health, Moment, Outcome, Reason, RunState
 from nemo_watchdog.policy.policy import Policy
 
 NO_WAY = frozenset({Reason.REFUSED, Reason.NETWORK_UNREACHABLE, Reason.PERMISSION_DENIED})
 """The kernel, or something on the way, says that nobody is there: nothing that it needs explains that of what runs."""
-
-NO_ANSWER = NO_WAY | {Reason.TIMEOUT, Reason.CONNECTION_LOST, Reason.UNREACHABLE_FROM_HERE}
-"""What is seen when the way is broken; a status or a content that is not expected is an answer."""
 
 ASKED_AT_ONCE = 64
 """Looks at others that are asked for at a time, so that they hold up nobody else's."""

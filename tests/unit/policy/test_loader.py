@@ -89,7 +89,7 @@ def test_everything_arrives() -> None:
         Budget(3, 7200),
         Condition(category=frozenset({Category.FAULT}), reason=reasons),
     )
-    assert policy.limits == Limits(Budget(6, 86400), 2, Storm(0.6, 4, "core", 20.0, 60.0))
+    assert policy.limits == Limits(Budget(6, 86400), 2, Storm(0.6, 2, "core", 20.0, 60.0))
     assert policy.autonomy is Autonomy.SUGGEST
     assert policy.contacts == {
         "night": (Secret("tgram://bot/chat"), Secret("mailto://user:pass@example.org")),

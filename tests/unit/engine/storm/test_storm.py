@@ -20,10 +20,12 @@ from nemo_watchdog.model import (
     Told,
     Verdict,
     degraded,
+    failed,
     ok,
 )
 from nemo_watchdog.policy.policy import Budget
 from tests.unit.engine.storm.parts import LIMITS, STORM, Platform, many, plan
+from tests.unit.engine.test_cost import cost_of_a_look
 from tests.unit.engine.world import dependency
 
 SIX = [f"d{number}" for number in range(6)]
@@ -280,6 +282,23 @@ def test_a_witness_is_asked_again_and_believed_when_it_changes_its_mind() -> Non
     assert world.gate("d0") == Gate.STORM
 
 
+def test_an_answer_takes_back_that_it_cannot_be_reached() -> None:
+    """HTTP 500 has come over the way that was cut."""
+    world = Platform(*many(6), published=True)
+    world.fail_together(SIX)
+    world.witness(SIX)
+    world.fail_together(["d0"], Reason.WRONG_STATUS)
+    assert world.engine.trackers["d0"].state.reason is Reason.WRONG_STATUS
+
+
+def test_names_that_nobody_resolves_are_one_trouble() -> None:
+    """A dead DNS server is what they share."""
+    world = Platform(*many(6))
+    world.fail_together(SIX, Reason.NAME_UNRESOLVED, times=70)
+    assert len(world.storms()) == 1
+    assert len(world.notifications) == 1
+
+
 def test_what_a_witness_says_of_something_that_serves_again_is_nothing() -> None:
     world = Platform(*many(6), published=True)
     world.fail_together(SIX)
@@ -491,3 +510,31 @@ def test_what_serves_badly_does_not_fail() -> None:
         world.pass_time(1.0)
         world.looks(SIX, degraded(Reason.SLOW, "took 900 ms"))
     assert not world.storms()
+
+
+def test_a_moment_without_any_way_is_told_to_nobody() -> None:
+    """As for one: what cannot be seen is told after a minute, and many are one incident then."""
+    world = Platform(*many(6))
+    world.fail_together(SIX, Reason.NETWORK_UNREACHABLE, times=20)
+    assert len(world.storms()) == 1
+    assert not world.notifications
+    world.fail_together(SIX, Reason.NETWORK_UNREACHABLE, times=50)
+    assert len(world.engine.durable.open()) == 1
+    assert [each.kind for each in world.notifications] == [NotificationKind.OPENED]
+    assert not world.started
+
+
+def test_a_look_in_a_storm_costs_the_same_however_many_fail() -> None:
+    """It must not grow with what else is failing."""
+
+    def cost(size: int) -> int:
+        world = Platform(*many(size))
+        names = list(world.engine.trackers)
+        world.fail_together(names)
+        world.wait(SETTLES_WITHIN)
+        world.fail_together(names)
+        return cost_of_a_look(world, "d5", failed(Reason.REFUSED, "nothing listens there"))
+
+    few, many_more = cost(10), cost(500)
+    assert few > 20
+    assert many_more <= few * 1.1
