@@ -22,9 +22,9 @@ def in_force(durable: Durable) -> Storm | None:
 
 
 def incident_of_the_storm(volatile: Volatile, durable: Durable, name: str) -> Incident | None:
-    """Where this belongs because it fails together with others."""
+    """Where this belongs because it fails, or is slow, together with others."""
     storm = in_force(durable)
-    if storm is None or name not in volatile.together.failing:
+    if storm is None or not volatile.together.belongs(name, storm):
         return None
     incident = durable.incidents.get(storm.incident)
     return incident if incident is not None and incident.resolved is None else None
@@ -80,7 +80,7 @@ def _over(turn: Turn, storm: Storm) -> str:
 def is_too_early(turn: Turn, name: str) -> bool:
     """Nobody should hear of it yet: whether it fails alone is not known, or all that will be told as one."""
     storm, together = in_force(turn.durable), turn.volatile.together
-    if storm is None or name not in together.failing:
+    if storm is None or not together.belongs(name, storm):
         return (together.is_crowded or not turn.volatile.trackers[name].exited) and ask(turn, name)
     if turn.durable.incidents.get(storm.incident) is not None:
         return False
@@ -99,14 +99,15 @@ def ask(turn: Turn, name: str) -> bool:
 def members(turn: Turn, name: str) -> list[str]:
     """Those for which an incident is opened with this one, which may be it alone."""
     failing = turn.volatile.together.failing
-    if in_force(turn.durable) is None or name not in failing:
+    if not opens(turn, name):
         return [name]
     return [name, *(each for each in failing if each != name and turn.volatile.trackers[each].unhealthy)]
 
 
 def opens(turn: Turn, name: str) -> bool:
     """Whether the incident that is opened for this is that of a storm."""
-    return in_force(turn.durable) is not None and name in turn.volatile.together.failing
+    storm = in_force(turn.durable)
+    return storm is not None and turn.volatile.together.belongs(name, storm)
 
 
 def announce(turn: Turn) -> None:

@@ -82,6 +82,8 @@ class Together:
         self._scope = frozenset(self.names) if len(self.names) > self.most else frozenset()
         self._above = {name: tuple(upstreams(policy, name)) for name in self._scope}
         self._trackers = trackers
+        self._in_hand: set[str] = set()
+        """People work on these, or have stopped them."""
         self._asked: dict[str, float] = {}
         """Who asks whether it fails alone, since when."""
         self._answered: set[str] = set()
@@ -96,6 +98,7 @@ class Together:
         """
         if name not in self._scope:
             return
+        (self._in_hand.add if in_hand else self._in_hand.discard)(name)
         since = None if in_hand else _fails_since(self._trackers[name])
         if since is not None and name not in self.failing:
             self.failing[name], self.has_news = min(since, since if known is None else known), True
@@ -103,6 +106,16 @@ class Together:
             self._asked.pop(name, None)
             self._answered.discard(name)
             self._elsewhere.pop(name, None)
+
+    def belongs(self, name: str, storm: Storm) -> bool:
+        """To that storm: it fails, or it is slow or busy since that began."""
+        if name in self.failing:
+            return True
+        since = self._trackers[name].since
+        if self.limit is None or name not in self._scope or name in self._in_hand or since is None:
+            return False
+        ill = self._trackers[name].state.health in (Health.DOWN, Health.DEGRADED)
+        return ill and since.monotonic >= storm.began.monotonic - self.limit.within
 
     def gathered(self) -> tuple[str, ...]:
         """Those that fail together, as a storm; none where there is no storm."""

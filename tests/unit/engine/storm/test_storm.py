@@ -428,6 +428,19 @@ def test_incidents_that_were_open_for_its_members_are_merged_into_the_first() ->
     assert len(world.notifications) == 3
 
 
+def test_what_is_slow_or_busy_with_the_others_belongs_to_it() -> None:
+    """A host that is ill makes some fail and others slow: that is one trouble. What a person stopped is not."""
+    world = Platform(*many(9))
+    world.stopped_by_hand("d8")
+    for _ in range(4):
+        world.fail_together(SIX, times=1)
+        world.looks(["d6"], degraded(Reason.SLOW, "took 900 ms"))
+        world.looks(["d7"], failed(Reason.OVERLOADED, "it works"))
+        world.looks(["d8"], failed(Reason.REFUSED, "nothing listens there"))
+    first, second = sorted(world.engine.durable.open(), key=lambda incident: len(incident.members))
+    assert (set(first.members), set(second.members)) == ({"d8"}, {*SIX, "d6", "d7"})
+
+
 def test_a_member_that_fails_later_joins_whatever_it_needs() -> None:
     world = Platform(*many(6), dependency("late", needs=["d0"], grace=0.0), dependency("later", grace=0.0))
     world.fail_together(SIX)
