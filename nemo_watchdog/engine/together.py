@@ -129,8 +129,9 @@ class Together:
             best = max(best, (last + 1 - first, last + 1))
         size, end = best
         names = tuple(ordered[end - size : end])
-        roots = sum(not self._is_explained(name) for name in names)
-        return names if size > self.most and roots >= self.limit.least else ()
+        alone = (self._trackers[name].spec for name in names if not self._is_explained(name))
+        roots = {spec.container or f"no container of {spec.name}" for spec in alone}
+        return names if size > self.most and len(roots) >= self.limit.least else ()
 
     @property
     def is_crowded(self) -> bool:

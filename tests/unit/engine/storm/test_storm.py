@@ -107,6 +107,14 @@ def test_fewer_than_the_least_are_no_storm() -> None:
     assert world.started
 
 
+def test_looks_at_one_container_are_one_thing() -> None:
+    """One container hangs, and three look at it."""
+    alike = tuple(dependency(name, container="c-one", grace=0.0) for name in ("x", "y", "z"))
+    world = Platform(*alike, *many(1))
+    world.fail_together(["x", "y", "z"], Reason.TIMEOUT)
+    assert not world.storms()
+
+
 def test_what_runs_is_neither_told_nor_restarted_before_enough_others_were_seen_to_serve() -> None:
     """And it is as soon as they were: one look at others is the whole delay."""
     world = Platform(*many(6))
