@@ -42,6 +42,7 @@ def watch(turn: Turn) -> bool:
     storm, together = in_force(turn.durable), turn.volatile.together
     if storm is not None:
         if why := _over(turn, storm):
+            together.begin_anew()
             turn.record(r.StormEnded(why, storm.incident))
         return bool(why)
     if not together.has_news:
@@ -81,7 +82,7 @@ def is_too_early(turn: Turn, name: str) -> bool:
     """Nobody should hear of it yet: whether it fails alone is not known, or all that will be told as one."""
     storm, together = in_force(turn.durable), turn.volatile.together
     if storm is None or not together.belongs(name, storm):
-        return (together.is_crowded or not turn.volatile.trackers[name].exited) and ask(turn, name)
+        return (together.is_crowded(name) or not turn.volatile.trackers[name].exited) and ask(turn, name)
     if turn.durable.incidents.get(storm.incident) is not None:
         return False
     return not _is_settled(turn, storm)
@@ -123,7 +124,8 @@ def announce(turn: Turn) -> None:
     elsewhere = [name for name in failing if trackers[name].state.reason is Reason.UNREACHABLE_FROM_HERE]
     containers = {name: trackers[name].container for name in failing if name not in elsewhere}
     running = [name for name, seen in containers.items() if seen is not None and seen.state is RunState.RUNNING]
-    turn.record(r.StormTold(incident.incident, failing, len(together.names), exited, elsewhere, running))
+    back = [name for name in together.before if name not in failing]
+    turn.record(r.StormTold(incident.incident, failing, len(together.names), exited, elsewhere, running, back))
 
 
 def _is_settled(turn: Turn, storm: Storm) -> bool:

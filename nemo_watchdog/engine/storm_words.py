@@ -16,9 +16,10 @@ from nemo_watchdog.model import ActionOutcome, Gate, Told, Verdict
 def _(record: r.StormTold, incident: Incident, turn: Turn) -> Words:
     spec = turn.volatile.policy.severities.get(incident.severity)
     title, respond = (spec.title, f" Respond within {duration(spec.respond_within)}.") if spec else ("", "")
-    many = f"{len(record.failing)} of {record.of} fail together"
+    failed = [*record.failing, *record.back]
+    many = f"{len(failed)} of {record.of} fail together"
     body = (
-        f"{many}: {listed(record.failing)}.\n{_seen(record)}\n"
+        f"{many}: {listed(failed)}.\n{_seen(record)}\n"
         f"{incident.severity} {title} by the rule {incident.rule}.{respond}\nNext: {_next(record)}"
     )
     return Words(f"storm:{turn.now.utc.isoformat()}", many, body)
@@ -34,8 +35,10 @@ def _seen(record: r.StormTold) -> str:
             f"{_verb(record.elsewhere, 'takes', 'take')} connections at another address and cannot be reached from "
             "here: the network or this host is broken, and not they."
         )
+    if record.back:
+        parts.append(f"{_verb(record.back, 'starts or serves', 'start or serve')} again.")
     if record.running:
-        if len(record.running) == len(record.failing):
+        if len(record.running) == len(record.failing) + len(record.back):
             parts.append("The containers run while every look fails: the network or this host is suspected.")
         else:
             parts.append(f"Of {_verb(record.running, 'that runs', 'that run')} more nothing else is known.")

@@ -77,6 +77,8 @@ class Together:
         """So many may fail, and it is no storm."""
         self.failing: dict[str, float] = {}
         """Since when, in monotonic seconds."""
+        self.before: dict[str, float] = {}
+        """Since when those failed that do not any more: what is started again at once has failed all the same."""
         self.has_news = False
         """It may have begun since it was asked last."""
         self._scope = frozenset(self.names) if len(self.names) > self.most else frozenset()
@@ -87,6 +89,8 @@ class Together:
         self._asked: dict[str, float] = {}
         """Who asks whether it fails alone, since when."""
         self._answered: set[str] = set()
+        self._confirmed: set[str] = set()
+        """Those that fail by more than a look."""
         self._elsewhere: dict[str, Elsewhere] = {}
         longest = max((policy.dependencies[name].timeout for name in self._scope), default=0.0)
         self._patience = min(longest + 1.0, LONGEST_QUESTION)
@@ -100,12 +104,26 @@ class Together:
             return
         (self._in_hand.add if in_hand else self._in_hand.discard)(name)
         since = None if in_hand else _fails_since(self._trackers[name])
-        if since is not None and name not in self.failing:
+        if since is None:
+            self._forget(name, in_hand=in_hand)
+            return
+        if name not in self.failing:
             self.failing[name], self.has_news = min(since, since if known is None else known), True
-        elif since is None and self.failing.pop(name, None) is not None:
-            self._asked.pop(name, None)
-            self._answered.discard(name)
-            self._elsewhere.pop(name, None)
+        if self._trackers[name].unhealthy:
+            self._confirmed.add(name)
+
+    def _forget(self, name: str, *, in_hand: bool) -> None:
+        began = self.failing.pop(name, None)
+        if began is not None and name in self._confirmed and not in_hand:
+            self.before[name] = began
+        self._confirmed.discard(name)
+        self._asked.pop(name, None)
+        self._answered.discard(name)
+        self._elsewhere.pop(name, None)
+
+    def begin_anew(self) -> None:
+        """A storm is over: what failed in it makes no other one."""
+        self.before.clear()
 
     def belongs(self, name: str, storm: Storm) -> bool:
         """To that storm: it fails, or it is slow or busy since that began."""
@@ -119,24 +137,29 @@ class Together:
 
     def gathered(self) -> tuple[str, ...]:
         """Those that fail together, as a storm; none where there is no storm."""
-        if self.limit is None or len(self.failing) <= self.most:
+        if self.limit is None or len(self.failing) + len(self.before) <= self.most:
             return ()
-        ordered = sorted(self.failing, key=lambda name: self.failing[name])
+        newest = max(self.failing.values(), default=0.0)
+        self.before = {name: at for name, at in self.before.items() if newest - at <= self.limit.within}
+        began = self.before | self.failing
+        ordered = sorted(began, key=lambda name: began[name])
         first, best = 0, (0, 0)
         for last, name in enumerate(ordered):
-            while self.failing[name] - self.failing[ordered[first]] > self.limit.within:
+            while began[name] - began[ordered[first]] > self.limit.within:
                 first += 1
             best = max(best, (last + 1 - first, last + 1))
         size, end = best
         names = tuple(ordered[end - size : end])
-        alone = (self._trackers[name].spec for name in names if not self._is_explained(name))
-        roots = {spec.container or f"no container of {spec.name}" for spec in alone}
+        roots = {_what(self._trackers[name]) for name in names if not self._is_explained(name)}
         return names if size > self.most and len(roots) >= self.limit.least else ()
 
-    @property
-    def is_crowded(self) -> bool:
-        """So many fail that also what has ended may be part of a storm: the first that end are started at once."""
-        return self.limit is not None and len(self.failing) >= self.limit.least
+    def is_crowded(self, name: str) -> bool:
+        """So many fail since then that also what has ended may be part of a storm: the first are started at once."""
+        began = self.failing.get(name)
+        if self.limit is None or began is None:
+            return False
+        near = {_what(self._trackers[other]) for other in self.failing if not self._is_apart(other, began)}
+        return len(near) >= self.limit.least
 
     def question(self, name: str, now: float) -> Question | None:
         """What must be looked at before it counts as failing alone; None when it does, or when that took too long."""
@@ -199,14 +222,14 @@ class Together:
         tracker = self._trackers[name]
         if tracker.exited:
             yield from self._unseen_above(name)
-            if not self.is_crowded:
+            if not self.is_crowded(name):
                 return
         began = self.failing[name]
         good, unseen = 0, []
         for other in self.names:
             if other != name and self._is_apart(other, began):
                 good += 1
-            elif other not in self.failing:
+            elif other not in self.failing and other not in self.before:
                 unseen.append(other)
         missing = len(self.names) - self.most - good
         if missing > 0:
@@ -224,7 +247,7 @@ class Together:
 
     def _is_apart(self, other: str, began: float) -> bool:
         """It was seen since, and does not fail; or it fails since another time."""
-        fails_since = self.failing.get(other)
+        fails_since = self.failing.get(other, self.before.get(other))
         if fails_since is not None:
             return self.limit is not None and abs(fails_since - began) > self.limit.within
         last = self._trackers[other].last
@@ -237,6 +260,11 @@ class Together:
         if runs and _reason(tracker) in NO_WAY:
             return False
         return any(above in self.failing for above in self._above[name])
+
+
+def _what(tracker: Tracker) -> str:
+    """Two looks at one container are one thing."""
+    return tracker.spec.container or f"no container of {tracker.spec.name}"
 
 
 def jitter(name: str) -> float:

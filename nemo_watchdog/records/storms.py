@@ -32,6 +32,8 @@ class StormTold(Record):
     """They answer at their own address."""
     running: list[str]
     """They run, and nobody can tell more."""
+    back: list[str]
+    """They failed with them, and have been started again or serve."""
 
 
 @dataclass(frozen=True, slots=True)

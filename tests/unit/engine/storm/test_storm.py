@@ -256,6 +256,43 @@ def test_half_dead_and_half_cut_off_the_dead_are_started_and_the_others_left() -
     assert world.gate("d0") == Gate.BLIND
 
 
+def test_what_was_started_again_before_the_others_were_seen_to_fail_has_failed_with_them() -> None:
+    """Docker starts a small container in a quarter of a second, and looks come once in ten."""
+    world = Platform(*many(6))
+    for name in SIX[:3]:
+        world.crash(name)
+        world.wait(4.1)
+        while world.pending:
+            heal_what_was_started(world)
+    assert sorted(world.started_names()) == SIX[:3]
+    world.fail_together(SIX[3:], times=6)
+    assert len(world.storms()) == 1
+    assert sorted(world.started_names()) == SIX[:3]
+    assert "6 of 6 fail together" in world.notifications[-1].body
+    assert "3 start or serve again." in world.notifications[-1].body
+
+
+def test_a_single_bad_look_is_forgotten_with_the_next() -> None:
+    """Only what was confirmed counts after it is over."""
+    world = Platform(*many(6))
+    for name in SIX[:3]:
+        world.fail(name, Reason.TIMEOUT, times=1)
+        world.succeed(name)
+    world.fail_together(SIX[3:])
+    assert not world.storms()
+
+
+def test_what_failed_in_a_storm_that_is_over_makes_no_other_one() -> None:
+    world = Platform(*many(6))
+    world.fail_together(SIX)
+    world.come_back(SIX)
+    world.fail("d0", Reason.REFUSED, times=3)
+    world.looks(SIX[1:], ok())
+    world.wait(SPREAD)
+    assert len(world.storms()) == 1
+    assert world.started_names() == ["d0"]
+
+
 def test_what_answers_elsewhere_cannot_be_reached_from_here_and_is_left() -> None:
     """One message says so, and how grave that is; the storm may be over long before, and nothing is restarted."""
     world = Platform(*many(6), published=True)
