@@ -144,9 +144,8 @@ def look_elsewhere(turn: Turn, names: Iterable[str]) -> None:
 
 def hear_witness(turn: Turn, name: str, detail: str) -> bool:
     """`detail` says what takes connections elsewhere, and is empty where nothing does; whether it changes a state."""
-    if not turn.volatile.together.hear_witness(name):
+    if not turn.volatile.together.hear_witness(name, detail):
         return False
-    turn.volatile.trackers[name].elsewhere = detail
     turn.evaluate(name)
     return True
 

@@ -28,6 +28,9 @@ LONGEST_QUESTION = 10.0
 WITNESS_EVERY = 15.0
 """Seconds from one question for another way to the next."""
 
+MISSES = 2
+"""Questions in a row by which what took connections elsewhere takes none any more: a busy host misses one."""
+
 SETTLES_AFTER, SETTLES_WITHIN = 2.0, 10.0
 """Seconds before which a storm is not told, as more may fail, and after which it is told with what is known."""
 
@@ -55,6 +58,8 @@ class Elsewhere:
 
     at: float
     is_known: bool = False
+    misses: int = 0
+    """How often in a row it did not, since it did."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,14 +203,18 @@ class Together:
             return False
         if asked is not None and now - asked.at < WITNESS_EVERY:
             return False
-        self._elsewhere[name] = Elsewhere(now, is_known=asked is not None and asked.is_known)
+        self._elsewhere.setdefault(name, Elsewhere(now)).at = now
         return True
 
-    def hear_witness(self, name: str) -> bool:
-        """Whether what it said is of a failure that goes on."""
-        if name in self.failing:
-            self._elsewhere.setdefault(name, Elsewhere(0.0)).is_known = True
-        return name in self.failing
+    def hear_witness(self, name: str, detail: str) -> bool:
+        """Whether it is of a failure that goes on. That nothing takes any more is believed the second time."""
+        if name not in self.failing:
+            return False
+        asked = self._elsewhere.setdefault(name, Elsewhere(0.0))
+        asked.is_known, asked.misses = True, 0 if detail else asked.misses + 1
+        if detail or asked.misses >= MISSES:
+            self._trackers[name].elsewhere = detail
+        return True
 
     def settled_at(self, began: float, now: float) -> float | None:
         """Until when a storm that began then is not told, at the latest; None when what is learned soon is known."""

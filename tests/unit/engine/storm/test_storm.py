@@ -315,15 +315,16 @@ def test_what_answers_elsewhere_cannot_be_reached_from_here_and_is_left() -> Non
 
 
 def test_a_witness_is_asked_again_and_believed_when_it_changes_its_mind() -> None:
-    """What hung meanwhile takes connections nowhere."""
+    """What hung meanwhile takes connections nowhere; of a busy host one answer may be lost."""
     world = Platform(*many(6), published=True)
     world.fail_together(SIX)
     world.witness(SIX)
     asked = len(world.witnesses)
     world.fail_together(SIX, times=20)
     assert len(world.witnesses) == asked + 6
-    world.witness(["d0"], "")
-    assert world.engine.trackers["d0"].state.reason is Reason.REFUSED
+    for believed in (Reason.UNREACHABLE_FROM_HERE, Reason.REFUSED):
+        world.witness(["d0"], "")
+        assert world.engine.trackers["d0"].state.reason is believed
     assert world.gate("d0") == Gate.STORM
 
 
