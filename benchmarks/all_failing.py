@@ -1,5 +1,7 @@
 """The worst day: 1,000 HTTP dependencies fail at once and stay down. The watchdog must go on watching.
 
+The second part has 300, a contact and a log: they must be one incident, three messages and 400 lines.
+
 Watches the event loop from outside (how long /healthz takes, asked twenty times a second) and from inside
 (`nemo_watchdog_event_loop_lag_seconds`) while they are well, in the ten seconds after they fail, and while they stay
 down. Fails when the loop stalls for longer than a look's timeout, or when looks are left out once all are down.
@@ -17,6 +19,11 @@ from cost.processes import Daemon, Server, cpu_seconds, daemon, server, wait_unt
 TARGETS = 1000
 LONGEST_STALL = 3.0
 """Seconds: the default timeout of a look. A loop that stalls longer takes its own lateness for a target's."""
+STORM, MOST_MESSAGES, MOST_LINES = 300, 3, 400
+WINDOW = 11.0
+"""Seconds after which what many have in common has its line in the log (`runtime.record_log.WINDOW`)."""
+LATEST = 0.1
+"""Seconds that a look may begin late in a storm of so many."""
 FEWEST_LOOKS = 0.95
 """Of the looks that the policy asks for, once every dependency is down."""
 
@@ -69,8 +76,45 @@ def worst_day(*, shared: bool) -> bool:
     return held
 
 
+def latest_look(watchdog: Daemon, seconds: float) -> float:
+    """How late in seconds the latest look of that time began, as far as it was seen twice a second."""
+    late, ends = 0.0, time.monotonic() + seconds
+    while time.monotonic() < ends:
+        time.sleep(0.5)
+        late = max(late, watchdog.worst("nemo_watchdog_probe_lateness_seconds"))
+    return late
+
+
+def told_as_one() -> bool:
+    """What people read of a storm of many, and how late looks begin in it; whether the promises hold."""
+    print(f"\n{STORM} dependencies that need nothing, and one contact")
+    severities = {f"SEV{n}": {"title": "x", "respond_within": "1h", "notify": ["on-call"]} for n in range(1, 5)}
+    more = {"severities": severities, "contacts": {"on-call": []}}
+    with (
+        server() as target,
+        tempfile.TemporaryDirectory() as folder,
+        daemon(Path(folder), target.port, STORM, more=more) as watchdog,
+    ):
+        wait_until("every dependency is up", lambda: set(watchdog.health()) == {"up"})
+        calm = latest_look(watchdog, WINDOW)
+        lines, late = watchdog.log_lines(), 0.0
+        for answer, health in (("500", "down"), ("200", "up")):
+            target.answered(answer)
+            late = max(late, latest_look(watchdog, 15.0))
+            wait_until(f"every dependency is {health}", lambda health=health: set(watchdog.health()) == {health})
+        time.sleep(WINDOW)
+        lines = watchdog.log_lines() - lines
+        incidents = watchdog.metric("nemo_watchdog_incidents_total")
+        messages = watchdog.metric("nemo_watchdog_notifications_total")
+    counted = f"{incidents:g} incidents, {messages:g} messages, {lines} lines of the log"
+    print(f"{counted}; latest look {late * 1e3:.0f} ms late, and {calm * 1e3:.0f} ms while all was well")
+    held = incidents == 1 and messages <= MOST_MESSAGES and lines <= MOST_LINES and late <= LATEST
+    print("holds" if held else "FAILS")
+    return held
+
+
 def main() -> int:
-    held = [worst_day(shared=shared) for shared in (False, True)]
+    held = [*(worst_day(shared=shared) for shared in (False, True)), told_as_one()]
     return 0 if all(held) else 1
 
 

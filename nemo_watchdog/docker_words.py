@@ -7,6 +7,14 @@ from datetime import datetime
 from enum import StrEnum
 
 
+@dataclass(frozen=True, slots=True)
+class Way:
+    """Two addresses of one port, each (host, port): as this machine publishes it, and the container's own."""
+
+    published: tuple[str, int]
+    own: tuple[str, int]
+
+
 class RunState(StrEnum):
     """What Docker says about a container: its own states, and two for what Docker could not say."""
 
@@ -48,6 +56,8 @@ class ContainerStatus:
     """CPU cores that it may use; None without a limit."""
     off_network: str = ""
     """The network that it was made for, when somebody took it off that: a restart does not put it back."""
+    ways: tuple[Way, ...] = ()
+    """To its TCP ports that are published; none of one that does not run."""
     detail: str = ""
 
     @property

@@ -19,6 +19,7 @@ from nemo_watchdog.docker_words import ContainerUsage as ContainerUsage
 from nemo_watchdog.docker_words import LogLine as LogLine
 from nemo_watchdog.docker_words import Past as Past
 from nemo_watchdog.docker_words import RunState as RunState
+from nemo_watchdog.docker_words import Way as Way
 from nemo_watchdog.reasons import BUSY_FOR as BUSY_FOR
 from nemo_watchdog.reasons import Category as Category
 from nemo_watchdog.reasons import Reason as Reason
@@ -219,6 +220,8 @@ class Gate(StrEnum):
     HUMAN_HOLD = "human_hold"
     MAINTENANCE = "maintenance"
     """People planned to work on it now."""
+    STORM = "storm"
+    """Much fails together: what is shared is suspected. Or it is not known yet whether this one fails alone."""
     UPSTREAM = "upstream"
     GRACE = "grace"
     REDUNDANCY = "redundancy"
@@ -279,6 +282,8 @@ class Told(StrEnum):
     """Its incident is part of another one, which is told."""
     FLAPPING = "flapping"
     """That it goes down and comes back again and again was told instead."""
+    STORM = "storm"
+    """Much fails together, which is told as one."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -178,6 +178,11 @@ class Reason(StrEnum):
     )
     NAME_UNRESOLVED = "name_unresolved", Category.BLIND, "DNS has no answer for the name."
     NETWORK_UNREACHABLE = "network_unreachable", Category.BLIND, "There is no way from the watchdog to the target."
+    UNREACHABLE_FROM_HERE = (
+        "unreachable_from_here",
+        Category.BLIND,
+        "Much fails together, and it takes connections at its own address: the way from here to it is broken, not it.",
+    )
     PERMISSION_DENIED = "permission_denied", Category.BLIND, "The watchdog may not look."
     DOCKER_UNREACHABLE = (
         "docker_unreachable",

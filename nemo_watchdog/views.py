@@ -136,6 +136,16 @@ class BudgetView:
 
 
 @dataclass(frozen=True, slots=True)
+class StormView:
+    """Much fails together: `failing` of the `of` that could, since then. What runs is not restarted meanwhile."""
+
+    failing: int
+    of: int
+    since: str
+    incident: str
+
+
+@dataclass(frozen=True, slots=True)
 class PolicyView:
     """The policy in force: Unix time of its load, and why the file is not in force when it is not."""
 
@@ -162,6 +172,8 @@ class StatusView:
     version: str
     """The daemon's."""
     groups: tuple[GroupView, ...] = ()
+    storm: StormView | None = None
+    """None while there is none."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -111,6 +111,15 @@ class Daemon:
         lines = self.get("/metrics").decode().splitlines()
         return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith((f"{name} ", f"{name}{{")))
 
+    def worst(self, name: str) -> float:
+        """The largest of all series of one metric."""
+        lines = self.get("/metrics").decode().splitlines()
+        return max((float(line.rpartition(" ")[2]) for line in lines if line.startswith(f"{name}{{")), default=0.0)
+
+    def log_lines(self) -> int:
+        """How many it has written so far."""
+        return (self._state.parent / "daemon.log").read_bytes().count(b"\n")
+
     def delay(self) -> float:
         """Seconds that the daemon's event loop takes to answer its cheapest request: its lag, seen from outside."""
         began = time.monotonic()
@@ -129,10 +138,18 @@ class Daemon:
 
 
 @contextmanager
-def daemon(folder: Path, port: int, targets: int, *, shared: bool = False, interval: str = "1s") -> Iterator[Daemon]:
+def daemon(
+    folder: Path,
+    port: int,
+    targets: int,
+    *,
+    shared: bool = False,
+    interval: str = "1s",
+    more: Mapping[str, Any] | None = None,
+) -> Iterator[Daemon]:
     """The real daemon, watching `targets` HTTP dependencies every `interval`; ready when this yields.
 
-    With `shared`, all others need the first.
+    With `shared`, all others need the first; `more` are other keys of the policy.
     """
     policy, state, listen = folder / "policy.yaml", folder / "state", _free_port()
     dependencies: dict[str, dict[str, Any]] = {}
@@ -141,6 +158,7 @@ def daemon(folder: Path, port: int, targets: int, *, shared: bool = False, inter
         needs = {"needs": "target-0000"} if shared and n else {}
         dependencies[f"target-{n:04}"] = {"probe": "http", "url": url, **needs}
     document = {"version": 1, "defaults": {"interval": interval, "timeout": "3s"}, "dependencies": dependencies}
+    document |= more or {}
     policy.write_text(json.dumps(document), encoding="utf-8")  # YAML takes JSON
     with (folder / "daemon.log").open("wb") as log:
         command = [sys.executable, "-m", "nemo_watchdog", "run", "--policy", str(policy), "--state-dir", str(state)]

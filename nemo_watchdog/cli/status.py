@@ -52,7 +52,11 @@ def _watch(listen: str, view: StatusView) -> None:
 
 def render(view: StatusView) -> Group:
     """The status as a person reads it."""
-    parts: list[RenderableType] = [_dependencies(view.dependencies)]
+    parts: list[RenderableType] = []
+    if (storm := view.storm) is not None:
+        many = f"storm: {storm.failing} of {storm.of} fail together since {storm.since}"
+        parts.append(Text(f"{many}; what runs is not restarted while it lasts", style="bold red"))
+    parts.append(_dependencies(view.dependencies))
     parts += [Text(_incident(incident), style="bold") for incident in view.incidents]
     for scope, pause in view.pauses.items():
         what = "everything" if scope == "*" else scope

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from nemo_watchdog.model import ContainerEvent, ContainerStatus, ContainerUsage, LogLine, RunState
+from nemo_watchdog.model import ContainerEvent, ContainerStatus, ContainerUsage, LogLine, RunState, Way
 
 _NANOSECONDS = re.compile(r"(\.\d{6})\d+")
 _REAL_TIME = re.compile(r"(?:SIG)?RT(?:(?P<min>MIN)(?:\+(?P<up>\d{1,2}))?|MAX(?:-(?P<down>\d{1,2}))?)", re.ASCII)
@@ -60,10 +60,29 @@ def parse_inspect(inspected: Mapping[str, Any]) -> ContainerStatus:
         restarted_by_docker=_restarted(inspected.get("HostConfig")),
         cpus=_cpus(inspected.get("HostConfig")),
         off_network=_off_network(inspected.get("HostConfig"), inspected.get("NetworkSettings")),
+        ways=_ways(inspected.get("NetworkSettings")) if run is RunState.RUNNING else (),
         stop_signal=stop_signal or signal.SIGTERM,
         health=word if word in {"healthy", "unhealthy", "starting"} else None,
         detail=" ".join(str(state.get("Error") or "").split()),
     )
+
+
+def _ways(settings: object) -> tuple[Way, ...]:
+    """`Ports` with `Networks`; what is published on every address of this machine is there on the loopback one."""
+    if not isinstance(settings, Mapping):
+        return ()
+    networks, ports = settings.get("Networks"), settings.get("Ports")
+    named = networks.values() if isinstance(networks, Mapping) else ()
+    addresses = [each["IPAddress"] for each in named if isinstance(each, Mapping) and each.get("IPAddress")]
+    ways = []
+    for inner, outer in ports.items() if isinstance(ports, Mapping) and addresses else ():
+        number, _, protocol = str(inner).partition("/")
+        for each in outer or () if protocol == "tcp" and number.isdecimal() else ():
+            host, port = str(each.get("HostIp") or "0.0.0.0"), str(each.get("HostPort"))
+            if port.isdecimal() and ":" not in host:  # of both families one is enough
+                here = "127.0.0.1" if host == "0.0.0.0" else host
+                ways.append(Way((here, int(port)), (str(addresses[0]), int(number))))
+    return tuple(ways)
 
 
 def _restarted(host_config: object) -> bool:

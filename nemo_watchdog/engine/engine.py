@@ -9,7 +9,7 @@ from __future__ import annotations
 from functools import singledispatchmethod
 
 from nemo_watchdog import records as r
-from nemo_watchdog.engine import attribution, overlap, rearming
+from nemo_watchdog.engine import attribution, overlap, rearming, storm
 from nemo_watchdog.engine import events as ev
 from nemo_watchdog.engine.events import Effects, Event
 from nemo_watchdog.engine.gates.order import decide, explain
@@ -18,13 +18,13 @@ from nemo_watchdog.engine.health import Tracker
 from nemo_watchdog.engine.pacing import keep_pace_with_the_policy
 from nemo_watchdog.engine.phases import Phase
 from nemo_watchdog.engine.reconcile import reconcile_all, reconcile_from
-from nemo_watchdog.engine.remediation import advance, end_action
-from nemo_watchdog.engine.state import REOPEN_WINDOW, Durable, Incident
+from nemo_watchdog.engine.remediation import acting_incident, advance, end_action
+from nemo_watchdog.engine.state import REOPEN_WINDOW, Durable
 from nemo_watchdog.engine.telling import tell
 from nemo_watchdog.engine.turn import Turn
 from nemo_watchdog.engine.volatile import Volatile
 from nemo_watchdog.errors import EngineBug
-from nemo_watchdog.model import CONTAINER, ActionOutcome, ActionRequest, ActionResult, Decision, Health, Moment, Target
+from nemo_watchdog.model import CONTAINER, ActionOutcome, ActionResult, Decision, Health, Moment, Target
 from nemo_watchdog.policy.policy import Policy
 
 NOTHING = Effects()
@@ -121,7 +121,7 @@ class Engine:
     @_take.register
     def _(self, event: ev.ActionFinished, turn: Turn) -> None:
         name = event.request.dependency
-        incident = self._acting_incident(event.request)
+        incident = acting_incident(self.durable, event.request)
         if incident is None:
             return
         end_action(turn, incident, name, overlap.end(turn, name, event.request.target, event.result))
@@ -179,6 +179,11 @@ class Engine:
         turn.record(r.JournalAccepted(event.reason, event.by, event.damage))
 
     @_take.register
+    def _(self, event: ev.Witnessed, turn: Turn) -> None:
+        if storm.hear_witness(turn, event.dependency, event.detail):
+            reconcile_from(turn, event.dependency)
+
+    @_take.register
     def _(self, event: ev.Tick, turn: Turn) -> None:
         self.durable.forget_old(turn.now.monotonic, REOPEN_WINDOW)
         attribution.look_whether_it_was_outlived(turn)
@@ -208,12 +213,3 @@ class Engine:
 
     def _situation(self, name: str, now: Moment) -> Situation:
         return Situation(self.volatile, self.durable, self.durable.incident_of(name), name, now.monotonic)
-
-    def _acting_incident(self, request: ActionRequest) -> Incident | None:
-        """The incident in which that action is under way: another one, when its own was merged meanwhile."""
-        name = request.dependency
-        for incident in (self.durable.incident_of(name), self.durable.incidents.get(request.incident)):
-            ladder = incident.ladders.get(name) if incident is not None else None
-            if ladder is not None and ladder.action_id == request.action_id and ladder.phase is Phase.ACTING:
-                return incident
-        return None

@@ -138,6 +138,14 @@ class JournalAccepted:
 
 
 @dataclass(frozen=True, slots=True)
+class Witnessed:
+    """Another way to something was asked: `detail` says where it takes connections; empty when it does nowhere else."""
+
+    dependency: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
 class Tick:
     """The moment that the engine asked to be woken at."""
 
@@ -155,6 +163,7 @@ Event = (
     | PolicyChanged
     | JournalChanged
     | JournalAccepted
+    | Witnessed
     | Tick
 )
 
@@ -169,6 +178,8 @@ class Effects:
     """Of each fact that is news: why it was told or was not."""
     actions: list[ActionRequest] = field(default_factory=list)
     probe_soon: set[str] = field(default_factory=set)
+    ask_witness: set[str] = field(default_factory=set)
+    """Dependencies to whose own addresses the way is to be asked."""
     bug: str = ""
     """What the engine was about to do against its own rules, and did not; from now on it only observes."""
     wake_at: float | None = None

@@ -24,10 +24,10 @@ from nemo_watchdog.engine.gates.evidence import grace, upstream, verification
 from nemo_watchdog.engine.gates.people import human_hold
 from nemo_watchdog.engine.gates.situation import Situation
 from nemo_watchdog.engine.gates.spacing import in_flight
-from nemo_watchdog.engine.health import State
 from nemo_watchdog.engine.incidents import is_over, open_or_reopen
 from nemo_watchdog.engine.ladder import next_contact
 from nemo_watchdog.engine.state import Incident
+from nemo_watchdog.engine.states import State
 from nemo_watchdog.engine.turn import Turn
 from nemo_watchdog.model import CONTAINER, ContainerStatus, Health, Reason, RunState, Target
 

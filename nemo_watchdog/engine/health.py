@@ -15,11 +15,12 @@ Rules, each paid for by somebody's outage:
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from nemo_watchdog.engine.events import Signs
 from nemo_watchdog.engine.in_progress import InProgress
 from nemo_watchdog.engine.seen import NO_WORSE_AFTER_A_RESTART, AtRisk, Seen
+from nemo_watchdog.engine.states import NEEDS_NO_PROOF, NO_ANSWER, NOT_ANSWERING, NOT_RUNNING, UNSEEN, UP, State
 from nemo_watchdog.engine.touches import Ending
 from nemo_watchdog.model import (
     Category,
@@ -33,34 +34,10 @@ from nemo_watchdog.model import (
 )
 from nemo_watchdog.policy.policy import Dependency
 
-NOT_RUNNING = frozenset({RunState.EXITED, RunState.DEAD, RunState.CREATED})
-NEEDS_NO_PROOF = frozenset({Reason.EXITED, Reason.STOPPED_ITSELF, Reason.OOM_KILLED, Reason.PAUSED, Reason.UNHEALTHY})
-"""What Docker itself says of a container, whatever the policy expects of it."""
-
 TIMERS_ARE_EARLY = 0.9
 """Of an interval: two looks that are planned one interval apart are no closer to each other."""
 
 NO_SIGNS = Signs()
-
-NOT_ANSWERING = NOT_RUNNING | {RunState.PAUSED, RunState.RESTARTING}
-
-
-@dataclass(frozen=True, slots=True)
-class State:
-    """What the thresholds conclude. `category` and `reason` are None while `health` is UP."""
-
-    health: Health
-    category: Category | None = None
-    reason: Reason | None = None
-    detail: str = ""
-
-    def same_as(self, other: State) -> bool:
-        """Equal but for the detail, which changes with every look."""
-        return (self.health, self.category, self.reason) == (other.health, other.category, other.reason)
-
-
-UNSEEN = State(Health.UNKNOWN, Category.BLIND, Reason.NOT_LOOKED, "not looked at yet")
-UP = State(Health.UP)
 
 
 class Tracker:
@@ -83,6 +60,8 @@ class Tracker:
         self.moved_at: float | None = None
         """When what it is busy with was last seen to be further than ever; None where nobody can see that."""
         self._furthest: float | None = None
+        self.elsewhere = ""
+        """Where it takes connections while its looks, at the usual address, get no answer; empty when nobody knows."""
         self.blind_since: float | None = None
         """When the first of the present row of blind looks began."""
         self._looks: tuple[Observation, ...] = ()
@@ -135,6 +114,8 @@ class Tracker:
         else:
             self.failing_since = None
             self.last_served_began = observation.began
+        if observation.finding.reason not in NO_ANSWER:
+            self.elsewhere = ""
 
     def _hear_of_risk(self, look: Observation) -> None:
         """What does not answer, or turns us away, says nothing of its data."""
@@ -176,14 +157,17 @@ class Tracker:
         self._looks = ()
         self._clean_since = now
         self._blind_row = 0
-        self.failing_since = None
+        self.failing_since, self.elsewhere = None, ""
 
     # -- what comes out --------------------------------------------------------------------------------------
 
     def evaluate(self, now: Moment) -> tuple[State, State] | None:
         """Recomputes the state; (before, after) when health, category or reason changed."""
         word = self._judge_container()
-        before, after = self.state, word or self._remembering(self._believed(self._judge_looks(now.monotonic)))
+        before, after = (
+            self.state,
+            word or self._remembering(self._believed(self._on_its_way(self._judge_looks(now.monotonic)))),
+        )
         self._is_dockers_word = word is not None
         if after.health is Health.UP:
             self._up_in_this_run = self.proven = True
@@ -288,6 +272,13 @@ class Tracker:
     def _failures(self) -> int:
         window = self._looks[-self.spec.down_after.window :]
         return sum(look.finding.outcome is Outcome.FAILED for look in window)
+
+    def _on_its_way(self, seen: State) -> State:
+        """What takes connections elsewhere is cut off from here, and not broken."""
+        if not self.elsewhere or seen.health not in (Health.DOWN, Health.UNKNOWN) or seen.reason not in NO_ANSWER:
+            return seen
+        detail = f"cannot be reached from here: {self.elsewhere}"
+        return State(Health.UNKNOWN, Category.BLIND, Reason.UNREACHABLE_FROM_HERE, detail)
 
     def _believed(self, seen: State) -> State:
         """A fault of what was never up is a question about the policy."""

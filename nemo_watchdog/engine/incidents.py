@@ -9,13 +9,14 @@ from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
 
 from nemo_watchdog import records as r
+from nemo_watchdog.engine import storm
 from nemo_watchdog.engine.conditions import wakes_at
 from nemo_watchdog.engine.gates.evidence import recovering_until
 from nemo_watchdog.engine.health import Tracker
 from nemo_watchdog.engine.impact import impact_of
 from nemo_watchdog.engine.maintenance import keeps_quiet, spell_of
 from nemo_watchdog.engine.phases import Phase
-from nemo_watchdog.engine.severity import classify, gravest, is_graver, scene_of
+from nemo_watchdog.engine.severity import gravest, is_graver, scene_of
 from nemo_watchdog.engine.state import REOPEN_WINDOW, Durable, Incident
 from nemo_watchdog.engine.topology import held_by
 from nemo_watchdog.engine.turn import Turn
@@ -41,6 +42,8 @@ class Correlation:
 
 def correlate(volatile: Volatile, durable: Durable, name: str, now: float) -> Correlation:
     """Decides for an unhealthy dependency that is in no open incident. `now` is monotonic seconds."""
+    if (gathered := storm.incident_of_the_storm(volatile, durable, name)) is not None:
+        return Correlation(join=gathered)
     policy, trackers = volatile.policy, volatile.trackers
     tracker = trackers[name]
     health = tracker.state.health
@@ -137,16 +140,18 @@ def open_or_reopen(turn: Turn, name: str) -> Incident:
         return _open(turn, name)
     state, again = tracker.state, recurrence.incident
     reason = state.reason and str(state.reason)
-    turn.record(r.IncidentReopened(again, name, reason, state.detail, state.health, _failing_for(turn, tracker)))
+    failing_for, of_storm = _failing_for(turn, tracker), storm.opens(turn, name)
+    turn.record(r.IncidentReopened(again, name, reason, state.detail, state.health, failing_for, of_storm))
     return recurrence
 
 
 def _is_too_early(turn: Turn, name: str) -> bool:
     """Nobody should hear of it yet, or ever: a moment of blindness, our own restart, planned work, a person at work."""
     tracker = turn.volatile.trackers[name]
-    if keeps_quiet(turn, name):
+    if keeps_quiet(turn, name) or storm.is_too_early(turn, name):
         return True
-    if tracker.state.health is Health.UNKNOWN and tracker.blind_since is not None:
+    cut_off = tracker.state.reason is Reason.UNREACHABLE_FROM_HERE  # that is known, and no moment of blindness
+    if tracker.state.health is Health.UNKNOWN and tracker.blind_since is not None and not cut_off:
         return _is_before(turn, tracker.blind_since + BLIND_IS_TOLD_AFTER)
     container = tracker.spec.container
     if tracker.exited and container and turn.durable.is_acting_on(Target(CONTAINER, container)):
@@ -175,9 +180,9 @@ def _failing_for(turn: Turn, tracker: Tracker) -> float:
 def _open(turn: Turn, name: str) -> Incident:
     volatile, tracker = turn.volatile, turn.volatile.trackers[name]
     state = tracker.state
-    scene = scene_of(volatile, turn.durable, turn.now.monotonic)
-    rule = classify(volatile.policy, scene, name)
-    turn.wake(wakes_at(volatile.asked, scene, [name]))
+    scene, together = scene_of(volatile, turn.durable, turn.now.monotonic), storm.members(turn, name)
+    rule, _ = gravest(volatile.policy, scene, together)
+    turn.wake(wakes_at(volatile.asked, scene, together))
     identity = name_of(name, turn.now, turn.durable.incidents)
     turn.record(
         r.IncidentOpened(
@@ -191,6 +196,7 @@ def _open(turn: Turn, name: str) -> Incident:
             detail=state.detail,
             failing_for=_failing_for(turn, tracker),
             affected=str(impact_of(volatile, name, [])),
+            storm=storm.opens(turn, name),
         )
     )
     return turn.durable.incidents[identity]

@@ -9,7 +9,7 @@ MOST_NAMED = 5
 
 
 def listed(names: Sequence[str]) -> str:
-    """`a, b and c`; `a, b, c, d, e and 12 more`. There must be one at least."""
+    """`a, b and c`; `a, b, c, d, e and 12 more`, never 1 more. There must be one at least."""
     more = len(names) - MOST_NAMED
-    *others, last = [*names[:MOST_NAMED], f"{more} more"] if more > 0 else names
+    *others, last = [*names[:MOST_NAMED], f"{more} more"] if more > 1 else names
     return f"{', '.join(others)} and {last}" if others else last

@@ -10,13 +10,14 @@ from nemo_watchdog.durations import duration
 from nemo_watchdog.engine.budget import free_at
 from nemo_watchdog.engine.gates.order import decide
 from nemo_watchdog.engine.gates.situation import Situation
-from nemo_watchdog.engine.health import State
 from nemo_watchdog.engine.impact import impact_of
+from nemo_watchdog.engine.listing import listed
 from nemo_watchdog.engine.maintenance import began_within
 from nemo_watchdog.engine.phases import Phase
 from nemo_watchdog.engine.severity import title_of
 from nemo_watchdog.engine.signals import A_STOP_TAKES
 from nemo_watchdog.engine.state import Incident
+from nemo_watchdog.engine.states import State
 from nemo_watchdog.engine.touches import taken_off
 from nemo_watchdog.engine.turn import Turn
 from nemo_watchdog.engine.volatile import Volatile
@@ -290,7 +291,7 @@ def _(record: r.IncidentResolved, incident: Incident, turn: Turn) -> Words:
     if incident.reopened:
         done = f"{done}; the incident was reopened {_times(incident.reopened)}, {_actions(incident.acted)} in all"
     took = duration(record.seconds)
-    lines = [f"{', '.join(up)} up again after {took}; {done}." if up else f"Not seen up for {took}; {done}."]
+    lines = [f"{listed(up)} up again after {took}; {done}." if up else f"Not seen up for {took}; {done}."]
     lines += [f"{_flapped(name, spell.changes, spell.seconds)}." for name, spell in incident.flapped.items()]
     for name in gone:
         last = _phrase(*incident.last.get(name, (Health.UNKNOWN, None, "")))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from nemo_watchdog.engine import flapping, maintenance
+from nemo_watchdog.engine import flapping, maintenance, storm
 from nemo_watchdog.engine.incidents import place, raise_severity, resolve
 from nemo_watchdog.engine.remediation import advance
 from nemo_watchdog.engine.serving import confirm
@@ -19,10 +19,14 @@ def reconcile_all(turn: Turn) -> None:
     """Everything: what concerns all has changed."""
     turn.volatile.awaited = set()
     turn.volatile.all_concerned = False
+    storm.recount(turn)
+    storm.look_elsewhere(turn, turn.volatile.together.failing)
     for name in turn.volatile.topology.upstream_first:
         _take_in(turn, name)
     for incident in turn.durable.open():
         update_incident(turn, incident, list(incident.members))
+    storm.announce(turn)
+    storm.whose_turn_may_be(turn)
     turn.wake(maintenance.next_look(turn.volatile, turn.now))
 
 
@@ -33,12 +37,14 @@ def reconcile_from(turn: Turn, name: str) -> None:
     what is beside and above them; and who is next in its groups, when it serves or was waited for. What all share is
     what conditions ask of the platform and of measurements: when that changes, everything is reconciled.
     """
-    if turn.volatile.all_concerned:
+    if storm.watch(turn) or turn.volatile.all_concerned:
         reconcile_all(turn)
         return
+    storm.look_elsewhere(turn, [name])
     news = name in turn.volatile.awaited or turn.volatile.trackers[name].serves
     turn.volatile.awaited.discard(name)  # whoever still waits for it is among those below
     names = dict.fromkeys((name, *turn.volatile.beside.get(name, ()), *turn.volatile.topology.dependents[name]))
+    names |= dict.fromkeys(turn.volatile.together.released())
     if news:
         names |= dict.fromkeys(_next_beside(turn, name))
     for each in names:
@@ -49,6 +55,8 @@ def reconcile_from(turn: Turn, name: str) -> None:
             members_by_incident.setdefault(home.incident, []).append(each)
     for identity, members in members_by_incident.items():
         update_incident(turn, turn.durable.incidents[identity], members)
+    storm.announce(turn)
+    storm.whose_turn_may_be(turn)
 
 
 def _take_in(turn: Turn, name: str) -> None:

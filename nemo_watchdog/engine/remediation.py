@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from nemo_watchdog import records as r
-from nemo_watchdog.engine import busy, last_one
+from nemo_watchdog.engine import busy, last_one, storm
 from nemo_watchdog.engine.gates import work
 from nemo_watchdog.engine.gates.evidence import FAULTS, is_seen_before_that
 from nemo_watchdog.engine.gates.order import decide
@@ -13,7 +13,7 @@ from nemo_watchdog.engine.pacing import gap, step_that_acted
 from nemo_watchdog.engine.phases import Phase
 from nemo_watchdog.engine.serving import notice_new_trouble
 from nemo_watchdog.engine.sharing import share
-from nemo_watchdog.engine.state import Incident
+from nemo_watchdog.engine.state import Durable, Incident
 from nemo_watchdog.engine.topology import upstreams
 from nemo_watchdog.engine.turn import Turn
 from nemo_watchdog.errors import EngineBug
@@ -48,6 +48,8 @@ def advance(turn: Turn, incident: Incident, name: str) -> None:
     last_one.watch(turn, situation, decision)
     if decision.gate is Gate.UPSTREAM:
         turn.await_looks(upstreams(turn.volatile.policy, name), tracker.failing_since)
+    elif decision.gate is Gate.STORM:
+        storm.ask(turn, name)
     elif decision.gate is Gate.EVIDENCE:
         turn.await_looks(situation.not_looked_at, tracker.failing_since)
         if is_seen_before_that(situation):
@@ -141,3 +143,13 @@ def end_action(turn: Turn, incident: Incident, name: str, result: ActionResult) 
             to_verify=to_verify,
         )
     )
+
+
+def acting_incident(durable: Durable, request: ActionRequest) -> Incident | None:
+    """The incident in which that action is under way: another one, when its own was merged meanwhile."""
+    name = request.dependency
+    for incident in (durable.incident_of(name), durable.incidents.get(request.incident)):
+        ladder = incident.ladders.get(name) if incident is not None else None
+        if ladder is not None and ladder.action_id == request.action_id and ladder.phase is Phase.ACTING:
+            return incident
+    return None

@@ -13,6 +13,7 @@ from nemo_watchdog.engine.pauses import Pause
 from nemo_watchdog.engine.phases import Move, after
 from nemo_watchdog.engine.seen import Wait
 from nemo_watchdog.engine.state import UNNAMED, Durable, Heartbeat, Incident
+from nemo_watchdog.engine.together import Storm
 from nemo_watchdog.engine.touches import End, Hold
 from nemo_watchdog.engine.unpack import from_body
 from nemo_watchdog.errors import EngineBug, JournalError
@@ -136,6 +137,8 @@ def _(record: r.IncidentOpened, state: Durable, at: Moment) -> None:
     )
     incident.last[record.root] = (record.health, record.reason, record.detail)
     state.join(incident, record.root, serves=record.health == Health.DEGRADED)
+    if record.storm and state.storm is not None:
+        state.storm.incident = record.incident
 
 
 @apply.register
@@ -146,6 +149,8 @@ def _(record: r.IncidentReopened, state: Durable, at: Moment) -> None:
         state.reopen(incident, record.dependency, at.before(record.failing_for))
         if record.health != Health.DEGRADED:
             incident.serving.discard(record.dependency)
+        if record.storm and state.storm is not None:
+            state.storm.incident = record.incident
 
 
 @apply.register
@@ -188,6 +193,8 @@ def _(record: r.IncidentMerged, state: Durable, at: Moment) -> None:
     if source is None or target is None:
         return
     state.merge(source, target, at)
+    if state.storm is not None and state.storm.incident == record.incident:
+        state.storm.incident = record.into
 
 
 @apply.register
@@ -197,7 +204,26 @@ def _(record: r.SeverityRaised, state: Durable, at: Moment) -> None:
 
 
 @apply.register
+def _(record: r.StormBegan, state: Durable, at: Moment) -> None:
+    state.storm = Storm(at, record.of, record.incident)
+
+
+@apply.register
+def _(record: r.StormTold, state: Durable, at: Moment) -> None:
+    if state.storm is not None:
+        state.storm.told, state.storm.incident = True, record.incident
+
+
+@apply.register
+def _(record: r.StormEnded, state: Durable, at: Moment) -> None:
+    if state.storm is not None:
+        state.storm.ended = at
+
+
+@apply.register
 def _(record: r.ActionIntended, state: Durable, at: Moment) -> None:
+    if state.storm is not None:
+        state.storm.retried.discard(record.dependency)
     target = Target(record.target_kind or CONTAINER, record.target or record.container)
     if incident := state.incidents.get(record.incident):
         ladder = incident.ladder(record.dependency)
@@ -255,6 +281,8 @@ def _(record: r.LadderRearmed, state: Durable, at: Moment) -> None:
     if incident := state.incidents.get(record.incident):
         ladder = incident.ladder(record.dependency)
         incident.begin_anew(record.dependency)
+        if record.anew and state.storm is not None:
+            state.storm.retried.add(record.dependency)
         if record.anew:
             if record.dependency in state.flaps:
                 state.flaps[record.dependency].retried = at.monotonic

@@ -14,6 +14,7 @@ from nemo_watchdog.engine.flaps import Flaps, Spell, is_flapping
 from nemo_watchdog.engine.pauses import Pause
 from nemo_watchdog.engine.phases import Phase
 from nemo_watchdog.engine.seen import Seen
+from nemo_watchdog.engine.together import Storm
 from nemo_watchdog.engine.touches import Act, End, Hold, Initiator
 from nemo_watchdog.model import CONTAINER, ActionOutcome, ContainerEvent, ContainerStatus, Moment, Severity, Target
 
@@ -205,6 +206,8 @@ class Durable:
     heartbeats: dict[str, Heartbeat] = field(default_factory=dict)
     seen: Seen = field(default_factory=Seen)
     flaps: dict[str, Flaps] = field(default_factory=dict)
+    storm: Storm | None = None
+    """The last one, also when it is over."""
     _homes: dict[str, Incident] = field(init=False, repr=False, default_factory=dict)
     """The open incident of each member of one."""
     acts: dict[Target, Act] = field(default_factory=dict)

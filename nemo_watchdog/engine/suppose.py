@@ -9,9 +9,10 @@ from datetime import datetime
 from nemo_watchdog.engine.condition_words import why_not
 from nemo_watchdog.engine.conditions import Asked, Platform, Question, Scene, holds
 from nemo_watchdog.engine.flaps import Flaps
-from nemo_watchdog.engine.health import State, Tracker
+from nemo_watchdog.engine.health import Tracker
 from nemo_watchdog.engine.seen import Seen, Trouble
 from nemo_watchdog.engine.severity import classify, gravest
+from nemo_watchdog.engine.states import State
 from nemo_watchdog.model import Finding, Health, Moment, Observation, Outcome, Reason
 from nemo_watchdog.policy.policy import Policy, Rule
 

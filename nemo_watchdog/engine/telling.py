@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from nemo_watchdog import records as r
-from nemo_watchdog.engine import notices
+from nemo_watchdog.engine import notices, storm_words
 from nemo_watchdog.engine.flaps import is_due
 from nemo_watchdog.engine.gates.people import human_hold
 from nemo_watchdog.engine.gates.situation import Situation
@@ -25,6 +25,7 @@ NEWS: Mapping[type[r.Record], NotificationKind] = MappingProxyType(
     {
         r.IncidentOpened: NotificationKind.OPENED,
         r.IncidentReopened: NotificationKind.OPENED,
+        r.StormTold: NotificationKind.OPENED,
         r.MemberDown: NotificationKind.WORSENED,
         r.SeverityRaised: NotificationKind.SEVERITY_CHANGED,
         r.ActionIntended: NotificationKind.ACTION_STARTED,
@@ -151,7 +152,8 @@ def _who(draft: Draft, turn: Turn) -> Draft | Told:
 
 
 def _muted(draft: Draft, turn: Turn) -> Draft | Told:
-    return muted_by(draft.incident) or _told_by_flapping(draft.record, turn) or draft
+    by_the_storm = storm_words.muted(draft.record, draft.incident, turn)
+    return muted_by(draft.incident) or by_the_storm or _told_by_flapping(draft.record, turn) or draft
 
 
 def _told_by_flapping(record: r.Record, turn: Turn) -> Told | None:

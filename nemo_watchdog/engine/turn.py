@@ -9,7 +9,7 @@ from nemo_watchdog import records as r
 from nemo_watchdog.engine.events import Effects
 from nemo_watchdog.engine.replay import apply
 from nemo_watchdog.engine.state import Durable, Incident
-from nemo_watchdog.engine.touches import Hold
+from nemo_watchdog.engine.touches import Hold, taken_off
 from nemo_watchdog.engine.volatile import Volatile
 from nemo_watchdog.model import ActionRequest, Health, Moment, Target
 
@@ -66,6 +66,7 @@ class Turn:
         """Lets the thresholds conclude what was seen of it; whether that changes what conditions ask about it."""
         measured = self.volatile.weigh_measurements(name)
         change = self.volatile.trackers[name].evaluate(self.now)
+        self.weigh_together(name)
         if change is None:
             return measured
         before, after = change
@@ -87,6 +88,15 @@ class Turn:
         if after.health is Health.UP:
             self.remember_up(name)
         return True
+
+    def weigh_together(self, name: str) -> None:
+        """Does it fail, as far as it is nobody's who works on it?"""
+        pause, container = self.durable.pauses.get(name), self.volatile.trackers[name].container
+        paused = pause is not None and pause.holds(self.now.monotonic)
+        in_hand = paused or self.held(name) is not None or bool(taken_off(container))
+        home = self.durable.incident_of(name)
+        known = home.opened.monotonic if home is not None and name not in home.serving else None
+        self.volatile.together.notice(name, in_hand=in_hand, known=known)
 
     def settle_what_was_up(self) -> None:
         """What an older version saw up counts for the address that it has now, and for no later one."""

@@ -15,6 +15,7 @@ from nemo_watchdog.engine.maintenance import spell_of
 from nemo_watchdog.engine.pauses import Pause
 from nemo_watchdog.engine.severity import title_of
 from nemo_watchdog.engine.state import Incident, Ladder
+from nemo_watchdog.engine.storm import in_force
 from nemo_watchdog.engine.topology import named_by
 from nemo_watchdog.engine.touches import taken_off
 from nemo_watchdog.model import Decision, Gate, Moment, Verdict
@@ -32,6 +33,7 @@ from nemo_watchdog.views import (
     PolicyView,
     RetryView,
     StatusView,
+    StormView,
 )
 
 
@@ -48,7 +50,16 @@ def status(engine: Engine, now: Moment, policy: PolicyView, version: str) -> Sta
         policy=policy,
         version=version,
         groups=tuple(_group(engine, group) for group in all_groups(engine.policy)),
+        storm=_storm(engine),
     )
+
+
+def _storm(engine: Engine) -> StormView | None:
+    storm = in_force(engine.durable)
+    if storm is None:
+        return None
+    failing = len(engine.volatile.together.failing)
+    return StormView(failing, storm.of, storm.began.utc.isoformat(), storm.incident)
 
 
 def pauses(engine: Engine, now: Moment) -> dict[str, PauseView]:

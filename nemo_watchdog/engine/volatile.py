@@ -9,6 +9,7 @@ from nemo_watchdog.engine.conditions import Answer, Asked, Platform, Scene, answ
 from nemo_watchdog.engine.events import ContainerSeen
 from nemo_watchdog.engine.health import Tracker
 from nemo_watchdog.engine.seen import Seen
+from nemo_watchdog.engine.together import Together
 from nemo_watchdog.engine.topology import Topology
 from nemo_watchdog.model import ContainerEvent, ContainerStatus, Moment, Target
 from nemo_watchdog.policy.condition import Measure
@@ -29,6 +30,7 @@ class Volatile:
     policy: Policy
     trackers: dict[str, Tracker]
     topology: Topology = field(init=False)
+    together: Together = field(init=False)
     sharing: dict[str, list[str]] = field(init=False)
     """Of each dependency that has targets, all that have the same ones, itself among them: they share a ladder."""
     beside: dict[str, tuple[str, ...]] = field(init=False)
@@ -64,6 +66,7 @@ class Volatile:
     def adopt(self, policy: Policy, trackers: dict[str, Tracker]) -> None:
         self.policy, self.trackers = policy, trackers
         self.topology = Topology.of(policy)
+        self.together = Together(policy, trackers)
         self.asked = Asked.by(policy)
         self.platform, self.answers = Platform.weigh(self.asked, policy, trackers), {}
         self.all_concerned = False

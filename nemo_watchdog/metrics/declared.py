@@ -14,6 +14,7 @@ from nemo_watchdog import records as r
 from nemo_watchdog.engine.engine import Engine
 from nemo_watchdog.engine.maintenance import spell_of
 from nemo_watchdog.engine.state import EVERYTHING
+from nemo_watchdog.engine.storm import in_force
 from nemo_watchdog.engine.view import budgets
 from nemo_watchdog.measurements import MeasuredGauges
 from nemo_watchdog.metrics.looks import FEW_BUCKETS, DependencyMetrics, LookCollector
@@ -48,6 +49,7 @@ class Metrics:
         self.decisions = self._counter("decisions", "Changes of mind of the engine", "dependency", "decision", "reason")
         self.escalations = self._counter("escalations", "Ladders that ended with a person", "dependency")
         self.backoff = self._gauge("backoff_seconds", "Time until backoff allows the next attempt", "dependency")
+        self.storm = self._gauge("storm", "1 while much fails together and what runs is not restarted")
         self.paused = self._gauge("paused", "1 while a pause holds this scope", "scope")
         self.reload_success = self._gauge("policy_reload_success", "1 when the last (re)load of the policy worked")
         self.reload_timestamp = self._gauge("policy_reload_timestamp_seconds", "Unix time of the last good (re)load")
@@ -108,6 +110,7 @@ class Metrics:
             numbers.flapping = engine.durable.is_flapping(name)
         for scope, left in budgets(engine, now.monotonic):
             self.looks.dependency(scope).budget = left.remaining
+        self.storm.set(in_force(engine.durable) is not None)
         self.paused.clear()
         self.paused.labels(EVERYTHING).set(0)
         for scope, pause in engine.durable.pauses.items():

@@ -36,6 +36,7 @@ from nemo_watchdog.policy.sections import (
     RemedySection,
 )
 from nemo_watchdog.policy.steps import ReadStep, helped, step_keys
+from nemo_watchdog.policy.storm import storm_of
 from nemo_watchdog.policy.targets import Targets
 from nemo_watchdog.policy.when import condition_of
 
@@ -50,6 +51,7 @@ RUNBOOK_SEVERITIES: Mapping[Severity, SeveritySpec] = MappingProxyType(
 """A policy without `severities` has the response times of the incident runbook, and nobody to tell."""
 
 PLAIN_RULES: tuple[Rule, ...] = (
+    Rule("cannot-be-reached", Severity.SEV1, Condition(reason=frozenset({Reason.UNREACHABLE_FROM_HERE.value}))),
     Rule(
         "data-at-risk",
         Severity.SEV1,
@@ -109,7 +111,9 @@ def compile_policy(
         severities=MappingProxyType(severities or dict(RUNBOOK_SEVERITIES)),
         classification=PLAIN_RULES if parts.classification is None else rules,
         remedies=MappingProxyType({name: _remedy(name, item, parts) for name, item in parts.remedies.items() if item}),
-        limits=Limits(limits.budget, limits.concurrent_actions, MappingProxyType(limits.min_healthy)),
+        limits=Limits(
+            limits.budget, limits.concurrent_actions, MappingProxyType(limits.min_healthy), storm_of(limits.storm)
+        ),
         autonomy=autonomy,
         contacts=MappingProxyType(
             {name: tuple(url for url in item.root if url) for name, item in parts.contacts.items() if item}

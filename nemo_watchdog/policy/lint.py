@@ -40,6 +40,7 @@ def lint(policy: Policy, catalog: Catalog | None = None) -> list[Advice]:
         *(Advice(path, message) for path, message in (lint_measures(policy, catalog) if catalog is not None else ())),
         *(advice for remedy in policy.remedies.values() for advice in _remedy(policy, remedy)),
         *_windows(policy),
+        *_storm(policy),
         *_untold(policy),
         *_contacts(policy),
     ]
@@ -56,6 +57,16 @@ def _looks(policy: Policy) -> Iterator[Advice]:
             confirm = duration(dependency.confirm_interval)
             message = f"looks come slower while a change is confirmed ({confirm}) than while all is well ({interval})"
             yield Advice(f"{path}.confirm_interval", message)
+
+
+def _storm(policy: Policy) -> Iterator[Advice]:
+    storm = policy.limits.storm
+    if storm is None or storm.of is None:
+        return
+    carry = sum(storm.of in dependency.tags for dependency in policy.dependencies.values())
+    if carry < storm.least:
+        message = f"there is never a storm: `least` is {storm.least}, and {carry} carry the tag `{storm.of}`"
+        yield Advice("limits.storm", message)
 
 
 def _remedy(policy: Policy, remedy: Remedy) -> Iterator[Advice]:

@@ -101,7 +101,6 @@ class _Reader:
         )
         check_references(parts, self._problems)
         alertmanager = self._optional(AlertmanagerSection, "alertmanager")
-        self._not_yet()
         if top is None or self._problems.found():
             return None
         return compile_policy(
@@ -205,8 +204,3 @@ class _Reader:
             if entry:
                 names.add(entry.name)
             yield entry
-
-    def _not_yet(self) -> None:
-        limits = self._raw.get("limits")
-        if isinstance(limits, dict) and limits.get("storm") is not None:
-            self._problems.at_key(("limits", "storm"), "not supported yet: leave it out")

@@ -241,11 +241,27 @@ def _target(value: Any) -> Any:
 
 
 @dataclass(frozen=True, slots=True)
+class Storm:
+    """When more than `share`, and at least `least`, of what carries the tag `of` (None: of all) fail together.
+
+    That is no further apart than `within` seconds. It lasts `hold` seconds at least, unless all serve again.
+    """
+
+    share: float = 0.5
+    least: int = 3
+    of: str | None = None
+    within: float = 30.0
+    hold: float = 120.0
+
+
+@dataclass(frozen=True, slots=True)
 class Limits:
     budget: Budget = field(default_factory=lambda: Budget(10, 3600.0))
     concurrent_actions: int = 1
     min_healthy: Mapping[str, int] = field(default_factory=dict)
     """By tag: how many containers that carry it must serve before one that runs is restarted."""
+    storm: Storm | None = None
+    """None where it is turned off; a policy that says nothing has the defaults of `Storm`."""
 
 
 @dataclass(frozen=True, slots=True)

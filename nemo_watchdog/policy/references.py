@@ -89,9 +89,13 @@ class _References:
         self._windows()
 
     def _limits(self) -> None:
-        if self._tags_known:
-            for tag in self._parts.limits.min_healthy if self._parts.limits else ():
-                self._tag(("limits", "min_healthy", tag), tag)
+        limits = self._parts.limits
+        if limits is None or not self._tags_known:
+            return
+        for tag in limits.min_healthy:
+            self._tag(("limits", "min_healthy", tag), tag)
+        if limits.storm is not None and limits.storm.of is not None:
+            self._tag(("limits", "storm", "of"), limits.storm.of)
 
     def _name(self, path: Path, name: str, what: str, known: Iterable[str]) -> None:
         names = list(known)

@@ -68,7 +68,6 @@ def json_schema(catalog: Catalog) -> dict[str, Any]:
         for name, kind in catalog.actions.items()
     } | {ESCALATE: defs[named(EscalateSection)]}
     root = defs[named(PolicyFile)]
-    del defs[named(LimitsSection)]["properties"]["storm"]
     root["properties"]["dependencies"] = {
         "type": "object",
         "description": "What to watch.",

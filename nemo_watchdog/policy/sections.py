@@ -33,6 +33,7 @@ from nemo_watchdog.policy.flapping import FlappingSection
 from nemo_watchdog.policy.maintenance import MaintenanceSection
 from nemo_watchdog.policy.needs import Needs
 from nemo_watchdog.policy.policy import ALLOWANCE, ActionStep, Backoff, Dependency, Limits
+from nemo_watchdog.policy.storm import StormSection, StormSwitch
 from nemo_watchdog.policy.units import BudgetText, Duration, Interval, ThresholdText, duration_within, wrong
 from nemo_watchdog.policy.when import WhenSection
 
@@ -194,8 +195,9 @@ class LimitsSection(Section):
         default_factory=dict,
         description="By tag: of what carries it, so many must serve before one that runs is restarted.",
     )
-    storm: Any = None
-    """Refused by the loader: the program does not carry it out yet."""
+    storm: StormSwitch = Field(
+        default_factory=StormSection, description="When much fails together; `false` turns it off."
+    )
 
 
 class ContactSection(RootModel[Addresses]):

@@ -48,6 +48,9 @@ from nemo_watchdog.records.seen import HeartbeatHeard as HeartbeatHeard
 from nemo_watchdog.records.seen import RunChanged as RunChanged
 from nemo_watchdog.records.seen import SeenUp as SeenUp
 from nemo_watchdog.records.seen import SideChanged as SideChanged
+from nemo_watchdog.records.storms import StormBegan as StormBegan
+from nemo_watchdog.records.storms import StormEnded as StormEnded
+from nemo_watchdog.records.storms import StormTold as StormTold
 
 _kinds = [kind for kind in list(globals().values()) if isinstance(kind, type) and issubclass(kind, Record)]
 TYPES: Mapping[str, type[Record]] = {kind.TYPE: kind for kind in _kinds if kind is not Record}

@@ -23,6 +23,8 @@ class IncidentOpened(Record):
     """Seconds up to this moment; here and in `IncidentReopened`."""
     affected: str = ""
     """Who was at this moment, in words."""
+    storm: bool = False
+    """It is that of all that fail together; here and in `IncidentReopened`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,7 @@ class IncidentReopened(Record):
     detail: str
     health: str = ""
     failing_for: float = 0.0
+    storm: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ import structlog
 
 from nemo_watchdog.engine import last_words, signals
 from nemo_watchdog.engine.events import ContainerActed, ContainerSeen
-from nemo_watchdog.engine.health import NOT_RUNNING
+from nemo_watchdog.engine.states import NOT_RUNNING
 from nemo_watchdog.errors import ContainersUnreachable, QuestionRefused
 from nemo_watchdog.metrics import Metrics
 from nemo_watchdog.model import ContainerEvent, ContainerStatus, ContainerUsage, LogLine, Past, RunState

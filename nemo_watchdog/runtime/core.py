@@ -29,6 +29,7 @@ from nemo_watchdog.model import CONTAINER, ActionOutcome, ActionRequest, ActionR
 from nemo_watchdog.one_thread import OneThreadExecutor
 from nemo_watchdog.ports import Clock, Journal
 from nemo_watchdog.records import Record
+from nemo_watchdog.runtime.record_log import RecordLog
 
 T = TypeVar("T")
 
@@ -81,6 +82,9 @@ class Core:
         """Called after notifications or incident changes have reached the disk."""
         self.on_unwritten: Callable[[Sequence[Notification]], None] = _ignore
         """Called with what happens while the journal takes no writes: people must hear of it all the same."""
+        self.on_ask_witness: Callable[[set[str]], None] = _ignore
+        """Called with the dependencies to which another way is to be asked."""
+        self._log = RecordLog(lambda: clock.now().monotonic)
         self._journal = journal
         self._metrics = metrics
         self._queue: asyncio.Queue[_Batch] = asyncio.Queue()
@@ -108,6 +112,8 @@ class Core:
             self._metrics.notices.labels(kind, word).inc()
         if effects.records or effects.notifications or effects.actions:
             self._queue_up(effects, now)
+        if effects.ask_witness:
+            self.on_ask_witness(effects.ask_witness)
         for name in effects.probe_soon:
             self.on_probe_soon(name)
         self._wake_at(effects.wake_at, now)
@@ -176,6 +182,7 @@ class Core:
                 await self.written()
         except TimeoutError:
             log.error("journal not written completely before the stop", still_queued=self._queue.qsize())
+        self._log.flush()
 
     def close(self) -> None:
         self._thread.shutdown(wait=False)
@@ -271,9 +278,7 @@ class Core:
         batch.published = len(batch.records)
         open_severities = {i.incident: str(i.severity) for i in self.engine.durable.open()}
         self._metrics.count(records, open_severities)
-        for record in records:
-            body = record.body()
-            log.info(body.pop("type"), **{key: value for key, value in body.items() if value not in ("", None)})
+        self._log.write(records)
         if self._trouble:
             self._hand_over(batch)
 

@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol
 
 import structlog
@@ -27,6 +28,7 @@ from nemo_watchdog.runtime.outbox import Outbox
 from nemo_watchdog.runtime.policy_files import NoAnswer, PolicyFiles, Reading
 from nemo_watchdog.runtime.probe_loop import ProbeLoop
 from nemo_watchdog.runtime.sample import LoopLag
+from nemo_watchdog.runtime.storm_witness import StormWitness
 from nemo_watchdog.runtime.work import WorkWitness
 
 log = structlog.get_logger("nemo_watchdog")
@@ -110,6 +112,7 @@ class Supervisor:
         self._stop = asyncio.Event()
         self._reload = asyncio.Event()
         self._reading = Reading()
+        self._witness = StormWitness(core)
         self._group: asyncio.TaskGroup | None = None
         self._last_tick = core.clock.now().monotonic
         metrics.reload_success.set(1)
@@ -142,6 +145,7 @@ class Supervisor:
         core.on_probe_soon = self._poke
         core.on_written = self._written
         core.on_unwritten = self._unwritten
+        core.on_ask_witness = self._ask_witness
         async with asyncio.TaskGroup() as group:
             self._group = group
             roots = [
@@ -206,10 +210,20 @@ class Supervisor:
         if loop := self.loops.get(name):
             loop.poke()
 
+    def _ask_witness(self, names: set[str]) -> None:
+        for dependency in names:
+            name = f"witness {dependency}"
+            task = self._tasks[name] = self._root(self._witness.ask(dependency), name)
+            task.add_done_callback(partial(self._forget, name))
+
+    def _forget(self, name: str, task: asyncio.Task[None]) -> None:
+        if self._tasks.get(name) is task:
+            del self._tasks[name]
+
     def _start_action(self, request: ActionRequest) -> None:
         name = f"action {request.action_id}"
         task = self._tasks[name] = self._root(self._executor.run(request), name)
-        task.add_done_callback(lambda _: self._tasks.pop(name, None))
+        task.add_done_callback(partial(self._forget, name))
 
     def _written(self) -> None:
         self._outbox.poke()

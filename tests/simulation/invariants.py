@@ -17,6 +17,9 @@ __all__ = ["RULES"]
 
 HOUR = 3600.0
 
+A_FEW = 3
+"""Things, of which fewer are no storm by the policy's default."""
+
 A_MOMENT = 1.0
 """Seconds in which two things are at the same time."""
 
@@ -74,6 +77,32 @@ def nothing_is_restarted_that_serves_well(world: World, order: tuple[Box, Intent
         if since is None or world.now - since < seen_within(platform.specs[name]):
             return ""
     return f"all of {', '.join(names)} have served long enough to be seen to"
+
+
+@rule(When.ORDER, "when much fails at once")
+def nothing_is_restarted_that_is_only_cut_off_with_most(world: World, order: tuple[Box, Intent | None]) -> str | None:
+    box, platform = order[0], world.platform
+    fine = [name for name in platform.specs if name not in platform.bad_since and not _is_in_hand(world, name)]
+    cut = [name for name in fine if name in platform.cut]
+    if (
+        len(fine) <= len(platform.specs) / 2
+        or len(cut) <= len(fine) / 2
+        or len({platform.specs[name].container or name for name in cut}) < A_FEW
+    ):
+        return None
+    names = platform.looking_at(box)
+    well = (
+        box.state is RunState.RUNNING
+        and box.ailment is None
+        and not platform.boots(box)
+        and all(name in platform.cut for name in names)
+    )
+    return f"{box.name} serves, and {len(cut)} of {len(fine)} cannot be reached" if well else ""
+
+
+def _is_in_hand(world: World, name: str) -> bool:
+    box = world.platform.box(name)
+    return box is not None and bool(box.person)
 
 
 @rule(When.ORDER, "a person's stop is a person's stop")

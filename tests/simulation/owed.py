@@ -45,6 +45,8 @@ def is_owed(world: World, name: str) -> bool:
         return False
     if any(world.now - platform.good_since.get(parent, world.now) < spec.startup_grace for parent in spec.needs):
         return False
+    if _is_told_as_one(world) or _flaps(world, name):
+        return False
     return not world.is_told(name) and _a_restart_cures(world, box, spec) and not _budgets_are_spent(world, spec, box)
 
 
@@ -53,6 +55,17 @@ def _can_work(world: World) -> bool:
     if world.life is None or world.now - world.life.began < SETTLED or world.engine.trouble:
         return False
     return world.now - max(world.disk_trouble_at, world.engine.trouble_at) > SETTLED
+
+
+def _is_told_as_one(world: World) -> bool:
+    """Much fails together, or did until lately: nothing that runs is restarted for that, which a person was told of."""
+    storm = world.life.engine.durable.storm if world.life is not None else None
+    return storm is not None and (storm.ended is None or world.now - storm.ended.monotonic < SETTLED)
+
+
+def _flaps(world: World, name: str) -> bool:
+    """It may wait for a whole window, and its contact was told that it does."""
+    return world.life is not None and world.life.engine.durable.is_flapping(name)
 
 
 def _a_restart_cures(world: World, box: Box, spec: Dependency) -> bool:

@@ -18,6 +18,7 @@ from nemo_watchdog import records as r
 from nemo_watchdog.engine import events as ev
 from nemo_watchdog.engine.phases import Phase
 from nemo_watchdog.engine.signals import A_STOP_TAKES, CONT, OUTLIVED_AFTER, THAWED_AFTER
+from nemo_watchdog.engine.states import NOT_RUNNING
 from nemo_watchdog.engine.touches import PENDING_FOR
 from nemo_watchdog.model import (
     CONTAINER,
@@ -33,7 +34,7 @@ from nemo_watchdog.model import (
     ok,
 )
 from nemo_watchdog.policy.cron import Cron
-from nemo_watchdog.policy.policy import Backoff, Budget, EscalateStep, Flapping, Limits, Policy, Step
+from nemo_watchdog.policy.policy import Backoff, Budget, EscalateStep, Flapping, Limits, Policy, Step, Storm
 from nemo_watchdog.policy.windows import MaintenanceWindow
 from tests.unit.engine.world import EVER, RESTART, World, dependency, policy, remedy
 
@@ -83,7 +84,7 @@ def plan(ladder: str, addresses: Mapping[str, str]) -> Policy:
     made = policy(
         *(replace(each, digest=addresses[each.name], options=addresses[each.name]) for each in known),
         fix=remedy(*LADDERS[ladder], budget=REMEDY_BUDGET),
-        limits=Limits(budget=TOTAL_BUDGET, concurrent_actions=2, min_healthy={"store": 1}),
+        limits=Limits(budget=TOTAL_BUDGET, concurrent_actions=2, min_healthy={"store": 1}, storm=Storm(hold=60.0)),
     )
     return replace(made, maintenance=(WORK,))
 
@@ -633,6 +634,21 @@ class Safety(RuleBasedStateMachine):
                     assert record.dependency not in flapping or at.monotonic - before >= Flapping().window
                     if record.action_id not in self.refused:
                         last[record.target] = at.monotonic
+
+    @invariant()
+    def in_a_storm_nothing_that_runs_is_restarted_but_by_a_person(self) -> None:
+        requests = {request.action_id: request for _, request in self.world.started}
+        in_storm, retried = False, set[str]()
+        for _, record in self.world.records:
+            match record:
+                case r.StormBegan() | r.StormEnded():
+                    in_storm, retried = isinstance(record, r.StormBegan), set()
+                case r.LadderRearmed(dependency=name, anew=True):
+                    retried.add(name)
+                case r.ActionIntended(dependency=name, action_id=action) if in_storm and name not in retried:
+                    judged = requests[action].expected_run
+                    assert judged is not None
+                    assert judged.state in NOT_RUNNING
 
     @invariant()
     def a_dependency_is_in_one_open_incident_at_most(self) -> None:

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from nemo_watchdog.engine import busy, replay
+from nemo_watchdog.engine import busy, replay, storm
 from nemo_watchdog.engine import events as ev
 from nemo_watchdog.engine.gates import evidence, order, people, spacing
+from nemo_watchdog.engine.gates import storm as storm_gate
 from nemo_watchdog.engine.health import Tracker
 from nemo_watchdog.engine.state import Durable
 from nemo_watchdog.model import Decision, Gate, Moment, Verdict
@@ -50,6 +51,14 @@ def test_a_watchdog_that_does_not_see_people(monkeypatch: pytest.MonkeyPatch) ->
     without(monkeypatch, people.human_hold)
     monkeypatch.setattr(Core, "touched", lambda self, container: "")
     assert found_in(range(SEEDS)) == "nothing_is_started_that_a_person_has_in_hand"
+
+
+def test_a_watchdog_that_suspects_nothing_that_is_shared(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It acts on each of many that fail together."""
+    without(monkeypatch, storm_gate.storm)
+    monkeypatch.setattr(storm, "ask", lambda turn, name: False)
+    monkeypatch.setattr(storm, "hear_witness", lambda turn, name, detail: False)
+    assert found_in(range(SEEDS)) == "nothing_is_restarted_that_is_only_cut_off_with_most"
 
 
 def test_a_watchdog_that_heeds_no_pause(monkeypatch: pytest.MonkeyPatch) -> None:

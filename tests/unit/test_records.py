@@ -16,7 +16,15 @@ from nemo_watchdog.errors import JournalError
 from nemo_watchdog.model import Moment
 
 NOON = Moment(1000.0, datetime(2026, 1, 5, 12, tzinfo=UTC))
-VALUES: dict[str, Any] = {"str": "x", "str | None": None, "float": 1.5, "float | None": 2.0, "int": 3, "bool": True}
+VALUES: dict[str, Any] = {
+    "str": "x",
+    "str | None": None,
+    "float": 1.5,
+    "float | None": 2.0,
+    "int": 3,
+    "bool": True,
+    "list[str]": ["x"],
+}
 
 
 def example(kind: type[r.Record]) -> r.Record:
@@ -46,7 +54,7 @@ def test_the_names_on_disk_do_not_change() -> None:
         "incident_merged", "incident_opened", "incident_reopened", "incident_resolved", "journal_accepted",
         "journal_distrusted", "ladder_rearmed", "ladder_shared", "member_down", "member_joined", "member_recovered",
         "paused", "released", "resumed", "root_changed", "run_changed", "seen_up", "severity_raised", "side_changed",
-        "spared_too_long", "step_exhausted", "suggested", "touched",
+        "spared_too_long", "step_exhausted", "storm_began", "storm_ended", "storm_told", "suggested", "touched",
         "work_awaited", "work_over", "work_too_long",
     ]  # fmt: skip
 

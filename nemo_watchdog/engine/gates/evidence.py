@@ -13,7 +13,7 @@ from nemo_watchdog.engine.health import Tracker
 from nemo_watchdog.engine.phases import Phase
 from nemo_watchdog.engine.severity import scene_of
 from nemo_watchdog.engine.topology import held_by, needs_of
-from nemo_watchdog.model import CONTAINER, Category, Decision, Gate, Health, RunState, Verdict
+from nemo_watchdog.model import CONTAINER, Category, Decision, Gate, Health, Reason, RunState, Verdict
 from nemo_watchdog.policy.policy import Policy
 
 FAULTS = frozenset({Category.FAULT})
@@ -56,13 +56,20 @@ def verification(s: Situation) -> Decision | None:
 
 def upstream(s: Situation) -> Decision | None:
     began = s.tracker.failing_since
-    held = held_by(s.policy, s.name, lambda name: not s.trackers[name].serves_since(began))
+    held = held_by(s.policy, s.name, lambda name: _fails_its_child(s.trackers[name], began, s.tracker))
     for name, need in held.items():
         if len(need) == 1:
             return Decision(Verdict.WAIT, Gate.UPSTREAM, f"it needs {name}{_how(s.trackers[name], ', which')}")
         each = [f"{one}{_how(s.trackers[one], '')}" for one in need if one in held]
         return Decision(Verdict.WAIT, Gate.UPSTREAM, f"it needs {said_of(need)}; {', '.join(each)}")
     return None
+
+
+def _fails_its_child(above: Tracker, began: float | None, child: Tracker) -> bool:
+    """What takes connections, only not from here, does for a child that has exited: that one can be started."""
+    if child.exited and above.state.reason is Reason.UNREACHABLE_FROM_HERE:
+        return False
+    return not above.serves_since(began)
 
 
 def _how(above: Tracker, which: str) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from nemo_watchdog.engine.gates import evidence, people, redundancy, spacing, work
 from nemo_watchdog.engine.gates.situation import Situation
+from nemo_watchdog.engine.gates.storm import storm
 from nemo_watchdog.model import Decision, Gate, Verdict
 
 GATES: tuple[Callable[[Situation], Decision | None], ...] = (
@@ -17,6 +18,7 @@ GATES: tuple[Callable[[Situation], Decision | None], ...] = (
     people.human_hold,
     evidence.blind,
     evidence.verification,
+    storm,
     evidence.upstream,
     evidence.grace,
     evidence.category,

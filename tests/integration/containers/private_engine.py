@@ -20,13 +20,24 @@ LOOK_EVERY = 0.1
 
 
 class PrivateEngine:
-    """`async with PrivateEngine() as engine:` has `IMAGE`, no network of its own, and ends with its containers."""
+    """`async with PrivateEngine() as engine:` has `IMAGE`, and ends with its containers.
 
-    def __init__(self) -> None:
+    It runs in a network namespace of its own. There it has no network for containers unless it is `bridged`: then what
+    it publishes is published in that namespace, by Docker's proxy.
+    """
+
+    def __init__(self, *, bridged: bool = False) -> None:
+        self._network = () if bridged else ("--bridge", "none")
         # Short: the path of a unix socket has 107 bytes at most.
         self._folder = Path(tempfile.mkdtemp(prefix="nemo-dockerd-"))
         self.url = f"unix://{self._folder}/docker.sock"
         self._process: asyncio.subprocess.Process | None = None
+
+    @property
+    def namespace(self) -> str:
+        """The file of its network namespace."""
+        assert self._process is not None, "the engine does not run"
+        return f"/proc/{self._process.pid}/ns/net"
 
     async def docker(self, *arguments: str, stdin: bytes | None = None) -> str:
         return await docker("--host", self.url, *arguments, stdin=stdin)
@@ -36,9 +47,9 @@ class PrivateEngine:
         with (folder / "log").open("ab") as log:
             # Its own network namespace: dockerd with `--bridge none` deletes docker0, the running engine's bridge.
             self._process = await asyncio.create_subprocess_exec(
-                *(need("unshare"), "--net", need("dockerd")),
+                *(need("unshare"), "--net", "sh", "-c", 'ip link set lo up && exec "$@"', "sh", need("dockerd")),
                 *("--host", self.url, "--data-root", str(folder / "data"), "--exec-root", str(folder / "exec")),
-                *("--pidfile", str(folder / "pid"), "--bridge", "none", "--iptables=false", "--ip6tables=false"),
+                *("--pidfile", str(folder / "pid"), *self._network, "--iptables=false", "--ip6tables=false"),
                 stdout=log,
                 stderr=log,
                 start_new_session=True,

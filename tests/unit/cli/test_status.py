@@ -12,6 +12,7 @@ from nemo_watchdog.cli import client
 from nemo_watchdog.engine import events as ev
 from nemo_watchdog.model import Reason, failed
 from nemo_watchdog.policy.cron import Cron
+from nemo_watchdog.policy.policy import Limits, Storm
 from nemo_watchdog.policy.windows import MaintenanceWindow
 from tests.unit.cli.calling import Call, StandIn, status_of
 from tests.unit.engine.world import World, dependency, policy
@@ -88,6 +89,19 @@ def test_pauses_a_bad_reload_and_a_full_disk_are_said(call: Call, daemon: StandI
     assert "by ops: deploying" in out
     assert "policy not reloaded: policy.yaml:3:5: there is no probe https" in out
     assert "nothing is done, for the journal cannot be trusted or written: disk full" in out
+
+
+def test_a_storm_stands_above_everything(call: Call, daemon: StandIn) -> None:
+    """Who is woken by it reads first that it is one."""
+    names = ("postgres", "redis", "gateway")
+    world = World(policy(*(dependency(name) for name in names), limits=Limits(storm=Storm())))
+    for name in names:
+        world.fail(name, Reason.REFUSED)
+    daemon.body = status_of(world)
+    first = call("status", "--listen", daemon.listen).out.splitlines()[0]
+    assert first.startswith("storm: 3 of 3 fail together since 2026-01-05T12:00:")
+    told = call("status", "--json", "--listen", daemon.listen).out
+    assert json.loads(told)["storm"]["failing"] == 3
 
 
 def test_what_others_wrote_is_no_command_to_the_terminal(call: Call, daemon: StandIn, world: World) -> None:

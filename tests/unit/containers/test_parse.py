@@ -218,6 +218,45 @@ def test_whether_docker_starts_it_again(host_config: object, restarted: bool) ->
     assert parse_inspect({"Id": "x", "State": state, "HostConfig": host_config}).restarted_by_docker is restarted
 
 
+NETWORKS = {"app": {"IPAddress": "172.18.0.2"}, "other": {"IPAddress": ""}}
+HERE = {"HostIp": "127.0.0.1", "HostPort": "8000"}
+
+
+@pytest.mark.parametrize(
+    ("ports", "ways"),
+    [
+        ({"80/tcp": [HERE]}, [(("127.0.0.1", 8000), ("172.18.0.2", 80))]),
+        (
+            {"80/tcp": [{"HostIp": "0.0.0.0", "HostPort": "8000"}, {"HostIp": "::", "HostPort": "8000"}]},
+            [(("127.0.0.1", 8000), ("172.18.0.2", 80))],
+        ),
+        ({"80/tcp": [{"HostIp": "", "HostPort": "8000"}]}, [(("127.0.0.1", 8000), ("172.18.0.2", 80))]),
+        ({"80/tcp": [{"HostIp": "10.0.0.5", "HostPort": "8000"}]}, [(("10.0.0.5", 8000), ("172.18.0.2", 80))]),
+        ({"53/udp": [HERE]}, []),
+        ({"80/tcp": None}, []),
+        ({"80/tcp": [{"HostIp": "127.0.0.1", "HostPort": ""}]}, []),
+        ({}, []),
+        (None, []),
+    ],
+)
+def test_the_ways_to_what_is_published(ports: object, ways: list[object]) -> None:
+    """NetworkSettings of an inspect: TCP alone, and of all addresses of this machine the loopback one."""
+    state = {"Status": "running", "StartedAt": "2026-03-01T12:00:00Z"}
+    settings = {"Networks": NETWORKS, "Ports": ports}
+    seen = parse_inspect({"Id": "x", "State": state, "NetworkSettings": settings})
+    assert [(way.published, way.own) for way in seen.ways] == ways
+    stopped = {"Id": "x", "State": {"Status": "exited"}, "NetworkSettings": settings}
+    assert parse_inspect(stopped).ways == ()
+
+
+@pytest.mark.parametrize("networks", [None, {}, {"host": {"IPAddress": ""}}, {"app": None}])
+def test_what_has_no_address_of_its_own_has_no_other_way(networks: object) -> None:
+    """On the host's network there is one way only."""
+    state = {"Status": "running", "StartedAt": "2026-03-01T12:00:00Z"}
+    settings = {"Networks": networks, "Ports": {"80/tcp": [HERE]}}
+    assert parse_inspect({"Id": "x", "State": state, "NetworkSettings": settings}).ways == ()
+
+
 @pytest.mark.parametrize(
     ("told", "number"),
     [

@@ -14,7 +14,7 @@ from nemo_watchdog.engine.topology import upstreams
 from nemo_watchdog.model import ActionOutcome, Autonomy, Decision, Gate, Reason, RunState, Verdict, failed
 from nemo_watchdog.policy.condition import Condition
 from nemo_watchdog.policy.cron import Cron
-from nemo_watchdog.policy.policy import Backoff, Budget, EscalateStep, Limits
+from nemo_watchdog.policy.policy import Backoff, Budget, EscalateStep, Limits, Storm
 from nemo_watchdog.policy.windows import MaintenanceWindow
 from tests.unit.engine.world import NOON, RESTART, World, dependency, policy, remedy
 
@@ -198,6 +198,13 @@ def in_a_state_that_cannot_be() -> World:
     return world
 
 
+def among_many_that_fail() -> World:
+    world = World(policy(*(dependency(f"d{number}") for number in range(3)), limits=Limits(storm=Storm())))
+    for name in ("d0", "d1", "d2"):
+        world.fail(name, Reason.REFUSED, times=3)
+    return world
+
+
 @dataclass(frozen=True)
 class Case:
     scenario: Callable[[], World]
@@ -229,6 +236,7 @@ CASES = [
     ),
     Case(without_docker, Verdict.WAIT, Gate.BLIND, "cannot see the container: no answer"),
     Case(just_restarted, Verdict.WAIT, Gate.VERIFICATION, "verifying docker.restart"),
+    Case(among_many_that_fail, Verdict.WAIT, Gate.STORM, "3 of 3 fail together: what they share is suspected"),
     Case(below_something_unseen, Verdict.WAIT, Gate.UPSTREAM, "it needs postgres, which is unknown"),
     Case(starting, Verdict.WAIT, Gate.GRACE, "it is in its start-up grace"),
     Case(recovering, Verdict.WAIT, Gate.CATEGORY, "busy: acting does not help"),

@@ -110,7 +110,7 @@ def test_an_incident_ends_when_every_member_is_up() -> None:
     world.succeed("a")
     assert not world.engine.durable.open()
     (resolved,) = world.told(NotificationKind.RESOLVED)
-    assert "postgres, a up again" in resolved.body
+    assert "postgres and a up again" in resolved.body
 
 
 def test_an_incident_stays_open_while_an_action_is_under_way() -> None:

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 from nemo_watchdog import records as r
 from nemo_watchdog.engine import events as ev
-from nemo_watchdog.engine.health import State
 from nemo_watchdog.engine.notices import what
 from nemo_watchdog.engine.replay import rebuild
+from nemo_watchdog.engine.states import State
 from nemo_watchdog.model import (
     ActionOutcome,
     Autonomy,

@@ -12,6 +12,7 @@ from nemo_watchdog import records as r
 from nemo_watchdog.engine import events as ev
 from nemo_watchdog.metrics import Metrics
 from nemo_watchdog.model import ActionOutcome, Finding, Health, Moment, Observation, Reason, failed, ok
+from nemo_watchdog.policy.policy import Limits, Storm
 from tests.unit.engine.world import World, dependency, policy
 
 NOON = Moment(1000.0, datetime(2026, 1, 5, 12, tzinfo=UTC))
@@ -120,6 +121,24 @@ def test_what_flaps_is_seen_at_the_scrape(metrics: Metrics) -> None:
     metrics.refresh(world.engine, world.now)
     assert value(metrics, "dependency_flapping", dependency="gateway") == 1.0
     assert value(metrics, "dependency_flapping", dependency="idle") == 0.0
+
+
+def test_a_storm_is_shown_while_it_lasts(metrics: Metrics) -> None:
+    """What an alert is made of."""
+    names = ("a", "b", "c")
+    world = World(policy(*(dependency(name) for name in names), limits=Limits(storm=Storm())))
+
+    def shown() -> float | None:
+        metrics.refresh(world.engine, world.now)
+        return metrics.registry.get_sample_value("nemo_watchdog_storm")
+
+    assert shown() == 0.0
+    for name in names:
+        world.fail(name, Reason.REFUSED)
+    assert shown() == 1.0
+    for name in names:
+        world.succeed(name)
+    assert shown() == 0.0
 
 
 def test_what_a_look_no_longer_measures_is_no_longer_shown(metrics: Metrics) -> None:

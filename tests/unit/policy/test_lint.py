@@ -108,6 +108,13 @@ def test_a_wise_policy_has_no_advice() -> None:
     assert lint(parse(policy())) == []
 
 
+def test_a_storm_that_fewer_carry_than_it_takes_is_none() -> None:
+    """Somebody relies on it."""
+    (advice,) = lint(parse(policy() + "limits: {storm: {of: core}}\n"))
+    assert str(advice) == "limits.storm: there is never a storm: `least` is 3, and 1 carry the tag `core`"
+    assert lint(parse(policy() + "limits: {storm: false}\n")) == []
+
+
 def test_whoever_hears_it_from_an_alertmanager_is_told() -> None:
     """However the policy has it said."""
     untold = policy(step=RESTART + ", {do: escalate, to: team}").replace(", notify: [team]", "")

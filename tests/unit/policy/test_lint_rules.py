@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from nemo_watchdog.engine.condition_words import WORDS, why_not
 from nemo_watchdog.engine.conditions import ANSWERS, Asked, Platform, Question, Scene, holds
 from nemo_watchdog.engine.flaps import Flaps
-from nemo_watchdog.engine.health import State, Tracker
+from nemo_watchdog.engine.health import Tracker
 from nemo_watchdog.engine.seen import Seen, Trouble
+from nemo_watchdog.engine.states import State
 from nemo_watchdog.model import Category, Finding, Health, Moment, Observation, Outcome, Reason, Severity
 from nemo_watchdog.policy.condition import Affected, Bound, Condition, Measure, Span, TagQuantifier, Times
 from nemo_watchdog.policy.lint_rules import UNDERSTOOD, covers, why_never

@@ -24,6 +24,7 @@ from nemo_watchdog.policy.policy import (
     Rule,
     Secret,
     SeveritySpec,
+    Storm,
     Threshold,
 )
 from tests.unit.policy.fakes import CATALOG, POLICIES, HttpOptions, parse
@@ -124,7 +125,7 @@ def test_everything_arrives() -> None:
         Budget(3, 7200),
         Condition(category=frozenset({Category.FAULT}), reason=reasons),
     )
-    assert policy.limits == Limits(Budget(6, 86400), 2, {"cache": 1})
+    assert policy.limits == Limits(Budget(6, 86400), 2, {"cache": 1}, Storm(0.6, 2, "core", 20.0, 60.0))
     assert policy.autonomy is Autonomy.SUGGEST
     assert policy.contacts == {
         "night": (Secret("tgram://bot/chat"), Secret("mailto://user:pass@example.org")),
@@ -143,7 +144,7 @@ def test_what_is_left_out_has_its_default() -> None:
     assert [spec.respond_within for spec in policy.severities.values()] == [900, 1800, 14400, 86400]
     assert not any(spec.notify for spec in policy.severities.values())
     assert {rule.severity for rule in policy.classification} == set(Severity)
-    assert (policy.remedies, policy.limits, policy.contacts, policy.alertmanager) == ({}, Limits(), {}, ())
+    assert (policy.remedies, policy.limits, policy.contacts, policy.alertmanager) == ({}, Limits(storm=Storm()), {}, ())
 
 
 def test_an_empty_classification_is_a_choice() -> None:
@@ -203,7 +204,7 @@ def test_all_problems_come_at_once_in_the_order_of_the_file() -> None:
         "policy.yaml:7:13",
         "policy.yaml:8:54",
         "policy.yaml:8:66",
-        "policy.yaml:9:10",
+        "policy.yaml:9:24",
         "policy.yaml:11:52",
         "policy.yaml:12:19",
         "policy.yaml:13:10",

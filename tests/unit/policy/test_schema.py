@@ -61,7 +61,7 @@ def test_a_valid_policy_conforms(validator: Draft202012Validator, name: str) -> 
         "action-unknown",
         "severity-unknown",
         "rule-reason-unknown",
-        "storm-not-supported-yet",
+        "storm-not-a-mapping",
         "maintenance-cron-not-text",
         "maintenance-unknown-key",
         "maintenance-without-duration",

@@ -1,0 +1,364 @@
+"""Who fails together, and whether one fails alone: when much does, what is shared is suspected. Pure.
+
+Of what may be a storm everybody counts who is down, cannot be reached, or may be going down, since its failure began;
+not who is busy and says so, and not what people have in hand. Those that what they need explains are counted for how
+much fails, and not for how many things are broken: a database takes its clients with it, and that is one thing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from zlib import crc32
+
+from nemo_watchdog.engine.health import Tracker
+from nemo_watchdog.engine.states import NO_ANSWER
+from nemo_watchdog.engine.topology import upstreams
+from nemo_watchdog.model import Category, Health, Moment, Outcome, Reason, RunState
+from nemo_watchdog.policy.policy import Policy
+
+NO_WAY = frozenset({Reason.REFUSED, Reason.NETWORK_UNREACHABLE, Reason.PERMISSION_DENIED})
+"""The kernel, or something on the way, says that nobody is there: nothing that it needs explains that of what runs."""
+
+ASKED_AT_ONCE = 64
+"""Looks at others that are asked for at a time, so that they hold up nobody else's."""
+
+LONGEST_QUESTION = 10.0
+"""Seconds after which it is decided without those that have not been looked at."""
+
+WITNESS_EVERY = 15.0
+"""Seconds from one question for another way to the next."""
+
+MISSES = 2
+"""Questions in a row by which what took connections elsewhere takes none any more: a busy host misses one."""
+
+SETTLES_AFTER, SETTLES_WITHIN = 2.0, 10.0
+"""Seconds before which a storm is not told, as more may fail, and after which it is told with what is known."""
+
+SPREAD = 10.0
+"""Seconds over which those that still need help after a storm begin to get it."""
+
+
+@dataclass(slots=True)
+class Storm:
+    """Much that fails together, of so many (`of`) that could; `ended` when it is over."""
+
+    began: Moment
+    of: int
+    incident: str = ""
+    """Empty while none is open for it."""
+    told: bool = False
+    ended: Moment | None = None
+    retried: set[str] = field(default_factory=set)
+    """Members that a person wants restarted in spite of it, and that have not been yet."""
+
+
+@dataclass(slots=True)
+class Elsewhere:
+    """Whether something takes connections on another way than that of its looks, asked at monotonic seconds `at`."""
+
+    at: float
+    is_known: bool = False
+    misses: int = 0
+    """How often in a row it did not, since it did."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """Does it fail alone? A look at each of these may tell. Monotonic seconds."""
+
+    looks: tuple[str, ...]
+    until: float
+    since: float
+    """None of these has begun since then."""
+
+
+class Together:
+    """What is known now of who fails, for one policy."""
+
+    def __init__(self, policy: Policy, trackers: Mapping[str, Tracker]) -> None:
+        self.limit = storm = policy.limits.storm
+        tags = {name: spec.tags for name, spec in policy.dependencies.items()}
+        self.names = tuple(name for name in tags if storm and (storm.of is None or storm.of in tags[name]))
+        """All that could fail together."""
+        self.most = max(int(storm.share * len(self.names) + 1e-9), storm.least - 1) if storm else 0
+        """So many may fail, and it is no storm."""
+        self.failing: dict[str, float] = {}
+        """Since when, in monotonic seconds."""
+        self.before: dict[str, float] = {}
+        """Since when those failed that do not any more: what is started again at once has failed all the same."""
+        self.has_news = False
+        """It may have begun since it was asked last."""
+        self._scope = frozenset(self.names) if len(self.names) > self.most else frozenset()
+        self._above = {name: tuple(upstreams(policy, name)) for name in self._scope}
+        self._trackers = trackers
+        self._in_hand: set[str] = set()
+        """People work on these, or have stopped them."""
+        self._asked: dict[str, float] = {}
+        """Who asks whether it fails alone, since when."""
+        self._answered: dict[str, float] = {}
+        """Who fails alone, and since when it did as that was learned."""
+        self._unseen: set[str] = set()
+        """Those of the failing that cannot be seen, so that nobody knows whether they do."""
+        self._confirmed: set[str] = set()
+        """Those that fail by more than a look."""
+        self._elsewhere: dict[str, Elsewhere] = {}
+        longest = max((policy.dependencies[name].timeout for name in self._scope), default=0.0)
+        self._patience = min(longest + 1.0, LONGEST_QUESTION)
+
+    def notice(self, name: str, *, in_hand: bool, known: float | None = None) -> None:
+        """It was looked at, or its container was; `in_hand`: a person's, whatever is seen.
+
+        `known` is since when (monotonic seconds) it is known to fail: what a new daemon finds down may be so for long.
+        """
+        if name not in self._scope:
+            return
+        (self._in_hand.add if in_hand else self._in_hand.discard)(name)
+        since = None if in_hand else _fails_since(self._trackers[name])
+        if since is None:
+            self._forget(name, in_hand=in_hand)
+            return
+        health = self._trackers[name].state.health
+        if name not in self.failing:
+            self.failing[name], self.has_news = min(since, since if known is None else known), True
+        elif name in self._unseen and health is Health.DOWN:
+            # What could not be seen is seen to fail now: whether it does that alone is another question.
+            self.failing[name], self.has_news = since, True
+            self._asked.pop(name, None)
+            self._answered.pop(name, None)
+        (self._unseen.add if health is Health.UNKNOWN else self._unseen.discard)(name)
+        if self._trackers[name].unhealthy:
+            self._confirmed.add(name)
+
+    def _forget(self, name: str, *, in_hand: bool) -> None:
+        began = self.failing.pop(name, None)
+        if began is not None and name in self._confirmed and not in_hand:
+            self.before[name] = began
+        self._confirmed.discard(name)
+        self._unseen.discard(name)
+        self._asked.pop(name, None)
+        self._answered.pop(name, None)
+        self._elsewhere.pop(name, None)
+
+    def begin_anew(self) -> None:
+        """A storm is over: what failed in it makes no other one."""
+        self.before.clear()
+
+    def belongs(self, name: str, storm: Storm) -> bool:
+        """To that storm: it fails, or it is slow or busy since that began."""
+        if name in self.failing:
+            return True
+        since = self._trackers[name].since
+        if self.limit is None or name not in self._scope or name in self._in_hand or since is None:
+            return False
+        ill = self._trackers[name].state.health in (Health.DOWN, Health.DEGRADED)
+        return ill and since.monotonic >= storm.began.monotonic - self.limit.within
+
+    def gathered(self) -> tuple[str, ...]:
+        """Those that fail together, as a storm; none where there is no storm."""
+        if self.limit is None or len(self.failing) + len(self.before) < self.limit.least:
+            return ()
+        newest = max(self.failing.values(), default=0.0)
+        self.before = {name: at for name, at in self.before.items() if newest - at <= self.limit.within}
+        began = self.before | self.failing
+        ordered = sorted(began, key=lambda name: began[name])
+        first, best = 0, (0, 0)
+        for last, name in enumerate(ordered):
+            while began[name] - began[ordered[first]] > self.limit.within:
+                first += 1
+            best = max(best, (last + 1 - first, last + 1))
+        size, end = best
+        names = tuple(ordered[end - size : end])
+        roots = {_what(self._trackers[name]) for name in names if not self._is_explained(name)}
+        return names if size > self.most_since(began[names[0]]) and len(roots) >= self.limit.least else ()
+
+    def counted_since(self, began: float) -> list[str]:
+        """Those that can tell whether something shared has failed then: not what people have in hand, nor what failed
+        before.
+        """
+        return [name for name in self.names if name not in self._in_hand and not self._failed_before(name, began)]
+
+    def most_since(self, began: float) -> int:
+        """So many of them may fail, and it is no storm."""
+        if self.limit is None:
+            return 0
+        return max(int(self.limit.share * len(self.counted_since(began)) + 1e-9), self.limit.least - 1)
+
+    def _failed_before(self, name: str, began: float) -> bool:
+        since = self.failing.get(name, self.before.get(name))
+        return since is not None and self.limit is not None and began - since > self.limit.within
+
+    def is_crowded(self, name: str) -> bool:
+        """So many fail since then that also what has ended may be part of a storm: the first are started at once."""
+        began = self.failing.get(name)
+        if self.limit is None or began is None:
+            return False
+        near = {_what(self._trackers[other]) for other in self.failing if not self._is_apart(other, began)}
+        return len(near) >= self.limit.least
+
+    def question(self, name: str, now: float) -> Question | None:
+        """What must be looked at before it counts as failing alone; None when it does, or when that took too long."""
+        if name not in self.failing or self._answered.get(name) == self._fails_of_itself_since(name):
+            return None
+        until = self._asked.get(name, now) + self._patience * (2 if self._has_company(name) else 1)
+        looks = tuple(self._open_looks(name))
+        return Question(looks, until, self._fails_of_itself_since(name)) if looks and now < until else None
+
+    def ask(self, name: str, now: float) -> Question | None:
+        """The same; the time that it may take runs from the first time on."""
+        question = self.question(name, now)
+        if question is not None:
+            self._asked.setdefault(name, now)
+        elif name in self.failing:
+            self._answered[name] = self._fails_of_itself_since(name)
+            self._asked.pop(name, None)
+        return question
+
+    def _fails_of_itself_since(self, name: str) -> float:
+        """What goes on to fail after what it needs has recovered may do so for another reason."""
+        began = self.failing[name]
+        recovered = (self._trackers[above].recovered_at for above in self._above[name])
+        return max([began, *(at for at in recovered if at is not None)])
+
+    def released(self) -> list[str]:
+        """Those that had asked and know now that they fail alone; the latest failure asks for most."""
+        alone = []
+        for name in sorted(self._asked, key=lambda each: self.failing[each]):
+            if next(self._open_looks(name), None) is not None:
+                break
+            self._answered[name] = self._fails_of_itself_since(name)
+            alone.append(name)
+        for name in alone:
+            del self._asked[name]
+        return alone
+
+    def wants_a_witness(self, name: str, now: float, *, in_storm: bool) -> bool:
+        """Whether another way to it is to be asked now; it counts as asked then."""
+        tracker, asked = self._trackers[name], self._elsewhere.get(name)
+        if name not in self.failing or not (in_storm or tracker.elsewhere) or not _may_have_a_witness(tracker):
+            return False
+        if asked is not None and now - asked.at < WITNESS_EVERY:
+            return False
+        self._elsewhere.setdefault(name, Elsewhere(now)).at = now
+        return True
+
+    def hear_witness(self, name: str, detail: str) -> bool:
+        """Whether it is of a failure that goes on. That nothing takes any more is believed the second time."""
+        if name not in self.failing:
+            return False
+        asked = self._elsewhere.setdefault(name, Elsewhere(0.0))
+        asked.is_known, asked.misses = True, 0 if detail else asked.misses + 1
+        if detail or asked.misses >= MISSES:
+            self._trackers[name].elsewhere = detail
+        return True
+
+    def settled_at(self, began: float, now: float) -> float | None:
+        """Until when a storm that began then is not told, at the latest; None when what is learned soon is known."""
+        if now < began + SETTLES_AFTER and len(self.failing) < len(self.names):
+            return began + SETTLES_AFTER
+        until = began + SETTLES_WITHIN
+        return None if now >= until or all(self._is_settled(name) for name in self.failing) else until
+
+    def _is_settled(self, name: str) -> bool:
+        tracker, asked = self._trackers[name], self._elsewhere.get(name)
+        return tracker.unhealthy and ((asked is not None and asked.is_known) or not _may_have_a_witness(tracker))
+
+    def _open_looks(self, name: str) -> Iterator[str]:
+        tracker = self._trackers[name]
+        if tracker.exited:
+            yield from self._unseen_above(name)
+            if not self.is_crowded(name):
+                return
+        began = self._fails_of_itself_since(name)
+        good, unseen, counted = 0, [], self.counted_since(began)
+        for other in counted:
+            if other != name and self._is_apart(other, began):
+                good += 1
+            elif other not in self.failing and other not in self.before and not self._was_seen(other, began):
+                unseen.append(other)
+        missing = len(counted) - self.most_since(began) - good
+        if missing > 0:
+            asked = len(unseen) if self._has_company(name) else missing
+            place = crc32(name.encode()) % (len(unseen) or 1)
+            yield from [*unseen[place:], *unseen[:place]][: min(asked, ASKED_AT_ONCE)]
+
+    def _has_company(self, name: str) -> bool:
+        """Another one fails since then: who has not been looked at is asked for at once, and there is time for it."""
+        if name not in self.failing:
+            return False
+        began = self._fails_of_itself_since(name)
+        return any(other != name and not self._is_apart(other, began) for other in (*self.failing, *self.before))
+
+    def _unseen_above(self, name: str) -> Iterator[str]:
+        """What has ended may have gone down with what it needs, of which nobody has heard yet."""
+        since = self._trackers[name].since
+        for above in self._above[name]:
+            last = self._trackers[above].last
+            fails = above in self.failing or self._trackers[above].state.health not in (Health.UP, Health.DEGRADED)
+            if since is not None and not fails and (last is None or last.began < since.monotonic):
+                yield above
+
+    def _is_apart(self, other: str, began: float) -> bool:
+        """It was seen since, and does not fail; or it fails since another time."""
+        fails_since = self.failing.get(other, self.before.get(other))
+        if fails_since is not None:
+            return self.limit is not None and abs(fails_since - began) > self.limit.within
+        return self._was_seen(other, began) and not _gives_no_answer(self._trackers[other])
+
+    def _was_seen(self, other: str, began: float) -> bool:
+        last = self._trackers[other].last
+        return last is not None and last.began >= began
+
+    def _is_explained(self, name: str) -> bool:
+        """By what it needs. What runs and refuses is a failure of its own, whatever else fails."""
+        tracker = self._trackers[name]
+        runs = tracker.container is not None and tracker.container.state is RunState.RUNNING
+        if runs and _reason(tracker) in NO_WAY:
+            return False
+        return any(above in self.failing for above in self._above[name])
+
+
+def _what(tracker: Tracker) -> str:
+    """Two looks at one container are one thing."""
+    return tracker.spec.container or f"no container of {tracker.spec.name}"
+
+
+def jitter(name: str) -> float:
+    """Seconds, always the same for a name."""
+    return SPREAD * crc32(name.encode()) / 2**32
+
+
+def _reason(tracker: Tracker) -> Reason | None:
+    if tracker.unhealthy or tracker.last is None:
+        return tracker.state.reason
+    return tracker.last.finding.reason
+
+
+def _gives_no_answer(tracker: Tracker) -> bool:
+    """As what people have stopped gives none: that says nothing of what is shared."""
+    return tracker.last is not None and tracker.last.finding.reason in NO_ANSWER
+
+
+def _may_have_a_witness(tracker: Tracker) -> bool:
+    """It runs, is published, and gives no answer."""
+    container = tracker.container
+    runs = container is not None and container.state is RunState.RUNNING and bool(container.ways)
+    return runs and _reason(tracker) in NO_ANSWER
+
+
+def _fails_since(tracker: Tracker) -> float | None:
+    """Monotonic seconds; None when it does not fail, as far as a storm is concerned."""
+    state, last = tracker.state, tracker.last
+    since = tracker.since.monotonic if tracker.since is not None else None
+    if state.health is Health.STARTING:
+        return None
+    if state.health is Health.DOWN:
+        begins = (tracker.failing_since, since)
+        return None if state.category is Category.BUSY else min((at for at in begins if at is not None), default=None)
+    unseen = state.health is Health.UNKNOWN and state.reason in NO_ANSWER
+    if not unseen and (not tracker.suspect or last is None or last.finding.outcome is not Outcome.FAILED):
+        return None
+    reason = _reason(tracker) if unseen or last is None else last.finding.reason
+    if reason is None or not (reason in NO_ANSWER or reason.category in (Category.FAULT, Category.INTEGRITY)):
+        return None
+    return tracker.failing_since if tracker.failing_since is not None else tracker.blind_since
