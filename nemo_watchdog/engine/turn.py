@@ -94,8 +94,8 @@ class Turn:
         pause, container = self.durable.pauses.get(name), self.volatile.trackers[name].container
         paused = pause is not None and pause.holds(self.now.monotonic)
         in_hand = paused or self.held(name) is not None or bool(taken_off(container))
-        home = self.durable.incident_of(name)
-        known = home.opened.monotonic if home is not None and name not in home.serving else None
+        trouble = self.durable.seen.troubles.get(name)
+        known = trouble.since if trouble is not None and not trouble.serves else None
         self.volatile.together.notice(name, in_hand=in_hand, known=known)
 
     def settle_what_was_up(self) -> None:

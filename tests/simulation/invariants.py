@@ -9,7 +9,7 @@ from nemo_watchdog.engine.touches import PENDING_FOR
 from nemo_watchdog.model import BUSY_FOR, Category, RunState
 from nemo_watchdog.policy.policy import Dependency, Policy
 from tests.simulation.docker import Ailment, Box
-from tests.simulation.owed import is_in_somebodys_hands, is_owed, why_not_told
+from tests.simulation.owed import SETTLED, is_in_somebodys_hands, is_owed, why_not_told
 from tests.simulation.rules import RULES, When, rule
 from tests.simulation.world import Intent, Message, World
 
@@ -91,6 +91,9 @@ def nothing_is_restarted_that_is_only_cut_off_with_most(world: World, order: tup
     ):
         return None
     names = platform.looking_at(box)
+    needs = {parent for name in names for parent in platform.specs[name].needs}
+    if any(world.now - platform.good_since.get(parent, world.now) < SETTLED for parent in needs):
+        return None  # it failed with that, and nobody has seen it serve in between
     well = (
         box.state is RunState.RUNNING
         and box.ailment is None
