@@ -118,15 +118,16 @@ class Together:
         if since is None:
             self._forget(name, in_hand=in_hand)
             return
-        health = self._trackers[name].state.health
+        state = self._trackers[name].state
         if name not in self.failing:
             self.failing[name], self.has_news = min(since, since if known is None else known), True
-        elif name in self._unseen and health is Health.DOWN:
+        elif name in self._unseen and state.health is Health.DOWN:
             # What could not be seen is seen to fail now: whether it does that alone is another question.
             self.failing[name], self.has_news = since, True
             self._asked.pop(name, None)
             self._answered.pop(name, None)
-        (self._unseen.add if health is Health.UNKNOWN else self._unseen.discard)(name)
+        is_unseen = state.health is Health.UNKNOWN and state.reason in NO_ANSWER
+        (self._unseen.add if is_unseen else self._unseen.discard)(name)
         if self._trackers[name].unhealthy:
             self._confirmed.add(name)
 
