@@ -275,6 +275,8 @@ class Outbox:
             log.error("delivery not written down: a restart may repeat it", contact=key[1], error=str(error))
         elif self._known.get(key) is known:
             del self._known[key]
+            if known.outcome and self._reading is not None:
+                self._reading.settled.add(key)
 
 
 def _heard(reading: asyncio.Future[Sequence[OutboxItem]]) -> None:

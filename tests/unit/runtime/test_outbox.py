@@ -6,6 +6,7 @@ import asyncio
 import threading
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pytest
@@ -340,6 +341,39 @@ async def test_what_is_settled_while_the_disk_is_read_does_not_wait(
     await until(lambda: post.states() == ["delivered"])
     await until(lambda: not post.outbox._due.is_set())
     await settled()
+    assert post.shell.metric("outbox_pending") == 0.0
+
+
+async def test_what_is_written_down_while_the_disk_is_read_does_not_wait(
+    post: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was told without the disk, before the reading began that still finds it waiting."""
+    has_read, in_thread = asyncio.Event(), post.shell.core.in_journal_thread
+
+    async def in_turn(work: Callable[[], Any]) -> Any:
+        if not isinstance(work, partial):
+            return await in_thread(work)
+        monkeypatch.setattr(post.shell.core, "in_journal_thread", late)
+        post.outbox.poke()
+        await has_read.wait()
+        return await in_thread(work)
+
+    async def late(work: Callable[[], Any]) -> Any:
+        monkeypatch.setattr(post.shell.core, "in_journal_thread", in_thread)
+        found = await in_thread(work)
+        has_read.set()
+        await until(lambda: not post.outbox._known)
+        return found
+
+    post.shell.memory.trouble = "disk full"
+    post.outbox.tell_from_memory([notification("a")])
+    await until(lambda: post.told() == ["a"])
+    post.shell.memory.trouble = ""
+    monkeypatch.setattr(post.shell.core, "in_journal_thread", in_turn)
+    post.queue("a")
+    await until(lambda: post.states() == ["delivered"] and not post.outbox._due.is_set())
+    await settled()
+    assert post.told() == ["a"]
     assert post.shell.metric("outbox_pending") == 0.0
 
 
