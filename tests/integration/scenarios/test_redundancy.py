@@ -71,7 +71,8 @@ def policy_of(platform: Platform, attempts: int = 3) -> str:
 
     return (
         "version: 1\n"
-        "defaults: {interval: 1s, confirm_interval: 200ms, timeout: 500ms}\n"
+        # What other tests do pushes out what Docker remembers of these: a new daemon could not tell who is at work.
+        "defaults: {interval: 1s, confirm_interval: 200ms, timeout: 500ms, when_unsure: restart}\n"
         f"dependencies:\n{redis('redis-a')}{redis('redis-b')}"
         f"  gateway: {{probe: http, url: 'http://127.0.0.1:{platform.port('gateway')}/health', timeout: 2500ms, "
         f"container: {platform.name('gateway')}, needs: [{{any: [redis-a, redis-b]}}], tags: [core], "
