@@ -69,16 +69,16 @@ def _over(turn: Turn, storm: Storm) -> str:
         turn.wake(held_until)
         return ""
     began = storm.began.monotonic
-    most, counted = together.most_since(began), together.counted_since(began)
+    counted = together.counted_since(began)
     failing = [name for name in counted if name in together.failing]
-    if len(failing) > most:
+    if together.are_too_many(len(failing), began):
         return ""
     states = [trackers[name].state for name in counted]
     unknown = sum(state.health is Health.STARTING or state.reason is Reason.NOT_LOOKED for state in states)
     if not failing and not unknown:
         return "none of them fails any more"
-    if not is_held and len(failing) + unknown <= most:
-        return f"no more than {most} of {len(counted)} fail any more"
+    if not is_held and not together.are_too_many(len(failing) + unknown, began):
+        return f"no more than {len(failing)} of {len(counted)} fail any more"
     turn.wake(held_until if is_held else None)
     return ""
 
@@ -126,11 +126,13 @@ def announce(turn: Turn) -> None:
     if incident is None or incident.resolved is not None:
         return
     trackers, failing = turn.volatile.trackers, list(together.failing)
+    back = [name for name in together.before if name not in failing]
+    if not together.are_too_many(len(failing) + len(back), storm.began.monotonic):
+        return  # a new daemon has not looked at all of them yet
     exited = [name for name in failing if trackers[name].exited]
     elsewhere = [name for name in failing if trackers[name].state.reason is Reason.UNREACHABLE_FROM_HERE]
     containers = {name: trackers[name].container for name in failing if name not in elsewhere}
     running = [name for name, seen in containers.items() if seen is not None and seen.state is RunState.RUNNING]
-    back = [name for name in together.before if name not in failing]
     turn.record(r.StormTold(incident.incident, failing, len(together.names), exited, elsewhere, running, back))
 
 

@@ -7,7 +7,7 @@ much fails, and not for how many things are broken: a database takes its clients
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from zlib import crc32
 
@@ -84,11 +84,15 @@ class Together:
         self.most = max(int(storm.share * len(self.names) + 1e-9), storm.least - 1) if storm else 0
         """So many may fail, and it is no storm."""
         self.failing: dict[str, float] = {}
-        """Since when, in monotonic seconds."""
+        """Since when it is known, in monotonic seconds."""
+        self._served: dict[str, float] = {}
+        """When those that fail, or did, were seen to serve last: they have begun to fail at some time since."""
         self.before: dict[str, float] = {}
         """Since when those failed that do not any more: what is started again at once has failed all the same."""
         self.has_news = False
         """It may have begun since it was asked last."""
+        self._too_many: int | None = None
+        """So many made the storm that goes on. Whoever recovers in it from something else ends it no sooner."""
         self._scope = frozenset(self.names) if len(self.names) > self.most else frozenset()
         self._above = {name: tuple(upstreams(policy, name)) for name in self._scope}
         self._trackers = trackers
@@ -120,16 +124,23 @@ class Together:
             return
         state = self._trackers[name].state
         if name not in self.failing:
-            self.failing[name], self.has_news = min(since, since if known is None else known), True
+            self._fails(name, min(since, since if known is None else known))
         elif name in self._unseen and state.health is Health.DOWN:
             # What could not be seen is seen to fail now: whether it does that alone is another question.
-            self.failing[name], self.has_news = since, True
+            self._fails(name, since)
             self._asked.pop(name, None)
             self._answered.pop(name, None)
         is_unseen = state.health is Health.UNKNOWN and state.reason in NO_ANSWER
         (self._unseen.add if is_unseen else self._unseen.discard)(name)
         if self._trackers[name].unhealthy:
             self._confirmed.add(name)
+
+    def _fails(self, name: str, since: float) -> None:
+        self.failing[name], self.has_news = since, True
+        tracker = self._trackers[name]
+        between_looks = 0.0 if tracker.exited else tracker.spec.interval + tracker.spec.timeout
+        served = since if tracker.last_served_began is None else tracker.last_served_began
+        self._served[name] = min(since, max(served, since - between_looks))
 
     def _forget(self, name: str, *, in_hand: bool) -> None:
         began = self.failing.pop(name, None)
@@ -144,6 +155,7 @@ class Together:
     def begin_anew(self) -> None:
         """A storm is over: what failed in it makes no other one."""
         self.before.clear()
+        self._too_many = None
 
     def belongs(self, name: str, storm: Storm) -> bool:
         """To that storm: it fails, or it is slow or busy since that began."""
@@ -162,16 +174,18 @@ class Together:
         newest = max(self.failing.values(), default=0.0)
         self.before = {name: at for name, at in self.before.items() if newest - at <= self.limit.within}
         began = self.before | self.failing
-        ordered = sorted(began, key=lambda name: began[name])
-        first, best = 0, (0, 0)
-        for last, name in enumerate(ordered):
-            while began[name] - began[ordered[first]] > self.limit.within:
-                first += 1
-            best = max(best, (last + 1 - first, last + 1))
-        size, end = best
-        names = tuple(ordered[end - size : end])
+        moment = _most_at((self._served[name], at + self.limit.within) for name, at in began.items())
+        names = tuple(
+            name
+            for name in sorted(began, key=lambda name: began[name])
+            if self._served[name] <= moment <= began[name] + self.limit.within
+        )
         roots = {_what(self._trackers[name]) for name in names if not self._is_explained(name)}
-        return names if size > self.most_since(began[names[0]]) and len(roots) >= self.limit.least else ()
+        most = self.most_since(began[names[0]])
+        if len(names) <= most or len(roots) < self.limit.least:
+            return ()
+        self._too_many = most + 1
+        return names
 
     def counted_since(self, began: float) -> list[str]:
         """Those that can tell whether something shared has failed then: not what people have in hand, nor what failed
@@ -185,15 +199,24 @@ class Together:
             return 0
         return max(int(self.limit.share * len(self.counted_since(began)) + 1e-9), self.limit.least - 1)
 
+    def are_too_many(self, failing: int, began: float) -> bool:
+        """For the storm that began then to be over."""
+        most = self.most_since(began)
+        return failing > (most if self._too_many is None else min(most, self._too_many - 1))
+
     def _failed_before(self, name: str, began: float) -> bool:
+        """For whatever reason: of what is down anyway nobody sees what else befalls it."""
         since = self.failing.get(name, self.before.get(name))
+        down = self._trackers[name].since if self._trackers[name].state.health is Health.DOWN else None
+        if since is None and down is not None:
+            since = down.monotonic
         return since is not None and self.limit is not None and began - since > self.limit.within
 
     def is_crowded(self, name: str) -> bool:
         """So many fail since then that also what has ended may be part of a storm: the first are started at once."""
-        began = self.failing.get(name)
-        if self.limit is None or began is None:
+        if self.limit is None or name not in self.failing:
             return False
+        began = self._began(name)
         near = {_what(self._trackers[other]) for other in self.failing if not self._is_apart(other, began)}
         return len(near) >= self.limit.least
 
@@ -220,6 +243,11 @@ class Together:
         began = self.failing[name]
         recovered = (self._trackers[above].recovered_at for above in self._above[name])
         return max([began, *(at for at in recovered if at is not None)])
+
+    def _began(self, name: str) -> tuple[float, float]:
+        """Between when and when it has begun to fail, for the reason that it may have now."""
+        seen = self._fails_of_itself_since(name)
+        return (self._served[name] if seen == self.failing[name] else seen), seen
 
     def released(self) -> list[str]:
         """Those that had asked and know now that they fail alone; the latest failure asks for most."""
@@ -270,14 +298,14 @@ class Together:
             yield from self._unseen_above(name)
             if not self.is_crowded(name):
                 return
-        began = self._fails_of_itself_since(name)
-        good, unseen, counted = 0, [], self.counted_since(began)
+        began = self._began(name)
+        good, unseen, counted = 0, [], self.counted_since(began[1])
         for other in counted:
             if other != name and self._is_apart(other, began):
                 good += 1
-            elif other not in self.failing and other not in self.before and not self._was_seen(other, began):
+            elif other not in self.failing and other not in self.before and not self._was_seen(other, began[1]):
                 unseen.append(other)
-        missing = len(counted) - self.most_since(began) - good
+        missing = len(counted) - self.most_since(began[1]) - good
         if missing > 0:
             asked = len(unseen) if self._has_company(name) else missing
             place = crc32(name.encode()) % (len(unseen) or 1)
@@ -287,7 +315,7 @@ class Together:
         """Another one fails since then: who has not been looked at is asked for at once, and there is time for it."""
         if name not in self.failing:
             return False
-        began = self._fails_of_itself_since(name)
+        began = self._began(name)
         return any(other != name and not self._is_apart(other, began) for other in (*self.failing, *self.before))
 
     def _unseen_above(self, name: str) -> Iterator[str]:
@@ -299,12 +327,14 @@ class Together:
             if since is not None and not fails and (last is None or last.began < since.monotonic):
                 yield above
 
-    def _is_apart(self, other: str, began: float) -> bool:
+    def _is_apart(self, other: str, began: tuple[float, float]) -> bool:
         """It was seen since, and does not fail; or it fails since another time."""
+        served, seen = began
         fails_since = self.failing.get(other, self.before.get(other))
         if fails_since is not None:
-            return self.limit is not None and abs(fails_since - began) > self.limit.within
-        return self._was_seen(other, began) and not _gives_no_answer(self._trackers[other])
+            within = 0.0 if self.limit is None else self.limit.within
+            return fails_since < served - within or seen < self._served[other] - within
+        return self._was_seen(other, seen) and not _gives_no_answer(self._trackers[other])
 
     def _was_seen(self, other: str, began: float) -> bool:
         last = self._trackers[other].last
@@ -317,6 +347,17 @@ class Together:
         if runs and _reason(tracker) in NO_WAY:
             return False
         return any(above in self.failing for above in self._above[name])
+
+
+def _most_at(spans: Iterable[tuple[float, float]]) -> float:
+    """A moment within as many of these as any, their ends included; the latest where there are several."""
+    changes = sorted((at, order) for span in spans for order, at in enumerate(span))
+    here, most, moment = 0, 0, 0.0
+    for at, is_end in changes:
+        here += -1 if is_end else 1
+        if here >= most and not is_end:
+            most, moment = here, at
+    return moment
 
 
 def _what(tracker: Tracker) -> str:

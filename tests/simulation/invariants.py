@@ -6,7 +6,7 @@ Each judges by the truth, with the time allowed that it takes to see it.
 from __future__ import annotations
 
 from nemo_watchdog.engine.touches import PENDING_FOR
-from nemo_watchdog.model import BUSY_FOR, Category, RunState
+from nemo_watchdog.model import BUSY_FOR, Category, RunState, WhenUnsure
 from nemo_watchdog.policy.policy import Dependency, Policy
 from tests.simulation.docker import Ailment, Box
 from tests.simulation.owed import SETTLED, is_in_somebodys_hands, is_owed, why_not_told
@@ -82,8 +82,8 @@ def nothing_is_restarted_that_serves_well(world: World, order: tuple[Box, Intent
 @rule(When.ORDER, "when much fails at once")
 def nothing_is_restarted_that_is_only_cut_off_with_most(world: World, order: tuple[Box, Intent | None]) -> str | None:
     box, platform = order[0], world.platform
-    fine = [name for name in platform.specs if name not in platform.bad_since and not _is_in_hand(world, name)]
-    cut = [name for name in fine if name in platform.cut]
+    fine = [name for name in platform.well_before if not _is_in_hand(world, name)]
+    cut = [name for name in fine if name in platform.cut and name not in platform.bad_since]
     if (
         len(fine) <= len(platform.specs) / 2
         or len(cut) <= len(fine) / 2
@@ -110,9 +110,13 @@ def _is_in_hand(world: World, name: str) -> bool:
 
 @rule(When.ORDER, "a person's stop is a person's stop")
 def nothing_is_started_that_a_person_has_in_hand(world: World, order: tuple[Box, Intent | None]) -> str | None:
+    """Where Docker has forgotten who ended it, the policy may say that it is started all the same."""
     box = order[0]
     if not box.person or world.now - box.person_since <= 0.05:
         return ""
+    watching = [world.platform.specs[name] for name in world.platform.looking_at(box)]
+    if not box.end_is_known and all(spec.when_unsure is WhenUnsure.RESTART for spec in watching):
+        return None
     return f"somebody is at {box.name} since {world.now - box.person_since:.1f} s: {box.person}"
 
 

@@ -52,6 +52,8 @@ class Platform:
         """What is wrong with what is no container."""
         self.cut_at: dict[str, float] = {}
         """When each was behind a cut last; infinite while it is."""
+        self.well_before: frozenset[str] = frozenset()
+        """Those that had served for long enough to be seen to as the last cut began."""
         self.troubles = 0
         """How often one has ceased to serve."""
         self.bad_since: dict[str, float] = {}
@@ -107,6 +109,11 @@ class Platform:
                 self.good_since.pop(name, None)
 
     def cut_off(self, names: Iterable[str], reason: Reason) -> None:
+        self.well_before = frozenset(
+            name
+            for name, spec in self.specs.items()
+            if name not in self.troubled_since or self.now - self.good_since.get(name, inf) > 2 * spec.interval + 60.0
+        )
         for name in names:
             self.cut[name], self.cut_at[name] = reason, inf
             self.troubled_since.setdefault(name, self.now)

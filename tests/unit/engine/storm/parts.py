@@ -96,3 +96,19 @@ class Platform(World):
 
     def all_up(self) -> bool:
         return all(self.health(name) is Health.UP for name in self.engine.trackers)
+
+
+def chain() -> Platform:
+    """As the shipped policy has it: a gateway that needs two stores, beside two that need nothing."""
+    names = ("postgres", "redis", "gemma", "search")
+    return Platform(
+        *(dependency(name, grace=0.0) for name in names),
+        dependency("gateway", needs=["postgres", "redis"], grace=0.0),
+    )
+
+
+def heal_what_was_started(world: Platform) -> None:
+    """Docker has started it, and it serves."""
+    name = world.finish().dependency
+    world.succeed(name, times=2)
+    world.wait(0.0)
