@@ -82,8 +82,9 @@ def nothing_is_restarted_that_serves_well(world: World, order: tuple[Box, Intent
 @rule(When.ORDER, "when much fails at once")
 def nothing_is_restarted_that_is_only_cut_off_with_most(world: World, order: tuple[Box, Intent | None]) -> str | None:
     box, platform = order[0], world.platform
-    fine = [name for name in platform.well_before if not _is_in_hand(world, name)]
-    cut = [name for name in fine if name in platform.cut and name not in platform.bad_since]
+    fine = [name for name in platform.specs if name not in platform.ill_before and not _is_in_hand(world, name)]
+    well = [name for name in fine if name in platform.well_before and name not in platform.bad_since]
+    cut = [name for name in well if name in platform.cut]
     if (
         len(fine) <= len(platform.specs) / 2
         or len(cut) <= len(fine) / 2
@@ -94,13 +95,13 @@ def nothing_is_restarted_that_is_only_cut_off_with_most(world: World, order: tup
     needs = {parent for name in names for parent in platform.specs[name].needs}
     if any(world.now - platform.good_since.get(parent, world.now) < SETTLED for parent in needs):
         return None  # it failed with that, and nobody has seen it serve in between
-    well = (
+    serves = (
         box.state is RunState.RUNNING
         and box.ailment is None
         and not platform.boots(box)
         and all(name in platform.cut for name in names)
     )
-    return f"{box.name} serves, and {len(cut)} of {len(fine)} cannot be reached" if well else ""
+    return f"{box.name} serves, and {len(cut)} of {len(fine)} cannot be reached" if serves else ""
 
 
 def _is_in_hand(world: World, name: str) -> bool:

@@ -32,8 +32,8 @@ def is_owed(world: World, name: str) -> bool:
         return False
     if box.person or box.ordered or box.left_by_ours or not box.end_is_known or world.is_paused(name, world.now):
         return False
-    if world.now - box.dumped_at < A_STOP_TAKES.total_seconds():
-        return False
+    if (world.now if box.ended is None else box.ended) - box.dumped_at < A_STOP_TAKES.total_seconds():
+        return False  # it may be what ended it
     if world.forgot_at >= platform.troubled_since.get(name, world.now):
         return False  # the daemon knows only of an older trouble, which may be a person's
     if box.at_risk_at >= platform.troubled_since.get(name, world.now):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from math import inf
 
@@ -54,6 +54,8 @@ class Platform:
         """When each was behind a cut last; infinite while it is."""
         self.well_before: frozenset[str] = frozenset()
         """Those that had served for long enough to be seen to as the last cut began."""
+        self.ill_before: frozenset[str] = frozenset()
+        """Those that had not served for long enough to be seen not to as the last cut began."""
         self.troubles = 0
         """How often one has ceased to serve."""
         self.bad_since: dict[str, float] = {}
@@ -109,14 +111,14 @@ class Platform:
                 self.good_since.pop(name, None)
 
     def cut_off(self, names: Iterable[str], reason: Reason) -> None:
-        self.well_before = frozenset(
-            name
-            for name, spec in self.specs.items()
-            if name not in self.troubled_since or self.now - self.good_since.get(name, inf) > 2 * spec.interval + 60.0
-        )
+        self.well_before = self._since_long(self.good_since)
+        self.ill_before = self._since_long(self.bad_since)
         for name in names:
             self.cut[name], self.cut_at[name] = reason, inf
             self.troubled_since.setdefault(name, self.now)
+
+    def _since_long(self, since: Mapping[str, float]) -> frozenset[str]:
+        return frozenset(name for name, at in since.items() if self.now - at > 2 * self.specs[name].interval + 60.0)
 
     def let_through(self) -> None:
         """The network is there again."""
