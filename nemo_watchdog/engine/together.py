@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from zlib import crc32
 
+from nemo_watchdog.engine.elsewhere import Elsewhere, reason_of
 from nemo_watchdog.engine.health import Tracker
 from nemo_watchdog.engine.states import NO_ANSWER
 from nemo_watchdog.engine.topology import upstreams
@@ -25,12 +26,6 @@ ASKED_AT_ONCE = 64
 
 LONGEST_QUESTION = 10.0
 """Seconds after which it is decided without those that have not been looked at."""
-
-WITNESS_EVERY = 15.0
-"""Seconds from one question for another way to the next."""
-
-MISSES = 2
-"""Questions in a row by which what took connections elsewhere takes none any more: a busy host misses one."""
 
 SETTLES_AFTER, SETTLES_WITHIN = 2.0, 10.0
 """Seconds before which a storm is not told, as more may fail, and after which it is told with what is known."""
@@ -51,16 +46,6 @@ class Storm:
     ended: Moment | None = None
     retried: set[str] = field(default_factory=set)
     """Members that a person wants restarted in spite of it, and that have not been yet."""
-
-
-@dataclass(slots=True)
-class Elsewhere:
-    """Whether something takes connections on another way than that of its looks, asked at monotonic seconds `at`."""
-
-    at: float
-    is_known: bool = False
-    misses: int = 0
-    """How often in a row it did not, since it did."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +91,7 @@ class Together:
         """Those of the failing that cannot be seen, so that nobody knows whether they do."""
         self._confirmed: set[str] = set()
         """Those that fail by more than a look."""
-        self._elsewhere: dict[str, Elsewhere] = {}
+        self._elsewhere = Elsewhere(trackers)
         longest = max((policy.dependencies[name].timeout for name in self._scope), default=0.0)
         self._patience = min(longest + 1.0, LONGEST_QUESTION)
 
@@ -150,7 +135,7 @@ class Together:
         self._unseen.discard(name)
         self._asked.pop(name, None)
         self._answered.pop(name, None)
-        self._elsewhere.pop(name, None)
+        self._elsewhere.forget(name)
 
     def begin_anew(self) -> None:
         """A storm is over: what failed in it makes no other one."""
@@ -263,22 +248,14 @@ class Together:
 
     def wants_a_witness(self, name: str, now: float, *, in_storm: bool) -> bool:
         """Whether another way to it is to be asked now; it counts as asked then."""
-        tracker, asked = self._trackers[name], self._elsewhere.get(name)
-        if name not in self.failing or not (in_storm or tracker.elsewhere) or not _may_have_a_witness(tracker):
-            return False
-        if asked is not None and now - asked.at < WITNESS_EVERY:
-            return False
-        self._elsewhere.setdefault(name, Elsewhere(now)).at = now
-        return True
+        is_asked = in_storm or bool(self._trackers[name].elsewhere)
+        return name in self.failing and is_asked and self._elsewhere.ask(name, now)
 
     def hear_witness(self, name: str, detail: str) -> bool:
-        """Whether it is of a failure that goes on. That nothing takes any more is believed the second time."""
+        """Whether it is of a failure that goes on."""
         if name not in self.failing:
             return False
-        asked = self._elsewhere.setdefault(name, Elsewhere(0.0))
-        asked.is_known, asked.misses = True, 0 if detail else asked.misses + 1
-        if detail or asked.misses >= MISSES:
-            self._trackers[name].elsewhere = detail
+        self._elsewhere.hear(name, detail)
         return True
 
     def settled_at(self, began: float, now: float) -> float | None:
@@ -289,8 +266,7 @@ class Together:
         return None if now >= until or all(self._is_settled(name) for name in self.failing) else until
 
     def _is_settled(self, name: str) -> bool:
-        tracker, asked = self._trackers[name], self._elsewhere.get(name)
-        return tracker.unhealthy and ((asked is not None and asked.is_known) or not _may_have_a_witness(tracker))
+        return self._trackers[name].unhealthy and self._elsewhere.is_settled(name)
 
     def _open_looks(self, name: str) -> Iterator[str]:
         tracker = self._trackers[name]
@@ -344,7 +320,7 @@ class Together:
         """By what it needs. What runs and refuses is a failure of its own, whatever else fails."""
         tracker = self._trackers[name]
         runs = tracker.container is not None and tracker.container.state is RunState.RUNNING
-        if runs and _reason(tracker) in NO_WAY:
+        if runs and reason_of(tracker) in NO_WAY:
             return False
         return any(above in self.failing for above in self._above[name])
 
@@ -370,22 +346,9 @@ def jitter(name: str) -> float:
     return SPREAD * crc32(name.encode()) / 2**32
 
 
-def _reason(tracker: Tracker) -> Reason | None:
-    if tracker.unhealthy or tracker.last is None:
-        return tracker.state.reason
-    return tracker.last.finding.reason
-
-
 def _gives_no_answer(tracker: Tracker) -> bool:
     """As what people have stopped gives none: that says nothing of what is shared."""
     return tracker.last is not None and tracker.last.finding.reason in NO_ANSWER
-
-
-def _may_have_a_witness(tracker: Tracker) -> bool:
-    """It runs, is published, and gives no answer."""
-    container = tracker.container
-    runs = container is not None and container.state is RunState.RUNNING and bool(container.ways)
-    return runs and _reason(tracker) in NO_ANSWER
 
 
 def _fails_since(tracker: Tracker) -> float | None:
@@ -400,7 +363,7 @@ def _fails_since(tracker: Tracker) -> float | None:
     unseen = state.health is Health.UNKNOWN and state.reason in NO_ANSWER
     if not unseen and (not tracker.suspect or last is None or last.finding.outcome is not Outcome.FAILED):
         return None
-    reason = _reason(tracker) if unseen or last is None else last.finding.reason
+    reason = reason_of(tracker) if unseen or last is None else last.finding.reason
     if reason is None or not (reason in NO_ANSWER or reason.category in (Category.FAULT, Category.INTEGRITY)):
         return None
     return tracker.failing_since if tracker.failing_since is not None else tracker.blind_since

@@ -66,7 +66,7 @@ class Postgres:
         """Processes of this server whose title contains the words."""
         assert self._process is not None
         children = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children").read_text().split()
-        return [int(pid) for pid in children if title.encode() in Path(f"/proc/{pid}/cmdline").read_bytes()]
+        return [int(pid) for pid in children if title.encode() in _title(pid)]
 
     def send(self, number: signal.Signals) -> None:
         assert self._process is not None
@@ -94,6 +94,14 @@ class Postgres:
 
     def _run(self, program: str, *arguments: str) -> None:
         subprocess.run([*as_postgres(), need(program), *arguments], check=True, capture_output=True, cwd="/")
+
+
+def _title(pid: int) -> bytes:
+    """Empty when it has ended."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except (FileNotFoundError, ProcessLookupError):
+        return b""
 
 
 def as_postgres() -> list[str]:
