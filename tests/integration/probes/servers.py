@@ -96,7 +96,7 @@ class Postgres:
         subprocess.run([*as_postgres(), need(program), *arguments], check=True, capture_output=True, cwd="/")
 
 
-def _title(pid: int) -> bytes:
+def _title(pid: str) -> bytes:
     """Empty when it has ended."""
     try:
         return Path(f"/proc/{pid}/cmdline").read_bytes()
