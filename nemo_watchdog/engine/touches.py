@@ -39,7 +39,7 @@ class Act:
         if outcome in (ActionOutcome.SUCCEEDED, ActionOutcome.FAILED):
             self.ended = at.utc
         else:
-            looks_for = max(looks_for, PENDING_FOR) if outcome == ActionOutcome.TIMED_OUT else looks_for
+            looks_for = max(looks_for, PENDING_FOR)
             self.given_up = at.utc
             self.unclear_until = Moment(at.monotonic + looks_for, at.utc + timedelta(seconds=looks_for))
 
@@ -95,11 +95,17 @@ class Hold:
     finished: str = ""
     """When that run had ended; empty while it went on."""
     outlived_from: float | None = None
+    stops: bool = False
+    """Somebody was ending that run before it was held for this."""
 
     @property
     def goes_on(self) -> bool:
         """Somebody is at work on what still runs."""
-        return self.until is not None or self.outlived_from is not None
+        return self.until is not None or self.outlived_from is not None or self.stops
+
+    def is_ending(self, run: str) -> bool:
+        """That run, which began then, is being ended by somebody."""
+        return self.run == run != "" and (self.stops or (self.until is not None and self.outlived_from is None))
 
     @property
     def freezes(self) -> bool:

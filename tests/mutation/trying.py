@@ -162,7 +162,10 @@ class Trial:
             status = os.waitid(os.P_PIDFD, pidfd, os.WEXITED)
             os.close(pidfd)
             passed = status is not None and status.si_code == os.CLD_EXITED and status.si_status == 0
-            self.fates[children.pop(pidfd).mutant] = Fate.SURVIVED if passed else Fate.KILLED
+            mutant = children.pop(pidfd).mutant
+            self.fates[mutant] = Fate.SURVIVED if passed else Fate.KILLED
+            if passed:
+                print(f"survived: {mutant.name}", file=sys.stderr, flush=True)
 
 
 def try_mutants(packages: Sequence[str], tests: Sequence[str], wanted: Callable[[Mutant], bool], jobs: int) -> Trial:

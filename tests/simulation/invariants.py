@@ -199,10 +199,8 @@ def never_two_at_once_on_a_target(world: World, order: tuple[Box, Intent | None]
     before = [each for each in world.orders if each.container == box.name and each is not intent]
     if not box.ordered or not before:
         return f"a restart of {box.name} goes on already" if box.ordered else ""
-    last = before[-1]
-    waits = PENDING_FOR if last.life == world.lives else world.verify_within(last)
-    age = world.now - (last.ordered_at or 0.0)
-    return f"a restart of {box.name} goes on since {age:.0f} s" if age < waits else None
+    age = world.now - (before[-1].ordered_at or 0.0)
+    return f"a restart of {box.name} goes on since {age:.0f} s" if age < PENDING_FOR else None
 
 
 @rule(When.ORDER, "one at a time")

@@ -305,8 +305,8 @@ class Safety(RuleBasedStateMachine):
         else:
             self.waived.discard(request.dependency)
         if outcome is ActionOutcome.TIMED_OUT:
-            container = request.target.name
-            self.timed_out[container] = self.world.monotonic, self.world.starts.get(container)
+            judged = request.expected_run.started_at if request.expected_run is not None else None
+            self.timed_out[request.target.name] = self.world.monotonic, judged
         self._check_new_actions()
 
     @rule(word=st.sampled_from(["lost", "reconnected"]))

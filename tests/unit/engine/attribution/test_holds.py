@@ -7,9 +7,8 @@ from dataclasses import replace
 import pytest
 
 from nemo_watchdog import records as r
-from nemo_watchdog.model import (
-    RunState,
-)
+from nemo_watchdog.engine import events as ev
+from nemo_watchdog.model import NotificationKind, Reason, RunState
 from tests.unit.engine.world import World, dependency, policy
 
 
@@ -56,6 +55,25 @@ def test_what_was_paused_and_crashes_later_is_started(world: World) -> None:
     world.kill_daemon()
     world.see("gateway", RunState.EXITED, past=[world.event("gateway", "die")], finished_at=world.utc, exit_code=1)
     assert len(world.started) == 1
+
+
+def test_who_stops_it_and_pauses_it_meanwhile_is_stopping_it_still(world: World) -> None:
+    """Then the Docker Engine goes down, takes it with it and forgets who it was."""
+    world.send(ev.ContainerActed(world.event("gateway", "kill", 15)))
+    world.see("gateway", RunState.PAUSED)
+    world.kill_daemon()
+    world.see(
+        "gateway",
+        RunState.EXITED,
+        past=[],
+        away=(world.utc, world.utc),
+        finished_at=world.utc,
+        exit_code=143,
+        whole_since=None,
+    )
+    world.fail("gateway", Reason.REFUSED, times=5)
+    assert "was stopping the container through Docker when it ended" in world.told(NotificationKind.HELD)[0].body
+    assert not world.started
 
 
 def test_a_hold_of_an_end_outlives_dockers_memory(world: World) -> None:
