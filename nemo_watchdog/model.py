@@ -234,6 +234,8 @@ class Gate(StrEnum):
     CONCURRENCY = "concurrency"
     EVIDENCE = "evidence"
     """What was seen is older than the last action or the last start."""
+    LAST_LOOK = "last_look"
+    """What speaks for acting was seen too long ago: it is looked at once more."""
     CONDITION = "condition"
     """The remedy's own `when`."""
     WORK = "work"

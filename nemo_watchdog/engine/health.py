@@ -56,6 +56,8 @@ class Tracker:
         self.failing_since: float | None = None
         """When the first look of the present row of failed looks began; None while it serves."""
         self.last_served_began: float | None = None
+        self.last_seen_at: float | None = None
+        """When the last look that saw anything ended."""
         self.recovered_at: float | None = None
         self.moved_at: float | None = None
         """When what it is busy with was last seen to be further than ever; None where nobody can see that."""
@@ -89,7 +91,7 @@ class Tracker:
         self.in_progress.see(observation, signs)
         outcome = observation.finding.outcome
         if outcome is Outcome.OK and not self._looks and not self._blind_row and self.state.health is Health.UP:
-            self.last_served_began = observation.began
+            self.last_served_began, self.last_seen_at = observation.began, observation.at.monotonic
             return  # the common case, a thousand times a second
         if _category(observation) is Category.BLIND:
             if not self._blind_row:
@@ -98,7 +100,7 @@ class Tracker:
             return
         if outcome is Outcome.FAILED and observation.began < self._clean_since:
             return
-        self._blind_row = 0
+        self._blind_row, self.last_seen_at = 0, observation.at.monotonic
         looks = self._looks
         if looks and self._is_too_soon(looks[-1], observation):
             observation = replace(observation, at=looks[-1].at, latency=looks[-1].latency)

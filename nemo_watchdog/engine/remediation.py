@@ -5,7 +5,7 @@ from __future__ import annotations
 from nemo_watchdog import records as r
 from nemo_watchdog.engine import busy, last_one, storm
 from nemo_watchdog.engine.gates import work
-from nemo_watchdog.engine.gates.evidence import FAULTS, is_seen_before_that
+from nemo_watchdog.engine.gates.evidence import FAULTS, is_news, is_seen_before_that
 from nemo_watchdog.engine.gates.order import decide
 from nemo_watchdog.engine.gates.situation import Situation
 from nemo_watchdog.engine.ladder import next_contact
@@ -54,6 +54,10 @@ def advance(turn: Turn, incident: Incident, name: str) -> None:
         turn.await_looks(situation.not_looked_at, tracker.failing_since)
         if is_seen_before_that(situation):
             turn.look_soon(name)
+    elif decision.gate is Gate.LAST_LOOK and not (
+        tracker.last is not None and is_news(situation, tracker.last.at.monotonic)
+    ):
+        turn.look_soon(name)  # one that saw nothing is followed by the next at its own pace
     if decision.verdict is Verdict.ACT:
         _act(turn, incident, situation)
     elif decision.verdict is Verdict.ESCALATE:

@@ -18,6 +18,9 @@ from nemo_watchdog.policy.policy import Policy
 
 FAULTS = frozenset({Category.FAULT})
 
+NEWS_FOR = 5.0
+"""Seconds for which what a look has seen speaks for acting; longer where looks that confirm are further apart."""
+
 
 def blind(s: Situation) -> Decision | None:
     """The container is asked for only where the next step acts on it: to tell a person, nobody needs Docker."""
@@ -174,3 +177,16 @@ def condition(s: Situation) -> Decision | None:
     if why := why_not(Question(s.remedy.when, scene, s.name, about=False)):
         return Decision(Verdict.REFUSE, Gate.CONDITION, f"the condition of {s.remedy.name} does not hold: {why}")
     return None
+
+
+def last_look(s: Situation) -> Decision | None:
+    """A wait may end long after it was looked at: it may have recovered since, or a person may have mended it."""
+    asked = s.action is not None and s.tracker.state.health is Health.DOWN and not s.tracker.exited
+    if not asked or is_news(s, s.tracker.last_seen_at):
+        return None
+    return Decision(Verdict.WAIT, Gate.LAST_LOOK, "looking at it once more before anything is done")
+
+
+def is_news(s: Situation, at: float | None) -> bool:
+    """What was seen then, in monotonic seconds, is what is so now."""
+    return at is not None and s.now - at <= max(NEWS_FOR, s.spec.confirm_interval)

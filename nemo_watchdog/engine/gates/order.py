@@ -33,6 +33,7 @@ GATES: tuple[Callable[[Situation], Decision | None], ...] = (
     people.autonomy,
     spacing.budget,
     spacing.concurrency,
+    evidence.last_look,
 )
 """In the order in which they answer: what protects data and people before what spaces attempts."""
 

@@ -224,6 +224,16 @@ def flapping() -> World:
     return world
 
 
+def seen_long_ago() -> World:
+    world = World(policy(dependency("gateway", grace=0.0)))
+    world.send(ev.PauseAsked("*", "deploying", "ops"))
+    world.fail("gateway")
+    world.pass_time(60.0)
+    world.stays_as_it_is = False
+    world.send(ev.ResumeAsked("*", "ops"))
+    return world
+
+
 CASES = [
     Case(in_a_state_that_cannot_be, Verdict.REFUSE, Gate.BUG, "a bug in the watchdog: test"),
     Case(under_way, Verdict.WAIT, Gate.IN_FLIGHT, "docker.restart is under way"),
@@ -253,6 +263,7 @@ CASES = [
     Case(only_observed, Verdict.REFUSE, Gate.AUTONOMY, "the policy lets the watchdog only observe"),
     Case(only_suggested, Verdict.ASK, Gate.AUTONOMY, "the policy wants a person to do it"),
     Case(two_at_once, Verdict.WAIT, Gate.CONCURRENCY, "1 of 1 actions under way elsewhere"),
+    Case(seen_long_ago, Verdict.WAIT, Gate.LAST_LOOK, "looking at it once more"),
 ]
 by_case = pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.gate}-{case.scenario.__name__}")
 

@@ -19,6 +19,7 @@ from nemo_watchdog.model import (
     ContainerEvent,
     ContainerStatus,
     Finding,
+    Gate,
     Health,
     LogLine,
     Moment,
@@ -132,6 +133,8 @@ class World:
         self.started: list[tuple[float, ActionRequest]] = []
         self.wake_at: float | None = None
         self.soon: set[str] = set()
+        self.stays_as_it_is = True
+        """What is looked at once more before anything is done is found as it was."""
         self.starts: dict[str, datetime] = {}
         """When the present run of each container began."""
         self.send(ev.Started())
@@ -172,7 +175,16 @@ class World:
         if effects.wake_at is not None:
             self.wake_at = effects.wake_at if self.wake_at is None else min(self.wake_at, effects.wake_at)
         self.soon |= effects.probe_soon
+        if self.stays_as_it_is:
+            for name in effects.probe_soon:
+                self._look_once_more(name)
         return effects
+
+    def _look_once_more(self, name: str) -> None:
+        """It is asked for before anything is done, and finds what the last one found."""
+        decision, last = self.engine.decision(name, self.now), self.engine.trackers[name].last
+        if decision is not None and decision.gate is Gate.LAST_LOOK and last is not None:
+            self.look(name, last.finding, every=0.0)
 
     def look(self, name: str, finding: Finding, *, times: int = 1, every: float = 1.0) -> None:
         for _ in range(times):
