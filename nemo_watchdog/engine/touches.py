@@ -39,7 +39,7 @@ class Act:
         if outcome in (ActionOutcome.SUCCEEDED, ActionOutcome.FAILED):
             self.ended = at.utc
         else:
-            looks_for = max(looks_for, PENDING_FOR)
+            looks_for = max(looks_for, PENDING_FOR) if outcome == ActionOutcome.TIMED_OUT else looks_for
             self.given_up = at.utc
             self.unclear_until = Moment(at.monotonic + looks_for, at.utc + timedelta(seconds=looks_for))
 

@@ -5,6 +5,7 @@ Each judges by the truth, with the time allowed that it takes to see it.
 
 from __future__ import annotations
 
+from nemo_watchdog.engine.gates.evidence import NEWS_FOR
 from nemo_watchdog.engine.touches import PENDING_FOR
 from nemo_watchdog.model import BUSY_FOR, Category, RunState, WhenUnsure
 from nemo_watchdog.policy.policy import Dependency, Policy
@@ -68,15 +69,21 @@ def what_ended_for_want_of_disk_is_not_started(world: World, order: tuple[Box, I
 
 @rule(When.ORDER, "our own blindness")
 def nothing_is_restarted_that_serves_well(world: World, order: tuple[Box, Intent | None]) -> str | None:
-    box, platform = order[0], world.platform
+    (box, intent), platform = order, world.platform
     names = platform.looking_at(box)
     if any(world.now - platform.cut_at.get(name, -1e9) < seen_within(platform.specs[name]) for name in names):
         return None
+    decided = world.now if intent is None else intent.at
     for name in names:
         since = platform.good_since.get(name)
-        if since is None or world.now - since < seen_within(platform.specs[name]):
+        if since is None or decided - since < _looked_at_within(platform.specs[name]):
             return ""
     return f"all of {', '.join(names)} have served long enough to be seen to"
+
+
+def _looked_at_within(spec: Dependency) -> float:
+    """Seconds in which the look that decides began: however long its interval, what waits is looked at once more."""
+    return max(NEWS_FOR, spec.confirm_interval) + spec.timeout + A_MOMENT
 
 
 @rule(When.ORDER, "when much fails at once")
@@ -199,8 +206,10 @@ def never_two_at_once_on_a_target(world: World, order: tuple[Box, Intent | None]
     before = [each for each in world.orders if each.container == box.name and each is not intent]
     if not box.ordered or not before:
         return f"a restart of {box.name} goes on already" if box.ordered else ""
-    age = world.now - (before[-1].ordered_at or 0.0)
-    return f"a restart of {box.name} goes on since {age:.0f} s" if age < PENDING_FOR else None
+    last = before[-1]
+    waits = PENDING_FOR if last.life == world.lives else world.verify_within(last)
+    age = world.now - (last.ordered_at or 0.0)
+    return f"a restart of {box.name} goes on since {age:.0f} s" if age < waits else None
 
 
 @rule(When.ORDER, "one at a time")

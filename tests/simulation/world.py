@@ -14,7 +14,7 @@ from typing import Any
 from nemo_watchdog.errors import JournalError
 from nemo_watchdog.journal.sqlite import SqliteJournal
 from nemo_watchdog.model import Moment, Notification, NotificationKind
-from nemo_watchdog.policy.policy import Policy
+from nemo_watchdog.policy.policy import ActionStep, Policy
 from nemo_watchdog.ports import Delivery, Journal
 from tests.simulation import plan
 from tests.simulation.docker import Box, Engine, Port
@@ -200,6 +200,12 @@ class World:
     def orders_of(self, container: str | None, since: float) -> list[Intent]:
         """Those on one container, or on all; by the time of the intent, which is what a budget counts."""
         return [each for each in self.orders if each.at > since and container in (None, each.container)]
+
+    def verify_within(self, intent: Intent) -> float:
+        """Seconds for which an attempt is looked at before it is judged."""
+        spec = intent.policies[-1].dependencies[intent.dependency]
+        steps = intent.policies[-1].remedies[spec.remedy or ""].steps
+        return min(step.verify_within for step in steps if isinstance(step, ActionStep))
 
     # -- what happens to what the daemon needs
 

@@ -18,6 +18,7 @@ from nemo_watchdog.model import (
     ContainerEvent,
     ContainerStatus,
     Decision,
+    Gate,
     Moment,
     Notification,
     NotificationKind,
@@ -72,6 +73,10 @@ class Successor:
         self._under_way += effects.actions
         if effects.wake_at is not None:
             self._wake_at = effects.wake_at if self._wake_at is None else min(self._wake_at, effects.wake_at)
+        for name in effects.probe_soon:
+            decision = self.engine.decision(name, self.now())
+            if decision is not None and decision.gate is Gate.LAST_LOOK:
+                self._look(name)
 
     def see_containers(self, *ended: str) -> None:
         """Of those that ended, Docker knows no more than that they did: only the journal says by whose hand."""
@@ -90,9 +95,12 @@ class Successor:
                 self.start_container(request.dependency)
                 self.send(ev.ActionFinished(request, ActionResult(ActionOutcome.SUCCEEDED)))
             for name in self.policy.dependencies:
-                reason = self.ill.get(name)
-                finding = failed(reason, "as it was left") if reason else ok()
-                self.send(ev.Observed(name, Observation(finding, 0.01, self.now())))
+                self._look(name)
+
+    def _look(self, name: str) -> None:
+        reason = self.ill.get(name)
+        finding = failed(reason, "as it was left") if reason else ok()
+        self.send(ev.Observed(name, Observation(finding, 0.01, self.now())))
 
     def go_on(self, seconds: float = 60.0) -> None:
         self.run_until(self.utc + timedelta(seconds=seconds))

@@ -16,7 +16,6 @@ import pytest
 
 from nemo_watchdog.app import make_probe
 from nemo_watchdog.engine import events as ev
-from nemo_watchdog.engine.touches import PENDING_FOR
 from nemo_watchdog.journal import SqliteJournal
 from nemo_watchdog.metrics import Metrics
 from nemo_watchdog.model import Moment, NotificationKind, Outcome, Reason, Verdict
@@ -172,21 +171,20 @@ def test_what_a_person_stopped_stays_stopped(process: Successor) -> None:
 
 
 def test_an_action_without_outcome_is_spent_and_looked_at_first(process: Successor) -> None:
-    """Its outcome is unknown: nothing is done until Docker has had time for it, and its backoff is over."""
+    """Its outcome is unknown: nothing is done until it has had its time to be verified and its backoff."""
     (ended,) = process.of("action_ended")
     assert (ended["action_id"], ended["outcome"]) == (f"{INCIDENT['gateway']}/gateway/1", "unknown")
     process.send(ev.ResumeAsked("*", "ops"))
     assert not process.orders
-    pending = RESTARTED_AT + timedelta(seconds=PENDING_FOR)
-    process.go_on(PENDING_FOR - 10.0)
-    assert process.held_by("gateway") == ("verification", pending)
-    process.go_on(20.0)
+    process.go_on(50.0)
+    assert process.held_by("gateway") == ("verification", RESTARTED_AT + timedelta(seconds=ended["verify_within"]))
+    process.go_on(60.0)
     (failed,) = process.of("attempt_failed", action_id=ended["action_id"])
     gate, until = process.held_by("gateway")
     assert gate == "backoff"
     assert until is not None
     judged = until - timedelta(seconds=failed["backoff"])  # the backoff counts from the verdict
-    assert judged >= pending
+    assert judged >= RESTARTED_AT + timedelta(seconds=ended["verify_within"])
     process.go_on(failed["backoff"])
     assert process.ordered()[0] == f"{INCIDENT['gateway']}/gateway/2"
 

@@ -8,7 +8,6 @@ import pytest
 
 from nemo_watchdog import records as r
 from nemo_watchdog.engine import events as ev
-from nemo_watchdog.engine.touches import PENDING_FOR
 from nemo_watchdog.engine.view import status
 from nemo_watchdog.model import (
     ActionOutcome,
@@ -60,7 +59,7 @@ def test_what_our_lost_restart_does_not_start_again_is_held() -> None:
     world.see("gateway", RunState.EXITED, past=past, finished_at=world.utc, exit_code=143)
     world.wait(30.0)
     assert gate(world) is Gate.VERIFICATION
-    world.wait(PENDING_FOR)
+    world.wait(60.0)
     assert gate(world) is Gate.HUMAN_HOLD
     assert "a restart of ours whose result is unknown" in world.told(NotificationKind.HELD)[0].body
     world.wait(7200.0)
