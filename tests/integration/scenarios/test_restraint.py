@@ -77,7 +77,8 @@ async def test_postgres_killed_under_load_is_started_once_and_not_again_while_it
     async with Daemon(platform.policy_text(), tmp_path) as daemon, Starts(platform) as starts:
         await daemon.wait_until(lambda s: all(d["health"] == "up" for d in s["dependencies"].values()), within=20.0)
         async with PostgresLoad(platform.postgres_dsn):
-            await faults.postgres_long_recovery(platform, 6.0)
+            # Long enough for several looks to read how far it is: on a busy machine one of them may read too late.
+            await faults.postgres_long_recovery(platform, 14.0)
             await daemon.until(lambda: says_how_far_it_is(daemon), 30.0, "not told how far it is")
             joined = await daemon.event("member_joined", within=30.0)
             assert joined["dependency"] == "gateway"
