@@ -192,9 +192,12 @@ class Safety(RuleBasedStateMachine):
 
     @rule(name=names)
     def is_let_go_on(self, name: str) -> None:
+        """What runs: Docker sends no signal to what has ended, and tells of none."""
         if self._takes_signals(name):
             self.frozen.pop(CONTAINERS[name], None)
-        self.world.send(ev.ContainerActed(self.world.event(name, "kill", CONT)))
+        before = self.world.engine.trackers[name].container
+        if before is None or before.state in (RunState.RUNNING, RunState.PAUSED):
+            self.world.send(ev.ContainerActed(self.world.event(name, "kill", CONT)))
         self._check_new_actions()
 
     def _takes_signals(self, name: str) -> bool:

@@ -15,7 +15,6 @@ from nemo_watchdog.engine.severity import scene_of
 from nemo_watchdog.model import Category, Health, NotificationKind, Reason, Severity, degraded, failed, ok
 from nemo_watchdog.policy.condition import Affected, Bound, Condition, Measure, Span, TagQuantifier, Times
 from nemo_watchdog.policy.policy import Dependency, Remedy, Rule
-from tests.unit.engine.test_cost import FEW, MANY, cost_of_a_look, flat
 from tests.unit.engine.world import World, dependency, policy, remedy
 
 CORE = frozenset({"core"})
@@ -428,20 +427,3 @@ def test_an_earlier_rule_of_the_same_severity_tells_its_own_contacts() -> None:
     world.fail("postgres")
     world.fail("postgres", Reason.DATA_CORRUPTED)
     assert not world.told(NotificationKind.SEVERITY_CHANGED)
-
-
-# -- what it costs
-
-
-def test_a_good_look_that_measures_costs_the_same_however_many_fail() -> None:
-    """Until it changes an answer, nothing else is looked at."""
-    costs = []
-    for size in (FEW, MANY):
-        plan = (*flat(size), watched("users", probe="prometheus"))
-        world = World(replace(policy(*plan), classification=(rule(Condition(measure=(users(100),))), ELSE)))
-        world.look("users", ok("1", measured(1)), times=3)
-        for each in plan[:-1]:
-            world.look(each.name, failed(Reason.WRONG_STATUS, "500"), times=4, every=0.0)
-        costs.append(cost_of_a_look(world, "users", ok("2", measured(2))))
-    few, many = costs
-    assert many <= few * 1.1 < 250

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from types import FrameType
 from typing import Any
 
 import pytest
 
 from nemo_watchdog.engine import events as ev
-from nemo_watchdog.model import Finding, Health, Observation, Reason, failed, ok
-from nemo_watchdog.policy.policy import Dependency
+from nemo_watchdog.model import Finding, Health, Observation, Reason, Severity, failed, ok
+from nemo_watchdog.policy.condition import Bound, Condition, Measure
+from nemo_watchdog.policy.policy import Dependency, Rule
 from tests.unit.engine.world import World, dependency, policy
 
 FEW, MANY = 10, 1000
@@ -96,3 +98,24 @@ def test_a_look_at_one_of_a_group_costs_in_proportion_to_the_group() -> None:
     many = 10 * FEW
     small, large = (cost_of_a_look(all_failing(grouped(size)), "d5", BAD) for size in (FEW, many))
     assert large <= small * many / FEW * 1.1
+
+
+def test_a_good_look_that_measures_costs_the_same_however_many_fail() -> None:
+    """Until it changes an answer, nothing else is looked at."""
+    above = Condition(measure=(Measure("users", "prometheus_query_value", Bound(">", 100, "> 100"), "users"),))
+    rules = (Rule("many users", Severity.SEV1, above), Rule("else", Severity.SEV3))
+
+    def costs(size: int) -> int:
+        plan = (*flat(size), dependency("users", remedy=None, probe="prometheus"))
+        world = World(replace(policy(*plan), classification=rules))
+        world.look("users", measuring(1), times=3)
+        for each in plan[:-1]:
+            world.look(each.name, BAD, times=4, every=0.0)
+        return cost_of_a_look(world, "users", measuring(2))
+
+    few, many = costs(FEW), costs(MANY)
+    assert many <= few * 1.1 < 250
+
+
+def measuring(value: float) -> Finding:
+    return ok(str(value), {"prometheus_query_value": value, "prometheus_query_series": 1.0})
