@@ -22,20 +22,20 @@ AT_LEAST = 0.9
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.mutation", description=__doc__)
-    parser.add_argument("--only", default="*", help="modules to mutate, as nemo_watchdog.engine.gates.*")
+    parser.add_argument("--only", nargs="+", default=["*"], help="modules to mutate, as nemo_watchdog.engine.gates.*")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="mutants tried at once")
     parser.add_argument("--write", action="store_true", help=f"add new survivors to {FILE.name}, to be explained")
     asked = parser.parse_args()
 
     def wanted(mutant: Mutant) -> bool:
-        return fnmatch(mutant.module, asked.only)
+        return any(fnmatch(mutant.module, only) for only in asked.only)
 
     os.chdir(Path(__file__).parents[2])
     trial = try_mutants(MUTATED, [*TESTS, *(f"--ignore={path}" for path in NOT_THESE)], wanted, asked.jobs)
     if trial.broken or not trial.fates:
         print(f"without any mutant these fail: {', '.join(trial.broken) or 'the collection'}")
         return 2
-    return report(trial.fates, read(), at_least=AT_LEAST, write=asked.write, whole=asked.only == "*")
+    return report(trial.fates, read(), at_least=AT_LEAST, write=asked.write, whole="*" in asked.only)
 
 
 if __name__ == "__main__":

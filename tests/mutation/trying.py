@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import mmap
 import os
 import select
 import signal
+import struct
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -46,7 +49,30 @@ class _Test:
 @dataclass(frozen=True, slots=True)
 class _Child:
     mutant: Mutant
+    tests: list[_Test]
     deadline: float
+
+
+class _Killers:
+    """Which test killed which mutant, as the forks say it: what stands near it is tried with that one early."""
+
+    def __init__(self, mutants: int) -> None:
+        self._places = mmap.mmap(-1, 4 * (mutants + 1))
+        self._kills: Counter[tuple[str, str]] = Counter()
+        """By module and test."""
+
+    def sort(self, mutant: Mutant, tests: list[_Test]) -> list[_Test]:
+        """The soonest first to be expected to notice."""
+        return sorted(tests, key=lambda test: test.seconds / (1 + 20 * self._kills[mutant.module, test.item.nodeid]))
+
+    def say(self, mutant: Mutant, place: int) -> None:
+        """In the fork: the test at that place is being run, and notices when it is the last."""
+        struct.pack_into("i", self._places, 4 * mutant.number, place + 1)
+
+    def learn(self, mutant: Mutant, tests: list[_Test]) -> None:
+        (place,) = struct.unpack_from("i", self._places, 4 * mutant.number)
+        if place:
+            self._kills[mutant.module, tests[place - 1].item.nodeid] += 1
 
 
 class Trial:
@@ -59,6 +85,7 @@ class Trial:
         self._mutants = mutants
         self._wanted = wanted
         self._jobs = jobs
+        self._killers = _Killers(0)
         self._failed = False
         self._at_import: frozenset[int] = frozenset()
 
@@ -89,7 +116,7 @@ class Trial:
         if self.broken:
             return True
         by_mutant: dict[int, list[_Test]] = {}
-        for test in sorted(tests, key=lambda each: each.seconds):
+        for test in tests:
             for number in test.reached:
                 by_mutant.setdefault(number, []).append(test)
         wanted = [mutant for mutant in self._mutants if self._wanted(mutant)]
@@ -116,6 +143,7 @@ class Trial:
         return True
 
     def _try_all(self, mutants: list[Mutant], tests: dict[int, list[_Test]]) -> None:
+        self._killers = _Killers(len(self._mutants))
         waiting = iter(mutants)
         children: dict[int, _Child] = {}
         began = time.monotonic()
@@ -134,12 +162,12 @@ class Trial:
             mutant = next(waiting, None)
             if mutant is None:
                 return
-            mine = tests[mutant.number]
+            mine = self._killers.sort(mutant, tests[mutant.number])
             patience = PATIENCE + 10 * sum(test.seconds for test in mine)
             child = os.fork()
             if child == 0:
                 self._live(mutant, mine)
-            children[os.pidfd_open(child)] = _Child(mutant, time.monotonic() + patience)
+            children[os.pidfd_open(child)] = _Child(mutant, mine, time.monotonic() + patience)
 
     def _live(self, mutant: Mutant, tests: list[_Test]) -> None:
         """In the fork: how it ends says whether a test noticed."""
@@ -149,7 +177,12 @@ class Trial:
         switch.alive = mutant.number
         passes = False
         try:
-            passes = self._passes(test.item for test in tests)
+            for place, test in enumerate(tests):
+                self._killers.say(mutant, place)
+                if not self._passes([test.item]):
+                    break
+            else:
+                passes = True
         finally:
             os._exit(0 if passes else 1)
 
@@ -162,9 +195,12 @@ class Trial:
             status = os.waitid(os.P_PIDFD, pidfd, os.WEXITED)
             os.close(pidfd)
             passed = status is not None and status.si_code == os.CLD_EXITED and status.si_status == 0
-            mutant = children.pop(pidfd).mutant
+            child = children.pop(pidfd)
+            mutant = child.mutant
             self.fates[mutant] = Fate.SURVIVED if passed else Fate.KILLED
-            if passed:
+            if not passed:
+                self._killers.learn(mutant, child.tests)
+            else:
                 print(f"survived: {mutant.name}", file=sys.stderr, flush=True)
 
 
