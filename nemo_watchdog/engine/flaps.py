@@ -24,7 +24,7 @@ def share(changes: Sequence[float], flapping: Flapping, now: float) -> float:
     """The weighted share of changes at monotonic `now`; above 1 for more than one in each slot."""
     ages = (now - at for at in changes)
     falls = (NEWEST - OLDEST) / flapping.window
-    return sum(NEWEST - falls * max(0.0, age) for age in ages if age < flapping.window) / SLOTS
+    return sum(NEWEST - falls * age for age in ages if age < flapping.window) / SLOTS
 
 
 def ends_at(changes: Sequence[float], flapping: Flapping) -> float:
@@ -72,7 +72,7 @@ class Flaps:
     since: float | None = None
     """Since when it flaps; None while it does not."""
     count: int = 0
-    """How many changes made it flap and came since."""
+    """How many changes made it flap and came since; says nothing while it does not."""
     escalations: int = 0
     """How often its remedy ended with a person since it flaps."""
     window: float = 0.0
@@ -97,7 +97,7 @@ class Flaps:
         self.since, self.count, self.escalations = at, len(self.changes), 0
 
     def end(self) -> None:
-        self.since, self.count = None, 0
+        self.since = None
 
     def forget_old(self, now: float) -> None:
         """What has left the window."""
@@ -114,10 +114,10 @@ class Flaps:
     def _count(self, at: float, changes: int, within: float) -> None:
         if changes and self.returned is not None:
             self.changes.append(self.returned)
-            self.count += self.since is not None
+            self.count += 1
             self.returned = None
         self.changes += [at] * changes
-        self.count += changes if self.since is not None else 0
+        self.count += changes
         self.window = within
         self.forget_old(at)
 

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from nemo_watchdog.engine.events import Signs
 from nemo_watchdog.model import Observation, Outcome, Reason
 
+_NOTHING = ("",) * 4
+
 
 @dataclass(slots=True)
 class InProgress:
@@ -35,7 +37,7 @@ class InProgress:
         """One more look, and what was asked beside it."""
         at = self.looked_at = observation.at.monotonic
         finding = observation.finding
-        if finding.outcome is Outcome.OK and not finding.work and self.work == self.marks == signs.marks == "":
+        if finding.outcome is Outcome.OK and (self.work, self.marks, finding.work, signs.marks) == _NOTHING:
             return  # the common case
         work: str | None = finding.work
         if not work and finding.outcome is Outcome.FAILED:

@@ -30,18 +30,15 @@ class Next:
 
 def next_step(remedy: Remedy, ladder: Ladder) -> Next:
     """What comes next on `remedy` for a dependency that stands at `ladder`."""
-    index, attempts, moved = _position(remedy, ladder)
-    spent = _spent(remedy, ladder.tried)
+    index, made, moved = _position(remedy, ladder)
     passed: list[tuple[int, str]] = []
-    while index < len(remedy.steps):
-        step = remedy.steps[index]
+    for at, step in enumerate(remedy.steps[index:], index):
         if isinstance(step, EscalateStep):
-            return Next(step, index, passed=tuple(passed), moved=moved)
-        if attempts < step.attempts:
-            return Next(step, index, attempts + 1, tuple(passed), moved)
-        passed.append((index, step.key))
-        index, attempts = index + 1, spent[index + 1]
-    return Next(None, index, passed=tuple(passed), moved=moved)
+            return Next(step, at, passed=tuple(passed), moved=moved)
+        if made[at] < step.attempts:
+            return Next(step, at, made[at] + 1, tuple(passed), moved)
+        passed.append((at, step.key))
+    return Next(None, len(remedy.steps), passed=tuple(passed), moved=moved)
 
 
 def next_contact(remedy: Remedy, ladder: Ladder) -> str:
@@ -52,12 +49,12 @@ def next_contact(remedy: Remedy, ladder: Ladder) -> str:
 
 def attempts_left(remedy: Remedy, ladder: Ladder) -> int:
     """How many attempts come before a person is told, or nothing is left."""
-    index, attempts, _ = _position(remedy, ladder)
-    spent, left = _spent(remedy, ladder.tried), 0
+    index, made, _ = _position(remedy, ladder)
+    left = 0
     for at, step in enumerate(remedy.steps[index:], index):
         if isinstance(step, EscalateStep):
             break
-        left += max(0, step.attempts - (attempts if at == index else spent[at]))
+        left += max(0, step.attempts - made[at])
     return left
 
 
@@ -69,47 +66,49 @@ def current_step(remedy: Remedy, ladder: Ladder) -> ActionStep | None:
             return named
     before = ladder.tried.copy()
     before[ladder.action] -= 1
-    for step in remedy.steps[_first_unspent(remedy, before)[0] :]:
+    for step in remedy.steps[_first_unspent(remedy, before) :]:
         if isinstance(step, ActionStep) and step.action == ladder.action:
             return step
     return None
 
 
-def _position(remedy: Remedy, ladder: Ladder) -> tuple[int, int, str]:
-    """Index, attempts made there, and why that is not where the ladder stood.
+def _position(remedy: Remedy, ladder: Ladder) -> tuple[int, list[int], str]:
+    """Index, how many attempts of each step are spent, and why that is not where the ladder stood.
 
     An escalation ends a ladder, so one that stands before a step that has acted was put there since and is due.
     """
+    made = _spent(remedy, ladder.tried)
     if not ladder.tried.total():
-        return 0, 0, ""
+        return 0, made, ""
     keys = [step.key for step in remedy.steps]
     if ladder.remedy == remedy.name and ladder.step_key in keys:
-        index, attempts, moved = keys.index(ladder.step_key), ladder.attempts, ""
+        index, moved = keys.index(ladder.step_key), ""
+        made[index] = ladder.attempts
     else:
-        index, attempts = _first_unspent(remedy, ladder.tried)
+        index = _first_unspent(remedy, ladder.tried)
         stood = ladder.step_key or "a step that an older version did not name"
         moved = f"the policy has no step {stood} of {ladder.remedy} any more: going on by what was tried"
     told = next((at for at, step in enumerate(remedy.steps[:index]) if isinstance(step, EscalateStep)), None)
     if told is None:
-        return index, attempts, moved
-    return told, 0, moved or f"the policy now escalates before {ladder.step_key}"
+        return index, made, moved
+    return told, made, moved or f"the policy now escalates before {ladder.step_key}"
 
 
-def _first_unspent(remedy: Remedy, tried: Counter[str]) -> tuple[int, int]:
-    """The first step whose attempts are not spent, and how many of them are; an escalation has none to spend."""
+def _first_unspent(remedy: Remedy, tried: Counter[str]) -> int:
+    """The first step whose attempts are not spent, or an escalation, which has none to spend; else past the end."""
     spent = _spent(remedy, tried)
     for index, step in enumerate(remedy.steps):
         if isinstance(step, EscalateStep) or spent[index] < step.attempts:
-            return index, spent[index]
-    return len(remedy.steps), 0
+            return index
+    return len(remedy.steps)
 
 
 def _spent(remedy: Remedy, tried: Counter[str]) -> list[int]:
-    """Of each step, how many attempts what was tried has used up, whatever its steps were called; 0 past the end."""
+    """Of each step, how many attempts what was tried has used up, whatever its steps were called."""
     left, spent = tried.copy(), []
     for step in remedy.steps:
         used = min(left[step.action], step.attempts) if isinstance(step, ActionStep) else 0
         if isinstance(step, ActionStep):
             left[step.action] -= used
         spent.append(used)
-    return [*spent, 0]
+    return spent

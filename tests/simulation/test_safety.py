@@ -140,11 +140,8 @@ class Safety(RuleBasedStateMachine):
     def is_at_work(self, name: str, times: int) -> None:
         """It says so itself: as it serves, or while it fails as a fault does."""
         self.at_work[name] = self.world.starts.get(CONTAINERS[name])
-        bad = failed(Reason.WRONG_ANSWER, "test")
-        self.last_reasons[name] = [*self.last_reasons[name][-2:], bad.reason if times else None]
-        for finding in [bad] * times or [ok()]:
-            self.world.look(name, replace(finding, work="VACUUM FULL"))
-            self._check_new_actions()
+        for _ in range(max(1, times)):
+            self._look(name, Reason.WRONG_ANSWER if times else None, work="VACUUM FULL")
 
     @rule(name=names, times=st.integers(1, 4))
     def recovers(self, name: str, times: int) -> None:
@@ -427,20 +424,20 @@ class Safety(RuleBasedStateMachine):
         self.quit.pop(CONTAINERS[name], None)
         self.frozen.pop(CONTAINERS[name], None)
 
-    def _look(self, name: str, reason: Reason | None) -> None:
+    def _look(self, name: str, reason: Reason | None, *, work: str = "") -> None:
         self.last_reasons[name] = [*self.last_reasons[name][-2:], reason]
-        if reason in (None, Reason.REFUSED):
+        if not work and reason in (None, Reason.REFUSED):
             self.at_work.pop(name, None)
         if reason is None:
             was_down = self.world.health(name) is Health.DOWN
-            self.world.succeed(name, times=1)
+            self.world.look(name, replace(ok(), work=work))
             self.quit.pop(CONTAINERS[name], None)
             if was_down and self.world.health(name) is Health.UP:
                 self._is_another(name)  # it answers again
             elif self.world.monotonic - self.frozen.get(CONTAINERS[name], 0.0) >= THAWED_AFTER.total_seconds():
                 self.frozen.pop(CONTAINERS[name], None)
         else:
-            self.world.look(name, failed(reason, "test"))
+            self.world.look(name, replace(failed(reason, "test"), work=work))
         self._check_new_actions()
 
     # -- what must hold for every action

@@ -42,6 +42,12 @@ def test_the_third_failure_within_minutes_reaches_the_high_mark() -> None:
         assert not any(due[:4])
 
 
+def test_it_begins_at_the_high_mark_itself() -> None:
+    """One change now is 6% of twenty slots, and the mark is at 6%."""
+    assert is_due(Flaps(changes=[NOW]), Flapping(1200.0, 0.06, 0.05), NOW)
+    assert not is_due(Flaps(changes=[NOW]), Flapping(1200.0, 0.0601, 0.05), NOW)
+
+
 def test_two_outages_are_no_flapping_however_close() -> None:
     """Whatever their times are."""
     assert not is_due(Flaps(changes=[NOW] * 4), MARKS, NOW)

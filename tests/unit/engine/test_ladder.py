@@ -39,6 +39,7 @@ def stood(remedy_name: str, *done: tuple[str, str], key: str, attempts: int) -> 
 
 ONCE = stood("restart", ("docker.restart", "docker.restart"), key="docker.restart", attempts=1)
 BOTH = stood("restart", *[("docker.restart", "docker.restart")] * 2, key="docker.restart", attempts=2)
+SECOND = stood("restart", *[("docker.restart", "")] * 2, key="docker.restart#2", attempts=1)  # one of each step
 OLD = stood("restart", *[("docker.restart", "")] * 2, key="", attempts=1)  # as an older version wrote it
 
 
@@ -72,6 +73,9 @@ OLD = stood("restart", *[("docker.restart", "")] * 2, key="", attempts=1)  # as 
             ONCE, "restart", [act("docker.restart", 2, "hard"), TO_LEAD], ("hard", 2), True, id="renamed, one is left"
         ),
         pytest.param(
+            BOTH, "restart", [act("docker.restart", 2, "hard")], (None, 1), True, id="renamed, spent, nobody is named"
+        ),
+        pytest.param(
             stood("restart", *[("docker.restart", "")] * 2, ("touch.file", ""), key="touch.file", attempts=1),
             "restart",
             [act("touch.file"), RESTART_TWICE, TO_LEAD],
@@ -82,6 +86,14 @@ OLD = stood("restart", *[("docker.restart", "")] * 2, key="", attempts=1)  # as 
         pytest.param(BOTH, "other", [RESTART_TWICE, TO_LEAD], ("escalate lead", 1), True, id="another remedy"),
         pytest.param(BOTH, "restart", [act("docker.restart", 3), TO_LEAD], ("docker.restart", 3), False, id="one more"),
         pytest.param(BOTH, "restart", [act("docker.restart", 1), TO_LEAD], ("escalate lead", 1), False, id="fewer"),
+        pytest.param(
+            SECOND,
+            "restart",
+            [act("docker.restart", 3), act("docker.restart", 2, "docker.restart#2"), TO_LEAD],
+            ("docker.restart#2", 2),
+            False,
+            id="more are granted to a step before",
+        ),
         pytest.param(
             OLD,
             "restart",
@@ -108,6 +120,19 @@ def test_the_step_that_acted_is_found_for_its_backoff() -> None:
     assert current_step(Remedy("restart", (act("docker.restart"), second, TO_LEAD), BUDGET), OLD) is second
     assert current_step(Remedy("other", (RECREATE, RESTART_TWICE), BUDGET), ONCE) is RESTART_TWICE
     assert current_step(Remedy("restart", (RECREATE, TO_LEAD), BUDGET), ONCE) is None
+
+
+def test_a_step_is_known_by_its_key_in_its_own_remedy_alone() -> None:
+    """More attempts were granted to the step before it; in another remedy the same name is another's."""
+    first, second = act("docker.restart", 3), act("docker.restart", 2, "docker.restart#2")
+    assert current_step(Remedy("restart", (first, second, TO_LEAD), BUDGET), SECOND) is second
+    assert current_step(Remedy("other", (first, second, TO_LEAD), BUDGET), SECOND) is first
+
+
+def test_the_attempt_that_is_judged_is_not_spent_before_it() -> None:
+    """It was the last of its step: its backoff is that step's, and not the next one's of the same kind."""
+    first, second = act("docker.restart", 2, "soft"), act("docker.restart", 2, "hard")
+    assert current_step(Remedy("restart", (first, second, TO_LEAD), BUDGET), OLD) is first
 
 
 # -- in the engine
@@ -165,6 +190,14 @@ def test_after_a_reload_to_an_escalation_alone_the_one_who_is_named_is_told() ->
     (told,) = world.told(NotificationKind.ESCALATED)
     assert told.contacts == ("dba",)
     assert "1 attempt did not help; the policy has no step docker.restart of restart any more" in told.body.lower()
+
+
+def test_each_step_that_is_spent_is_written_down_when_the_next_one_acts() -> None:
+    """The post-mortem reads what was given up, and when."""
+    world = after_one_attempt(act("docker.restart"), RECREATE, TO_LEAD)
+    world.wait(1.0)
+    assert world.of(r.StepExhausted) == [r.StepExhausted(world.started[0][1].incident, "gateway", 0, "docker.restart")]
+    assert [request.action for _, request in world.started] == ["docker.restart", "docker.recreate"]
 
 
 def test_what_could_not_be_matched_is_said_in_the_record() -> None:

@@ -66,6 +66,20 @@ def test_done_late_it_has_its_whole_verification(world: World) -> None:
     assert len(world.started) == 2
 
 
+def test_done_in_time_it_is_judged_when_its_verification_is_over() -> None:
+    """Docker had restarted it, and only its answer came too late."""
+    world = World(policy(dependency("gateway", grace=0.0), fix=remedy(replace(RESTART, verify_within=VERIFY))))
+    world.fail("gateway")
+    world.pass_time(2.0)
+    world.run("gateway")
+    world.pass_time(3.0)
+    world.finish(ActionOutcome.TIMED_OUT)
+    world.fail("gateway", times=int(VERIFY) - 1)
+    assert not world.of(r.AttemptFailed)
+    world.fail("gateway", times=1)
+    assert len(world.of(r.AttemptFailed)) == 1
+
+
 def test_after_a_while_it_counts_as_lost(world: World) -> None:
     world.wait(PENDING_FOR)
     world.fail("gateway", times=60)

@@ -8,8 +8,16 @@ import pytest
 
 from nemo_watchdog import records as r
 from nemo_watchdog.engine import events as ev
-from nemo_watchdog.model import NotificationKind, Reason, RunState
+from nemo_watchdog.model import ContainerStatus, NotificationKind, Past, Reason, RunState, WhenUnsure
 from tests.unit.engine.world import World, dependency, policy
+
+
+def as_an_older_version_wrote_it(world: World) -> None:
+    """Of before there was a run in a hold."""
+    world.records = [
+        (at, replace(record, run="", finished="") if isinstance(record, r.HoldPlaced) else record)
+        for at, record in world.records
+    ]
 
 
 @pytest.mark.parametrize("older", [False, True])
@@ -18,11 +26,8 @@ def test_a_run_that_began_after_a_persons_stop_has_its_own_end(older: bool) -> N
     world = World(policy(dependency("gateway", grace=0.0)))
     world.stopped_by_hand("gateway")
     assert world.engine.durable.holds
-    if older:  # a record of before there was a run in it
-        world.records = [
-            (at, replace(record, run="", finished="") if isinstance(record, r.HoldPlaced) else record)
-            for at, record in world.records
-        ]
+    if older:
+        as_an_older_version_wrote_it(world)
     world.pass_time(5.0)
     world.starts["c-gateway"] = world.utc
     world.pass_time(5.0)
@@ -84,3 +89,53 @@ def test_a_hold_of_an_end_outlives_dockers_memory(world: World) -> None:
     world.see("gateway", RunState.DEAD, past=[], finished_at=at, exit_code=143)
     assert len(world.of(r.HoldPlaced)) == 2
     assert not world.started
+
+
+def test_a_persons_stop_that_an_older_version_wrote_down_is_one_still() -> None:
+    """Docker has forgotten it, and the policy would take the risk with what nobody knows."""
+    world = World(policy(dependency("gateway", grace=0.0, when_unsure=WhenUnsure.RESTART)))
+    world.stopped_by_hand("gateway")
+    ended = world.utc
+    as_an_older_version_wrote_it(world)
+    world.kill_daemon()
+    world.see("gateway", RunState.EXITED, whole_since=None, finished_at=ended, exit_code=143)
+    world.fail("gateway", Reason.REFUSED, times=5)
+    assert not world.started
+
+
+def test_what_somebody_created_is_held_once_until_it_is_started(world: World) -> None:
+    """It has no run yet; each new daemon finds it so."""
+    created = ContainerStatus(RunState.CREATED, "id-c-gateway")
+    for _ in range(3):
+        world.send(ev.ContainerSeen("c-gateway", created, Past()))
+        world.fail("gateway", Reason.REFUSED, times=5)
+        world.kill_daemon()
+    assert not world.started
+    assert len(world.of(r.HoldPlaced)) == 1
+    assert "has not started it yet" in world.told(NotificationKind.HELD)[0].body
+    world.run("gateway")
+    assert not world.engine.durable.holds
+
+
+def test_a_thread_dump_before_a_pause_is_no_stop(world: World) -> None:
+    """Somebody let it go on while nobody looked, and long after that signal it crashed."""
+    world.send(ev.ContainerActed(world.event("gateway", "kill", 3)))
+    assert world.engine.durable.holds
+    world.see("gateway", RunState.PAUSED)
+    world.pass_time(3600.0)
+    world.kill_daemon()
+    world.see("gateway", RunState.EXITED, past=[world.event("gateway", "die")], finished_at=world.utc, exit_code=1)
+    assert len(world.started) == 1
+
+
+def test_the_stop_of_an_earlier_run_says_nothing_of_what_was_paused_after_it(world: World) -> None:
+    """The stop was heard; then nobody listened while it was started again, served, and was paused."""
+    world.send(ev.ContainerActed(world.event("gateway", "kill", 15)))
+    world.kill_daemon()
+    world.pass_time(60.0)
+    world.starts["c-gateway"] = world.utc
+    world.pass_time(60.0)
+    world.see("gateway", RunState.PAUSED)
+    world.kill_daemon()
+    world.see("gateway", RunState.EXITED, past=[world.event("gateway", "die")], finished_at=world.utc, exit_code=1)
+    assert len(world.started) == 1

@@ -11,9 +11,12 @@ from nemo_watchdog.engine import events as ev
 from nemo_watchdog.engine.view import status
 from nemo_watchdog.model import (
     ActionOutcome,
+    ContainerEvent,
+    ContainerStatus,
     Gate,
     Health,
     NotificationKind,
+    Past,
     Reason,
     RunState,
 )
@@ -96,6 +99,63 @@ def test_an_order_that_docker_may_still_carry_out_is_waited_for(outcome: ActionO
     world.succeed("gateway", times=5)
     assert world.health("gateway") is Health.UP
     assert len(world.started) == 1
+
+
+def test_who_stops_the_run_that_our_restart_began_is_somebody(world: World) -> None:
+    """Our order ends a run that is older than itself."""
+    world.fail("gateway")
+    world.finish()
+    world.wait(5.0)
+    world.send(ev.ContainerActed(world.event("gateway", "kill", 15)))
+    (hold,) = world.engine.durable.holds.values()
+    assert hold.what == "somebody is stopping the container through Docker (signal 15)"
+    world.wait(1.0)
+    world.stopped_by_hand("gateway")
+    world.fail("gateway", Reason.REFUSED, times=5)
+    assert gate(world) is Gate.HUMAN_HOLD
+    assert "somebody stopped the container through Docker (signal 15)" in world.told(NotificationKind.HELD)[-1].body
+    assert len(world.started) == 1
+
+
+def test_what_our_restart_ended_and_did_not_start_again_nobody_stopped(world: World) -> None:
+    """Docker has answered that the start failed: its signals were ours, and it is tried again."""
+    world.fail("gateway")
+    world.pass_time(1.0)
+    past = [world.event("gateway", "kill", 15), world.event("gateway", "die")]
+    for event in past:
+        world.send(ev.ContainerActed(event))
+    world.see("gateway", RunState.EXITED, past=past, finished_at=world.utc, exit_code=143)
+    world.pass_time(1.0)
+    world.finish(ActionOutcome.FAILED)
+    assert not world.engine.durable.holds
+    world.wait(60.0)
+    assert len(world.started) == 2
+
+
+def test_a_signal_after_our_restart_has_failed_is_a_persons(world: World) -> None:
+    """The run that it was to end goes on."""
+    world.fail("gateway")
+    world.pass_time(1.0)
+    world.finish(ActionOutcome.FAILED)
+    world.pass_time(1.0)
+    world.send(ev.ContainerActed(world.event("gateway", "kill", 15)))
+    world.fail("gateway", Reason.TIMEOUT, times=60)
+    assert gate(world) is Gate.HUMAN_HOLD
+    assert len(world.started) == 1
+
+
+@pytest.mark.parametrize("untimed", ["the signal", "the run"])
+def test_what_docker_tells_without_a_time_is_not_our_restarts_doing(world: World, untimed: str) -> None:
+    """Nobody can tell whether it was sent while that went on: it is a person's."""
+    world.fail("gateway")
+    begun = None if untimed == "the run" else world.starts["c-gateway"]
+    world.see("gateway", RunState.UNREACHABLE)
+    world.send(ev.ContainerSeen("c-gateway", ContainerStatus(RunState.RUNNING, "id-c-gateway", begun), Past()))
+    world.send(
+        ev.ContainerActed(ContainerEvent("c-gateway", "kill", 15, None if untimed == "the signal" else world.utc))
+    )
+    (hold,) = world.engine.durable.holds.values()
+    assert hold.what.startswith("somebody is stopping the container")
 
 
 def test_what_is_taken_off_its_network_is_held_until_it_is_on_it_again() -> None:
