@@ -346,12 +346,15 @@ class Tracker:
         return _as_state(Health.DOWN, careful[-1])
 
     def _without_looks(self, now: float) -> State:
-        state = self.state
-        running = self.container is not None and self.container.state is RunState.RUNNING
+        state, container = self.state, self.container
+        if container is None:
+            return state
+        running = container.state is RunState.RUNNING
         if running and self.grace_until(now) is not None and state is not UNSEEN:
             return State(Health.STARTING, Category.BUSY, Reason.STARTING, "the container has just started")
         if self._is_dockers_word:
-            return State(Health.UNKNOWN, Category.BLIND, Reason.NOT_LOOKED, "the container runs; not looked at yet")
+            detail = f"the container is {container.state}; not looked at yet"
+            return State(Health.UNKNOWN, Category.BLIND, Reason.NOT_LOOKED, detail)
         return state
 
     def _undecided(self, last: Observation, now: float) -> State:
