@@ -46,6 +46,8 @@ def in_words(s: Situation) -> str:
     longest = duration(bound.longest)
     if bound.told:
         return "; a person was told that it takes too long"
+    if s.now >= bound.until:
+        return f"; it takes longer than {longest}"
     if s.now >= bound.since + bound.longest:
         return f"; it moves on: a person is told when it has not for {longest}"
     return f"; a person is told when it takes longer than {longest}"

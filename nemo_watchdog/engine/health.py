@@ -71,17 +71,12 @@ class Tracker:
         """When the record was wiped last: monotonic seconds."""
         self._blind_row = 0
         self._grace_until: float | None = None
-        self._up_in_this_run = False
+        """Of the present run; None once it was up, and where no start of it was seen."""
         self._at_risk = seen.at_risk.get(spec.name)
         """What it last answered of its data in this run, where that was not that they are well."""
         self.in_progress = InProgress()
         self._is_dockers_word = False
         """The state is what an inspect said, and no look."""
-
-    def update_spec(self, spec: Dependency) -> None:
-        """Takes a reloaded policy without forgetting what was seen."""
-        self.spec = spec
-        self._looks = self._looks[-self._history :]
 
     # -- what comes in ---------------------------------------------------------------------------------------
 
@@ -147,7 +142,6 @@ class Tracker:
         first_sight = before is None and self.state is UNSEEN
         age = max(0.0, (now.utc - status.started_at).total_seconds())
         self._grace_until = now.monotonic + self.spec.startup_grace - age
-        self._up_in_this_run = False
         self.in_progress.forget_work()
         if self._at_risk is not None and self._at_risk.at < status.started_at:
             self._at_risk = None  # of another run
@@ -172,7 +166,7 @@ class Tracker:
         )
         self._is_dockers_word = word is not None
         if after.health is Health.UP:
-            self._up_in_this_run = self.proven = True
+            self.proven, self._grace_until = True, None
             full = len(self._looks) == self._history
             if full and all(look.finding.outcome is Outcome.OK for look in self._looks):
                 self._looks = ()  # nothing left to remember: the next OK takes the short way
@@ -207,7 +201,7 @@ class Tracker:
         """No change of health is being confirmed: the next look can wait for the whole interval."""
         if self.state.health is Health.UP:
             return not self._looks and not self._blind_row
-        if self.state.health is Health.STARTING or self.last is None:
+        if self.state.health is Health.STARTING:
             return False
         if self._blind_row:
             return self.state.health is Health.UNKNOWN and self.state.reason is not Reason.NOT_LOOKED
@@ -253,9 +247,7 @@ class Tracker:
 
     def grace_until(self, now: float) -> float | None:
         """Monotonic end of this run's start-up grace; None when it is over or was never known."""
-        if self._up_in_this_run or self._grace_until is None or now >= self._grace_until:
-            return None
-        return self._grace_until
+        return None if self._grace_until is None or now >= self._grace_until else self._grace_until
 
     @property
     def exited(self) -> bool:
@@ -354,12 +346,15 @@ class Tracker:
         return _as_state(Health.DOWN, careful[-1])
 
     def _without_looks(self, now: float) -> State:
-        state = self.state
-        running = self.container is not None and self.container.state is RunState.RUNNING
+        state, container = self.state, self.container
+        if container is None:
+            return state
+        running = container.state is RunState.RUNNING
         if running and self.grace_until(now) is not None and state is not UNSEEN:
             return State(Health.STARTING, Category.BUSY, Reason.STARTING, "the container has just started")
         if self._is_dockers_word:
-            return State(Health.UNKNOWN, Category.BLIND, Reason.NOT_LOOKED, "the container runs; not looked at yet")
+            detail = f"the container is {container.state}; not looked at yet"
+            return State(Health.UNKNOWN, Category.BLIND, Reason.NOT_LOOKED, detail)
         return state
 
     def _undecided(self, last: Observation, now: float) -> State:

@@ -94,7 +94,7 @@ class Volatile:
             if tracker is None or not is_same_target(tracker.spec, spec):
                 tracker = Tracker(spec, seen)
             else:
-                tracker.update_spec(spec)
+                tracker.spec = spec
             kept[name] = tracker
         self.adopt(policy, kept)
 

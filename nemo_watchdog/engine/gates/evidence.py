@@ -143,7 +143,7 @@ def category(s: Situation) -> Decision | None:
     if state.category is not None and state.category not in _helped(s):
         value = f"{state.category}: acting does not help ({state.detail or state.reason}){busy.in_words(s)}"
         return Decision(Verdict.WAIT, Gate.CATEGORY, value)
-    if state.category is None or state.health is not Health.DOWN:
+    if state.health is not Health.DOWN:
         return Decision(Verdict.WAIT, Gate.CATEGORY, f"it is {state.health}, not down")
     for name in s.beside:
         careful = s.trackers[name].careful

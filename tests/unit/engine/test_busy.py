@@ -152,11 +152,12 @@ def test_a_restart_of_the_daemon_neither_forgets_nor_repeats(at: float) -> None:
 
 
 def test_what_people_have_in_hand_is_not_told() -> None:
-    """They paused it; when they resume, it is."""
+    """They paused it, and can read that it takes too long; when they resume, it is told."""
     world = world_with()
     world.send(ev.PauseAsked("redis", "moving its data", "ops", None))
     stay(world, LOADING * 2)
     assert not told(world)
+    assert value(world).endswith("; it takes longer than 15m")
     world.send(ev.ResumeAsked("redis", "ops"))
     assert len(told(world)) == 1
 

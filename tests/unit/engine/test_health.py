@@ -6,7 +6,7 @@ import pytest
 
 from nemo_watchdog.engine import events as ev
 from nemo_watchdog.engine.seen import NO_WORSE_AFTER_A_RESTART
-from nemo_watchdog.model import Category, Gate, Health, Observation, Reason, RunState, degraded, failed
+from nemo_watchdog.model import Category, Finding, Gate, Health, Observation, Reason, RunState, degraded, failed, ok
 from nemo_watchdog.policy.policy import Threshold
 from tests.unit.engine.world import World, dependency, policy
 
@@ -51,6 +51,7 @@ def row(world: World, looks: str) -> str:
         ((2, 3), "x..x..x", "UUUUUUU"),
         ((3, 3), "xbxbx", "UUUUD"),
         ((3, 3), "xx.b.x", "UUUUUU"),
+        ((3, 5), "xxx..x", "UUDDUD"),
     ],
 )
 def test_n_failures_of_the_last_m_looks_make_it_down(threshold: tuple[int, int], looks: str, healths: str) -> None:
@@ -111,6 +112,50 @@ def test_one_gentle_failure_makes_the_whole_row_gentle() -> None:
     assert categories == [Category.BUSY, Category.BUSY, Category.FAULT]
 
 
+@pytest.mark.parametrize(
+    ("first", "then", "category"),
+    [
+        (Reason.REFUSED, Reason.LOADING, Category.BUSY),
+        (Reason.REFUSED, Reason.DATA_CORRUPTED, Category.INTEGRITY),
+        (Reason.LOADING, Reason.DATA_CORRUPTED, Category.INTEGRITY),
+        (Reason.LOADING, Reason.REFUSED, Category.BUSY),
+    ],
+)
+def test_after_a_new_start_one_look_makes_it_gentler_and_never_a_fault(
+    first: Reason, then: Reason, category: Category
+) -> None:
+    """What was seen of the run before is forgotten, and it is down until it is seen to serve."""
+    world = world_with()
+    world.fail("gateway", first)
+    world.run("gateway")
+    world.fail("gateway", then, times=1)
+    state = world.engine.trackers["gateway"].state
+    assert (state.health, state.category) == (Health.DOWN, category)
+
+
+@pytest.mark.parametrize(
+    ("before", "last", "health"),
+    [
+        ("", [failed(Reason.REFUSED, "a"), failed(Reason.REFUSED, "b"), failed(Reason.TIMEOUT, "c")], Health.STARTING),
+        (
+            "..",
+            [degraded(Reason.SLOW, "a"), degraded(Reason.SLOW, "b"), degraded(Reason.MEMORY_HIGH, "c")],
+            Health.DEGRADED,
+        ),
+        ("..xxx", [ok(), degraded(Reason.MEMORY_HIGH, "c")], Health.DEGRADED),
+    ],
+)
+def test_the_newest_look_gives_the_reason(before: str, last: list[Finding], health: Health) -> None:
+    """People read why it is so now, not why it was."""
+    world = World(policy(dependency("gateway", grace=60.0)))
+    world.run("gateway")
+    row(world, before)
+    for finding in last:
+        world.look("gateway", finding)
+    state = world.engine.trackers["gateway"].state
+    assert (state.health, state.reason, state.detail) == (health, last[-1].reason, "c")
+
+
 def test_a_gentler_category_takes_effect_at_once() -> None:
     """A container that is down and says that it is loading is not restarted a second time."""
     world = world_with()
@@ -139,6 +184,27 @@ def test_docker_s_word_needs_no_confirmation(state: RunState, health: Health, re
     assert (seen.health, seen.reason) == (health, reason)
 
 
+@pytest.mark.parametrize("state", [RunState.MISSING, RunState.REMOVING, RunState.UNREACHABLE])
+def test_what_docker_does_not_say_any_more_is_not_so_any_more(state: RunState) -> None:
+    """It had ended; now that container is gone, or Docker is silent: two failed looks are no outage."""
+    world = world_with()
+    world.crash("gateway")
+    row(world, "xx")
+    world.see("gateway", state)
+    after = world.engine.trackers["gateway"].state
+    assert (after.health, after.reason) == (Health.UNKNOWN, Reason.NOT_LOOKED)
+    assert after.detail == f"the container is {state}; not looked at yet"
+
+
+def test_docker_s_silence_is_no_new_run() -> None:
+    """What was seen before it counts on, and what it says when it answers again is compared with what it said."""
+    world = world_with()
+    row(world, "xx")
+    world.see("gateway", RunState.UNREACHABLE, detail="no answer")
+    world.see("gateway", RunState.RUNNING)
+    assert row(world, "x") == "D"
+
+
 def test_looks_come_faster_while_a_change_is_in_the_air() -> None:
     """And slower again when it is confirmed, either way."""
     world = world_with(interval=10.0, confirm_interval=1.0)
@@ -156,12 +222,13 @@ def test_looks_come_faster_while_a_change_is_in_the_air() -> None:
     assert engine.next_look("gateway") == 10.0
 
 
-def test_a_new_run_starts_with_a_clean_record() -> None:
-    """Two failures of the old run and one of the new are not three."""
+@pytest.mark.parametrize(("looks", "healths"), [("xxx", "UUD"), ("bbb", "UU?")])
+def test_a_new_run_starts_with_a_clean_record(looks: str, healths: str) -> None:
+    """Two failures of the old run and one of the new are not three; nor are looks that saw nothing."""
     world = world_with()
-    row(world, "xx")
+    row(world, looks[:2])
     world.run("gateway")
-    assert row(world, "xx") == "UU"
+    assert row(world, looks) == healths
 
 
 def test_looks_that_come_sooner_confirm_nothing_sooner() -> None:
@@ -174,6 +241,14 @@ def test_looks_that_come_sooner_confirm_nothing_sooner() -> None:
     assert world.health("gateway") is Health.UP
     world.fail("gateway", Reason.REFUSED, times=1)
     assert world.health("gateway") is Health.DOWN
+
+
+def test_looks_that_come_sooner_confirm_nothing_later_either() -> None:
+    """They take the place of the last look, and of no other."""
+    world = world_with(confirm_interval=1.0)
+    row(world, "xx")
+    world.look("gateway", failed(Reason.REFUSED, "test"), times=3, every=0.1)
+    assert row(world, "x") == "D"
 
 
 def test_what_was_at_risk_and_answers_no_more_is_at_risk() -> None:

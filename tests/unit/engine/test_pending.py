@@ -10,6 +10,7 @@ from nemo_watchdog import records as r
 from nemo_watchdog.engine import events as ev
 from nemo_watchdog.engine.touches import PENDING_FOR
 from nemo_watchdog.model import CONTAINER, ActionOutcome, Gate, Target
+from nemo_watchdog.policy.policy import Backoff, Budget, Limits
 from tests.unit.engine.world import RESTART, World, dependency, policy, remedy
 
 VERIFY = 20.0
@@ -92,6 +93,29 @@ def test_it_is_pending_over_a_restart_of_the_daemon(world: World) -> None:
     world.run("gateway", age=7200.0)
     world.fail("gateway", times=100)
     assert len(world.started) == 1
+
+
+def test_of_two_that_may_still_be_done_the_later_says_until_when() -> None:
+    """A file that two share: one waits for its own restart, and for what the other may still do to the file."""
+    once = replace(RESTART, attempts=1, backoff=Backoff(0.01, 1.0, 0.01, 0.0), verify_within=1.0)
+    touch = replace(once, action="touch.file", key="touch.file", target_kind="file")
+    names = (dependency("a", grace=0.0), dependency("b", grace=0.0))
+    base = policy(*names, fix=remedy(once, touch), limits=Limits(Budget(20, 3600.0), 5))
+    flag = {touch.key: Target("file", "/flag")}
+    plan = {name: replace(spec, targets={**spec.targets, **flag}) for name, spec in base.dependencies.items()}
+    world = World(replace(base, dependencies=plan))
+    world.fail("a", times=3)
+    world.finish(ActionOutcome.TIMED_OUT)
+    world.fail("b", times=3)
+    world.finish()
+    world.fail("b", times=10)
+    touched = world.finish(ActionOutcome.TIMED_OUT, restarted=False)
+    assert touched.target == flag[touch.key]
+    over = world.monotonic + PENDING_FOR
+    world.wait(2.0)
+    decision = world.engine.decision("a", world.now)
+    assert decision is not None
+    assert (decision.gate, decision.until) == (Gate.VERIFICATION, over)
 
 
 def test_a_signal_in_that_time_is_anybodys_and_nothing_comes_between(world: World) -> None:

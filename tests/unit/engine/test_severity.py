@@ -109,6 +109,23 @@ def test_what_no_rule_matches_is_the_least_grave_and_says_so() -> None:
     assert (incident.rule, incident.severity) == ("unclassified", Severity.SEV4)
 
 
+@pytest.mark.parametrize("happens", [slow, refused])
+def test_what_cannot_be_seen_for_a_while_has_lasted_all_the_same(happens: Callable[[World], None]) -> None:
+    """Nobody has seen that it served meanwhile."""
+    world = world_with(Rule("long", Severity.SEV1, Condition(lasting=600.0)), Rule("else", Severity.SEV3))
+    happens(world)
+    began = world.monotonic
+    world.wait(300.0)
+    unseen(world)
+    assert world.health("gateway") is Health.UNKNOWN
+    world.wait(100.0)
+    happens(world)
+    world.wait(began + 598.0 - world.monotonic)
+    assert [incident.severity for incident in world.engine.durable.open()] == [Severity.SEV3]
+    world.wait(5.0)
+    assert [incident.severity for incident in world.engine.durable.open()] == [Severity.SEV1]
+
+
 @pytest.mark.parametrize(("quantifier", "acts"), [("any", True), ("all", False)])
 def test_a_remedy_has_a_condition_of_the_same_kind(quantifier: str, acts: bool) -> None:
     """It is refused, by name, where its condition does not hold."""

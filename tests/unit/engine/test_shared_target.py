@@ -11,7 +11,20 @@ import pytest
 from nemo_watchdog import records as r
 from nemo_watchdog.engine import events as ev
 from nemo_watchdog.engine.replay import rebuild
-from nemo_watchdog.model import ActionOutcome, Autonomy, Gate, Moment, NotificationKind, Reason, RunState, Target
+from nemo_watchdog.engine.seen import NO_WORSE_AFTER_A_RESTART
+from nemo_watchdog.model import (
+    ActionOutcome,
+    Autonomy,
+    Finding,
+    Gate,
+    Moment,
+    NotificationKind,
+    Reason,
+    RunState,
+    Target,
+    degraded,
+    failed,
+)
 from nemo_watchdog.policy.policy import Backoff, Budget, EscalateStep, Limits, Policy
 from tests.unit.engine.world import NOON, RESTART, World, dependency, policy, remedy
 
@@ -190,10 +203,41 @@ def test_the_other_is_looked_at_at_once(apart: World) -> None:
 
 
 def test_what_docker_says_of_the_container_waits_for_no_look(apart: World) -> None:
-    """It has ended for both."""
+    """It has ended for both, whatever either said before."""
+    apart.fail("page", Reason.LOADING, times=1)
     apart.fail("socket", Reason.LOADING, times=1)
     apart.crash("page")
     assert len(apart.started) == 1
+
+
+def test_a_fault_of_what_was_busy_counts_when_it_is_confirmed(apart: World) -> None:
+    """One look that does not say any more that it loads takes back nothing."""
+    apart.fail("socket", Reason.LOADING)
+    apart.fail("page")
+    apart.fail("socket", Reason.TIMEOUT, times=1)
+    apart.fail("page", times=1)
+    held = apart.engine.decision("page", apart.now)
+    assert held is not None
+    assert held.value.startswith("socket, in the same container, is busy")
+    assert not apart.started
+    apart.fail("socket", Reason.TIMEOUT, times=2)
+    assert len(apart.started) == 1
+
+
+@pytest.mark.parametrize(
+    "finding",
+    [degraded(Reason.SLOW, "took 900 ms"), *(failed(each, "test") for each in sorted(NO_WORSE_AFTER_A_RESTART))],
+    ids=lambda finding: str(finding.reason),
+)
+def test_what_a_restart_makes_no_worse_holds_no_other(apart: World, finding: Finding) -> None:
+    """It serves slowly, or its certificate has ended: the other one hangs all the same."""
+    apart.look("socket", finding, times=3)
+    assert not apart.started
+    for _ in range(3):
+        apart.look("socket", finding)
+        apart.fail("page", Reason.TIMEOUT, times=1)
+    apart.look("socket", finding)
+    assert [request.dependency for _, request in apart.started] == ["page"]
 
 
 @pytest.mark.parametrize("scope", ["socket", "*"])

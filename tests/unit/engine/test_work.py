@@ -323,6 +323,18 @@ def test_a_look_before_its_end_says_nothing_of_who_is_at_work_after_it() -> None
     assert len(world.started) == 1
 
 
+def test_another_inspect_of_what_has_ended_makes_no_look_at_it_old() -> None:
+    """Docker is asked now and then: nobody is at work there since it ended, and when that was stays so."""
+    world = shop(busy_while=(FILE,))
+    world.send(ev.PauseAsked("*", "I look myself", "ops"))
+    world.crash("shop")
+    look(world, failed(Reason.REFUSED, "test"))
+    world.wait(60.0)
+    world.see("shop", RunState.EXITED, finished_at=world.utc, exit_code=1)
+    world.send(ev.ResumeAsked("*", "ops"))
+    assert len(world.started) == 1
+
+
 def test_what_nobody_can_tell_holds() -> None:
     """A mount that hangs; the file was named so that it is asked."""
     world = shop(busy_while=(FILE,), work_for=60.0)

@@ -53,6 +53,9 @@ from nemo_watchdog.records import Record, SeenUp
 EVER = datetime.min.replace(tzinfo=UTC)
 """Docker has forgotten nothing since."""
 
+UNKNOWN_TO_DOCKER = (RunState.MISSING, RunState.UNREACHABLE)
+"""It says nothing of a run then."""
+
 NOON = datetime(2026, 1, 5, 12, 0, tzinfo=UTC)
 
 RESTART = ActionStep(
@@ -216,7 +219,8 @@ class World:
         `said` is the last line that it wrote, just now; None when Docker does not answer that.
         """
         container = self.container(name)
-        status = ContainerStatus(state, f"id-{container}", self._started_at(container), **more)  # type: ignore[arg-type]
+        known = (f"id-{container}", self._started_at(container)) if state not in UNKNOWN_TO_DOCKER else ()
+        status = ContainerStatus(state, *known, **more)  # type: ignore[arg-type]
         words = (LogLine(self.utc, said),) if said else None if said is None else ()
         self.send(ev.ContainerSeen(container, status, Past(tuple(past), whole_since, away), words))
 
