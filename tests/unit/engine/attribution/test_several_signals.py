@@ -9,7 +9,7 @@ import pytest
 from nemo_watchdog import records as r
 from nemo_watchdog.engine import events as ev
 from nemo_watchdog.engine import signals
-from nemo_watchdog.model import ContainerEvent, Gate, NotificationKind, Reason, RunState
+from nemo_watchdog.model import ContainerEvent, Gate, Health, NotificationKind, Reason, RunState
 from tests.unit.engine.attribution.parts import A_STOP, crashes, gate, held_now
 from tests.unit.engine.world import World, dependency, policy
 
@@ -92,6 +92,21 @@ def test_a_stop_after_a_thread_dump_that_it_outlived_is_seen_at_the_first_sight(
     world.see("gateway", RunState.RUNNING, past=past)
     world.fail("gateway", Reason.TIMEOUT, times=30)
     assert gate(world) is Gate.HUMAN_HOLD
+    assert not world.started
+
+
+def test_a_stop_that_comes_while_it_is_seen_to_recover_from_another_is_one(world: World) -> None:
+    """It hung when the first was sent, and drains now: one look says that it serves again, and so does the next."""
+    past = [hear(world, TERM)]
+    world.fail("gateway", Reason.TIMEOUT, times=20)
+    world.succeed("gateway", times=1)
+    past.append(hear(world, TERM))
+    world.succeed("gateway", times=1)
+    assert world.health("gateway") is Health.UP
+    world.fail("gateway", Reason.REFUSED, times=5)
+    assert gate(world) is Gate.HUMAN_HOLD
+    crashes(world, *past)
+    world.wait(7200.0)
     assert not world.started
 
 
