@@ -64,6 +64,7 @@ def test_it_is_the_same_in_another_process() -> None:
         (HTTP, HTTP.replace("container: api", "container: web")),
         (HTTP, f"{HTTP}, expect: {{status: 204}}"),
         (f"{HTTP}, expect: {{status: 200}}", f"{HTTP}, expect: {{status: 204}}"),
+        (f"{HTTP}, expect: {{status: [200, 204]}}", f"{HTTP}, expect: {{status: [200, 301]}}"),
         (f"{HTTP}, expect: {{json: {{a: null}}}}", f"{HTTP}, expect: {{json: {{a: 1}}}}"),
         (HTTP, f"{HTTP}, redirects: 2"),
         (POSTGRES, POSTGRES.replace("/shop", "/other")),
@@ -119,4 +120,8 @@ def test_what_nobody_knows_how_to_write_counts_by_its_type() -> None:
     class Odd:
         pass
 
-    assert digest.digest_of("x", None, Odd()) == digest.digest_of("x", None, Odd())  # type: ignore[arg-type]
+    class Other:
+        pass
+
+    odd, odd_again, other = (digest.digest_of("x", None, each()) for each in (Odd, Odd, Other))  # type: ignore[arg-type]
+    assert odd == odd_again != other
