@@ -5,8 +5,11 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from dataclasses import dataclass
+from enum import Enum
 
 import pytest
+from pydantic import BaseModel
 
 from nemo_watchdog.plugins import installed
 from nemo_watchdog.policy import digest
@@ -112,6 +115,36 @@ def test_no_secret_goes_into_it(keys: str, monkeypatch: pytest.MonkeyPatch) -> N
     of(keys)
     assert hashed
     assert not [each for each in hashed if "one" in each]
+
+
+class Role(Enum):
+    PRIMARY = "primary"
+    STANDBY = "standby"
+
+
+@dataclass(frozen=True)
+class Login:
+    user: str
+    role: Role
+
+
+class OptionsOfAPlugin(BaseModel):
+    role: Role | None = None
+    login: Login | None = None
+
+
+def test_words_of_a_choice_and_parts_of_a_value_are_in_it() -> None:
+    """Options of a plugin may be built of either; a class in the place of a value counts by its name."""
+    made = [
+        OptionsOfAPlugin(role=Role.PRIMARY),
+        OptionsOfAPlugin(role=Role.STANDBY),
+        OptionsOfAPlugin(login=Login("a", Role.PRIMARY)),
+        OptionsOfAPlugin(login=Login("b", Role.PRIMARY)),
+        OptionsOfAPlugin(login=Login("b", Role.STANDBY)),
+        OptionsOfAPlugin.model_construct({"login"}, login=Login),  # type: ignore[arg-type]
+    ]
+    digests = [digest.digest_of("x", None, options) for options in made]
+    assert len(set(digests)) == len(made)
 
 
 def test_what_nobody_knows_how_to_write_counts_by_its_type() -> None:
