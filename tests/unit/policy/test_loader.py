@@ -150,6 +150,24 @@ def test_what_is_left_out_has_its_default() -> None:
     assert (policy.remedies, policy.limits, policy.contacts, policy.alertmanager) == ({}, Limits(storm=Storm()), {}, ())
 
 
+@pytest.mark.parametrize(
+    ("chosen", "worked_on"),
+    [
+        ("", "abcd"),
+        (", dependencies: [a]", "a"),
+        (", tags: [x]", "bc"),
+        (", dependencies: [a], tags: [y]", "ac"),
+        (", dependencies: [a, b, c, d], tags: [y]", "abcd"),
+    ],
+)
+def test_what_a_planned_window_is_of(chosen: str, worked_on: str) -> None:
+    """What it names, and what carries one of its tags; everything where it names neither."""
+    dependencies = "a: {probe: host}, b: {probe: host, tags: [x]}, c: {probe: host, tags: [x, y]}, d: {probe: host}"
+    window = f'{{name: w, cron: "0 3 * * *", duration: 1h{chosen}}}'
+    (made,) = parse(f"version: 1\ndependencies: {{{dependencies}}}\nmaintenance: [{window}]\n").maintenance
+    assert made.dependencies == frozenset(worked_on)
+
+
 def test_an_empty_classification_is_a_choice() -> None:
     """`classification: []` is no rules, not the default ones."""
     assert parse(HOST + "classification: []\n").classification == ()
