@@ -131,6 +131,7 @@ class Login:
 class OptionsOfAPlugin(BaseModel):
     role: Role | None = None
     login: Login | None = None
+    words: list[str] = []
 
 
 def test_words_of_a_choice_and_parts_of_a_value_are_in_it() -> None:
@@ -141,6 +142,8 @@ def test_words_of_a_choice_and_parts_of_a_value_are_in_it() -> None:
         OptionsOfAPlugin(login=Login("a", Role.PRIMARY)),
         OptionsOfAPlugin(login=Login("b", Role.PRIMARY)),
         OptionsOfAPlugin(login=Login("b", Role.STANDBY)),
+        OptionsOfAPlugin(words=["a", "b"]),
+        OptionsOfAPlugin(words=["b", "a"]),
         OptionsOfAPlugin.model_construct({"login"}, login=Login),  # type: ignore[arg-type]
     ]
     digests = [digest.digest_of("x", None, options) for options in made]

@@ -306,6 +306,12 @@ def test_a_file_that_is_no_policy(tmp_path: Path, content: bytes, message: str) 
     assert str(caught.value) == f"{file}:{message}"
 
 
+def test_a_text_that_is_too_large_is_not_read_at_all() -> None:
+    """Also one that comes from no file."""
+    (problem,) = problems("[" * (MAX_CHARACTERS + 1))
+    assert problem == "policy.yaml:1:1: larger than 1 MiB: a policy is a file that people read"
+
+
 def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
     """A missing file, a folder and a pipe are problems of the policy, and none of them holds us up."""
     os.mkfifo(tmp_path / "pipe")
