@@ -114,12 +114,19 @@ def attribute_what_waited(turn: Turn, target: Target) -> None:
 
 
 def answers(turn: Turn, name: str, *, again: bool) -> None:
-    """It was looked at. Where it serves again in the run that somebody was stopping, nobody is any more."""
-    container = turn.volatile.trackers[name].spec.container
-    if container is not None:
-        end_what_was_outlived(turn, container)
-        if again:
-            _nobody_is_stopping(turn, name, Target(CONTAINER, container))
+    """It was looked at. Where it serves again in the run that somebody was stopping, nobody is any more.
+
+    Unless that somebody came while the looks that say so were under way: what drains answers, too.
+    """
+    tracker = turn.volatile.trackers[name]
+    container, since = tracker.spec.container, tracker.answering_since
+    if container is None:
+        return
+    target = Target(CONTAINER, container)
+    end_what_was_outlived(turn, container)
+    hold = turn.durable.holds.get(target)
+    if again and hold is not None and since is not None and turn.volatile.moment(since).utc >= hold.placed:
+        _nobody_is_stopping(turn, name, target)
 
 
 def end_what_was_outlived(turn: Turn, container: str) -> None:

@@ -55,6 +55,8 @@ class Tracker:
         """What became of its container while it does not run."""
         self.failing_since: float | None = None
         """When the first look of the present row of failed looks began; None while it serves."""
+        self.answering_since: float | None = None
+        """When the first of the present row of looks that did not fail began; None where there is none."""
         self.last_served_began: float | None = None
         self.last_seen_at: float | None = None
         """When the last look that saw anything ended."""
@@ -105,14 +107,19 @@ class Tracker:
         progress = observation.finding.progress
         if progress is not None and (self._furthest is None or progress > self._furthest):
             self._furthest, self.moved_at = progress, observation.at.monotonic
-        if outcome is Outcome.FAILED:
-            if self.failing_since is None:
-                self.failing_since = observation.began
-        else:
-            self.failing_since = None
-            self.last_served_began = observation.began
+        self._begin_row(observation)
         if observation.finding.reason not in NO_ANSWER:
             self.elsewhere = ""
+
+    def _begin_row(self, look: Observation) -> None:
+        """Goes on with a row of looks that failed, or of others, or begins one."""
+        if look.finding.outcome is Outcome.FAILED:
+            self.failing_since = look.began if self.failing_since is None else self.failing_since
+            self.answering_since = None
+        else:
+            self.failing_since = None
+            self.answering_since = look.began if self.answering_since is None else self.answering_since
+            self.last_served_began = look.began
 
     def _hear_of_risk(self, look: Observation) -> None:
         """What does not answer, or turns us away, says nothing of its data."""
@@ -153,7 +160,7 @@ class Tracker:
         self._looks = ()
         self._clean_since = now
         self._blind_row = 0
-        self.failing_since, self.elsewhere = None, ""
+        self.failing_since, self.answering_since, self.elsewhere = None, None, ""
 
     # -- what comes out --------------------------------------------------------------------------------------
 

@@ -158,7 +158,7 @@ def _unreadable(text: str, error: yaml.MarkedYAMLError) -> NoReturn:
         message = "a second document begins here: a policy is one document, remove the `---`"
     elif "tag handle" in problem:  # it repeats what was taken for one
         message = "YAML tags are not supported: write the value without one, in quotes where it begins with `!`"
-    elif "\\t" in problem or (mark and mark.index < len(text) and text[mark.index] == "\t"):
+    elif mark and mark.index < len(text) and text[mark.index] == "\t":
         message = "a tab where YAML wants spaces: indent with spaces"
     else:
         context = f" {error.context}" if error.context else ""
@@ -179,7 +179,6 @@ class _Builder:
         self._environ = environ
 
     def build(self, node: Node) -> None:
-        self._document.keys[()] = START
         self._document.value = self._value(node, ())
 
     def _issue(self, node: Node, path: Path, message: str) -> None:

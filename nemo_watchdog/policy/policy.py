@@ -178,9 +178,6 @@ class BusyWhile:
     kind: str
     name: str
 
-    def __str__(self) -> str:
-        return f"{self.kind} {self.name}"
-
 
 @dataclass(frozen=True, slots=True)
 class Dependency:

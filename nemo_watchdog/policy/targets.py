@@ -63,11 +63,10 @@ def _check_shared(
 ) -> None:
     """Two remedies for one target would undo each other's work and share no budget."""
     first: dict[Target, tuple[str, str | None]] = {}
-    for name, targets in found.items():
-        section = dependencies[name]
-        if section is None:
+    for name, section in dependencies.items():
+        if section is None or name not in found:
             continue
-        held = set(targets.values()) | ({Target(CONTAINER, section.container)} if section.container else set())
+        held = set(found[name].values()) | ({Target(CONTAINER, section.container)} if section.container else set())
         for target in sorted(held):
             other, remedy = first.setdefault(target, (name, section.remedy))
             if remedy != section.remedy:

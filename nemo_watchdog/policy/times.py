@@ -17,10 +17,8 @@ _HELP = "expected days and times such as `mon-fri 09:00-18:00`, `sat,sun 00:00-2
 
 def parse_span(value: object) -> Span:
     """Without days it holds on every day; one that ends before it begins goes over midnight, into the next day."""
-    if not isinstance(value, str) or not _WRITTEN.fullmatch(value):
-        raise wrong(_HELP)
-    match = _TIMES.fullmatch(value)
-    if match is None:  # pragma: no cover - the pattern above is narrower
+    match = _TIMES.fullmatch(value) if isinstance(value, str) and _WRITTEN.fullmatch(value) else None
+    if match is None:
         raise wrong(_HELP)
     start, end = _minute(match["start"]), _minute(match["end"])
     if start in (MINUTES_OF_A_DAY, end):

@@ -65,10 +65,7 @@ def parse_duration(value: object) -> float:
         return 0.0
     if not _DURATION.fullmatch(value):
         raise wrong(_DURATION_HELP)
-    try:
-        seconds = sum(float(number) * _SECONDS[unit] for number, unit in _DURATION_PART.findall(value))
-    except ValueError:  # pragma: no cover - the pattern lets only numbers through
-        raise wrong(_DURATION_HELP) from None
+    seconds = sum(float(number) * _SECONDS[unit] for number, unit in _DURATION_PART.findall(value))
     if seconds > _LONGEST:
         raise wrong(f"{_DURATION_HELP}: it is longer than a year")
     return seconds
@@ -122,8 +119,7 @@ def parse_whole(value: object) -> int:
 
 def parse_threshold(value: object) -> Threshold:
     """`3` is 3 in a row; `3 of 5` is 3 among the last 5."""
-    text = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
-    match = _THRESHOLD.fullmatch(text) if isinstance(text, str) else None
+    match = _THRESHOLD.fullmatch(str(value))
     if match is None:
         raise wrong(_THRESHOLD_HELP)
     count = int(match[1])

@@ -243,6 +243,38 @@ def test_a_signal_that_dockers_memory_told_meanwhile_refuses_the_order_too(world
     assert "is stopping" in touched(world)
 
 
+def test_what_a_person_had_stopped_before_our_order_is_held_as_stopped(world: World) -> None:
+    """It has ended by the time the order is refused: nobody is still stopping it."""
+    past = [hear(world, "kill", 15), hear(world, "die")]
+    world.see("gateway", RunState.EXITED, past=past, finished_at=world.utc, exit_code=143)
+    world.finish(ActionOutcome.REFUSED)
+    assert [hold.what for hold in world.of(r.HoldPlaced) if isinstance(hold, r.HoldPlaced)] == [
+        "somebody stopped the container through Docker (signal 15)"
+    ]
+
+
+def test_a_signal_to_the_run_before_that_is_told_late_is_not_counted_with_our_own(world: World) -> None:
+    """The stream was opened again and tells what came between."""
+    long_ago = replace(world.event("gateway", "kill", 15), at=world.utc - timedelta(hours=2))
+    world.send(ev.ContainerActed(long_ago))
+    hear(world, "kill", 15)
+    world.finish()
+    assert not world.engine.durable.holds
+
+
+def test_a_thread_dump_that_was_outlived_and_is_told_again_is_not_undone_by_our_restart() -> None:
+    """Nobody who asked for it wants it down."""
+    world = World(policy(dependency("gateway", grace=0.0)))
+    dump = world.event("gateway", "kill", 3)
+    world.send(ev.ContainerActed(dump))
+    world.succeed("gateway", times=12)
+    world.wait(1.0)
+    world.fail("gateway")
+    assert world.pending
+    world.send(ev.ContainerActed(dump))
+    assert not world.engine.durable.holds
+
+
 def test_what_nobody_touched_is_free(world: World) -> None:
     assert not touched(world)
     hear(world, "kill", 1)

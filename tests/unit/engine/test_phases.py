@@ -78,7 +78,7 @@ def test_a_bug_fails_closed(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(turn, "apply", broken)
     effects: Effects = world.engine.step(PauseAsked("*", "x", "y"), world.now)
-    assert (effects.bug, effects.actions) == ("test", [])
+    assert (effects.bug, effects.actions, world.engine.bug) == ("test", [], "test")
     world.crash("gateway")
     assert not world.started
     assert world.of(r.IncidentOpened)

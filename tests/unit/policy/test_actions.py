@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
 import pytest
 from pydantic import BaseModel
 
 from nemo_watchdog.actions.catalog import ACTIONS
-from nemo_watchdog.errors import PolicyError
+from nemo_watchdog.errors import PluginError, PolicyError
 from nemo_watchdog.model import ActionOutcome, ActionRequest, ActionResult, Category, Target
 from nemo_watchdog.policy.condition import Condition
 from nemo_watchdog.policy.policy import ActionStep, Policy
@@ -62,10 +67,13 @@ KINDS = {
 HEAD = "version: 1\ncontacts: {team: []}\ndependencies:\n"
 
 
-def policy(steps: str, *dependencies: str, when: str = "") -> Policy:
+def policy(steps: str, *dependencies: str, when: str = "", kinds: Mapping[str, ActionKind] | None = None) -> Policy:
     extra = f", when: {when}" if when else ""
     lines = "".join(f"  {name}: {{probe: host, remedy: r{more}}}\n" for name, _, more in map(split, dependencies))
-    return parse(f"{HEAD}{lines}remedies: {{r: {{steps: [{steps}], budget: 1 per 1h{extra}}}}}\n", KINDS)
+    return parse(
+        f"{HEAD}{lines}remedies: {{r: {{steps: [{steps}], budget: 1 per 1h{extra}}}}}\n",
+        KINDS if kinds is None else kinds,
+    )
 
 
 def split(dependency: str) -> tuple[str, str, str]:
@@ -73,9 +81,9 @@ def split(dependency: str) -> tuple[str, str, str]:
     return name, space, f", {more}" if more else ""
 
 
-def problem(steps: str, *dependencies: str, when: str = "") -> str:
+def problem(steps: str, *dependencies: str, when: str = "", kinds: Mapping[str, ActionKind] | None = None) -> str:
     with pytest.raises(PolicyError) as caught:
-        policy(steps, *dependencies, when=when)
+        policy(steps, *dependencies, when=when, kinds=kinds)
     (found,) = caught.value.problems
     return f"{found.path}: {found.message}"
 
@@ -167,6 +175,72 @@ def test_a_call_takes_as_long_as_its_options_say_and_a_minute() -> None:
     assert [step.timeout for step in remedy.steps if isinstance(step, ActionStep)] == [60, 180, 5]
     short = "{do: file.touch, path: /a, wait: 2m, timeout: 2m}"
     assert problem(short, "x").startswith("remedies.r.steps[0].timeout: must be longer than the 2m that file.touch may")
+
+
+BUG = "a bug in the action: ValueError"
+
+
+@pytest.mark.parametrize("may_take", [-1.0, math.inf, math.nan])
+def test_an_action_that_does_not_say_how_long_it_may_take_is_a_bug_of_it(may_take: float) -> None:
+    """Nobody could wait for it."""
+    kinds = {"odd.act": replace(kind(), may_take=lambda _: may_take)}
+    assert BUG in problem("{do: odd.act}", "x", kinds=kinds)
+    assert problem("{do: odd.act}", "x", kinds=kinds).startswith("remedies.r.steps[0].do: its options cannot be")
+
+
+@pytest.mark.parametrize("name", ["", "a\nb", "x" * 4097, None, 5])
+def test_an_action_that_names_no_target_is_a_bug_of_it(name: Any) -> None:
+    """What it acts on is told to people, and counted by."""
+    kinds = {"odd.act": replace(kind(), target=lambda _, __: name)}
+    assert BUG in problem("{do: odd.act}", "x", kinds=kinds)
+
+
+def test_a_long_name_of_a_target_is_one() -> None:
+    """As long as a path may be."""
+    kinds = {"odd.act": replace(kind(), target=lambda _, __: "x" * 4096)}
+    assert policy("{do: odd.act}", "x", kinds=kinds).dependencies["x"].targets["odd.act"].name == "x" * 4096
+
+
+class Broken(Mapping[str, ActionKind]):
+    """The package of an action is installed and cannot be imported."""
+
+    def __getitem__(self, name: str) -> ActionKind:
+        raise PluginError(f"{name}: it needs a library that is not there")
+
+    def __contains__(self, name: object) -> bool:
+        return name == "odd.act"
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(("odd.act",))
+
+    def __len__(self) -> int:
+        return 1
+
+
+def test_what_is_wrong_with_a_plugin_is_told_where_it_is_named() -> None:
+    """Also when it says so only as it is asked."""
+    said = "remedies.r.steps[0].do: odd.act: it needs a library that is not there"
+    assert problem("{do: odd.act}", "x", kinds=Broken()) == said
+
+    def refuse(_: object) -> float:
+        raise PluginError("it needs a library that is not there")
+
+    kinds = {"odd.act": replace(kind(), may_take=refuse)}
+    assert problem("{do: odd.act}", "x", kinds=kinds) == said.replace("odd.act: ", "")
+
+
+def test_two_remedies_do_not_share_a_container_though_neither_acts_on_it() -> None:
+    """What is done for one is done to the other; what has none shares none. A mistake before hides nothing."""
+    remedies = ", ".join(f"{name}: {{steps: [{{do: file.touch, path: /{name}}}], budget: 1 per 1h}}" for name in "rs")
+
+    def problems_of(container: str) -> list[str]:
+        dependencies = f"  x: {{probe: host, remedy: r{container}}}\n  y: {{probe: host, remedy: s{container}}}\n"
+        with pytest.raises(PolicyError) as caught:
+            parse(f"{HEAD}  bad: {{probe: host, autonomy: 1}}\n{dependencies}remedies: {{{remedies}}}\n", KINDS)
+        return [found.path for found in caught.value.problems]
+
+    assert problems_of(", container: c") == ["dependencies.bad.autonomy", "dependencies.y.remedy"]
+    assert problems_of("") == ["dependencies.bad.autonomy"]
 
 
 @pytest.mark.parametrize(

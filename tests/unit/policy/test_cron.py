@@ -179,10 +179,12 @@ def test_any_text_is_good_or_told(text: str) -> None:
         ("0 0 * * 1-6", 86400.0, False),
         ("0 0 * * MON", 7 * 86400.0, True),
         ("0 0 1 * *", 7 * 86400.0, False),
+        ("0 0 * 2-5 *", 86400.0, True),
+        ("0 0 * 7,8 *", 86400.0, False),
     ],
 )
 def test_a_window_that_never_ends_is_found(text: str, seconds: float, *, never: bool) -> None:
-    """Each time begins before the one before is over, or there is a gap."""
+    """Each time begins before the one before is over, for more than two months, or there is a gap before that."""
     assert never_ends(MaintenanceWindow("w", Cron(text), seconds, frozenset({"redis"}))) is never
 
 

@@ -5,8 +5,11 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from dataclasses import dataclass
+from enum import Enum
 
 import pytest
+from pydantic import BaseModel
 
 from nemo_watchdog.plugins import installed
 from nemo_watchdog.policy import digest
@@ -64,6 +67,7 @@ def test_it_is_the_same_in_another_process() -> None:
         (HTTP, HTTP.replace("container: api", "container: web")),
         (HTTP, f"{HTTP}, expect: {{status: 204}}"),
         (f"{HTTP}, expect: {{status: 200}}", f"{HTTP}, expect: {{status: 204}}"),
+        (f"{HTTP}, expect: {{status: [200, 204]}}", f"{HTTP}, expect: {{status: [200, 301]}}"),
         (f"{HTTP}, expect: {{json: {{a: null}}}}", f"{HTTP}, expect: {{json: {{a: 1}}}}"),
         (HTTP, f"{HTTP}, redirects: 2"),
         (POSTGRES, POSTGRES.replace("/shop", "/other")),
@@ -113,10 +117,47 @@ def test_no_secret_goes_into_it(keys: str, monkeypatch: pytest.MonkeyPatch) -> N
     assert not [each for each in hashed if "one" in each]
 
 
+class Role(Enum):
+    PRIMARY = "primary"
+    STANDBY = "standby"
+
+
+@dataclass(frozen=True)
+class Login:
+    user: str
+    role: Role
+
+
+class OptionsOfAPlugin(BaseModel):
+    role: Role | None = None
+    login: Login | None = None
+    words: list[str] = []
+
+
+def test_words_of_a_choice_and_parts_of_a_value_are_in_it() -> None:
+    """Options of a plugin may be built of either; a class in the place of a value counts by its name."""
+    made = [
+        OptionsOfAPlugin(role=Role.PRIMARY),
+        OptionsOfAPlugin(role=Role.STANDBY),
+        OptionsOfAPlugin(login=Login("a", Role.PRIMARY)),
+        OptionsOfAPlugin(login=Login("b", Role.PRIMARY)),
+        OptionsOfAPlugin(login=Login("b", Role.STANDBY)),
+        OptionsOfAPlugin(words=["a", "b"]),
+        OptionsOfAPlugin(words=["b", "a"]),
+        OptionsOfAPlugin.model_construct({"login"}, login=Login),  # type: ignore[arg-type]
+    ]
+    digests = [digest.digest_of("x", None, options) for options in made]
+    assert len(set(digests)) == len(made)
+
+
 def test_what_nobody_knows_how_to_write_counts_by_its_type() -> None:
     """Options of a plugin may hold anything."""
 
     class Odd:
         pass
 
-    assert digest.digest_of("x", None, Odd()) == digest.digest_of("x", None, Odd())  # type: ignore[arg-type]
+    class Other:
+        pass
+
+    odd, odd_again, other = (digest.digest_of("x", None, each()) for each in (Odd, Odd, Other))  # type: ignore[arg-type]
+    assert odd == odd_again != other

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import ClassVar
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -12,11 +13,12 @@ from nemo_watchdog.errors import PolicyError
 from nemo_watchdog.model import Autonomy, Category, Health, Severity, Target
 from nemo_watchdog.policy.condition import Affected, Bound, Condition, Measure, Span, TagQuantifier, Times
 from nemo_watchdog.policy.document import MAX_CHARACTERS, MAX_VALUES
-from nemo_watchdog.policy.loader import load_policy
+from nemo_watchdog.policy.loader import load_policy, parse_policy
 from nemo_watchdog.policy.policy import (
     ActionStep,
     Backoff,
     Budget,
+    Dependency,
     EscalateStep,
     Flapping,
     Limits,
@@ -27,7 +29,8 @@ from nemo_watchdog.policy.policy import (
     Storm,
     Threshold,
 )
-from tests.unit.policy.fakes import CATALOG, POLICIES, HttpOptions, parse
+from nemo_watchdog.ports import Catalog
+from tests.unit.policy.fakes import CATALOG, POLICIES, HttpOptions, Kind, Options, parse
 
 HOST = "version: 1\ndependencies: {host: {probe: host}}\n"
 
@@ -145,6 +148,24 @@ def test_what_is_left_out_has_its_default() -> None:
     assert not any(spec.notify for spec in policy.severities.values())
     assert {rule.severity for rule in policy.classification} == set(Severity)
     assert (policy.remedies, policy.limits, policy.contacts, policy.alertmanager) == ({}, Limits(storm=Storm()), {}, ())
+
+
+@pytest.mark.parametrize(
+    ("chosen", "worked_on"),
+    [
+        ("", "abcd"),
+        (", dependencies: [a]", "a"),
+        (", tags: [x]", "bc"),
+        (", dependencies: [a], tags: [y]", "ac"),
+        (", dependencies: [a, b, c, d], tags: [y]", "abcd"),
+    ],
+)
+def test_what_a_planned_window_is_of(chosen: str, worked_on: str) -> None:
+    """What it names, and what carries one of its tags; everything where it names neither."""
+    dependencies = "a: {probe: host}, b: {probe: host, tags: [x]}, c: {probe: host, tags: [x, y]}, d: {probe: host}"
+    window = f'{{name: w, cron: "0 3 * * *", duration: 1h{chosen}}}'
+    (made,) = parse(f"version: 1\ndependencies: {{{dependencies}}}\nmaintenance: [{window}]\n").maintenance
+    assert made.dependencies == frozenset(worked_on)
 
 
 def test_an_empty_classification_is_a_choice() -> None:
@@ -269,6 +290,7 @@ def test_a_byte_order_mark_is_no_mistake(tmp_path: Path) -> None:
         (b"\xff\xfev\x00", "1:1: not UTF-8 text: save the file as UTF-8"),
         (b"version: \x00", "1:10: a character that YAML does not allow: the file must be plain text"),
         (b"#" * (MAX_CHARACTERS + 1), "1:1: larger than 1 MiB: a policy is a file that people read"),
+        (b"#" * MAX_CHARACTERS, "1:1: the file is empty: a policy begins with `version: 1`"),
         (b"- 1\n" * (MAX_VALUES + 1), f"{MAX_VALUES}:3: more than {MAX_VALUES} values"),
         (b"just words", "1:1: a policy is a mapping that begins with `version: 1`"),
         (b"null", "1:1: the file is empty: a policy begins with `version: 1`"),
@@ -282,6 +304,12 @@ def test_a_file_that_is_no_policy(tmp_path: Path, content: bytes, message: str) 
     with pytest.raises(PolicyError) as caught:
         load_policy(file, CATALOG, environ={})
     assert str(caught.value) == f"{file}:{message}"
+
+
+def test_a_text_that_is_too_large_is_not_read_at_all() -> None:
+    """Also one that comes from no file."""
+    (problem,) = problems("[" * (MAX_CHARACTERS + 1))
+    assert problem == "policy.yaml:1:1: larger than 1 MiB: a policy is a file that people read"
 
 
 def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
@@ -313,9 +341,51 @@ def test_half_a_character_is_no_text() -> None:
 def test_many_mistakes_do_not_take_long() -> None:
     """Suggestions stop after the first hundred: ten thousand unknown keys are still told."""
     found = problems(
-        "version: 1\ndependencies: {host: {probe: host}}\n" + "".join(f"verzion{i}: 1\n" for i in range(9999))
+        "version: 1\ndependencies: {host: {probe: host}}\n" + "".join(f"defaultz{i}: 1\n" for i in range(9999))
     )
     assert len(found) == 9999
+    assert sum("did you mean `defaults`?" in problem for problem in found) == 100
+
+
+@pytest.mark.parametrize("key", ["[a, b]", '"\\udfff"', "<<", "host"])
+def test_a_key_that_cannot_be_one_hides_no_mistake_after_it(key: str) -> None:
+    """Of whatever kind it is: a list, no text, a merge, or one that is given already."""
+    text = f"version: 1\ndependencies:\n  host: {{probe: host}}\n  ? {key}\n  : {{}}\n  other: {{probe: hst}}\n"
+    first, second = problems(text)
+    assert first.startswith("policy.yaml:4:5: ")
+    assert "there is no probe `hst`: did you mean `host`?" in second
+
+
+class WorkerOptions(Options):
+    need_container: ClassVar[tuple[str, ...]] = ("titles",)
+
+    titles: bool = False
+
+
+@pytest.mark.parametrize(("more", "wanted"), [("", False), (", titles: true", True), (", titles: false", False)])
+def test_an_option_that_looks_into_a_container_needs_one(more: str, wanted: bool) -> None:
+    """Only where it is given; the probe itself needs none."""
+    catalog = Catalog({"worker": Kind(WorkerOptions)}, CATALOG.actions)
+
+    def read(keys: str) -> Dependency:
+        text = f"version: 1\ndependencies: {{it: {{probe: worker{more}{keys}}}}}\n"
+        return parse_policy(text, "policy.yaml", catalog, environ={}).dependencies["it"]
+
+    assert read(", container: c").container == "c"
+    if not wanted:
+        assert read("").container is None
+        return
+    with pytest.raises(PolicyError, match="titles: it looks into a container: give the dependency's `container`"):
+        read("")
+
+
+def test_numbers_of_a_backoff_may_come_from_outside_and_its_ends_may_be_one() -> None:
+    """As text, which every expansion gives; a gap that never grows is one."""
+    steps = "[{do: docker.restart, backoff: {factor: ${F}, jitter: ${J:-0.5}, initial: 10s, max: 10s}}]"
+    text = HOST + f"remedies: {{r: {{steps: {steps}, budget: 1 per 1h}}}}\n"
+    (step,) = parse(text, F="3").remedies["r"].steps
+    assert isinstance(step, ActionStep)
+    assert step.backoff == Backoff(10.0, 3.0, 10.0, 0.5)
 
 
 def test_a_policy_cannot_be_changed() -> None:

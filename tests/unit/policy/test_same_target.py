@@ -32,6 +32,7 @@ def read(entry: str) -> Dependency:
         ("probe: http, url: 'http://${file:FILE}/'", "a", "b", False),
         ("probe: http, url: '${file:FILE}'", "http://a/?path=x&token=old", "http://a/?path=x&token=new", True),
         ("probe: http, url: '${file:FILE}'", "http://a/?path=x&token=old", "http://a/?path=y&token=old", False),
+        ("probe: http, url: '${file:FILE}'", "http://a/", "http://a/?token=new", True),
         ("probe: tcp, address: '${file:FILE}'", "a:1", "a:2", False),
     ],
 )

@@ -11,7 +11,7 @@ import structlog
 
 from nemo_watchdog.errors import PolicyError
 from nemo_watchdog.policy.policy import Secret
-from nemo_watchdog.policy.secrets import MAX_FILE_BYTES, ExpansionError, expand
+from nemo_watchdog.policy.secrets import MAX_FILE_BYTES, ExpansionError, expand, files_in
 from tests.unit.policy.fakes import HttpOptions, RedisOptions, parse
 
 ENVIRON = {"NAME": "value", "EMPTY": "", "TRICKY": "${NAME} $$ }"}
@@ -41,6 +41,21 @@ def test_expansion(text: str, expanded: str) -> None:
     assert expand(text, ENVIRON).text == expanded
 
 
+@pytest.mark.parametrize(
+    ("text", "outside"),
+    [("plain", False), ("$$", False), ("a $$ b", False), ("${NAME}", True), ("$$${MISSING:-x}", True)],
+)
+def test_only_what_an_expansion_gives_is_from_outside(text: str, outside: bool) -> None:
+    """The rest stands in the file, and a message may show what of it is harmless."""
+    assert expand(text, ENVIRON).outside is outside
+
+
+def test_the_files_that_a_policy_names_are_known_before_it_is_read() -> None:
+    """Also those in a comment; a change of any is a reload."""
+    text = "a: ${file:/run/a}\n# ${file:/run/b}\nc: '${NAME} $${file:/run/c} ${file:/run/d'\n"
+    assert files_in(text) == {"/run/a", "/run/b"}
+
+
 @pytest.mark.parametrize("text", ["${MISSING}", "${}", "${NAME", "${1NAME}", "${NAME-default}", "${file:relative}"])
 def test_an_expansion_that_fails(text: str) -> None:
     """An unset variable or an unreadable expansion is an error, not an empty value."""
@@ -63,6 +78,8 @@ def test_a_file_that_is_no_secret(tmp_path: Path) -> None:
     for name in ("missing", "huge", "binary", "pipe", "."):
         with pytest.raises(ExpansionError, match=str(tmp_path)):
             expand(f"${{file:{tmp_path / name}}}", {})
+    with pytest.raises(ExpansionError, match="is larger than 64 KiB"):
+        expand(f"${{file:{tmp_path / 'huge'}}}", {})
     with pytest.raises(ExpansionError, match="not a path"):
         expand("${file:/a\0b}", {})
 

@@ -15,7 +15,19 @@ from nemo_watchdog.policy.showing import format_path, is_meant_as, is_name, is_q
     [
         *(
             (text, True)
-            for text in ("10", "-1", "0.97", "5 mins", "1h30m", "1:30", "130%", "512MiB", "3 of 5", "0 per 1h")
+            for text in (
+                "10",
+                "-1",
+                "0.97",
+                "5 mins",
+                "1h30m",
+                "1:30",
+                "130%",
+                "512MiB",
+                "3 of 5",
+                "0 per 1h",
+                "123456789.123456789 days",
+            )
         ),
         *(
             (text, False)
@@ -45,7 +57,15 @@ def test_a_name(text: str, is_one: bool) -> None:
 
 @pytest.mark.parametrize(
     ("text", "is_one"),
-    [("HAED", True), ("sev1", True), ("oom-killed", True), ("x9y8z7", False), ("a=b", False), ("a" * 25, False)],
+    [
+        ("HAED", True),
+        ("sev1", True),
+        ("oom-killed", True),
+        ("x9y8z7", False),
+        ("a=b", False),
+        ("a" * 24, True),
+        ("a" * 25, False),
+    ],
 )
 def test_a_word_that_was_meant_as_one_of_a_few(text: str, is_one: bool) -> None:
     assert is_meant_as(text, ["HEAD", "SEV1", "oom_killed"]) is is_one
@@ -81,6 +101,9 @@ def test_what_is_not_shown_is_said_by_its_kind(value: Any, said: str) -> None:
         (("dependencies", "a", "headers", "Bearer x"), 'dependencies.a.headers["***"]'),
         (("contacts", "on call"), 'contacts["***"]'),
         (("contacts", "a", 0, "word"), 'contacts.a[0]["***"]'),
+        (("contacts", "a", "word"), 'contacts.a["***"]'),
+        (("dependencies", "a", "headers", "x.y"), 'dependencies.a.headers["***"]'),
+        (("classification", 0, "when", "measure", "x.y"), 'classification[0].when.measure["x.y"]'),
         (("root:*:1",), '["***"]'),
     ],
 )

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 from pydantic import BaseModel, ValidationError
+from pydantic_core import PydanticCustomError
 
 from nemo_watchdog.policy.policy import Budget, Secret, Threshold
 from nemo_watchdog.policy.units import (
@@ -14,6 +17,8 @@ from nemo_watchdog.policy.units import (
     Size,
     ThresholdText,
     Whole,
+    duration_within,
+    number_within,
 )
 
 
@@ -33,7 +38,17 @@ def read(name: str, value: object) -> object:
 
 @pytest.mark.parametrize(
     ("text", "seconds"),
-    [("90s", 90), ("5m", 300), ("1h30m", 5400), ("750ms", 0.75), ("1d", 86400), ("1.5s", 1.5), (0, 0), ("0", 0)],
+    [
+        ("90s", 90),
+        ("5m", 300),
+        ("1h30m", 5400),
+        ("750ms", 0.75),
+        ("1d", 86400),
+        ("1.5s", 1.5),
+        (0, 0),
+        ("0", 0),
+        ("366d", 366 * 86400),
+    ],
 )
 def test_a_duration_is_seconds(text: object, seconds: float) -> None:
     """Durations with their units become seconds."""
@@ -58,7 +73,9 @@ def test_a_duration_is_seconds(text: object, seconds: float) -> None:
         ("threshold", 3, Threshold(3, 3)),
         ("threshold", "3", Threshold(3, 3)),
         ("threshold", "3 of 5", Threshold(3, 5)),
+        ("threshold", "1 of 100", Threshold(1, 100)),
         ("budget", "5 per 1h", Budget(5, 3600.0)),
+        ("budget", "10000 per 1s", Budget(10_000, 1.0)),
         ("secret", "x", Secret("x")),
         ("secret", Secret("x"), Secret("x")),
     ],
@@ -69,21 +86,32 @@ def test_a_quantity_is_in_base_units(name: str, text: object, value: object) -> 
 
 
 NO_MEANING: dict[str, list[object]] = {
-    "duration": [10, 1.5, True, None, "", "10", "5 m", "m5", "5m ", "-5m", "1y", "400d", "٣s", []],
+    "duration": [10, 1.5, True, False, None, "", "10", "5 m", "m5", "5m ", "-5m", "1y", "400d", "٣s", []],
     "ratio": [True, None, "", "97", 97, -0.1, "101%", "-1%", "a%", {}],
     "size": [True, None, 10, 1.5, "", "10", "10 mb", "10Kib", "-1MB", "MiB"],
     "whole": [True, None, 1.5, "1.5", "", "x"],
     "threshold": [True, 0, -1, 101, "0 of 3", "4 of 3", "3 of 101", "3 in 5", None, 2.5],
-    "budget": [5, "5", "0 per 1h", "5 per 1", "5 per 0s", "5 per 999ms", "x per 1h", None],
+    "budget": [5, "5", "0 per 1h", "10001 per 1h", "5 per 1", "5 per 0s", "5 per 999ms", "x per 1h", None],
     "secret": [5, None, []],
 }
 
 
 @pytest.mark.parametrize(("name", "value"), [(name, value) for name, values in NO_MEANING.items() for value in values])
 def test_what_has_no_clear_meaning_is_refused(name: str, value: object) -> None:
-    """A bare number, a wrong unit or a value out of range is an error, never a guess."""
-    with pytest.raises(ValidationError):
+    """A bare number, a wrong unit or a value out of range is an error that says what is right, never a guess."""
+    with pytest.raises(ValidationError) as caught:
         read(name, value)
+    assert caught.value.errors()[0]["msg"].startswith("expected ")
+
+
+@pytest.mark.parametrize("within", [duration_within, number_within])
+def test_both_ends_of_a_range_are_in_it(within: Callable[[float, float], Callable[[float], float]]) -> None:
+    """What people read as "from 1 to 2"."""
+    check = within(1.0, 2.0)
+    assert (check(1.0), check(2.0)) == (1.0, 2.0)
+    for outside in (0.9, 2.1):
+        with pytest.raises(PydanticCustomError, match=r"expected a .* from 1s? to 2s?"):
+            check(outside)
 
 
 def test_a_default_is_in_base_units() -> None:

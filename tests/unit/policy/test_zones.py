@@ -64,6 +64,7 @@ def test_a_machine_without_zones_says_what_it_lacks() -> None:
         ("mon-fri 09:00-18:00", "01234", 540, 1080),
         ("sat-mon 22:00-06:00", "560", 1320, 360),
         ("mon,wed-thu 09:00-10:00", "023", 540, 600),
+        ("08:30-17:59", "0123456", 510, 1079),
     ],
 )
 def test_times_of_the_week(written: str, days: str, start: int, end: int) -> None:
@@ -74,7 +75,7 @@ def test_times_of_the_week(written: str, days: str, start: int, end: int) -> Non
 
 @pytest.mark.parametrize(
     "written",
-    ["", "9:00-18:00", "mon", "mon-fri", "mon - fri 09:00-18:00", "monday 09:00-18:00", "25:00-26:00", "09:60-10:00",
+    ["", "9:00-18:00", "mon", "mon-fri", "mon - fri 09:00-18:00", "monday 09:00-18:00", "25:00-26:00", "09:60-11:00",
      "24:00-06:00", "09:00-09:00", "09:00-24:01", "fri, sat 09:00-10:00", 5, None],
 )  # fmt: skip
 def test_what_is_no_time_of_the_week(written: object) -> None:

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from nemo_watchdog import records as r
 from nemo_watchdog.engine import signals
 from nemo_watchdog.engine.attribution import A_CLEAN_EXIT_IS_QUIET
 from nemo_watchdog.model import (
@@ -107,6 +108,21 @@ def test_what_ends_before_docker_has_written_down_its_start_is_no_step_of_the_cl
     assert len(world.started) == 1
 
 
+def test_the_end_that_a_person_gave_it_is_not_kept_as_its_own(world: World) -> None:
+    """A daemon that is started later, when Docker has forgotten the signal, must not find it among such."""
+    world.stopped_by_hand("gateway")
+    assert not world.of(r.EndedByItself)
+
+
+def test_an_end_of_its_own_is_kept_once(world: World) -> None:
+    """Also when it is seen by the next daemon."""
+    world.crash("gateway")
+    at = world.utc
+    world.kill_daemon()
+    world.see("gateway", RunState.EXITED, past=[world.event("gateway", "die")], finished_at=at, exit_code=1)
+    assert len(world.of(r.EndedByItself)) == 1
+
+
 # -- what it died of --------------------------------------------------------------------------------------------
 
 
@@ -154,6 +170,17 @@ def test_what_keeps_data_and_ends_itself_is_held_and_told_after_a_while() -> Non
     assert "ended by itself, in good order" in told.body
     world.wait(7200.0)
     assert gate(world, "pg") is Gate.HUMAN_HOLD
+    assert not world.started
+
+
+def test_of_two_dependencies_of_one_container_the_one_that_keeps_data_decides() -> None:
+    """The other one would have it started again at once."""
+    keeps = dependency("b", container="c-a", grace=0.0, on_clean_exit=OnCleanExit.HOLD)
+    world = World(policy(dependency("a", grace=0.0), keeps), running=False)
+    world.run("a", age=3600.0)
+    world.crash("a", 0)
+    world.wait(7200.0)
+    assert gate(world, "a") is gate(world, "b") is Gate.HUMAN_HOLD
     assert not world.started
 
 

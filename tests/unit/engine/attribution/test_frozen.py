@@ -42,6 +42,19 @@ def test_what_somebody_froze_is_held_until_it_is_let_go_on(world: World, number:
     assert len(world.started) == 1
 
 
+def test_what_is_let_go_on_is_looked_at_at_once_and_judged_by_those_looks_alone(world: World) -> None:
+    """That it gave no answer while it was frozen is no sign of trouble."""
+    frozen(world)
+    world.fail("gateway", Reason.TIMEOUT, times=5)
+    world.soon.clear()
+    world.send(ev.ContainerActed(world.event("gateway", "kill", signals.CONT)))
+    assert world.soon == {"gateway"}
+    world.fail("gateway", Reason.TIMEOUT, times=1)
+    assert not world.started
+    world.fail("gateway", Reason.TIMEOUT, times=2)
+    assert len(world.started) == 1
+
+
 def test_what_answers_again_is_not_frozen(world: World) -> None:
     """Somebody let it go on from outside."""
     frozen(world)

@@ -258,6 +258,16 @@ def test_what_somebody_stops_while_docker_waits_to_start_it_is_held(world: World
     assert not world.started
 
 
+def test_a_stop_while_docker_waits_is_one_also_where_the_clock_was_set_back_since(world: World) -> None:
+    """The end of the last run bears a time to come."""
+    past = loops(world)
+    to_come = world.utc + timedelta(seconds=5)
+    world.see("gateway", RunState.EXITED, past=past, finished_at=to_come, exit_code=1, restarts=6)
+    world.fail("gateway", Reason.REFUSED, times=30)
+    assert gate(world) is Gate.HUMAN_HOLD
+    assert not world.started
+
+
 def test_a_stop_while_docker_waits_is_known_to_a_daemon_that_was_away(world: World) -> None:
     """Docker remembers it."""
     past = loops(world)

@@ -141,6 +141,49 @@ def test_what_is_well_again_says_nothing_of_its_last_end(world: World) -> None:
     assert [request.action for request in world.pending] == ["docker.restart"]
 
 
+def test_nothing_is_said_of_an_end_by_the_words_of_the_one_before(world: World) -> None:
+    """Those of this end have not been read yet."""
+    world.crash("gateway", said=FULL)
+    world.pass_time(60.0)
+    world.run("gateway")
+    world.succeed("gateway")
+    world.crash("gateway", said=None)
+    state = world.engine.trackers["gateway"].state
+    assert state.reason is Reason.EXITED
+    assert "PANIC" not in state.detail
+
+
+def test_what_the_run_before_has_said_a_moment_ago_is_no_word_of_this_end(world: World) -> None:
+    """Somebody made room and started it, and it ended within seconds, of something else: the log has both runs."""
+    world.crash("gateway", said=FULL)
+    full = LogLine(world.utc, FULL)
+    past = [world.event("gateway", "die")]
+    world.pass_time(2.0)
+    world.run("gateway")
+    began = world.utc
+    world.pass_time(1.0)
+    past.append(world.event("gateway", "die"))
+    status = ContainerStatus(RunState.EXITED, "id-c-gateway", began, world.utc, exit_code=1)
+    world.send(ev.ContainerSeen("c-gateway", status, Past(tuple(past), EVER), (full,)))
+    assert reason(world) is Reason.EXITED
+    assert len(world.started) == 1
+
+
+def test_a_dependency_that_is_new_in_the_policy_knows_what_its_container_said() -> None:
+    """It had ended long before: the newcomer must not have started what the other one knows to be in vain."""
+    one, other = dependency("a", grace=0.0), dependency("b", container="c-a", grace=0.0)
+    world = World(policy(one))
+    world.crash("a", said=FULL)
+    at = world.utc
+    world.wait(60.0)
+    world.send(ev.PolicyChanged(policy(one, other)))
+    world.utc = at
+    world.see("a", RunState.EXITED, past=[world.event("a", "die")], said=FULL, finished_at=at, exit_code=1)
+    assert world.engine.trackers["b"].state.reason is Reason.DISK_FULL
+    world.wait(7200.0)
+    assert not world.started
+
+
 def test_a_look_that_says_the_same_is_a_look(world: World) -> None:
     """It runs again and its probe finds the disk full: that stands while the looks change their mind."""
     world.crash("gateway", said=FULL)
