@@ -331,6 +331,7 @@ def _(record: r.HoldPlaced, state: Durable, at: Moment) -> None:
     until = None if record.lasts is None else at.monotonic + record.lasts
     quiet_until = record.quiet and at.monotonic + record.quiet
     outlived_from = None if record.outlived_after is None else at.monotonic + record.outlived_after
+    state.end_holds(at.monotonic)
     before = state.holds.get(_held(record))
     stops = before is not None and before.is_ending(record.run) and not record.finished
     state.holds[_held(record)] = Hold(

@@ -338,9 +338,12 @@ class Durable:
         if outcome == ActionOutcome.REFUSED:
             self.spends = [spend for spend in self.spends if spend.action_id != action_id]
 
+    def end_holds(self, now: float) -> None:
+        """Those whose time is over: while one stands, what people do next to the same target may not be held."""
+        self.holds = {target: hold for target, hold in self.holds.items() if hold.holds(now)}
+
     def forget_old(self, now: float, keep_resolved: float) -> None:
         """Drops what no rule can ask for any more. `keep_resolved` in seconds."""
-        self.holds = {target: hold for target, hold in self.holds.items() if hold.holds(now)}
         for flaps in self.flaps.values():
             flaps.forget_old(now)
         self.flaps = {name: flaps for name, flaps in self.flaps.items() if not flaps.says_nothing}
