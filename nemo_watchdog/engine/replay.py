@@ -244,7 +244,7 @@ def _(record: r.ActionEnded, state: Durable, at: Moment) -> None:
             ladder.give_back(record.detail)
         else:
             state.seen.waits.pop(record.dependency, None)
-            ladder.refusals, ladder.refused_for = 0, ""
+            ladder.refusals = 0
             ladder.acted_at = at.monotonic
         ladder.back_off(record.backoff, at)
         ladder.verify_until = at.monotonic + record.verify_within
