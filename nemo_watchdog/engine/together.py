@@ -85,8 +85,8 @@ class Together:
         self._trackers = trackers
         self._in_hand: set[str] = set()
         """People work on these, or have stopped them."""
-        self._asked: dict[str, float] = {}
-        """Who asks whether it fails alone, since when."""
+        self._asked: dict[str, tuple[float, float]] = {}
+        """Who asks whether it fails alone: since when it does, and since when it asks about that."""
         self._answered: dict[str, float] = {}
         """Who fails alone, and since when it did as that was learned."""
         self._unseen: set[str] = set()
@@ -115,7 +115,6 @@ class Together:
         elif name in self._unseen and state.health is Health.DOWN:
             # What could not be seen is seen to fail now: whether it does that alone is another question.
             self._fails(name, since)
-            self._asked.pop(name, None)
         is_unseen = state.health is Health.UNKNOWN and state.reason in NO_ANSWER
         (self._unseen.add if is_unseen else self._unseen.discard)(name)
         if self._trackers[name].unhealthy:
@@ -209,7 +208,7 @@ class Together:
         """What must be looked at before it counts as failing alone; None when it does, or when that took too long."""
         if name not in self.failing or self._answered.get(name) == self._fails_of_itself_since(name):
             return None
-        until = self._asked.get(name, now) + self._patience * (2 if self._has_company(name) else 1)
+        until = self._asked_at(name, now) + self._patience * (2 if self._has_company(name) else 1)
         looks = tuple(self._open_looks(name))
         return Question(looks, until, self._fails_of_itself_since(name)) if looks and now < until else None
 
@@ -217,11 +216,16 @@ class Together:
         """The same; the time that it may take runs from the first time on."""
         question = self.question(name, now)
         if question is not None:
-            self._asked.setdefault(name, now)
+            self._asked[name] = question.since, self._asked_at(name, now)
         elif name in self.failing:
             self._answered[name] = self._fails_of_itself_since(name)
             self._asked.pop(name, None)
         return question
+
+    def _asked_at(self, name: str, now: float) -> float:
+        """When it first asked about what it fails for now; now, if it has not."""
+        since, asked_at = self._asked.get(name, (now, now))
+        return asked_at if since == self._fails_of_itself_since(name) else now
 
     def _fails_of_itself_since(self, name: str) -> float:
         """What goes on to fail after what it needs has recovered may do so for another reason."""

@@ -141,11 +141,15 @@ def test_what_is_known_to_fail_alone_is_not_asked_again_when_another_fails_later
     assert world.started_names() == ["d0", "d0"]
 
 
+@pytest.mark.parametrize("slow", [True, False])
 @pytest.mark.parametrize("looked", [True, False], ids=["others had been looked at", "nobody had been looked at"])
-def test_what_fails_on_when_what_it_needs_has_recovered_is_asked_anew(*, looked: bool) -> None:
-    """It may do so for another reason since then, and has the whole time again."""
+def test_what_fails_on_when_what_it_needs_has_recovered_is_asked_anew(*, looked: bool, slow: bool) -> None:
+    """It may do so for another reason since then, and has the whole time again. It may have been slow before."""
     world = Platform(dependency("p", grace=0.0), *many(1, needs=("p",)), *many(6)[1:])
     failing = ["p", "d0"]
+    for _ in range(3 if slow else 0):
+        world.pass_time(1.0)
+        world.looks(failing, degraded(Reason.SLOW, "took 900 ms"))
     world.fail_together(failing, Reason.TIMEOUT)
     if looked:
         world.looks(SIX[1:], ok())

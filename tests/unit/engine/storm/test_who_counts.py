@@ -241,7 +241,7 @@ def test_what_is_looked_at_seldom_may_have_failed_since_its_last_look() -> None:
     assert [sorted(record.failing) for record in world.storms()] == [SIX[:4]]
 
 
-def test_one_that_fails_by_itself_meanwhile_hides_no_storm() -> None:
+def test_two_that_fail_by_themselves_meanwhile_hide_no_storm() -> None:
     """The last of those that failed together is found out late, for it is looked at seldom."""
     seldom = dependency("d5", grace=0.0, interval=120.0, remedy=None)
     world = Platform(*many(5, remedy=None), seldom)
@@ -249,7 +249,7 @@ def test_one_that_fails_by_itself_meanwhile_hides_no_storm() -> None:
     world.pass_time(60.0)
     world.looks(["d3", "d4"], ok())
     world.pass_time(20.0)
-    world.fail_together(["d4"], times=1)
+    world.fail_together(["d3", "d4"], times=1)
     assert not world.storms()
     world.fail_together(["d5"], times=1)
     assert [sorted(record.failing) for record in world.storms()] == [["d0", "d1", "d2", "d5"]]
