@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from nemo_watchdog import records as r
+from nemo_watchdog.engine import events as ev
 from nemo_watchdog.model import ActionOutcome, Gate, Reason, degraded, failed, ok
 from tests.unit.engine.storm.parts import LIMITS, STORM, Platform, many
 from tests.unit.engine.world import dependency
@@ -193,6 +194,7 @@ def test_one_good_look_at_what_was_out_of_sight_ends_no_storm() -> None:
     world.fail_together(SIX, Reason.NAME_UNRESOLVED, times=10)
     world.pass_time(1.0)
     world.looks(SIX, ok())
+    world.send(ev.Tick())
     assert not world.of(r.StormEnded)
     world.pass_time(1.0)
     world.looks(SIX, ok())
