@@ -61,6 +61,7 @@ class Engine:
         if isinstance(event, ev.Observed) and self._uneventful(event):
             return NOTHING
         turn = Turn(self.volatile, self.durable, now, tell)
+        self.durable.end_holds(now.monotonic)
         try:
             self._take(event, turn)
         except EngineBug as error:

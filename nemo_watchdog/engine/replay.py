@@ -244,7 +244,7 @@ def _(record: r.ActionEnded, state: Durable, at: Moment) -> None:
             ladder.give_back(record.detail)
         else:
             state.seen.waits.pop(record.dependency, None)
-            ladder.refusals, ladder.refused_for = 0, ""
+            ladder.refusals = 0
             ladder.acted_at = at.monotonic
         ladder.back_off(record.backoff, at)
         ladder.verify_until = at.monotonic + record.verify_within
@@ -331,6 +331,7 @@ def _(record: r.HoldPlaced, state: Durable, at: Moment) -> None:
     until = None if record.lasts is None else at.monotonic + record.lasts
     quiet_until = record.quiet and at.monotonic + record.quiet
     outlived_from = None if record.outlived_after is None else at.monotonic + record.outlived_after
+    state.end_holds(at.monotonic)
     before = state.holds.get(_held(record))
     stops = before is not None and before.is_ending(record.run) and not record.finished
     state.holds[_held(record)] = Hold(

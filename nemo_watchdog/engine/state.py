@@ -66,8 +66,8 @@ class Ladder:
     refusals: int = 0
     """How often in a row nothing was ordered."""
     refused_for: str = ""
-    alike: int = 0
-    """How many of these refusals were for the last one's reason."""
+    refused_alike: bool = False
+    """The last one was for the same reason as the one before."""
     before: tuple[str, str, int] = ("", "", 0)
     """Remedy, step key and attempts before the last action: to where a refused one goes back."""
     verify_until: float = 0.0
@@ -94,15 +94,15 @@ class Ladder:
         self.acted -= 1
         self.level -= 1
         self.levels[self.rung] = self.level
+        self.refused_alike = self.refusals > 0 and why == self.refused_for
         self.refusals += 1
-        self.alike = self.alike + 1 if why == self.refused_for else 1
         self.refused_for = why
 
     def begin_anew(self) -> None:
         """What was tried helped, or a person says so. Numbers, and how far the backoff has grown, are kept."""
         self.attempts = 0
         self.tried.clear()
-        self.refusals, self.alike, self.refused_for = 0, 0, ""
+        self.refusals = 0
         self.go_on()
 
     def go_on(self) -> None:
@@ -338,17 +338,18 @@ class Durable:
         if outcome == ActionOutcome.REFUSED:
             self.spends = [spend for spend in self.spends if spend.action_id != action_id]
 
+    def end_holds(self, now: float) -> None:
+        """Those whose time is over: while one stands, what people do next to the same target may not be held."""
+        self.holds = {target: hold for target, hold in self.holds.items() if hold.holds(now)}
+
     def forget_old(self, now: float, keep_resolved: float) -> None:
         """Drops what no rule can ask for any more. `keep_resolved` in seconds."""
-        self.holds = {target: hold for target, hold in self.holds.items() if hold.holds(now)}
         for flaps in self.flaps.values():
             flaps.forget_old(now)
         self.flaps = {name: flaps for name, flaps in self.flaps.items() if not flaps.says_nothing}
         self.spends = [spend for spend in self.spends if now - spend.at < LONGEST_BUDGET_WINDOW]
-        for name, incident in list(self.incidents.items()):
-            if incident.resolved is None or now - incident.resolved.monotonic < keep_resolved:
-                continue
-            if all(ladder.phase is not Phase.ACTING for ladder in incident.ladders.values()):
-                del self.incidents[name]
-        kept = {id(ladder) for incident in self.incidents.values() for ladder in incident.ladders.values()}
-        self.ladders = {target: ladder for target, ladder in self.ladders.items() if id(ladder) in kept}
+        self.incidents = {
+            name: incident
+            for name, incident in self.incidents.items()
+            if incident.resolved is None or now - incident.resolved.monotonic < keep_resolved
+        }

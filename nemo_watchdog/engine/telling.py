@@ -136,7 +136,7 @@ def _refused_again(record: r.ActionIntended | r.ActionEnded, incident: Incident)
     ladder = incident.ladder(record.dependency)
     if isinstance(record, r.ActionIntended):
         return ladder.refusals > 0
-    return record.outcome == ActionOutcome.REFUSED and ladder.alike > 1
+    return record.outcome == ActionOutcome.REFUSED and ladder.refused_alike
 
 
 def _who(draft: Draft, turn: Turn) -> Draft | Told:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import accumulate
 from zlib import crc32
 
 from nemo_watchdog.engine.elsewhere import Elsewhere, reason_of
@@ -17,6 +18,7 @@ from nemo_watchdog.engine.states import NO_ANSWER
 from nemo_watchdog.engine.topology import upstreams
 from nemo_watchdog.model import Category, Health, Moment, Outcome, Reason, RunState
 from nemo_watchdog.policy.policy import Policy
+from nemo_watchdog.policy.policy import Storm as Limit
 
 NO_WAY = frozenset({Reason.REFUSED, Reason.NETWORK_UNREACHABLE, Reason.PERMISSION_DENIED})
 """The kernel, or something on the way, says that nobody is there: nothing that it needs explains that of what runs."""
@@ -63,11 +65,11 @@ class Together:
 
     def __init__(self, policy: Policy, trackers: Mapping[str, Tracker]) -> None:
         self.limit = storm = policy.limits.storm
+        self._limit = storm or Limit()
+        """Where the policy looks for no storm, nobody is counted, and this decides nothing."""
         tags = {name: spec.tags for name, spec in policy.dependencies.items()}
         self.names = tuple(name for name in tags if storm and (storm.of is None or storm.of in tags[name]))
         """All that could fail together."""
-        self.most = max(int(storm.share * len(self.names) + 1e-9), storm.least - 1) if storm else 0
-        """So many may fail, and it is no storm."""
         self.failing: dict[str, float] = {}
         """Since when it is known, in monotonic seconds."""
         self._served: dict[str, float] = {}
@@ -77,14 +79,14 @@ class Together:
         self.has_news = False
         """It may have begun since it was asked last."""
         self._too_many: int | None = None
-        """So many made the storm that goes on. Whoever recovers in it from something else ends it no sooner."""
-        self._scope = frozenset(self.names) if len(self.names) > self.most else frozenset()
+        """So many made the last storm. Whoever recovers in it from something else ends it no sooner."""
+        self._scope = frozenset(self.names) if len(self.names) > self._most_of(len(self.names)) else frozenset()
         self._above = {name: tuple(upstreams(policy, name)) for name in self._scope}
         self._trackers = trackers
         self._in_hand: set[str] = set()
         """People work on these, or have stopped them."""
-        self._asked: dict[str, float] = {}
-        """Who asks whether it fails alone, since when."""
+        self._asked: dict[str, tuple[float, float]] = {}
+        """Who asks whether it fails alone: since when it does, and since when it asks about that."""
         self._answered: dict[str, float] = {}
         """Who fails alone, and since when it did as that was learned."""
         self._unseen: set[str] = set()
@@ -113,8 +115,6 @@ class Together:
         elif name in self._unseen and state.health is Health.DOWN:
             # What could not be seen is seen to fail now: whether it does that alone is another question.
             self._fails(name, since)
-            self._asked.pop(name, None)
-            self._answered.pop(name, None)
         is_unseen = state.health is Health.UNKNOWN and state.reason in NO_ANSWER
         (self._unseen.add if is_unseen else self._unseen.discard)(name)
         if self._trackers[name].unhealthy:
@@ -132,42 +132,39 @@ class Together:
         if began is not None and name in self._confirmed and not in_hand:
             self.before[name] = began
         self._confirmed.discard(name)
-        self._unseen.discard(name)
         self._asked.pop(name, None)
-        self._answered.pop(name, None)
         self._elsewhere.forget(name)
 
     def begin_anew(self) -> None:
         """A storm is over: what failed in it makes no other one."""
         self.before.clear()
-        self._too_many = None
 
     def belongs(self, name: str, storm: Storm) -> bool:
         """To that storm: it fails, or it is slow or busy since that began."""
         if name in self.failing:
             return True
         since = self._trackers[name].since
-        if self.limit is None or name not in self._scope or name in self._in_hand or since is None:
+        if name not in self._scope or name in self._in_hand or since is None:
             return False
         ill = self._trackers[name].state.health in (Health.DOWN, Health.DEGRADED)
-        return ill and since.monotonic >= storm.began.monotonic - self.limit.within
+        return ill and since.monotonic >= storm.began.monotonic - self._limit.within
 
     def gathered(self) -> tuple[str, ...]:
         """Those that fail together, as a storm; none where there is no storm."""
-        if self.limit is None or len(self.failing) + len(self.before) < self.limit.least:
+        if len(self.failing) + len(self.before) < self._limit.least:
             return ()
         newest = max(self.failing.values(), default=0.0)
-        self.before = {name: at for name, at in self.before.items() if newest - at <= self.limit.within}
+        self.before = {name: at for name, at in self.before.items() if newest - at <= self._limit.within}
         began = self.before | self.failing
-        moment = _most_at((self._served[name], at + self.limit.within) for name, at in began.items())
+        moment = _most_at((self._served[name], at + self._limit.within) for name, at in began.items())
         names = tuple(
             name
             for name in sorted(began, key=lambda name: began[name])
-            if self._served[name] <= moment <= began[name] + self.limit.within
+            if self._served[name] <= moment <= began[name] + self._limit.within
         )
         roots = {_what(self._trackers[name]) for name in names if not self._is_explained(name)}
         most = self.most_since(began[names[0]])
-        if len(names) <= most or len(roots) < self.limit.least:
+        if len(names) <= most or len(roots) < self._limit.least:
             return ()
         self._too_many = most + 1
         return names
@@ -180,9 +177,10 @@ class Together:
 
     def most_since(self, began: float) -> int:
         """So many of them may fail, and it is no storm."""
-        if self.limit is None:
-            return 0
-        return max(int(self.limit.share * len(self.counted_since(began)) + 1e-9), self.limit.least - 1)
+        return self._most_of(len(self.counted_since(began)))
+
+    def _most_of(self, count: int) -> int:
+        return max(int(self._limit.share * count + 1e-9), self._limit.least - 1)
 
     def are_too_many(self, failing: int, began: float) -> bool:
         """For the storm that began then to be over."""
@@ -195,21 +193,22 @@ class Together:
         down = self._trackers[name].since if self._trackers[name].state.health is Health.DOWN else None
         if since is None and down is not None:
             since = down.monotonic
-        return since is not None and self.limit is not None and began - since > self.limit.within
+        return since is not None and began - since > self._limit.within
 
     def is_crowded(self, name: str) -> bool:
         """So many fail since then that also what has ended may be part of a storm: the first are started at once."""
-        if self.limit is None or name not in self.failing:
-            return False
+        return name in self.failing and len(self._near(name)) >= self._limit.least
+
+    def _near(self, name: str) -> set[str]:
+        """What fails since about the same time, itself among it."""
         began = self._began(name)
-        near = {_what(self._trackers[other]) for other in self.failing if not self._is_apart(other, began)}
-        return len(near) >= self.limit.least
+        return {_what(self._trackers[other]) for other in self.failing if not self._is_apart(other, began)}
 
     def question(self, name: str, now: float) -> Question | None:
         """What must be looked at before it counts as failing alone; None when it does, or when that took too long."""
         if name not in self.failing or self._answered.get(name) == self._fails_of_itself_since(name):
             return None
-        until = self._asked.get(name, now) + self._patience * (2 if self._has_company(name) else 1)
+        until = self._asked_at(name, now) + self._patience * (2 if self._has_company(name) else 1)
         looks = tuple(self._open_looks(name))
         return Question(looks, until, self._fails_of_itself_since(name)) if looks and now < until else None
 
@@ -217,11 +216,16 @@ class Together:
         """The same; the time that it may take runs from the first time on."""
         question = self.question(name, now)
         if question is not None:
-            self._asked.setdefault(name, now)
+            self._asked[name] = question.since, self._asked_at(name, now)
         elif name in self.failing:
             self._answered[name] = self._fails_of_itself_since(name)
             self._asked.pop(name, None)
         return question
+
+    def _asked_at(self, name: str, now: float) -> float:
+        """When it first asked about what it fails for now; now, if it has not."""
+        since, asked_at = self._asked.get(name, (now, now))
+        return asked_at if since == self._fails_of_itself_since(name) else now
 
     def _fails_of_itself_since(self, name: str) -> float:
         """What goes on to fail after what it needs has recovered may do so for another reason."""
@@ -282,15 +286,13 @@ class Together:
             elif other not in self.failing and other not in self.before and not self._was_seen(other, began[1]):
                 unseen.append(other)
         missing = len(counted) - self.most_since(began[1]) - good
-        if missing > 0:
+        if missing > 0 and unseen:
             asked = len(unseen) if self._has_company(name) else missing
-            place = crc32(name.encode()) % (len(unseen) or 1)
+            place = crc32(name.encode()) % len(unseen)
             yield from [*unseen[place:], *unseen[:place]][: min(asked, ASKED_AT_ONCE)]
 
     def _has_company(self, name: str) -> bool:
         """Another one fails since then: who has not been looked at is asked for at once, and there is time for it."""
-        if name not in self.failing:
-            return False
         began = self._began(name)
         return any(other != name and not self._is_apart(other, began) for other in (*self.failing, *self.before))
 
@@ -308,7 +310,7 @@ class Together:
         served, seen = began
         fails_since = self.failing.get(other, self.before.get(other))
         if fails_since is not None:
-            within = 0.0 if self.limit is None else self.limit.within
+            within = self._limit.within
             return fails_since < served - within or seen < self._served[other] - within
         return self._was_seen(other, seen) and not _gives_no_answer(self._trackers[other])
 
@@ -328,12 +330,8 @@ class Together:
 def _most_at(spans: Iterable[tuple[float, float]]) -> float:
     """A moment within as many of these as any, their ends included; the latest where there are several."""
     changes = sorted((at, order) for span in spans for order, at in enumerate(span))
-    here, most, moment = 0, 0, 0.0
-    for at, is_end in changes:
-        here += -1 if is_end else 1
-        if here >= most and not is_end:
-            most, moment = here, at
-    return moment
+    here = accumulate(-1 if is_end else 1 for _, is_end in changes)
+    return max(zip(here, (at for at, _ in changes), strict=True))[1]
 
 
 def _what(tracker: Tracker) -> str:
@@ -358,12 +356,16 @@ def _fails_since(tracker: Tracker) -> float | None:
     if state.health is Health.STARTING:
         return None
     if state.health is Health.DOWN:
-        begins = (tracker.failing_since, since)
-        return None if state.category is Category.BUSY else min((at for at in begins if at is not None), default=None)
-    unseen = state.health is Health.UNKNOWN and state.reason in NO_ANSWER
-    if not unseen and (not tracker.suspect or last is None or last.finding.outcome is not Outcome.FAILED):
+        return None if state.category is Category.BUSY else _first(tracker.failing_since, since)
+    began = _first(tracker.failing_since, tracker.blind_since)
+    if state.health is Health.UNKNOWN and state.reason in NO_ANSWER:
+        return began
+    if not tracker.suspect or last is None or last.finding.outcome is not Outcome.FAILED:
         return None
-    reason = reason_of(tracker) if unseen or last is None else last.finding.reason
-    if reason is None or not (reason in NO_ANSWER or reason.category in (Category.FAULT, Category.INTEGRITY)):
-        return None
-    return tracker.failing_since if tracker.failing_since is not None else tracker.blind_since
+    reason = last.finding.reason
+    fails = reason in NO_ANSWER or (reason is not None and reason.category in (Category.FAULT, Category.INTEGRITY))
+    return began if fails else None
+
+
+def _first(known: float | None, otherwise: float | None) -> float | None:
+    return otherwise if known is None else known

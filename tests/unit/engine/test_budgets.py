@@ -10,10 +10,11 @@ from nemo_watchdog import records as r
 from nemo_watchdog.engine import budget
 from nemo_watchdog.engine import events as ev
 from nemo_watchdog.model import Autonomy, Gate, NotificationKind, RunState, Verdict
-from nemo_watchdog.policy.policy import Budget, Limits, Policy
+from nemo_watchdog.policy.policy import Budget, Dependency, Limits, Policy
 from tests.unit.engine.world import RESTART, World, dependency, policy, remedy
 
 ALL = Budget(1, 600.0)
+DAY = 86400.0
 
 
 def plan(total: Budget = ALL, **more: object) -> Policy:
@@ -77,6 +78,47 @@ def test_ones_own_spent_budget_asks_for_a_person() -> None:
     world.wait(60.0)
     (told,) = world.told(NotificationKind.ESCALATED)
     assert "budget of a is spent" in told.body
+
+
+@pytest.mark.parametrize(
+    "after",
+    [
+        pytest.param(dependency("b", container="c-a", flapping=None), id="a new name for the same container"),
+        pytest.param(dependency("a", container="c-b", flapping=None), id="another container of the same name"),
+    ],
+)
+def test_what_was_spent_is_spent_of_the_name_and_of_the_container(after: Dependency) -> None:
+    """What is renamed or moved while it fails has no budget anew."""
+    fix = remedy(replace(RESTART, attempts=9), budget=Budget(1, 3600.0))
+    world = World(policy(dependency("a", flapping=None), fix=fix))
+    world.crash("a")
+    world.finish()
+    world.succeed("a")
+    world.send(ev.PolicyChanged(policy(after, fix=fix)))
+    world.run(after.name, age=600.0)
+    world.wait(600.0)
+    world.crash(after.name)
+    world.wait(600.0)
+    assert len(world.started) == 1
+    assert f"budget of {after.name} is spent" in world.told(NotificationKind.ESCALATED)[-1].body
+
+
+def test_what_was_spent_counts_for_the_longest_window_that_there_is() -> None:
+    """Of a daemon that has run for long, and not a day longer."""
+    fix = remedy(replace(RESTART, attempts=9), budget=Budget(1, 31 * DAY))
+    world = World(policy(dependency("a", flapping=None), fix=fix))
+    world.wait(20 * DAY)
+    for days, started in ((0, 1), (30, 1), (2, 2)):
+        world.wait(days * DAY)
+        world.send(ev.Tick())
+        world.crash("a")
+        assert len(world.started) == started
+        if world.pending:
+            world.finish()
+        else:
+            world.run("a")
+        world.succeed("a")
+        assert len(world.engine.durable.spends) == 1
 
 
 def test_a_suggestion_needs_no_budget() -> None:

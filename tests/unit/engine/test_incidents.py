@@ -11,7 +11,7 @@ from nemo_watchdog.engine.incidents import BLIND_IS_TOLD_AFTER
 from nemo_watchdog.engine.phases import Phase
 from nemo_watchdog.engine.state import REOPEN_WINDOW
 from nemo_watchdog.engine.topology import Topology
-from nemo_watchdog.model import Health, NotificationKind, Reason, Severity
+from nemo_watchdog.model import Autonomy, Health, NotificationKind, Reason, Severity
 from nemo_watchdog.policy.policy import Limits, Policy, Secret
 from tests.unit.engine.world import World, dependency, policy
 
@@ -98,6 +98,98 @@ def test_a_merge_keeps_the_ladders_of_both() -> None:
     ids = [request.action_id for _, request in world.started]
     world.fail("a", times=20)
     assert len(ids) == len(set(ids))
+
+
+def test_a_merge_keeps_who_had_served() -> None:
+    """It was only slow, went down with what it needs, and stays down alone: that is a new trouble, and told."""
+    world = family(remedy=None)
+    world.slow("a")
+    world.slow("b")
+    for _ in range(3):
+        world.fail("postgres", times=1)
+        world.fail("b", times=1)
+    assert len(world.of(r.IncidentMerged)) == 1
+    assert not world.told(NotificationKind.WORSENED)
+    for _ in range(15):
+        world.succeed("postgres", times=1)
+        world.fail("b", times=1)
+    (told,) = world.told(NotificationKind.WORSENED)
+    assert "b is down now" in told.title
+
+
+def test_a_merge_asks_nobody_again() -> None:
+    """What a person was asked to do, or knows to be held, was asked and told in the incident before."""
+    world = family(autonomy=Autonomy.SUGGEST, grace=0.0)
+    fail_alone(world, "a")
+    world.send(ev.ContainerActed(world.event("b", "kill", 19)))
+    fail_alone(world, "b")
+    world.fail("postgres")
+    for _ in range(3):
+        world.succeed("postgres", times=1)
+        world.fail("b", times=1)
+        world.fail("a", times=1)
+    assert len(world.of(r.IncidentMerged)) == 1
+    suggested = [record.dependency for record in world.of(r.Suggested) if isinstance(record, r.Suggested)]
+    assert suggested == ["a", "postgres"]
+    assert len(world.told(NotificationKind.HELD)) == 1
+
+
+def test_who_was_asked_to_help_the_second_of_two_is_not_asked_again() -> None:
+    world = family(autonomy=Autonomy.SUGGEST, grace=0.0)
+    fail_alone(world, "a")
+    fail_alone(world, "b")
+    world.fail("postgres")
+    for _ in range(3):
+        world.succeed("postgres", times=1)
+        world.fail("a", times=1)
+        world.fail("b", times=1)
+    assert len(world.of(r.IncidentMerged)) == 1
+    asked = [record.dependency for record in world.of(r.Suggested) if isinstance(record, r.Suggested)]
+    assert asked == ["a", "b", "postgres"]
+
+
+def test_a_merge_keeps_how_each_was_last() -> None:
+    """Of what nobody watches any more, that is all there is to be told."""
+    world = family(remedy=None)
+    fail_alone(world, "a")
+    world.fail("b", Reason.TIMEOUT)
+    world.succeed("postgres", times=1)
+    world.fail("postgres")
+    assert len(world.of(r.IncidentMerged)) == 1
+    world.send(ev.PolicyChanged(policy(dependency("a", remedy=None), dependency("postgres", remedy=None))))
+    world.succeed("postgres")
+    world.succeed("a")
+    (told,) = world.told(NotificationKind.UNWATCHED)
+    assert "b is not watched any more: the policy does not name it. It was down: timeout (test: timeout)" in told.body
+
+
+def test_a_flapping_that_is_over_is_not_told_of_the_trouble_after_it() -> None:
+    """Of the same incident, reopened within minutes."""
+    world = World(policy(dependency("gateway", remedy=None)))
+    for _ in range(3):
+        world.fail("gateway")
+        world.succeed("gateway")
+    world.wait(1300.0)
+    world.fail("gateway")
+    world.succeed("gateway")
+    (*_, first, second) = world.told(NotificationKind.RESOLVED)
+    assert first.incident == second.incident
+    assert "had flapped" in first.body
+    assert "had flapped" not in second.body
+
+
+def test_what_would_not_be_reopened_any_more_is_forgotten() -> None:
+    """What goes on is not, however long it takes."""
+    world = World(policy(*(dependency(name, remedy=None, flapping=None) for name in ("old", "gateway"))))
+    world.fail("old")
+    world.fail("gateway")
+    world.succeed("gateway")
+    world.wait(REOPEN_WINDOW / 2)
+    world.send(ev.Tick())
+    assert [incident.root for incident in world.engine.durable.incidents.values()] == ["old", "gateway"]
+    world.wait(REOPEN_WINDOW / 2)
+    world.send(ev.Tick())
+    assert [incident.root for incident in world.engine.durable.incidents.values()] == ["old"]
 
 
 def test_an_incident_ends_when_every_member_is_up() -> None:

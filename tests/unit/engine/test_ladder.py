@@ -170,6 +170,18 @@ def test_a_step_that_is_inserted_before_grants_no_attempt_anew() -> None:
     assert told.contacts == ("lead",)
 
 
+def test_what_was_refused_leaves_the_ladder_where_it_stood() -> None:
+    """In the step of the attempt before: what is inserted before that is not tried."""
+    world = after_one_attempt(act("docker.restart", 2), TO_LEAD)
+    world.wait(1.0)
+    world.finish(ActionOutcome.REFUSED)
+    reload(world, RECREATE, act("docker.restart", 2), TO_LEAD)
+    assert fail_everything(world) == ["docker.restart"] * 3
+    last = world.of(r.ActionIntended)[-1]
+    assert isinstance(last, r.ActionIntended)
+    assert (last.attempt, last.moved) == (2, "")
+
+
 def test_a_step_that_is_removed_before_skips_no_escalation() -> None:
     """With a bare index, the second rung would have been past the end, and nobody would have been told."""
     world = after_one_attempt(act("docker.restart"), RECREATE, TO_LEAD)

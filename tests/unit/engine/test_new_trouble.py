@@ -86,6 +86,42 @@ def test_mended_and_broken_again_soon_is_tried_again() -> None:
     assert len({told.key for told in world.told(NotificationKind.ESCALATED)}) == 2
 
 
+def test_a_new_trouble_begins_at_the_first_step() -> None:
+    """Not at the one that helped last."""
+    steps = [replace(QUICK, attempts=1, action=action, key=action) for action in ("docker.restart", "docker.recreate")]
+    world = World(policy(dependency("gateway", grace=0.0, flapping=None), fix=remedy(*steps, EscalateStep("lead"))))
+    world.crash("gateway")
+    world.finish(ActionOutcome.FAILED)
+    world.wait(10.0)
+    world.finish()
+    world.slow("gateway", times=3)
+    world.crash("gateway")
+    world.wait(10.0)
+    assert [request.action for _, request in world.started] == ["docker.restart", "docker.recreate", "docker.restart"]
+
+
+def test_what_a_person_freezes_again_is_told_again() -> None:
+    """It had served in between, in an incident that goes on for another."""
+    world = World(policy(dependency("p", remedy=None), dependency("c", needs=["p"])))
+    world.fail("p")
+    for n in range(1, 3):
+        world.send(ev.ContainerActed(world.event("c", "kill", 19)))
+        world.fail("c", Reason.TIMEOUT)
+        assert len({told.key for told in world.told(NotificationKind.HELD)}) == n
+        world.succeed("c")
+        world.fail("p")
+    assert len(world.engine.durable.open()) == 1
+
+
+def test_what_was_only_slow_has_recovered_from_nothing() -> None:
+    """It never did worse: nobody reads of a recovery while it is as it was."""
+    world = World(policy(dependency("gateway"), dependency("child", needs=["gateway"])))
+    world.slow("gateway")
+    world.slow("child")
+    world.slow("gateway", times=5)
+    assert not world.of(r.MemberRecovered)
+
+
 @pytest.mark.parametrize("looks", [1, 2])
 def test_one_good_look_grants_nothing(looks: int) -> None:
     """Confirmed is what the thresholds confirm: two in a row here."""

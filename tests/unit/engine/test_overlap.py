@@ -143,6 +143,24 @@ def test_it_is_not_left_alone_for_ever(world: World) -> None:
     assert len(world.started) == 2
 
 
+def test_a_stop_that_is_undone_on_a_later_day_is_heard_of_as_well(world: World) -> None:
+    """By a new daemon, which has read of the first."""
+    hear(world, "kill", 15)
+    hear(world, "kill", 15)
+    world.finish()
+    world.succeed("gateway", times=5)
+    world.pass_time(overlap.UNDONE_FOR)
+    world.kill_daemon()
+    world.see("gateway", RunState.RUNNING)
+    world.fail("gateway")
+    assert world.pending
+    hear(world, "kill", 15)
+    hear(world, "kill", 15)
+    world.finish()
+    world.fail("gateway", times=60)
+    assert len(world.started) == 2
+
+
 def test_a_persons_own_restart_into_ours_is_no_stop(world: World) -> None:
     """Both wanted it to run. Docker tells the second order's end when ours is over."""
     hear(world, "kill", 15)

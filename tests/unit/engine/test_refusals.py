@@ -90,6 +90,45 @@ def test_a_refusal_is_told_once_and_a_new_reason_again() -> None:
     assert len({each.key for each in world.notifications}) == len(world.notifications)
 
 
+def test_a_refusal_after_an_order_that_went_through_is_told_again() -> None:
+    """Of the next attempt, also where the reason is the same."""
+    fix = remedy(replace(ONCE, attempts=3), budget=Budget(9, 3600.0))
+    world = World(policy(dependency("postgres", grace=0.0), fix=fix))
+    world.crash("postgres")
+    refuse(world)
+    world.wait(40.0)
+    world.finish(ActionOutcome.FAILED)
+    world.wait(40.0)
+    refuse(world)
+    told = [each.title.rpartition(" ")[2] for each in world.told(NotificationKind.ACTION_FINISHED)]
+    assert told == ["refused", "failed", "refused"]
+
+
+def test_a_refusal_takes_back_nothing_of_how_far_the_backoff_has_grown() -> None:
+    """After two restarts that helped for a moment, the third has the third gap, refused before or not."""
+    fix = remedy(ONCE, budget=Budget(9, 3600.0))
+    world = World(policy(dependency("postgres", grace=0.0, flapping=None), fix=fix))
+    for refused in (0, 0, 1):
+        world.crash("postgres")
+        world.wait(60.0)
+        refused_for_long(world, refused)
+        world.finish()
+        world.succeed("postgres")
+    recovered = [record.backoff for record in world.of(r.MemberRecovered) if isinstance(record, r.MemberRecovered)]
+    assert recovered == [5.0, 10.0, 20.0]
+
+
+def test_a_reload_that_changes_no_backoff_leaves_that_of_a_refusal() -> None:
+    fix = remedy(ONCE, budget=Budget(9, 3600.0))
+    plan = policy(dependency("postgres", grace=0.0), fix=fix)
+    world = World(plan)
+    world.crash("postgres")
+    refused_for_long(world, 2)
+    refuse(world)
+    world.send(ev.PolicyChanged(plan))
+    assert not world.of(r.BackoffChanged)
+
+
 def test_the_gate_says_that_it_was_refused() -> None:
     """And the status counts no attempt."""
     world = database()

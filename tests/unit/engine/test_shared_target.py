@@ -274,6 +274,31 @@ def test_a_pause_is_of_the_container_whatever_the_policy_calls_it(apart: World) 
     assert not apart.started
 
 
+def test_each_pause_is_of_the_container_that_its_name_had_then(apart: World) -> None:
+    """Moved while somebody restores its data, and paused again where it is now: the old container is left alone."""
+    apart.send(ev.PauseAsked("socket", "restoring a dump", "ops"))
+    base = plan()
+    moved = replace(base.dependencies["socket"], container="c-new")
+    apart.send(ev.PolicyChanged(replace(base, dependencies={**base.dependencies, "socket": moved})))
+    apart.send(ev.PauseAsked("socket", "it is not ready", "dev"))
+    apart.fail("page", times=20)
+    assert not apart.started
+
+
+def test_the_backoff_of_one_outlives_its_incident(apart: World) -> None:
+    """What was restarted a moment ago, for the other, waits for it."""
+    page_fails_alone(apart)
+    apart.finish()
+    for name in ("page", "socket", "page"):
+        apart.succeed(name)
+    assert not apart.engine.durable.open()
+    apart.fail("socket", times=3)
+    apart.succeed("page", times=1)
+    held = apart.engine.decision("socket", apart.now)
+    assert held is not None
+    assert held.gate is Gate.BACKOFF
+
+
 @pytest.mark.parametrize("ceiling", [Autonomy.OBSERVE, Autonomy.SUGGEST])
 def test_what_may_not_be_done_for_one_is_not_done_to_its_container(ceiling: Autonomy) -> None:
     """The lower ceiling is the container's."""

@@ -13,7 +13,7 @@ from nemo_watchdog.model import (
     Reason,
     RunState,
 )
-from tests.unit.engine.attribution.parts import crashes, gate, held_now
+from tests.unit.engine.attribution.parts import A_STOP, crashes, gate, held_now
 from tests.unit.engine.world import World
 
 
@@ -117,5 +117,20 @@ def test_what_is_stopped_while_it_is_frozen_is_stopped(world: World) -> None:
     frozen(world)
     world.send(ev.ContainerActed(world.event("gateway", "kill", signals.CONT)))
     world.fail("gateway", Reason.TIMEOUT, times=30)
+    assert gate(world) is Gate.HUMAN_HOLD
+    assert not world.started
+
+
+@pytest.mark.parametrize("killed", [False, True])
+def test_what_is_frozen_when_the_time_of_an_older_stop_is_over_is_frozen(world: World, *, killed: bool) -> None:
+    """The program ignored the stop and served on, so that nothing happened at the end of its time."""
+    world.send(ev.ContainerActed(world.event("gateway", "kill", 15)))
+    world.wait(A_STOP + 1.0)
+    world.succeed("gateway")
+    frozen(world)
+    if killed:
+        world.kill_daemon()
+        world.see("gateway", RunState.RUNNING)
+    world.fail("gateway", Reason.TIMEOUT, times=5)
     assert gate(world) is Gate.HUMAN_HOLD
     assert not world.started

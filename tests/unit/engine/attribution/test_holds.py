@@ -9,6 +9,7 @@ import pytest
 from nemo_watchdog import records as r
 from nemo_watchdog.engine import events as ev
 from nemo_watchdog.model import ContainerStatus, NotificationKind, Past, Reason, RunState, WhenUnsure
+from tests.unit.engine.attribution.parts import A_STOP
 from tests.unit.engine.world import World, dependency, policy
 
 
@@ -79,6 +80,20 @@ def test_who_stops_it_and_pauses_it_meanwhile_is_stopping_it_still(world: World)
     world.fail("gateway", Reason.REFUSED, times=5)
     assert "was stopping the container through Docker when it ended" in world.told(NotificationKind.HELD)[0].body
     assert not world.started
+
+
+@pytest.mark.parametrize("killed", [False, True])
+def test_who_paused_it_long_after_a_stop_and_lets_it_go_on_has_it_watched(world: World, *, killed: bool) -> None:
+    """It had outlived the stop: the pause is all that it was held for."""
+    world.send(ev.ContainerActed(world.event("gateway", "kill", 15)))
+    world.wait(A_STOP + 1.0)
+    world.see("gateway", RunState.PAUSED)
+    if killed:
+        world.kill_daemon()
+        world.see("gateway", RunState.PAUSED)
+    world.see("gateway", RunState.RUNNING)
+    world.fail("gateway", Reason.TIMEOUT, times=5)
+    assert len(world.started) == 1
 
 
 def test_a_hold_of_an_end_outlives_dockers_memory(world: World) -> None:
