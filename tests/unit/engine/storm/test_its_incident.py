@@ -42,6 +42,21 @@ def test_an_incident_that_comes_again_meanwhile_is_not_its() -> None:
     assert last.incident == before
 
 
+def test_it_may_be_one_that_comes_again() -> None:
+    """One of them had failed a minute before, and all are in its incident."""
+    world = Platform(*many(7, remedy=None))
+    world.fail("d5")
+    world.looks([name for name in CORE if name != "d5"], ok())
+    world.succeed("d5", times=3)
+    (before,) = world.engine.durable.incidents
+    world.wait(60.0)
+    world.fail_together(CORE[:6], times=5)
+    assert len(world.of(r.IncidentReopened)) == 1
+    assert incident_of_the_storm(world) == before
+    (incident,) = world.engine.durable.open()
+    assert (incident.incident, set(incident.members)) == (before, set(CORE[:6]))
+
+
 def test_it_goes_on_as_the_one_with_which_it_is_merged() -> None:
     """What the root of both needs turns out to be down: who fails later joins that."""
     *others, last = many(6, remedy=None)
