@@ -184,7 +184,6 @@ def _(record: r.MemberDown, state: Durable, at: Moment) -> None:
 def _(record: r.RootChanged, state: Durable, at: Moment) -> None:
     if incident := state.incidents.get(record.incident):
         incident.root = record.root
-        state.join(incident, record.root)
 
 
 @apply.register
@@ -231,7 +230,6 @@ def _(record: r.ActionIntended, state: Durable, at: Moment) -> None:
         position = (record.remedy, record.step_key, record.attempt)
         ladder.begin(record.action_id, record.action, target, position, rung=record.step_key or str(record.step))
         ladder.actor, state.ladders[target] = record.dependency, ladder
-        ladder.verify_until = at.monotonic + record.verify_within
     state.intend(record.action_id, record.dependency, target, at)
 
 

@@ -98,6 +98,22 @@ def test_a_record_with_a_value_that_makes_no_sense_fails_closed(body: dict[str, 
         rebuild([(NOON, body)])
 
 
+def of_incidents() -> list[r.Record]:
+    """One of each kind that is about an incident."""
+    kinds = [kind for kind in r.TYPES.values() if "incident" in {field.name for field in fields(kind)}]
+    return [example(kind) for kind in kinds if kind is not r.IncidentOpened]
+
+
+@pytest.mark.parametrize("record", of_incidents(), ids=lambda record: record.TYPE)
+def test_what_is_said_of_an_incident_that_the_journal_has_forgotten_opens_none(record: r.Record) -> None:
+    """Its beginning was pruned after months: what is left of it must not keep the daemon from starting."""
+    other = r.IncidentOpened("other", "gateway", "SEV2", "down", "down", None, None, "")
+    into_other = {"into": "other"} if isinstance(record, r.IncidentMerged) else {}
+    state = rebuild([(NOON, other.body()), (NOON, record.body() | into_other)])
+    assert list(state.incidents) == ["other"]
+    assert list(state.incidents["other"].members) == ["gateway"]
+
+
 def test_what_cannot_be_read_is_skipped_and_said_until_a_person_accepts() -> None:
     """The pause behind it holds all the same."""
     pause = r.Paused("*", "deploying", "ops", None).body()

@@ -245,6 +245,20 @@ def test_severity_rises_by_time_alone() -> None:
     assert len(world.told(NotificationKind.SEVERITY_CHANGED)) == 1
 
 
+def test_severity_rises_at_each_of_several_times() -> None:
+    """It wakes for the next of them, not for the last."""
+    soon, late = (
+        Rule("soon", Severity.SEV2, replace(DOWN, lasting=600.0)),
+        Rule("late", Severity.SEV1, replace(DOWN, lasting=1200.0)),
+    )
+    world = world_with(late, soon)
+    world.crash("gateway")
+    world.wait(601.0)
+    assert severity_of(world, "gateway") is Severity.SEV2
+    world.wait(600.0)
+    assert severity_of(world, "gateway") is Severity.SEV1
+
+
 def test_how_long_it_lasts_outlives_the_daemon() -> None:
     """It goes on from where it began, and what cannot be seen for a moment is no end."""
     world = world_with(rule(replace(DOWN, lasting=600.0)))

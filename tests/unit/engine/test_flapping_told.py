@@ -30,6 +30,26 @@ def test_how_often_and_in_what_time_is_told_at_both_ends() -> None:
     assert f"gateway had flapped for {duration(world.monotonic - began)}, with 8 changes." in over.body
 
 
+def test_that_one_of_two_flaps_no_more_is_told_once() -> None:
+    """By itself, while the other fails on; what ends their incident is no news of it."""
+    postgres = dependency("postgres", grace=0.0, remedy=None)
+    world = World(policy(postgres, dependency("gateway", needs=["postgres"], grace=0.0, remedy=None)))
+    for _ in range(3):
+        world.fail("postgres")
+        world.fail("gateway", times=4)
+        world.succeed("postgres")
+    world.fail("gateway", times=30)
+    while world.engine.durable.is_flapping("postgres"):
+        world.wait(10.0)
+    world.fail("gateway")
+    begins, ends = world.told(NotificationKind.FLAPPING)
+    assert "It goes down and comes back again and again" in begins.body
+    world.succeed("gateway")
+    (over,) = world.told(NotificationKind.RESOLVED)
+    assert "flapped" not in over.body
+    assert "changed too seldom" in ends.body
+
+
 def test_a_return_that_we_brought_is_told_with_the_changes_of_its_flapping() -> None:
     """A person had it tried once more: it served for a minute, and was down again."""
     world = World(policy(dependency("gateway", grace=0.0), dependency("idle")))

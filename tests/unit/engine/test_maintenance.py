@@ -284,6 +284,17 @@ def test_a_window_that_never_ends_has_an_end_to_ask_again_at() -> None:
     assert gate(world, "postgres").until is not None
 
 
+def test_the_end_of_each_window_is_kept_to_the_second() -> None:
+    """Whichever comes next, however many are planned: nobody waits for the next glance at the clock."""
+    world = watched(window("redis", cron="5 12 * * *", lasts=600 * MINUTE), window("postgres", lasts=30.5 * MINUTE))
+    until(world, 12, 39, 10)
+    world.crash("postgres")
+    until(world, 12, 40, 29)
+    assert nothing_came_of_it(world)
+    until(world, 12, 40, 31)
+    assert len(world.of(r.IncidentOpened)) == 1
+
+
 def test_a_clock_that_is_set_forward_ends_the_window_within_a_minute() -> None:
     """The wall clock says when, and it is looked at though nothing happens."""
     world = watched(window("postgres"))

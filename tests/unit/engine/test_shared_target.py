@@ -130,6 +130,21 @@ def test_a_restart_that_helped_one_alone_is_judged_by_the_other(apart: World) ->
     assert not apart.engine.durable.open()
 
 
+def test_the_end_of_one_incident_judges_no_attempt_for_the_other(apart: World) -> None:
+    """The one that serves is at its end by the clock, before the other is looked at again: that has not been helped."""
+    page_fails_alone(apart)
+    apart.finish()
+    apart.fail("socket", Reason.REFUSED, times=4)
+    for _ in range(4):
+        apart.succeed("page", times=1)
+        apart.fail("socket", Reason.REFUSED, times=1)
+    apart.wait(9.0)
+    assert [record.root for record in apart.of(r.IncidentResolved)] == ["page"]  # type: ignore[attr-defined]
+    apart.fail("socket", Reason.REFUSED, times=1)
+    assert [record.dependency for record in apart.of(r.AttemptFailed)] == ["socket"]  # type: ignore[attr-defined]
+    assert len(apart.started) == 1
+
+
 def test_the_backoff_of_one_holds_the_other(apart: World) -> None:
     """The verdict was on the container."""
     page_fails_alone(apart)

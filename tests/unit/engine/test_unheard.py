@@ -88,6 +88,18 @@ def test_a_gap_after_the_last_success_is_one() -> None:
     assert len(unsure.started) == 1
 
 
+@pytest.mark.parametrize("known_for", [None, 0.0, 0.2])
+def test_a_success_of_a_moment_before_the_gap_shows_nothing(known_for: float | None) -> None:
+    """A signal may have been sent in that moment."""
+    unsure = world()
+    first_sight(unsure, 7200.0)
+    unsure.succeed("gateway", times=5)
+    unsure.pass_time(0.5)
+    first_sight(unsure, known_for)
+    unsure.fail("gateway", Reason.TIMEOUT, times=10)
+    assert not unsure.started
+
+
 def test_what_has_ended_is_judged_by_its_own_history() -> None:
     known = world()
     first_sight(known, 0.0)

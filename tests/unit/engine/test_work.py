@@ -213,7 +213,7 @@ def test_how_long_survives_the_daemon_and_so_does_that_it_was_told() -> None:
     world.see("shop", RunState.RUNNING)
     look(world, times=3)  # nobody has told this daemon yet, and nobody can now
     assert waits(world)
-    assert VACUUM in held(world).value
+    assert f"{VACUUM}, for 4m53s" in held(world).value
     look(world, replace(BAD, work=VACUUM), times=40, every=10.0)
     assert len(too_long(world)) == 1
     world.kill_daemon()

@@ -16,6 +16,7 @@ from nemo_watchdog.model import (
     Reason,
     RunState,
     Target,
+    ok,
 )
 from tests.unit.engine.attribution.parts import A_STOP, crashes, gate, held_now
 from tests.unit.engine.world import World, dependency, policy
@@ -107,6 +108,17 @@ def test_what_answers_again_is_not_being_stopped(world: World) -> None:
     world.see("gateway", RunState.RUNNING, past=[world.event("gateway", "start")])
     world.crash("gateway")
     assert len(world.started) == 1
+
+
+def test_what_answers_again_within_a_second_is_not_held_for_what_docker_remembers(world: World) -> None:
+    """The whole of it is asked for at the next sight, with the signal that was outlived."""
+    world.send(ev.PauseAsked("*", "I am at it", "ops"))
+    world.fail("gateway", Reason.TIMEOUT)
+    sent = world.event("gateway", "kill", 15)
+    world.send(ev.ContainerActed(sent))
+    world.look("gateway", ok(), times=3, every=0.1)
+    world.see("gateway", RunState.RUNNING, past=[sent])
+    assert not held_now(world)
 
 
 def test_what_still_answers_may_be_being_stopped(world: World) -> None:
@@ -258,14 +270,29 @@ def test_what_somebody_stops_while_docker_waits_to_start_it_is_held(world: World
     assert not world.started
 
 
-def test_a_stop_while_docker_waits_is_one_also_where_the_clock_was_set_back_since(world: World) -> None:
-    """The end of the last run bears a time to come."""
-    past = loops(world)
-    to_come = world.utc + timedelta(seconds=5)
-    world.see("gateway", RunState.EXITED, past=past, finished_at=to_come, exit_code=1, restarts=6)
+@pytest.mark.parametrize("ahead", [0.0, 3.0])
+def test_a_wait_that_somebody_ends_at_once_is_ended_by_them_though_dockers_clock_is_ahead(
+    world: World, ahead: float
+) -> None:
+    """Of a `docker kill` Docker tells nothing then: it counts as sent no earlier than the end before it."""
+    past, ended = loops(world), world.utc + timedelta(seconds=ahead)
+    world.see("gateway", RunState.EXITED, past=past, finished_at=ended, exit_code=1, restarts=6)
     world.fail("gateway", Reason.REFUSED, times=30)
     assert gate(world) is Gate.HUMAN_HOLD
     assert not world.started
+
+
+@pytest.mark.parametrize("dies_as_it_goes_down", [True, False])
+def test_an_engine_that_was_away_ends_only_the_waits_of_before(world: World, dies_as_it_goes_down: bool) -> None:
+    """It does not start again what looped as it went down; a later wait was ended by somebody."""
+    away = (world.utc, world.utc + timedelta(seconds=20))
+    world.pass_time(5.0 if dies_as_it_goes_down else 60.0)
+    ended = world.utc
+    past = loops(world)
+    world.pass_time(60.0)
+    world.see("gateway", RunState.EXITED, past=past, away=away, finished_at=ended, exit_code=1, restarts=6)
+    world.fail("gateway", Reason.REFUSED, times=5)
+    assert bool(world.started) is dies_as_it_goes_down
 
 
 def test_a_stop_while_docker_waits_is_known_to_a_daemon_that_was_away(world: World) -> None:

@@ -185,6 +185,18 @@ def test_what_fails_for_long_is_not_part_of_it() -> None:
     assert not world.storms()
 
 
+def test_what_a_new_daemon_finds_down_as_before_is_no_storm() -> None:
+    """It sees in one second what has come in an hour."""
+    world = Platform(*many(6, remedy=None))
+    for name in SIX[:4]:
+        world.fail(name, times=3)
+        world.wait(STORM.within)
+        world.looks(SIX[4:], ok())
+    world.kill_daemon()
+    world.fail_together(SIX[:4])
+    assert not world.storms()
+
+
 def test_only_what_carries_the_tag_counts() -> None:
     core, rest = many(3), tuple(dependency(f"x{n}", tags=frozenset(), grace=0.0) for n in range(6))
     world = Platform(*core, *rest, limits=replace(LIMITS, storm=replace(STORM, of="core")))
