@@ -13,6 +13,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
+EVERYTHING = "*"
+"""The scope of a pause that holds all dependencies."""
+
 
 @dataclass(frozen=True, slots=True)
 class GateView:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from nemo_watchdog.cli import options
 from nemo_watchdog.cli.output import GOOD, USAGE, WRONG, as_json, fail
@@ -23,6 +21,10 @@ def check(
     json: options.JsonOption = False,
 ) -> None:
     """Validate and lint a policy. Exit code 2 for an invalid one, 1 when --probe finds something not up."""
+    import asyncio
+
+    from rich.console import Console
+
     from nemo_watchdog import app
     from nemo_watchdog.cli.one_look import look_at_all, table_of
     from nemo_watchdog.notifiers import unusable_addresses

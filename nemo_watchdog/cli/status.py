@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console, Group, RenderableType
@@ -12,10 +12,13 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from nemo_watchdog.cli import client, options
+from nemo_watchdog.cli import options
 from nemo_watchdog.cli.output import GOOD, WRONG, as_json, whole_table
 from nemo_watchdog.durations import duration
 from nemo_watchdog.views import DependencyView, GroupView, IncidentView, StatusView
+
+if TYPE_CHECKING:
+    from nemo_watchdog.cli.client import Answer
 
 COLOURS = {"up": "green", "degraded": "yellow", "starting": "cyan", "down": "red", "unknown": "magenta"}
 
@@ -36,7 +39,9 @@ def status(
     raise typer.Exit(WRONG if answer.view.incidents else GOOD)
 
 
-def _ask(listen: str) -> client.Answer[StatusView]:
+def _ask(listen: str) -> Answer[StatusView]:
+    from nemo_watchdog.cli import client
+
     return client.get(listen, "/api/v1/status", StatusView)
 
 

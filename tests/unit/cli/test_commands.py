@@ -44,14 +44,18 @@ def test_the_program_lists_its_commands(call: Call) -> None:
 
 
 def test_who_asks_does_not_pay_for_the_daemon() -> None:
-    """Help, status and pause start without the daemon, its HTTP server and its probes."""
+    """Help and status start without the daemon, its HTTP server and its probes, and help without what reads an answer."""
     heavy = (
         "nemo_watchdog.app",
-        "nemo_watchdog.engine.engine",
+        "nemo_watchdog.engine",
+        "nemo_watchdog.policy",
         "nemo_watchdog.probes",
+        "nemo_watchdog.demo",
         "aiohttp",
         "aiodocker",
         "apprise",
+        "asyncio",
+        "pydantic",
     )
     script = f"import sys, nemo_watchdog.cli; print([name for name in {heavy} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
