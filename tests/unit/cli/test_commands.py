@@ -44,7 +44,7 @@ def test_the_program_lists_its_commands(call: Call) -> None:
 
 
 def test_who_asks_does_not_pay_for_the_daemon() -> None:
-    """Help and status start without the daemon, its HTTP server and its probes, and help without what reads an answer."""
+    """Help and status start without the daemon, its server and its probes; help without what reads an answer."""
     heavy = (
         "nemo_watchdog.app",
         "nemo_watchdog.engine",
