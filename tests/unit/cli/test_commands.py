@@ -17,7 +17,7 @@ HELP = {
     "run": ("Watch the platform", "--policy", "--state-dir", "--listen", "--docker", "--log-level", "--log-format"),
     "check": ("Validate and lint", "--probe", "--json"),
     "schema": ("JSON Schema",),
-    "status": ("Show dependencies", "--watch", "--json", "--listen"),
+    "status": ("Show what is wrong", "--watch", "--json", "--listen"),
     "pause": ("Start no new action", "--reason", "--for", "--json", "--state-dir"),
     "resume": ("Allow actions again", "--json", "--state-dir"),
     "retry": ("Begin the remedy", "--reason", "--json", "--state-dir"),
