@@ -257,3 +257,45 @@ def test_a_daemon_that_does_not_answer_in_time_is_3(
     """The command ends."""
     monkeypatch.setattr(client, "TIMEOUT", 0.05)
     assert call("status", "--listen", nobody_answers).code == 3
+
+
+def test_watching_outlives_a_daemon_that_is_started_anew(
+    call: Call, daemon: StandIn, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was seen last stays in sight, with a word that it is old; then it goes on."""
+    good = status_of(world)
+    answers = iter([b"<html>502</html>", good | {"autonomy": "observe"}])
+    daemon.body = good
+
+    def sleep(_seconds: float) -> None:
+        try:
+            daemon.body = next(answers)
+        except StopIteration:
+            raise KeyboardInterrupt from None
+
+    monkeypatch.setattr("nemo_watchdog.cli.status.time.sleep", sleep)
+    result = call("status", "--watch", "--listen", daemon.listen)
+    assert (result.code, result.err) == (0, "")
+    assert len(daemon.asked) == 3
+    assert "autonomy observe" in result.out
+
+
+def test_one_dependency_is_shown_in_full(call: Call, daemon: StandIn, world: World) -> None:
+    """For programs as well; what there is not is said with what there is."""
+    world.crash("postgres")
+    daemon.body = status_of(world)
+    result = call("status", "gateway", "--listen", daemon.listen)
+    assert result.code == 1
+    assert "container    c-gateway running" in result.out
+    assert call("status", "gateway", "--json", "--listen", daemon.listen).json()["container"] == "c-gateway"
+    missing = call("status", "gatway", "--listen", daemon.listen)
+    assert (missing.code, missing.out) == (2, "")
+    assert missing.err == "there is no dependency gatway: there are postgres, gateway\n"
+
+
+def test_one_answer_cannot_be_many(call: Call, daemon: StandIn) -> None:
+    """Said before anything is asked."""
+    result = call("status", "--json", "--watch", "--listen", daemon.listen)
+    assert result.code == 2
+    assert "--watch is many" in result.err
+    assert not daemon.asked
