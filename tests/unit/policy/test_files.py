@@ -32,7 +32,7 @@ TELL_NOBODY = {"smallest", "empty-sections"}
 
 @pytest.mark.parametrize("path", VALID, ids=lambda path: path.stem)
 def test_a_valid_policy_loads_without_advice(path: Path) -> None:
-    """What the language allows loads, and these files are wise as well; but the two that have next to nothing in them."""
+    """What the language allows loads, and these files are wise as well, but for two with next to nothing in them."""
     advised = [advice.path for advice in lint(load_policy(path, CATALOG, environ={}))]
     assert advised == (["contacts"] if path.stem in TELL_NOBODY else [])
 
