@@ -13,6 +13,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
+EVERYTHING = "*"
+"""The scope of a pause that holds all dependencies."""
+
 
 @dataclass(frozen=True, slots=True)
 class GateView:
@@ -112,8 +115,6 @@ class GroupView:
     serving: int
     of: int
     least: int
-    title: str = ""
-    """What people call it: the rule's title, or the severity's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +155,15 @@ class PolicyView:
 
 
 @dataclass(frozen=True, slots=True)
+class TroubleView:
+    """What the daemon cannot do itself: `what` begins the sentence that `why` ends."""
+
+    what: str
+    why: str
+    since: str
+
+
+@dataclass(frozen=True, slots=True)
 class StatusView:
     """`GET /api/v1/status`."""
 
@@ -174,6 +184,8 @@ class StatusView:
     groups: tuple[GroupView, ...] = ()
     storm: StormView | None = None
     """None while there is none."""
+    troubles: tuple[TroubleView, ...] = ()
+    """The daemon's own, besides those of its journal and its policy."""
 
 
 @dataclass(frozen=True, slots=True)

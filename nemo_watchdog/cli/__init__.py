@@ -11,7 +11,7 @@ import sys
 import typer
 
 from nemo_watchdog.cli import check, classify, demo, journal, pause, retry, run, schema, status
-from nemo_watchdog.cli.output import fail
+from nemo_watchdog.cli.output import USAGE, CommandFailed, fail
 from nemo_watchdog.errors import NemoWatchdogError
 
 app = typer.Typer(
@@ -37,6 +37,9 @@ def main() -> None:
     """The console script."""
     try:
         app()
+    except CommandFailed as error:
+        fail(str(error))
+        sys.exit(error.code)
     except NemoWatchdogError as error:
         fail(str(error))
-        sys.exit(2)
+        sys.exit(USAGE)

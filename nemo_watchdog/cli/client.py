@@ -12,11 +12,10 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Generic, TypeVar
 
-import typer
 from pydantic import TypeAdapter, ValidationError
 
 from nemo_watchdog import __version__
-from nemo_watchdog.cli.output import UNREACHABLE, WRONG, fail
+from nemo_watchdog.cli.output import UNREACHABLE, WRONG, CommandFailed
 from nemo_watchdog.errors import in_one_line
 from nemo_watchdog.regular_file import read_regular
 from nemo_watchdog.state_dir import TOKEN_BYTES, TOKEN_NAME
@@ -49,8 +48,8 @@ def post(listen: str, path: str, body: dict[str, Any], state_dir: Path, view: ty
     try:
         token = read_regular(file, TOKEN_BYTES).decode("ascii").strip()
     except (OSError, UnicodeDecodeError) as error:
-        fail(f"cannot read the daemon's token {file} ({error}): run as its user, or give its --state-dir")
-        raise typer.Exit(UNREACHABLE) from None
+        message = f"cannot read the daemon's token {file} ({error}): run as its user, or give its --state-dir"
+        raise CommandFailed(message, UNREACHABLE) from None
     headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
     return _read(listen, _call(listen, path, json.dumps(body).encode(), headers), view)
 
@@ -62,12 +61,12 @@ def _call(listen: str, path: str, data: bytes | None = None, headers: Mapping[st
             answer: bytes = response.read()
     except urllib.error.HTTPError as error:
         with error:
-            fail(f"the daemon refused: {_detail(error.read())}")
-        raise typer.Exit(WRONG) from None
+            said = _detail(error.read())
+        raise CommandFailed(f"the daemon refused: {said}", WRONG) from None
     except (OSError, ValueError, http.client.HTTPException) as error:
         reason = getattr(error, "reason", error)
-        fail(f"no daemon answers at {listen} ({reason}): is it running? Its address is given with --listen")
-        raise typer.Exit(UNREACHABLE) from None
+        message = f"no daemon answers at {listen} ({reason}): is it running? Its address is given with --listen"
+        raise CommandFailed(message, UNREACHABLE) from None
     return answer
 
 
@@ -78,18 +77,17 @@ def _read(listen: str, body: bytes, view: type[View]) -> Answer[View]:
     except ValueError:
         document = None
     if not isinstance(document, dict):
-        fail(f"what answers at {listen} is not a nemo-watchdog")
-        raise typer.Exit(UNREACHABLE)
+        raise CommandFailed(f"what answers at {listen} is not a nemo-watchdog", UNREACHABLE)
     try:
         return Answer(TypeAdapter(view).validate_json(json.dumps(_shown(document)), strict=True), document)
     except ValidationError as error:
         problems = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()[:3])
         version = document.get("version", "of an unknown version")
-        fail(
+        message = (
             f"the daemon at {listen} is {version}, this command is {__version__}, and it cannot read the answer "
             f"({problems}): use the command of the daemon's own version, or restart the daemon after an upgrade"
         )
-        raise typer.Exit(UNREACHABLE) from None
+        raise CommandFailed(message, UNREACHABLE) from None
 
 
 def _detail(body: bytes) -> str:

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import getpass
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nemo_watchdog.cli import client, options
+from nemo_watchdog.cli import options
 from nemo_watchdog.cli.output import GOOD, WRONG, as_json, fail
-from nemo_watchdog.engine.replay import salvage
-from nemo_watchdog.engine.state import Durable
-from nemo_watchdog.model import Moment
-from nemo_watchdog.state_dir import JOURNAL_NAME
 from nemo_watchdog.views import AcceptedView
+
+if TYPE_CHECKING:
+    from nemo_watchdog.engine.state import Durable
 
 app = typer.Typer(help="What the watchdog remembers: is it whole?", no_args_is_help=True)
 
@@ -27,7 +26,10 @@ def verify(
     json: options.JsonOption = False,
 ) -> None:
     """Say whether every record is there as it was written; exit code 1 when not. Changes nothing."""
+    from nemo_watchdog.engine.replay import salvage
     from nemo_watchdog.journal import codec, reading
+    from nemo_watchdog.model import Moment
+    from nemo_watchdog.state_dir import JOURNAL_NAME
 
     path = state_dir / JOURNAL_NAME
     found = reading.read(path, backup=backup)
@@ -60,6 +62,8 @@ def accept(
     json: options.JsonOption = False,
 ) -> None:
     """Let the running daemon act again with what can be read of a damaged journal. What is lost stays forgotten."""
+    from nemo_watchdog.cli import client
+
     body = {"reason": reason, "by": getpass.getuser()}
     answer = client.post(listen, "/api/v1/journal/accept", body, state_dir, AcceptedView)
     if json:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -61,11 +60,11 @@ class Look:
         }
 
 
-async def look_at_all(policy: Policy) -> dict[str, Look]:
-    """One look at each dependency, all at the same time, each within its timeout."""
+async def look_at_all(policy: Policy, docker: str | None) -> dict[str, Look]:
+    """One look at each dependency, all at the same time, each within its timeout; `docker` is the Engine's address."""
     raise_limit()
     specs = list(policy.dependencies.values())
-    containers = app.docker(os.environ.get("DOCKER_HOST"))
+    containers = app.docker(docker)
     try:
         looks = await asyncio.gather(*(_look(spec, containers) for spec in specs))
     finally:

@@ -10,7 +10,17 @@ from typing import Any
 from rich import box
 from rich.table import Column, Table
 
+from nemo_watchdog.errors import NemoWatchdogError
+
 GOOD, WRONG, USAGE, UNREACHABLE = 0, 1, 2, 3
+
+
+class CommandFailed(NemoWatchdogError):
+    """A command that cannot do what it was asked; `code` is its exit code."""
+
+    def __init__(self, message: str, code: int) -> None:
+        super().__init__(message)
+        self.code = code
 
 
 def fail(message: str) -> None:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import getpass
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from pydantic_core import PydanticCustomError
 
-from nemo_watchdog.cli import client, options
+from nemo_watchdog.cli import options
 from nemo_watchdog.cli.output import USAGE, as_json, fail
-from nemo_watchdog.engine.state import EVERYTHING
-from nemo_watchdog.policy.units import parse_duration
-from nemo_watchdog.views import PausesView
+from nemo_watchdog.views import EVERYTHING, PausesView
+
+if TYPE_CHECKING:
+    from nemo_watchdog.cli.client import Answer
 
 ScopeArgument = Annotated[str, typer.Argument(metavar="[DEPENDENCY]", help="One dependency; all when left out.")]
 
@@ -29,6 +29,8 @@ def pause(
 
     A pause never shortens another: the later end holds.
     """
+    from nemo_watchdog.cli import client
+
     body: dict[str, Any] = {"scope": scope, "reason": reason, "by": getpass.getuser()}
     if duration is not None:
         body["duration"] = _seconds(duration)
@@ -43,11 +45,17 @@ def resume(
     json: options.JsonOption = False,
 ) -> None:
     """Allow actions again, whoever had paused them."""
+    from nemo_watchdog.cli import client
+
     answer = client.post(listen, "/api/v1/resume", {"scope": scope, "by": getpass.getuser()}, state_dir, PausesView)
     _tell(answer, json=json)
 
 
 def _seconds(text: str) -> float:
+    from pydantic_core import PydanticCustomError
+
+    from nemo_watchdog.policy.units import parse_duration
+
     try:
         return parse_duration(text)
     except PydanticCustomError as error:
@@ -55,7 +63,7 @@ def _seconds(text: str) -> float:
         raise typer.Exit(USAGE) from None
 
 
-def _tell(answer: client.Answer[PausesView], *, json: bool) -> None:
+def _tell(answer: Answer[PausesView], *, json: bool) -> None:
     if json:
         as_json(answer.document)
         return

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from nemo_watchdog.cli import client, options
+from nemo_watchdog.cli import options
 from nemo_watchdog.cli.output import as_json
 from nemo_watchdog.views import RetryView
 
@@ -22,6 +22,8 @@ def retry(
     json: options.JsonOption = False,
 ) -> None:
     """Begin the remedy of a dependency anew: after an escalation, or instead of waiting for the backoff."""
+    from nemo_watchdog.cli import client
+
     body = {"dependency": dependency, "reason": reason, "by": getpass.getuser()}
     answer = client.post(listen, "/api/v1/retry", body, state_dir, RetryView)
     if json:

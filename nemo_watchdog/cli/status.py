@@ -3,114 +3,115 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
-from typing import Annotated
+from datetime import UTC
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console, Group, RenderableType
-from rich.live import Live
-from rich.table import Table
-from rich.text import Text
 
-from nemo_watchdog.cli import client, options
-from nemo_watchdog.cli.output import GOOD, WRONG, as_json, whole_table
-from nemo_watchdog.durations import duration
-from nemo_watchdog.views import DependencyView, GroupView, IncidentView, StatusView
+from nemo_watchdog.cli import options
+from nemo_watchdog.cli.output import GOOD, UNREACHABLE, USAGE, WRONG, CommandFailed, as_json
+from nemo_watchdog.views import StatusView
 
-COLOURS = {"up": "green", "degraded": "yellow", "starting": "cyan", "down": "red", "unknown": "magenta"}
+if TYPE_CHECKING:
+    from rich.text import Text
+
+    from nemo_watchdog.cli.client import Answer
+
+LOOK_EVERY = 1.0
 
 
 def status(
+    name: Annotated[
+        str | None, typer.Argument(metavar="[DEPENDENCY]", help="All about one; the platform when left out.")
+    ] = None,
     listen: options.ListenOption = options.DEFAULT_LISTEN,
     watch: Annotated[bool, typer.Option("--watch", help="Keep it live, until Ctrl-C.")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="Every line whole, however many there are.")] = False,
+    utc: Annotated[bool, typer.Option("--utc", help="Times in UTC instead of this machine's zone.")] = False,
     json: options.JsonOption = False,
 ) -> None:
-    """Show dependencies, open incidents, budgets and pauses. Exit code 1 while an incident is open."""
+    """Show what is wrong, what is done about it and when: incidents, dependencies, pauses, budgets.
+
+    On a terminal it fits the screen, what matters most first. Exit code 1 while an incident is open.
+    """
+    if json and watch:
+        raise CommandFailed("--json is one answer, and --watch is many: leave one of them out", USAGE)
     answer = _ask(listen)
     if json:
-        as_json(answer.document)
+        as_json(answer.document if name is None else _part(answer, name))
     elif watch:
-        _watch(listen, answer.view)
+        _watch(listen, answer.view, name, utc=utc)
     else:
-        Console().print(render(answer.view))
+        _print(_lines(answer.view, name, fits=not everything, utc=utc))
     raise typer.Exit(WRONG if answer.view.incidents else GOOD)
 
 
-def _ask(listen: str) -> client.Answer[StatusView]:
+def _ask(listen: str) -> Answer[StatusView]:
+    from nemo_watchdog.cli import client
+
     return client.get(listen, "/api/v1/status", StatusView)
 
 
-def _watch(listen: str, view: StatusView) -> None:
+def _part(answer: Answer[StatusView], name: str) -> object:
+    _must_have(answer.view, name)
+    return answer.document["dependencies"][name]
+
+
+def _must_have(view: StatusView, name: str) -> None:
+    if name not in view.dependencies:
+        raise CommandFailed(f"there is no dependency {name}: there are {', '.join(view.dependencies)}", USAGE)
+
+
+def _lines(view: StatusView, name: str | None, *, fits: bool, utc: bool, spare: int = 1) -> list[Text]:
+    """`spare` lines are left, for the prompt that comes after."""
+    from rich.console import Console
+
+    from nemo_watchdog.cli.page import Screen, page
+    from nemo_watchdog.cli.page_of_one import page_of_one
+
+    console = Console()
+    room = console.height - spare if fits and console.is_terminal else None
+    screen = Screen(console.width, room, UTC if utc else None)
+    if name is None:
+        return page(view, screen)
+    _must_have(view, name)
+    return page_of_one(view, name, screen)
+
+
+def _print(lines: list[Text]) -> None:
+    from rich.console import Console
+
+    console = Console()
+    for line in lines:
+        console.print(line, soft_wrap=True)
+
+
+def _watch(listen: str, view: StatusView, name: str | None, *, utc: bool) -> None:
+    """A daemon that is started anew, or not there for a while, ends nothing: what was seen last stays in sight."""
+    from rich.console import Group
+    from rich.live import Live
+    from rich.text import Text
+
+    def shown(trouble: str = "") -> Group:
+        above = [Text(f"{trouble}; this is what it said last:", style="bold red")] if trouble else []
+        lines = _lines(view, name, fits=True, utc=utc, spare=len(above) + 1)
+        return Group(*(_on_one_line(line) for line in (*above, *lines)))
+
+    def _on_one_line(line: Text) -> Text:
+        line.no_wrap, line.overflow = True, "ellipsis"
+        return line
+
     try:
-        with Live(render(view), refresh_per_second=4) as live:
+        with Live(shown(), auto_refresh=False) as live:
             while True:
-                time.sleep(1.0)
-                live.update(render(_ask(listen).view))
+                time.sleep(LOOK_EVERY)
+                trouble = ""
+                try:
+                    view = _ask(listen).view
+                except CommandFailed as error:
+                    if error.code != UNREACHABLE:
+                        raise
+                    trouble = f"{error}".partition(": is it running?")[0]
+                live.update(shown(trouble), refresh=True)
     except KeyboardInterrupt:
         return
-
-
-def render(view: StatusView) -> Group:
-    """The status as a person reads it."""
-    parts: list[RenderableType] = []
-    if (storm := view.storm) is not None:
-        many = f"storm: {storm.failing} of {storm.of} fail together since {storm.since}"
-        parts.append(Text(f"{many}; what runs is not restarted while it lasts", style="bold red"))
-    parts.append(_dependencies(view.dependencies))
-    parts += [Text(_incident(incident), style="bold") for incident in view.incidents]
-    for scope, pause in view.pauses.items():
-        what = "everything" if scope == "*" else scope
-        for each in (pause, *pause.beside):
-            until = f" until {each.until}" if each.until else ""
-            parts.append(Text(f"paused: {what}{until}, by {each.by}: {each.reason}", style="yellow"))
-    planned: dict[tuple[str, str], list[str]] = {}
-    for name, each_one in view.dependencies.items():
-        if each_one.maintenance:
-            planned.setdefault((each_one.maintenance.windows, each_one.maintenance.until), []).append(name)
-    for (windows, end), names in planned.items():
-        parts.append(Text(f"planned maintenance: {windows} until {end}, of {', '.join(names)}", style="cyan"))
-    parts += [Text(f"policy not reloaded: {problem}", style="red") for problem in view.policy.problems]
-    if view.journal != "ok":
-        parts.append(
-            Text(f"nothing is done, for the journal cannot be trusted or written: {view.journal}", style="red")
-        )
-    parts += [_group(group) for group in view.groups]
-    left = ", ".join(f"{scope} {budget.remaining}/{budget.of}" for scope, budget in view.budgets.items())
-    parts.append(Text(f"autonomy {view.autonomy}; actions left: {left}", style="dim"))
-    return Group(*parts)
-
-
-def _dependencies(dependencies: Mapping[str, DependencyView]) -> Table:
-    table = whole_table("dependency", "health", "why", "container", "decision", unbroken=["health"])
-    for name, each in dependencies.items():
-        why = ": ".join(part for part in (each.reason, each.detail) if part)
-        decision = each.decision
-        said = f"{decision.verdict} ({decision.gate}): {decision.value}" if decision else ""
-        held = f" held: {each.held}" if each.held else ""
-        health = Text(each.health, style=COLOURS.get(each.health, ""))
-        if each.maintenance:
-            health.append("\nmaintenance", style="cyan")
-        if each.flapping:
-            health.append(" flapping", style="red")
-        # As Text: what a probe says may hold brackets, which rich would take for markup.
-        table.add_row(name, health, Text(why), Text(f"{each.container_state or ''}{held}"), Text(said))
-    return table
-
-
-def _incident(incident: IncidentView) -> str:
-    members = ", ".join(name for name in incident.members if name != incident.root)
-    also = f", with it {members}" if members else ""
-    counted = sum(ladder.attempts for ladder in incident.ladders.values())
-    tried = counted if incident.actions is None else incident.actions
-    affected = "" if incident.impact is None else f"; affected: {incident.impact.said}"
-    grave = f"{incident.severity} {incident.title}".rstrip()
-    return (
-        f"{grave} by the rule {incident.rule}, {incident.id}: {incident.root}{also}, open {duration(incident.age)}, "
-        f"{tried} action{'s' if tried != 1 else ''}{affected}"
-    )
-
-
-def _group(group: GroupView) -> Text:
-    serving = f"{group.serving} of {group.of} serve"
-    style = "dim" if group.serving == group.of else "yellow" if group.serving >= group.least else "red"
-    return Text(f"redundancy: {group.said}: {serving}, at least {group.least} must", style=style)

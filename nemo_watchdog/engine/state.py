@@ -21,9 +21,6 @@ from nemo_watchdog.model import CONTAINER, ActionOutcome, ContainerEvent, Contai
 UNNAMED = ""
 """The kind of target of a hold that an older version wrote down for a dependency, without its container."""
 
-EVERYTHING = "*"
-"""The pause scope that holds all dependencies."""
-
 REOPEN_WINDOW = 300.0
 """Seconds after a resolution within which trouble reopens the same incident: it came back is not it is fixed."""
 

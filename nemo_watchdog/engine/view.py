@@ -34,11 +34,14 @@ from nemo_watchdog.views import (
     RetryView,
     StatusView,
     StormView,
+    TroubleView,
 )
 
 
-def status(engine: Engine, now: Moment, policy: PolicyView, version: str) -> StatusView:
-    """Dependencies, open incidents, pauses and budgets now; `policy` and `version` are not the engine's to know."""
+def status(
+    engine: Engine, now: Moment, policy: PolicyView, version: str, troubles: tuple[TroubleView, ...] = ()
+) -> StatusView:
+    """Dependencies, open incidents, pauses and budgets now; what else is given is not the engine's to know."""
     return StatusView(
         now=now.utc.isoformat(),
         autonomy=engine.policy.autonomy,
@@ -51,6 +54,7 @@ def status(engine: Engine, now: Moment, policy: PolicyView, version: str) -> Sta
         version=version,
         groups=tuple(_group(engine, group) for group in all_groups(engine.policy)),
         storm=_storm(engine),
+        troubles=troubles,
     )
 
 

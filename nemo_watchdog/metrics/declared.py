@@ -13,12 +13,12 @@ from nemo_watchdog import __version__
 from nemo_watchdog import records as r
 from nemo_watchdog.engine.engine import Engine
 from nemo_watchdog.engine.maintenance import spell_of
-from nemo_watchdog.engine.state import EVERYTHING
 from nemo_watchdog.engine.storm import in_force
 from nemo_watchdog.engine.view import budgets
 from nemo_watchdog.measurements import MeasuredGauges
 from nemo_watchdog.metrics.looks import FEW_BUCKETS, DependencyMetrics, LookCollector
 from nemo_watchdog.model import Moment, Severity
+from nemo_watchdog.views import EVERYTHING
 
 PREFIX = "nemo_watchdog_"
 

@@ -7,6 +7,7 @@ longer than the deadline. The threads are daemons, so a stuck one does not keep 
 from __future__ import annotations
 
 import asyncio
+import difflib
 import logging
 import threading
 from collections import OrderedDict
@@ -163,9 +164,10 @@ def unusable_addresses(contacts: Mapping[str, tuple[Secret, ...]]) -> list[Advic
     found = []
     for name, addresses in contacts.items():
         kept = [address for address in addresses if address]
-        for number in (number for number, address in enumerate(kept, start=1) if _is_unknown(address)):
-            message = f"address {number} of {len(kept)} is not one that Apprise knows: what is sent to it never arrives"
-            found.append(Advice(f"contacts.{name}", message))
+        for number, address in enumerate(kept, start=1):
+            if _is_unknown(address):
+                what = f"address {number} of {len(kept)} {_mistake(address)}: what is sent to it never arrives"
+                found.append(Advice(f"contacts.{name}", what))
     return found
 
 
@@ -174,6 +176,28 @@ def _is_unknown(address: Secret) -> bool:
         return _service(address) is None
     except Exception:  # noqa: BLE001 - a plugin of Apprise may raise anything; that says nothing of the address
         return False
+
+
+def _mistake(address: Secret) -> str:
+    """What is wrong with it. Of the address only a scheme that Apprise knows is named: all else may be a secret."""
+    scheme, separator, _ = address.reveal().partition("://")
+    manuals = _manuals()
+    if not separator:
+        return "begins with no scheme, such as `slack://` or `mailto://`"
+    if manual := manuals.get(scheme.lower()):
+        return f"is not what `{scheme.lower()}://` wants, see {manual}"
+    meant = difflib.get_close_matches(scheme.lower(), manuals, n=1)
+    return "is not one that Apprise knows" + (f" (did you mean `{meant[0]}://`?)" if meant else "")
+
+
+def _manuals() -> dict[str, str]:
+    """Where each scheme of Apprise is explained."""
+    services = apprise.Apprise().details()["schemas"]
+    return {
+        scheme: service["setup_url"]
+        for service in services
+        for scheme in (*(service["protocols"] or ()), *(service["secure_protocols"] or ()))
+    }
 
 
 def _service(address: Secret) -> apprise.NotifyBase | None:

@@ -116,11 +116,18 @@ def _windows(policy: Policy) -> Iterator[Advice]:
 
 
 def _untold(policy: Policy) -> Iterator[Advice]:
-    """Who is told when a remedy gives up wants to hear of the outage before."""
-    if _notified(policy) or policy.alertmanager or not _named_by_steps(policy):
+    """What nobody hears of helps nobody; who is told when a remedy gives up wants to hear of the outage before."""
+    if _notified(policy) or policy.alertmanager:
         return
-    message = "nobody is told of an incident before its remedy gives up: give SEV1 and SEV2 a `notify`"
-    yield Advice("severities", message)
+    if _named_by_steps(policy):
+        message = "nobody is told of an incident before its remedy gives up: give SEV1 and SEV2 a `notify`"
+        yield Advice("severities", message)
+    elif not policy.contacts:
+        message = (
+            "nobody is told of any incident: name a contact with an address under `contacts` and give SEV1 and SEV2 "
+            "a `notify` under `severities`, or name an `alertmanager`"
+        )
+        yield Advice("contacts", message)
 
 
 def _notified(policy: Policy) -> set[str]:

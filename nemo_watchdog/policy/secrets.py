@@ -1,4 +1,4 @@
-"""Values that come from outside the policy file: `${NAME}`, `${NAME:-default}` and `${file:/path}`.
+"""Values from outside the policy file: `${NAME}`, `${NAME:-default}`, `${file:/path}` and `${credential:NAME}`.
 
 They are put into text that YAML has already parsed, so that no value can inject YAML, and what comes in is not looked
 at again: a `${...}` inside a value stays as it is. `$$` is a literal `$`; a `$` before anything else is itself.
@@ -19,7 +19,12 @@ MAX_FILE_BYTES = 64 * 1024
 
 _TOKEN = re.compile(r"\$\$|\$\{(?P<inside>[^}]*)(?P<end>\}?)")
 _VARIABLE = re.compile(r"(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?P<default>:-.*)?", re.DOTALL | re.ASCII)
-_WRITE = "write `${NAME}`, `${NAME:-default}`, `${file:/path}`, or `$$` for a dollar sign"
+_CREDENTIAL = re.compile(r"(?!\.\.?$)[A-Za-z0-9._-]{1,255}", re.ASCII)
+_WRITE = "write `${NAME}`, `${NAME:-default}`, `${file:/path}`, `${credential:NAME}`, or `$$` for a dollar sign"
+
+
+CREDENTIALS = "CREDENTIALS_DIRECTORY"
+"""Where systemd puts what `LoadCredential=` of a unit names (systemd.exec(5))."""
 
 
 class ExpansionError(Exception):
@@ -80,6 +85,8 @@ def files_in(text: str) -> frozenset[str]:
 def _value(inside: str, environ: Mapping[str, str]) -> str:
     if inside.startswith("file:"):
         return _file(inside.removeprefix("file:"))
+    if inside.startswith("credential:"):
+        return _credential(inside.removeprefix("credential:"), environ)
     match = _VARIABLE.fullmatch(inside)
     if match is None:
         raise ExpansionError(f"an expansion that cannot be read: {_WRITE}")
@@ -92,6 +99,17 @@ def _value(inside: str, environ: Mapping[str, str]) -> str:
             f"the environment has no variable `{name}`: set it, or give a default, `${{{name}:-default}}`"
         )
     return value
+
+
+def _credential(name: str, environ: Mapping[str, str]) -> str:
+    if not _CREDENTIAL.fullmatch(name):
+        raise ExpansionError("the name in `${credential:NAME}` has letters, digits, `.`, `_` and `-`, and no path")
+    folder, load = environ.get(CREDENTIALS, ""), f"`LoadCredential={name}:/path`"
+    if not folder:
+        raise ExpansionError(f"systemd gave this process no credential: the unit must have {load}")
+    if not (Path(folder) / name).exists():
+        raise ExpansionError(f"systemd gave this process no credential `{name}`: the unit must have {load}")
+    return _file(f"{folder}/{name}")
 
 
 def _file(name: str) -> str:

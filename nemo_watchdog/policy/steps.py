@@ -50,7 +50,10 @@ def read_steps(
 
 def _step(value: Any, path: Path, kinds: Mapping[str, ActionKind], problems: Problems) -> ReadStep | None:
     if not isinstance(value, dict):
-        problems.check(ActionSection, value, path)
+        if isinstance(value, str) and value in kinds:
+            problems.at_value(path, f"a step is a mapping of keys to values: write `{{do: {value}}}`")
+        else:
+            problems.check(ActionSection, value, path)
         return None
     name, place = value.get("do"), (*path, "do")
     if name == ESCALATE:

@@ -13,6 +13,7 @@ from nemo_watchdog.metrics import Metrics
 from nemo_watchdog.model import Alert, Told
 from nemo_watchdog.ports import Delivery
 from nemo_watchdog.runtime.core import Core
+from nemo_watchdog.runtime.troubles import Trouble
 
 log = structlog.get_logger("nemo_watchdog")
 
@@ -35,7 +36,6 @@ class Alerting:
         self._core = core
         self._metrics = metrics
         self._changed = asyncio.Event()
-        self._failing: set[str] = set()
         self._known: set[tuple[str, str, bool]] = set()
         """Incident, severity and whether it is over, of every alert that was counted: the same again is no news."""
 
@@ -72,7 +72,6 @@ class Alerting:
         for url, delivery in deliveries.items():
             self._metrics.notifications.labels("alertmanager", "delivered" if delivery.delivered else "failed").inc()
             if delivery.delivered:
-                self._failing.discard(url)
-            elif url not in self._failing:
-                self._failing.add(url)
+                self._core.troubles.over(Trouble.ALERTMANAGER, url)
+            elif self._core.troubles.found(Trouble.ALERTMANAGER, delivery.detail, url):
                 log.warning("alertmanager does not take alerts", url=url, error=delivery.detail)

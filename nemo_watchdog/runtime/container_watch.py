@@ -18,6 +18,7 @@ from nemo_watchdog.metrics import Metrics
 from nemo_watchdog.model import ContainerEvent, ContainerStatus, ContainerUsage, LogLine, Past, RunState
 from nemo_watchdog.ports import Containers
 from nemo_watchdog.runtime.core import Core
+from nemo_watchdog.runtime.troubles import Trouble
 
 log = structlog.get_logger("nemo_watchdog")
 
@@ -55,7 +56,6 @@ class ContainerWatch:
         self._containers = containers
         self._core = core
         self._metrics = metrics
-        self._reachable = True
         self._heard: defaultdict[str, deque[ContainerEvent]] = defaultdict(lambda: deque(maxlen=HEARD))
         self._heard_since: datetime | None = None
         """Docker's time since which the stream has told every event; None before it was opened first."""
@@ -176,14 +176,12 @@ class ContainerWatch:
                 self._asked[container] = status
         except ContainersUnreachable as error:
             self._asked.pop(container, None)  # what is heard meanwhile is of nothing that is seen
-            if self._reachable:
+            if self._core.troubles.found(Trouble.DOCKER, str(error)):
                 log.warning("docker unreachable: every action is held", error=str(error))
-            self._reachable = False
             self._metrics.docker_reachable.set(0)
             return ContainerStatus(RunState.UNREACHABLE, detail=str(error)), None
-        if not self._reachable:
+        if self._core.troubles.over(Trouble.DOCKER):
             log.info("docker reachable again")
-        self._reachable = True
         self._metrics.docker_reachable.set(1)
         return status, past
 

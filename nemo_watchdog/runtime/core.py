@@ -30,6 +30,7 @@ from nemo_watchdog.one_thread import OneThreadExecutor
 from nemo_watchdog.ports import Clock, Journal
 from nemo_watchdog.records import Record
 from nemo_watchdog.runtime.record_log import RecordLog
+from nemo_watchdog.runtime.troubles import Troubles
 
 T = TypeVar("T")
 
@@ -84,6 +85,7 @@ class Core:
         """Called with what happens while the journal takes no writes: people must hear of it all the same."""
         self.on_ask_witness: Callable[[set[str]], None] = _ignore
         """Called with the dependencies to which another way is to be asked."""
+        self.troubles = Troubles(clock)
         self._log = RecordLog(lambda: clock.now().monotonic)
         self._journal = journal
         self._metrics = metrics

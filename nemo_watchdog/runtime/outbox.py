@@ -24,6 +24,7 @@ from nemo_watchdog.metrics import Metrics
 from nemo_watchdog.model import Notification, NotificationKind
 from nemo_watchdog.ports import Delivery, Journal, Notifier, OutboxItem
 from nemo_watchdog.runtime.core import Core
+from nemo_watchdog.runtime.troubles import Trouble
 
 log = structlog.get_logger("nemo_watchdog")
 
@@ -235,7 +236,10 @@ class Outbox:
                     self._reading.settled.add(job.key)
         self._metrics.outbox_pending.set(len(self._undelivered))
         waits = any(not self._is_told(job.key) for job in jobs)
-        if not delivery.delivered:
+        if delivery.delivered:
+            self._core.troubles.over(Trouble.CONTACT, contact)
+        else:
+            self._core.troubles.found(Trouble.CONTACT, delivery.detail, contact)
             log.warning(
                 "notification not delivered",
                 contact=contact,

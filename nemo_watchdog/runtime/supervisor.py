@@ -29,6 +29,7 @@ from nemo_watchdog.runtime.policy_files import NoAnswer, PolicyFiles, Reading
 from nemo_watchdog.runtime.probe_loop import ProbeLoop
 from nemo_watchdog.runtime.sample import LoopLag
 from nemo_watchdog.runtime.storm_witness import StormWitness
+from nemo_watchdog.runtime.troubles import Trouble
 from nemo_watchdog.runtime.work import WorkWitness
 
 log = structlog.get_logger("nemo_watchdog")
@@ -310,6 +311,8 @@ class Supervisor:
             raise
         else:
             self.core.tell(ev.PolicyChanged(policy))
+            self.core.troubles.keep(Trouble.CONTACT, policy.contacts)
+            self.core.troubles.keep(Trouble.ALERTMANAGER, policy.alertmanager)
             self._apply(policy)
             self.policy_status = PolicyStatus(self.core.clock.now().utc.timestamp())
             self._metrics.reload_success.set(1)

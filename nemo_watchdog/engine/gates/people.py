@@ -5,9 +5,9 @@ from __future__ import annotations
 from nemo_watchdog.engine import unheard
 from nemo_watchdog.engine.gates.situation import Situation
 from nemo_watchdog.engine.maintenance import at, spell_of
-from nemo_watchdog.engine.state import EVERYTHING
 from nemo_watchdog.engine.touches import taken_off
 from nemo_watchdog.model import Autonomy, Decision, Gate, Verdict
+from nemo_watchdog.views import EVERYTHING
 
 
 def bug(s: Situation) -> Decision | None:

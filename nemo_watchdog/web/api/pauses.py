@@ -8,10 +8,9 @@ from aiohttp import web
 from pydantic import Field
 
 from nemo_watchdog.engine.events import PauseAsked, ResumeAsked
-from nemo_watchdog.engine.state import EVERYTHING
 from nemo_watchdog.engine.view import pauses
 from nemo_watchdog.runtime.core import Core
-from nemo_watchdog.views import PausesView
+from nemo_watchdog.views import EVERYTHING, PausesView
 from nemo_watchdog.web.answers import answer, on_disk
 from nemo_watchdog.web.asked import ChangeBody, Line, asked
 

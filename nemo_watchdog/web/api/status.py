@@ -25,4 +25,6 @@ class StatusApi:
     async def get(self, _: web.Request) -> web.Response:
         reload = self.supervisor.policy_status
         policy = PolicyView(reload.loaded_at, reload.problems)
-        return await large_answer(status(self.core.engine, self.core.clock.now(), policy, __version__))
+        core = self.core
+        view = status(core.engine, core.clock.now(), policy, __version__, core.troubles.views())
+        return await large_answer(view)

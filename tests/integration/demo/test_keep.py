@@ -9,8 +9,8 @@ from pathlib import Path
 
 from rich.console import Console
 
-from nemo_watchdog.cli.demo import play
 from nemo_watchdog.demo.docker_cli import command, docker
+from nemo_watchdog.demo.performance import play
 from nemo_watchdog.demo.platform import LABEL
 from tests.integration.conftest import StartPlatform
 

@@ -52,14 +52,22 @@ async def test_the_message_arrives(severity: Severity, kind: NotificationKind, w
 
 
 @pytest.mark.parametrize(
-    "wrong", ["jsn://127.0.0.1:1/x", "http://127.0.0.1:1/x", "hello", "mailto://u:p@127.0.0.1:1?to=a@b.c"]
+    ("wrong", "why"),
+    [
+        ("jsn://127.0.0.1:1/x", "is not one that Apprise knows (did you mean `json://`?)"),
+        ("T1JJ3T3L2://x", "is not one that Apprise knows:"),
+        ("hello", "begins with no scheme, such as `slack://` or `mailto://`"),
+        ("mailto://u:p@127.0.0.1:1?to=a@b.c", "is not what `mailto://` wants, see https://"),
+        ("slack://T1JJ3T3L2", "is not what `slack://` wants, see https://"),
+    ],
 )
-def test_what_can_never_be_delivered_is_known_before(wrong: str) -> None:
+def test_what_can_never_be_delivered_is_known_before(wrong: str, why: str) -> None:
     """Without sending, and without the address in the words; an empty one is no address."""
     (advice,) = unusable_addresses({"on-call": (Secret(""), Secret("json://127.0.0.1:1/x"), Secret(wrong))})
     assert advice.path == "contacts.on-call"
-    assert advice.message.startswith("address 2 of 2 is not one that Apprise knows")
+    assert advice.message.startswith(f"address 2 of 2 {why}")
     assert wrong not in str(advice)
+    assert "T1JJ3T3L2" not in str(advice)
 
 
 def test_a_plugin_of_apprise_that_raises_says_nothing_of_the_address(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import traceback
 from pathlib import Path
 
@@ -54,6 +55,34 @@ def test_the_files_that_a_policy_names_are_known_before_it_is_read() -> None:
     """Also those in a comment; a change of any is a reload."""
     text = "a: ${file:/run/a}\n# ${file:/run/b}\nc: '${NAME} $${file:/run/c} ${file:/run/d'\n"
     assert files_in(text) == {"/run/a", "/run/b"}
+
+
+def test_a_credential_is_what_systemd_put_there(tmp_path: Path) -> None:
+    """In the folder that it names to the process; without its last line break."""
+    (tmp_path / "on-call").write_text("slack://T/B/C\n", encoding="utf-8")
+    environ = {"CREDENTIALS_DIRECTORY": str(tmp_path)}
+    expanded = expand("${credential:on-call}", environ)
+    assert (expanded.text, expanded.outside) == ("slack://T/B/C", True)
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("${credential:missing}", "no credential `missing`: the unit must have `LoadCredential=missing:/path`"),
+        ("${credential:../x}", "and no path"),
+        ("${credential:..}", "and no path"),
+        ("${credential:}", "and no path"),
+    ],
+)
+def test_a_credential_that_is_not_there_says_what_the_unit_must_have(tmp_path: Path, text: str, why: str) -> None:
+    """And no path leads out of the folder."""
+    with pytest.raises(ExpansionError, match=re.escape(why)):
+        expand(text, {"CREDENTIALS_DIRECTORY": str(tmp_path)})
+
+
+def test_without_systemd_there_is_no_credential() -> None:
+    with pytest.raises(ExpansionError, match="gave this process no credential: the unit must have"):
+        expand("${credential:on-call}", {})
 
 
 @pytest.mark.parametrize("text", ["${MISSING}", "${}", "${NAME", "${1NAME}", "${NAME-default}", "${file:relative}"])

@@ -97,8 +97,10 @@ async def test_a_sink_that_refuses_is_told_once_and_asked_again(
     with capture_logs() as lines:
         async with running(Alerting(sink, shell.core, shell.metrics).run()):
             await until(lambda: len(sink.pushed) >= 4)
+            assert [each.what for each in shell.core.troubles.views()] == [f"Alertmanager {URL} takes no alerts"]
             sink.delivery = Delivery(delivered=True)
             await until(lambda: shell.metric("notifications_total", contact="alertmanager", outcome="delivered"))
+            assert not shell.core.troubles.views()
             sink.delivery = Delivery(delivered=False, retryable=True, detail="refused")
             pushed = len(sink.pushed)
             await until(lambda: len(sink.pushed) >= pushed + 3)

@@ -446,6 +446,7 @@ async def test_docker_unreachable_is_blindness_until_it_answers(shell: Shell) ->
     await shell.watch.reconcile()
     assert state(shell) is RunState.UNREACHABLE
     assert shell.metric("docker_reachable") == 0.0
+    assert [each.what for each in shell.core.troubles.views()] == ["Docker does not answer and nothing is restarted"]
     shell.fail(times=5)
     decision = shell.core.engine.decision("gateway", shell.clock.now())
     assert decision is not None
@@ -457,6 +458,7 @@ async def test_docker_unreachable_is_blindness_until_it_answers(shell: Shell) ->
     await shell.watch.reconcile()
     assert state(shell) is RunState.RUNNING
     assert shell.metric("docker_reachable") == 1.0
+    assert not shell.core.troubles.views()
 
 
 async def test_a_missing_container_is_said_to_be_missing(shell: Shell) -> None:

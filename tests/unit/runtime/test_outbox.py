@@ -91,11 +91,13 @@ async def test_a_failure_that_may_pass_is_tried_again_after_growing_pauses(post:
         post.shell.manual.advance(0.5)
         post.outbox.poke()
         await until(lambda tries=tries: len(post.told()) == tries + 1)  # type: ignore[misc]
+    assert [each.what for each in post.shell.core.troubles.views()] == ["contact on-call is not told"]
     post.notifier.answers["on-call"] = Delivery(delivered=True)
     await until(lambda: post.shell.memory._outbox[0].item.attempts == 5)
     post.shell.manual.advance(module.LONGEST_RETRY)
     post.outbox.poke()
     await until(lambda: post.states() == ["delivered"])
+    assert not post.shell.core.troubles.views()
 
 
 async def test_a_failure_for_good_is_given_up_at_once(post: Post) -> None:

@@ -24,6 +24,7 @@ from nemo_watchdog.runtime.executor import Executor
 from nemo_watchdog.runtime.outbox import Outbox
 from nemo_watchdog.runtime.policy_files import PolicyFiles
 from nemo_watchdog.runtime.supervisor import PolicySource, Supervisor
+from nemo_watchdog.runtime.troubles import Trouble
 from nemo_watchdog.testing import HANG, RecordingAction, RecordingNotifier, ScriptedProbe
 from tests.unit.engine.world import EVER, dependency, policy
 from tests.unit.runtime.shell import Shell, settled, until
@@ -226,6 +227,15 @@ async def test_a_bad_policy_changes_nothing_but_what_the_status_says(daemon: Dae
     await until(lambda: not daemon.supervisor.policy_status.problems)
     assert daemon.shell.metric("policy_reload_success") == 1.0
     assert daemon.supervisor.loops == {"gateway": loop}
+
+
+async def test_who_cannot_be_told_is_no_trouble_when_the_policy_names_them_no_more(daemon: Daemon) -> None:
+    """What the daemon itself cannot do is said for as long as it is asked to."""
+    troubles = daemon.shell.core.troubles
+    troubles.found(Trouble.CONTACT, "refused", "gone")
+    troubles.found(Trouble.ALERTMANAGER, "refused", "http://gone.example")
+    daemon.supervisor.reload()
+    await until(lambda: not troubles.views())
 
 
 async def test_a_changed_file_is_reloaded_by_itself(daemon: Daemon) -> None:

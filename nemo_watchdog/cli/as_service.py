@@ -1,0 +1,55 @@
+"""`check --as-service`: a policy as the service would read it, with its variables, its credentials and its rights."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from nemo_watchdog.cli.output import USAGE, CommandFailed
+from nemo_watchdog.policy.files import read_text
+from nemo_watchdog.policy.lint import Advice
+from nemo_watchdog.policy.secrets import CREDENTIALS, files_in
+from nemo_watchdog.service_unit import ServiceUnit, read_unit
+
+
+@dataclass(frozen=True, slots=True)
+class AsService:
+    """`environ` is what the service's process would have."""
+
+    unit: ServiceUnit
+    environ: dict[str, str]
+
+    @property
+    def policy(self) -> Path | None:
+        """The one that the unit names."""
+        named = self.environ.get("NEMO_WATCHDOG_POLICY")
+        return Path(named) if named else None
+
+    def unreadable(self, policy: Path) -> Iterator[Advice]:
+        """What root can read and the service's user cannot."""
+        if not self.unit.may_read(str(policy.absolute())):
+            yield Advice(str(policy), f"the service's user cannot read it: chmod o+r {policy}, and o+x its folders")
+        for file in sorted(files_in(read_text(policy))):
+            if not self.unit.may_read(file):
+                name = Path(file).name
+                message = (
+                    f"the service's user cannot read it: let systemd hand it over with LoadCredential={name}:{file} "
+                    f"in the unit (systemctl edit nemo-watchdog), and write ${{credential:{name}}} here"
+                )
+                yield Advice(f"${{file:{file}}}", message)
+
+
+@contextmanager
+def as_service() -> Iterator[AsService]:
+    """Needs root, as systemd has it: raises `CommandFailed` without, and `UnitError` for a unit that is not there."""
+    if os.geteuid() != 0:
+        raise CommandFailed("--as-service reads what systemd reads as root: run it with sudo", USAGE)
+    unit = read_unit()
+    with TemporaryDirectory(prefix="nemo-watchdog-credentials-") as folder:
+        for name, file in unit.credentials.items():
+            Path(folder, name).symlink_to(file)
+        yield AsService(unit, {**unit.environ, CREDENTIALS: folder} if unit.credentials else dict(unit.environ))

@@ -1,0 +1,44 @@
+"""What the daemon cannot do itself, for whoever asks how it is: see Docker, tell a contact, tell an Alertmanager."""
+
+from __future__ import annotations
+
+from collections.abc import Container
+from enum import StrEnum
+
+from nemo_watchdog.ports import Clock
+from nemo_watchdog.views import TroubleView
+
+
+class Trouble(StrEnum):
+    """As a sentence that the cause ends."""
+
+    DOCKER = "Docker does not answer and nothing is restarted"
+    CONTACT = "contact {} is not told"
+    ALERTMANAGER = "Alertmanager {} takes no alerts"
+
+
+class Troubles:
+    """Each begins and ends; how often it is found between does not matter. `of` names one of several alike."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._open: dict[tuple[Trouble, str], TroubleView] = {}
+
+    def found(self, trouble: Trouble, why: str, of: str = "") -> bool:
+        """Whether it is new."""
+        known = self._open.get((trouble, of))
+        since = self._clock.now().utc.isoformat() if known is None else known.since
+        self._open[trouble, of] = TroubleView(trouble.format(of), why, since)
+        return known is None
+
+    def over(self, trouble: Trouble, of: str = "") -> bool:
+        """Whether there was any."""
+        return self._open.pop((trouble, of), None) is not None
+
+    def keep(self, trouble: Trouble, of: Container[str]) -> None:
+        """What the policy names no more is no trouble."""
+        self._open = {key: view for key, view in self._open.items() if key[0] is not trouble or key[1] in of}
+
+    def views(self) -> tuple[TroubleView, ...]:
+        """The oldest first."""
+        return tuple(self._open.values())
