@@ -163,6 +163,12 @@ def test_a_message_of_ours_keeps_its_words() -> None:
     (problem,) = check(one(Annotated[str, AfterValidator(refuse)]), "it: 'the path'")
     assert "expected a path, and *** is a name, got a text of 8 characters" in problem
 
+    def refuse_all(values: list[str]) -> list[str]:
+        raise wrong(f"expected paths, and {' and '.join(values)} are names")
+
+    (problem,) = check(one(Annotated[list[str], AfterValidator(refuse_all)]), "it: [the path, another one]")
+    assert "expected paths, and *** and *** are names" in problem
+
 
 # -- what came from outside, or could not be had ---------------------------------------------------------------------
 
