@@ -320,7 +320,7 @@ def _(record: r.IncidentResolved, state: Durable, at: Moment) -> None:
         incident.serving |= set(incident.members)
         incident.decisions.clear()
         for name, ladder in incident.ladders.items():
-            if ladder.phase is not phases[name] and not state.is_shared(incident, ladder):
+            if ladder.phase is not phases[name] and not state.is_in_use(ladder):
                 ladder.phase = phases[name]
 
 

@@ -113,7 +113,7 @@ class Ladder:
         self.acted += other.acted
         self.levels |= other.levels
         self.begun = max(self.begun, other.begun)
-        if other.not_before is not None and other.not_before > (self.not_before or 0.0):
+        if other.not_before is not None and (self.not_before is None or other.not_before > self.not_before):
             self.backoff, self.not_before = other.backoff, other.not_before
 
     def back_off(self, seconds: float, at: Moment) -> None:
@@ -276,10 +276,9 @@ class Durable:
             ladder.take_in(own)
         incident.ladders[dependency] = ladder
 
-    def is_shared(self, incident: Incident, ladder: Ladder) -> bool:
-        """Whether another open incident has it as well."""
-        others = (each for each in self.open() if each is not incident)
-        return any(each is ladder for other in others for each in other.ladders.values())
+    def is_in_use(self, ladder: Ladder) -> bool:
+        """Whether an open incident has it."""
+        return any(each is ladder for incident in self.open() for each in incident.ladders.values())
 
     def is_flapping(self, dependency: str) -> bool:
         return is_flapping(self.flaps, dependency)

@@ -83,6 +83,22 @@ def test_the_later_end_of_the_two_backoffs_holds(order: tuple[str, str]) -> None
     assert (held.gate, held.until) == (Gate.BACKOFF, judged + 10.0)
 
 
+def test_a_retry_of_the_other_shortens_nothing() -> None:
+    """A person wanted that one tried again, which was paused, and so it has no backoff any more."""
+    world = World(plan())
+    fails(world, "page")
+    fails(world, "socket")
+    judged = world.monotonic
+    world.send(ev.PauseAsked("page", "wait", "ops"))
+    world.send(ev.RetryAsked("page", "the disk is free again", "ops"))
+    move(world)
+    world.send(ev.ResumeAsked("page", "ops"))
+    world.crash("socket")
+    held = world.engine.decision("socket", world.now)
+    assert held is not None
+    assert (held.gate, held.until) == (Gate.BACKOFF, judged + 10.0)
+
+
 def test_what_did_not_help_the_old_container_is_no_attempt_on_the_new_one() -> None:
     """Whose restart had helped."""
     world = World(plan(1))

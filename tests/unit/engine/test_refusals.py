@@ -104,6 +104,22 @@ def test_a_refusal_after_an_order_that_went_through_is_told_again() -> None:
     assert told == ["refused", "failed", "refused"]
 
 
+def test_what_was_refused_in_the_last_trouble_is_told_anew_in_the_next() -> None:
+    """Somebody had started it meanwhile; that it is tried, and refused again for the same reason, is news."""
+    world = database()
+    world.crash("postgres")
+    refuse(world)
+    world.run("postgres")
+    world.succeed("postgres")
+    assert not world.engine.durable.open()
+    world.wait(40.0)
+    world.crash("postgres")
+    world.wait(40.0)
+    refuse(world)
+    for kind in (NotificationKind.ACTION_STARTED, NotificationKind.ACTION_FINISHED):
+        assert len({told.key for told in world.told(kind)}) == 2
+
+
 def test_a_refusal_takes_back_nothing_of_how_far_the_backoff_has_grown() -> None:
     """After two restarts that helped for a moment, the third has the third gap, refused before or not."""
     fix = remedy(ONCE, budget=Budget(9, 3600.0))

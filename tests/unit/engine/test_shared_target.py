@@ -145,6 +145,30 @@ def test_the_end_of_one_incident_judges_no_attempt_for_the_other(apart: World) -
     assert len(apart.started) == 1
 
 
+@pytest.mark.parametrize("beside", [False, True], ids=["alone", "beside another incident"])
+def test_an_attempt_is_judged_although_the_incident_that_it_was_for_has_ended(*, beside: bool) -> None:
+    """It helped the one and not the other, at which nobody had looked when its verification was over."""
+    base = plan()
+    third = policy(dependency("third", grace=0.0), fix=base.remedies["restart"]).dependencies
+    world = World(replace(base, dependencies={**third, **base.dependencies}))
+    if beside:
+        world.crash("third")
+        world.finish(ActionOutcome.FAILED)
+    page_fails_alone(world)
+    world.finish()
+    world.fail("socket", Reason.REFUSED, times=4)
+    world.succeed("page")
+    world.pass_time(STEP.verify_within)
+    world.succeed("page", times=1)
+    assert [record.root for record in world.of(r.IncidentResolved) if isinstance(record, r.IncidentResolved)] == [
+        "page"
+    ]
+    world.fail("socket", Reason.REFUSED, times=1)
+    assert [record.dependency for record in world.of(r.AttemptFailed) if isinstance(record, r.AttemptFailed)] == [
+        "socket"
+    ]
+
+
 def test_the_backoff_of_one_holds_the_other(apart: World) -> None:
     """The verdict was on the container."""
     page_fails_alone(apart)
