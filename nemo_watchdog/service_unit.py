@@ -56,12 +56,18 @@ class ServiceUnit:
             return False
         if not self.user and not self.dynamic:
             return Path(path).exists()
-        uid = DYNAMIC_UID if self.dynamic else pwd.getpwnam(self.user).pw_uid
-        gid = DYNAMIC_UID if self.dynamic else pwd.getpwnam(self.user).pw_gid
+        uid, gid = (DYNAMIC_UID, DYNAMIC_UID) if self.dynamic else self._named()
         groups = list(self._gids())
         asked = ["/usr/bin/test", "-r", path]
         done = subprocess.run(asked, user=uid, group=gid, extra_groups=groups, check=False)  # noqa: S603 - of no shell
         return done.returncode == 0
+
+    def _named(self) -> tuple[int, int]:
+        try:
+            user = pwd.getpwnam(self.user)
+        except KeyError:
+            raise UnitError(f"{self.path} wants the user {self.user}, and there is none on this machine") from None
+        return user.pw_uid, user.pw_gid
 
     def _gids(self) -> Iterator[int]:
         for name in self.groups:

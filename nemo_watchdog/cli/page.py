@@ -249,7 +249,7 @@ def _row(row: _Row, width: int, column: int, *, whole: bool) -> Iterator[Text]:
     room = max(0, room - head.cell_len)
     for_value = min(cell_len(value), max(room // 2, room - cell_len(detail)))
     detail, value = _fit(detail, room - for_value), _fit(value, for_value)
-    yield _cut(head + Text(f"{fixed[0]}{detail}{fixed[1]}{value}"), width)
+    yield from wrapped(head + Text(f"{fixed[0]}{detail}{fixed[1]}{value}"), width, 2, indent=INDENT)
 
 
 def _groups(groups: tuple[GroupView, ...], width: int, *, whole: bool) -> Iterator[Text]:
@@ -295,7 +295,8 @@ def _fit(text: str, width: int) -> str:
 
 def wrapped(text: Text, width: int, most: int | None, *, indent: int = 2) -> list[Text]:
     """So many lines; what goes on is set in, and the last one says when there is more."""
-    lines = _broken(text, width, width - indent)
+    indent = min(indent, width // 2)
+    lines = _broken(text, max(1, width), max(1, width - indent))
     if most is not None and len(lines) > most:
         rest = Text(" ").join(lines[most - 1 :])
         lines = [*lines[: most - 1], _cut(rest, width - (indent if most > 1 else 0))]

@@ -32,29 +32,28 @@ def status(
 ) -> None:
     """Show what is wrong, what is done about it and when: incidents, dependencies, pauses, budgets.
 
-    On a terminal it fits the screen, what matters most first. Exit code 1 while an incident is open.
+    On a terminal it fits the screen, what matters most first. Exit code 1 while an incident is open, or one of
+    DEPENDENCY is.
     """
     if json and watch:
         raise CommandFailed("--json is one answer, and --watch is many: leave one of them out", USAGE)
     answer = _ask(listen)
+    if name is not None:
+        _must_have(answer.view, name)
     if json:
-        as_json(answer.document if name is None else _part(answer, name))
+        as_json(answer.document if name is None else answer.document["dependencies"][name])
     elif watch:
         _watch(listen, answer.view, name, utc=utc)
     else:
         _print(_lines(answer.view, name, fits=not everything, utc=utc))
-    raise typer.Exit(WRONG if answer.view.incidents else GOOD)
+    ill = answer.view.incidents if name is None else answer.view.dependencies[name].incident
+    raise typer.Exit(WRONG if ill else GOOD)
 
 
 def _ask(listen: str) -> Answer[StatusView]:
     from nemo_watchdog.cli import client
 
     return client.get(listen, "/api/v1/status", StatusView)
-
-
-def _part(answer: Answer[StatusView], name: str) -> object:
-    _must_have(answer.view, name)
-    return answer.document["dependencies"][name]
 
 
 def _must_have(view: StatusView, name: str) -> None:

@@ -14,6 +14,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import cache
 
 import apprise
 from apprise.logger import LOGGER_NAME
@@ -190,8 +191,9 @@ def _mistake(address: Secret) -> str:
     return "is not one that Apprise knows" + (f" (did you mean `{meant[0]}://`?)" if meant else "")
 
 
+@cache
 def _manuals() -> dict[str, str]:
-    """Where each scheme of Apprise is explained."""
+    """Where each scheme of Apprise is explained. It reads all that Apprise has, some half a second."""
     services = apprise.Apprise().details()["schemas"]
     return {
         scheme: service["setup_url"]

@@ -111,7 +111,10 @@ def test_whose_files_it_may_read(tmp_path: Path) -> None:
 
 
 def test_a_group_that_is_none_is_said(tmp_path: Path) -> None:
-    """Where it runs as another user, which wants it."""
+    """Where it runs as another user, which wants it; and so is a user."""
     it = unit(tmp_path, "[Service]\nDynamicUser=yes\nSupplementaryGroups=no-such-group\n")
     with pytest.raises(UnitError, match="wants the group no-such-group, and there is none on this machine"):
+        it.may_read("/etc/passwd")
+    it = unit(tmp_path, "[Service]\nUser=no-such-user\n")
+    with pytest.raises(UnitError, match="wants the user no-such-user, and there is none on this machine"):
         it.may_read("/etc/passwd")

@@ -157,3 +157,25 @@ def test_one_dependency_is_told_whole_with_every_gate() -> None:
     ):
         assert words in said
     assert "open gates   bug, in_flight" in said
+
+
+@pytest.mark.parametrize("columns", [*range(1, 30), 80])
+def test_a_terminal_of_any_width_gets_a_page(columns: int) -> None:
+    """However little of it can be read."""
+    world = platform()
+    world.look("postgres", failed(Reason.REFUSED, "漢字 nothing listens there"), times=4)
+    world.fail("gateway", Reason.REFUSED)
+    for screen in (Screen(columns, 10, UTC), Screen(columns, None, UTC)):
+        assert page(seen(world), screen)
+        assert page_of_one(seen(world), "postgres", screen)
+
+
+def test_a_long_name_cuts_off_nothing_that_is_decided() -> None:
+    """It takes a second line."""
+    name = "postgres-of-the-reporting-service-of-the-northern-region-1"
+    world = World(policy(dependency(name), *(dependency(f"service-{number}") for number in range(40))))
+    for number in range(40):
+        world.look(f"service-{number}", failed(Reason.REFUSED, f"nothing listens at {number}"), times=4)
+    world.fail(name, Reason.REFUSED)
+    said = " ".join(line.strip() for line in shown(seen(world)))
+    assert f"{name} refused → wait (concurrency)" in " ".join(said.split())
