@@ -69,6 +69,7 @@ TERM, KILL = (0.0, "kill", 15), (120.0, "kill", 9)
         ((TERM, (3.0, "kill", 9)), "signal 9"),
         ((TERM, (3.0, "kill", 3)), "signal 3"),
         ((TERM, (3.0, "kill", 1)), ""),
+        ((TERM, (2.0, "kill", 1), (3.0, "kill", 15)), "signal 15"),
         ((TERM, KILL, (121.0, "kill", 9)), "signal 9"),
         ((TERM, (3.0, "pause", None)), "paused"),
         ((TERM, (3.0, "pause", None), (4.0, "unpause", None)), ""),
