@@ -56,7 +56,7 @@ def correlate(volatile: Volatile, durable: Durable, name: str, now: float) -> Co
     if health in (Health.DOWN, Health.UNKNOWN):
         began = None if tracker.exited else tracker.failing_since
         unclear = held_by(policy, name, lambda above: not trackers[above].serves_since(began))
-        waiting = frozenset(upstream for upstream in unclear if _undecided(tracker, trackers[upstream]))
+        waiting = frozenset(upstream for upstream in unclear if _undecided(trackers[upstream]))
         if waiting:
             return Correlation(deferred=True, wait_for=waiting)
         if (until := recovering_until(policy, trackers, name, now)) is not None:
@@ -66,18 +66,11 @@ def correlate(volatile: Volatile, durable: Durable, name: str, now: float) -> Co
     return Correlation()
 
 
-def _undecided(tracker: Tracker, above: Tracker) -> bool:
-    """Nobody has seen it serve since this failure began."""
+def _undecided(above: Tracker) -> bool:
+    """What was not seen to serve since a failure below it began: whether it does is not known yet, and is soon."""
     if above.state.health is Health.UNKNOWN:
         return above.state.reason is Reason.NOT_LOOKED
-    if above.suspect and above.state.health is not Health.DOWN:
-        return True
-    began = tracker.failing_since
-    if tracker.exited or began is None:
-        return False
-    if not above.serves:
-        return False
-    return above.last_served_began is None or above.last_served_began < began
+    return above.serves or above.state.health is Health.STARTING
 
 
 def _rooted_below(volatile: Volatile, durable: Durable, name: str, health: Health) -> list[Incident]:
@@ -117,18 +110,17 @@ def place(turn: Turn, name: str) -> None:
     where = correlate(turn.volatile, turn.durable, name, turn.now.monotonic)
     turn.await_looks(where.wait_for, tracker.failing_since)
     turn.wake(where.until)
-    reason, detail = tracker.state.reason and str(tracker.state.reason), tracker.state.detail
+    state = tracker.state
     if where.deferred:
         return
     if where.join is not None:
-        turn.record(r.MemberJoined(where.join.incident, name, reason, detail, tracker.state.health))
+        turn.record(r.MemberJoined(where.join.incident, name, state.reason, state.detail, state.health))
     elif where.adopt:
         first, *others = where.adopt
-        turn.record(r.MemberJoined(first.incident, name, reason, detail, tracker.state.health))
+        turn.record(r.MemberJoined(first.incident, name, state.reason, state.detail, state.health))
         turn.record(r.RootChanged(first.incident, name, first.root))
         for other in others:
             turn.record(r.IncidentMerged(other.incident, first.incident))
-        raise_severity(turn, first, list(first.members))
     else:
         open_or_reopen(turn, name)
 
@@ -139,9 +131,8 @@ def open_or_reopen(turn: Turn, name: str) -> Incident:
     if recurrence is None:
         return _open(turn, name)
     state, again = tracker.state, recurrence.incident
-    reason = state.reason and str(state.reason)
     failing_for, of_storm = _failing_for(turn, tracker), storm.opens(turn, name)
-    turn.record(r.IncidentReopened(again, name, reason, state.detail, state.health, failing_for, of_storm))
+    turn.record(r.IncidentReopened(again, name, state.reason, state.detail, state.health, failing_for, of_storm))
     return recurrence
 
 
@@ -182,7 +173,6 @@ def _open(turn: Turn, name: str) -> Incident:
     state = tracker.state
     scene, together = scene_of(volatile, turn.durable, turn.now.monotonic), storm.members(turn, name)
     rule, _ = gravest(volatile.policy, scene, together)
-    turn.wake(wakes_at(volatile.asked, scene, together))
     identity = name_of(name, turn.now, turn.durable.incidents)
     turn.record(
         r.IncidentOpened(
@@ -191,8 +181,8 @@ def _open(turn: Turn, name: str) -> Incident:
             severity=rule.severity,
             rule=rule.name,
             health=state.health,
-            category=state.category and str(state.category),
-            reason=state.reason and str(state.reason),
+            category=state.category,
+            reason=state.reason,
             detail=state.detail,
             failing_for=_failing_for(turn, tracker),
             affected=str(impact_of(volatile, name, [])),

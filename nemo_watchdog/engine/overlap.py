@@ -40,7 +40,7 @@ def by_others(events: Iterable[ContainerEvent], status: ContainerStatus, ours: f
             orders += 1
             theirs = "" if orders > 1 else theirs  # two restarts: the other one wants it to run, too
         elif event.action == "pause":
-            theirs = PAUSED
+            theirs = theirs or PAUSED  # what was stopped before is no less stopped when it is let go on
         elif event.action == "unpause" and theirs == PAUSED:
             theirs = ""
         elif begun or not signals.deadly(event, status):
@@ -91,8 +91,8 @@ def hear(turn: Turn, name: str, target: Target, status: ContainerStatus, event: 
 
 def remember(turn: Turn, name: str, target: Target, status: ContainerStatus, past: Past) -> None:
     """What Docker remembers of the time in which a restart of ours went on, and nobody may have listened."""
-    act = turn.durable.acts.get(target)
-    if act is None or not act.started(status):
+    act, begun = turn.durable.acts.get(target), status.started_at
+    if act is None or begun is None or not act.started(status):
         return
     away = past.away
     meanwhile = [
@@ -100,7 +100,7 @@ def remember(turn: Turn, name: str, target: Target, status: ContainerStatus, pas
         for event in past.events
         if event.at is not None
         and event.at >= act.began
-        and (event.action == "restart" or status.started_at is None or event.at < status.started_at)
+        and (event.action == "restart" or event.at < begun)
         and not (away and away[0] <= event.at <= away[1])
     ]
     theirs = _by_others(turn, target, status, meanwhile)

@@ -69,7 +69,6 @@ class Volatile:
         self.together = Together(policy, trackers)
         self.asked = Asked.by(policy)
         self.platform, self.answers = Platform.weigh(self.asked, policy, trackers), {}
-        self.all_concerned = False
 
         alike: dict[frozenset[Target], list[str]] = {}
         for name, spec in policy.dependencies.items():

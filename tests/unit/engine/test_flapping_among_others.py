@@ -27,6 +27,23 @@ def flaps(world: World, name: str = "gateway") -> bool:
 # -- Docker starts it again -----------------------------------------------------------------------------------------
 
 
+def test_what_flaps_soon_after_its_incident_has_that_one_again() -> None:
+    """Docker starts it again so fast that nobody ever sees it down."""
+    world = World(policy(dependency("gateway", grace=0.0), dependency("idle")))
+    world.crash("gateway")
+    world.finish()
+    world.succeed("gateway")
+    (incident,) = world.engine.durable.incidents
+    assert not world.engine.durable.open()
+    for n in range(1, 4):
+        world.run("gateway", restarts=n)
+        world.succeed("gateway")
+    assert flaps(world)
+    assert [each.incident for each in world.engine.durable.open()] == [incident]
+    (flapping,) = world.told(NotificationKind.FLAPPING)
+    assert flapping.incident == incident
+
+
 def test_what_docker_starts_again_and_again_for_want_of_its_database_does_not_flap() -> None:
     """The database is down, and what needs it crashes in each new run."""
     db = dependency("db", grace=0.0, remedy=None)

@@ -74,9 +74,15 @@ def test_what_serves_or_cannot_be_seen_hurts_nobody_yet(ill: str) -> None:
 
 @pytest.mark.parametrize(
     ("count", "said"),
-    [(1, "d0"), (2, "d0 and d1"), (5, "d0, d1, d2, d3 and d4"), (17, "d0, d1, d2, d3, d4 and 12 more")],
+    [
+        (1, "d0"),
+        (2, "d0 and d1"),
+        (6, "d0, d1, d2, d3, d4 and d5"),
+        (7, "d0, d1, d2, d3, d4 and 2 more"),
+        (17, "d0, d1, d2, d3, d4 and 12 more"),
+    ],
 )
-def test_five_are_named_and_the_rest_is_a_number(count: int, said: str) -> None:
+def test_five_or_six_are_named_and_the_rest_is_a_number(count: int, said: str) -> None:
     """Without a core there is nothing to count it by."""
     assert str(Impact(tuple(f"d{n}" for n in range(count)), 0, 0)) == said
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from nemo_watchdog import records as r
 from nemo_watchdog.engine import events as ev
 from nemo_watchdog.engine import incidents
@@ -13,6 +15,7 @@ from nemo_watchdog.engine.state import REOPEN_WINDOW
 from nemo_watchdog.engine.topology import Topology
 from nemo_watchdog.model import Autonomy, Health, NotificationKind, Reason, Severity
 from nemo_watchdog.policy.policy import Limits, Policy, Secret
+from tests.unit.engine.test_maintenance import until, window
 from tests.unit.engine.world import World, dependency, policy
 
 MANY = Limits(concurrent_actions=5)
@@ -68,6 +71,70 @@ def test_a_child_waits_for_a_look_at_its_parent_and_asks_for_it() -> None:
     assert [incident.root for incident in world.engine.durable.open()] == ["a"]
 
 
+def test_a_child_that_a_new_daemon_finds_down_waits_for_the_first_look_at_its_parent() -> None:
+    """Whichever is looked at first: the parent is the root, and it is told once."""
+    world = World(family().engine.policy, running=False, proven=True)
+    world.fail("a")
+    assert world.health("a") is Health.DOWN
+    assert not world.engine.durable.incidents
+    assert "postgres" in world.soon
+    world.fail("postgres")
+    assert [(each.root, set(each.members)) for each in world.engine.durable.open()] == [("postgres", {"postgres", "a"})]
+    assert len(world.told(NotificationKind.OPENED)) == 1
+
+
+@pytest.mark.parametrize("looks", [0, 2])
+def test_a_child_waits_while_its_parent_starts(looks: int) -> None:
+    """Somebody restarted postgres: what failed with it and comes back with it is nobody's news."""
+    world = family(grace=60.0)
+    world.run("postgres")
+    world.fail("postgres", Reason.REFUSED, times=looks)
+    world.fail("a")
+    assert (world.health("postgres"), world.health("a")) == (Health.STARTING, Health.DOWN)
+    world.succeed("postgres")
+    world.fail("a")
+    world.succeed("a")
+    assert not world.engine.durable.incidents
+
+
+def test_a_child_whose_parent_goes_on_failing_after_its_start_is_told_with_it() -> None:
+    """Waiting ends with the start-up grace."""
+    world = family(grace=20.0)
+    world.run("postgres")
+    world.fail("postgres", Reason.REFUSED, times=2)
+    world.fail("a")
+    assert not world.engine.durable.incidents
+    world.wait(20.0)
+    world.fail("postgres", Reason.REFUSED)
+    (incident,) = world.engine.durable.open()
+    assert (incident.root, set(incident.members)) == ("postgres", {"postgres", "a"})
+
+
+def test_who_fails_without_its_parent_in_planned_work_is_told() -> None:
+    """It failed before that began: nobody planned that, and nothing that may come is waited for."""
+    world = World(replace(family().engine.policy, maintenance=(window("postgres"),)))
+    until(world, 12, 9, 55)
+    world.fail("a", times=2)
+    until(world, 12, 10, 1)
+    world.crash("postgres")
+    world.fail("a", times=1)
+    assert [each.root for each in world.engine.durable.open()] == ["a"]
+
+
+def test_a_child_that_goes_on_failing_after_its_parent_is_told_at_the_end_of_its_grace() -> None:
+    """And not at the next look, which may be an hour away."""
+    world = family(grace=30.0, interval=3600.0, remedy=None)
+    world.fail("postgres")
+    world.fail("a", times=2)
+    world.succeed("postgres")
+    world.fail("a", times=1)
+    recovered = world.engine.trackers["postgres"].recovered_at
+    assert recovered is not None
+    assert world.engine.durable.incident_of("a") is None
+    world.wait(recovered + 30.5 - world.monotonic)
+    assert [each.root for each in world.engine.durable.open()] == ["a"]
+
+
 def test_a_root_found_late_takes_one_incident_over_and_merges_the_others() -> None:
     """Two services that failed first turn out to have failed of one thing."""
     world = family()
@@ -81,6 +148,8 @@ def test_a_root_found_late_takes_one_incident_over_and_merges_the_others() -> No
     assert set(left.members) == {"a", "b", "postgres"}
     (merged,) = world.of(r.IncidentMerged)
     assert merged == r.IncidentMerged(second.incident, first.incident)
+    (joined,) = world.of(r.MemberJoined)
+    assert joined == r.MemberJoined(first.incident, "postgres", "wrong_status", "test: wrong_status", "down")
     assert second.merged
     assert [record for record in world.of(r.IncidentOpened) if record != merged][2:] == []
 
@@ -230,6 +299,61 @@ def test_a_recurrence_long_after_is_a_new_incident() -> None:
     assert not world.of(r.IncidentReopened)
     (incident,) = world.engine.durable.open()
     assert incident.ladder("gateway").total == 1
+
+
+def test_a_recurrence_is_found_among_others() -> None:
+    """Whatever else is open, was merged or is over by now."""
+    world = World(policy(dependency("redis", remedy=None), dependency("gateway", remedy=None)))
+    world.fail("redis")
+    world.fail("gateway")
+    first = world.engine.durable.incident_of("gateway")
+    world.succeed("gateway")
+    world.fail("gateway")
+    assert world.engine.durable.incident_of("gateway") is first
+    assert len(world.of(r.IncidentReopened)) == 1
+
+
+def failing_for(world: World) -> float:
+    (opened,) = world.of(r.IncidentOpened)
+    assert isinstance(opened, r.IncidentOpened)
+    return opened.failing_for
+
+
+def test_an_incident_has_lasted_since_the_first_look_that_did_not_see_it_serve() -> None:
+    """What can be seen no more after that has failed for as long all the same; what has ended just now has not."""
+    world = World(policy(dependency("gateway", remedy=None)))
+    world.fail("gateway", times=2)
+    world.wait(20.0)
+    world.fail("gateway", Reason.AUTH_FAILED)
+    world.wait(BLIND_IS_TOLD_AFTER)
+    assert failing_for(world) == pytest.approx(BLIND_IS_TOLD_AFTER + 22.0, abs=0.1)
+    world = World(policy(dependency("gateway", remedy=None)))
+    world.crash("gateway")
+    assert failing_for(world) == 0.0
+
+
+def test_what_was_never_up_is_told_with_how_long_that_is_known() -> None:
+    world = World(policy(dependency("gateway")), running=False)
+    world.fail("gateway", times=3)
+    assert failing_for(world) == pytest.approx(2.0, abs=0.1)
+
+
+def test_the_end_says_that_every_member_is_up() -> None:
+    """Where all of them are watched, and where one is not any more."""
+    for left, why in (
+        (["gateway", "redis"], "every member is up"),
+        (["gateway"], "every member that the policy still watches is up"),
+    ):
+        world = World(policy(dependency("gateway", remedy=None), dependency("redis", needs=["gateway"], remedy=None)))
+        world.fail("gateway")
+        world.fail("redis")
+        specs = world.engine.policy.dependencies
+        world.send(ev.PolicyChanged(policy(*(specs[name] for name in left))))
+        for name in left:
+            world.succeed(name)
+        (resolved,) = world.of(r.IncidentResolved)
+        assert isinstance(resolved, r.IncidentResolved)
+        assert resolved.why == why
 
 
 def test_two_incidents_in_one_second_have_two_names() -> None:

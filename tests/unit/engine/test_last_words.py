@@ -219,6 +219,14 @@ def test_redis_that_gives_up_on_its_append_only_file_has_said_why_before() -> No
     assert reason([REDIS + "# Short write while writing to the AOF file: (nwritten=1, expected=2)", last]) is (
         Reason.PERSISTENCE_FAILED
     )
+    assert reason([last]) is Reason.PERSISTENCE_FAILED
+
+
+def test_redis_that_says_what_is_wrong_with_its_data_is_believed_over_the_line_before() -> None:
+    """A disk that was full a moment ago mends no file, and alone it ended nothing."""
+    full = REDIS + "# Error writing to the AOF file: No space left on device"
+    assert reason([full, REDIS + "# Bad file format reading the append only file"]) is Reason.DATA_CORRUPTED
+    assert reason([full, REDIS + "# Aborting Redis startup because of ACL errors: x"]) is None
 
 
 @pytest.mark.parametrize(
@@ -246,7 +254,8 @@ def test_any_program(last: str, expected: Reason | None) -> None:
 
 
 @pytest.mark.parametrize(
-    ("code", "counts"), [(1, True), (2, True), (134, True), (0, False), (137, False), (139, False), (143, False)]
+    ("code", "counts"),
+    [(1, True), (2, True), (134, True), (0, False), (128, False), (137, False), (139, False), (143, False)],
 )
 def test_what_was_killed_or_ended_well_explains_nothing(code: int, counts: bool) -> None:
     """Whatever it may have written before: it did not end for it."""
@@ -285,3 +294,12 @@ def test_what_is_shown_is_one_line_of_bounded_length() -> None:
     assert told[1].startswith('PANIC: could not write to file " [2Jxxx')
     assert len(told[1]) == LONGEST
     assert "secret" not in told[1]
+
+
+@pytest.mark.parametrize(("length", "is_cut"), [(LONGEST, False), (LONGEST + 1, True)])
+def test_what_is_no_longer_than_that_is_shown_whole(length: int, is_cut: bool) -> None:
+    said = "FATAL: incorrect checksum in control file".ljust(length, "x")
+    told = told_by(ended(), lines(PG + said.replace(": ", ":  ")))
+    assert told is not None
+    assert len(told[1]) == LONGEST
+    assert told[1].endswith("…") is is_cut

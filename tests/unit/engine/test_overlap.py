@@ -69,9 +69,13 @@ TERM, KILL = (0.0, "kill", 15), (120.0, "kill", 9)
         ((TERM, (3.0, "kill", 9)), "signal 9"),
         ((TERM, (3.0, "kill", 3)), "signal 3"),
         ((TERM, (3.0, "kill", 1)), ""),
+        ((TERM, (2.0, "kill", 1), (3.0, "kill", 15)), "signal 15"),
         ((TERM, KILL, (121.0, "kill", 9)), "signal 9"),
         ((TERM, (3.0, "pause", None)), "paused"),
         ((TERM, (3.0, "pause", None), (4.0, "unpause", None)), ""),
+        ((TERM, (3.0, "kill", 15), (4.0, "unpause", None)), "signal 15"),
+        ((TERM, (3.0, "kill", 15), (4.0, "pause", None), (5.0, "unpause", None)), "signal 15"),
+        ((TERM, (3.0, "pause", None), (4.0, "kill", 9)), "signal 9"),
         ((TERM, (3.0, "kill", 15), (4.0, "restart", None)), "signal 15"),
         ((TERM, (3.0, "kill", 15), (4.0, "restart", None), (4.1, "restart", None)), ""),
         ((TERM, (4.0, "start", None), (5.0, "kill", 15)), ""),
@@ -204,6 +208,108 @@ def test_what_was_undone_is_known_from_dockers_memory_too(world: World) -> None:
     world.wait(600.0)
     world.fail("gateway", Reason.TIMEOUT, times=60)
     assert len(world.started) == 1
+
+
+def docker_remembers(
+    world: World, *told: tuple[float, str, int | None], away: tuple[float, float] | None = None
+) -> None:
+    """A new daemon learns what came so many seconds after the order; the container started ten seconds after it."""
+    ordered = world.utc
+    past = [
+        replace(each, container="c-gateway", at=ordered + timedelta(seconds=at))
+        for each, (at, _, _) in zip(events(*told), told, strict=True)
+    ]
+    world.kill_daemon()
+    world.starts["c-gateway"] = ordered + timedelta(seconds=10.0)
+    world.pass_time(max(11.0, *(at for at, _, _ in told)))
+    gone = None if away is None else (ordered + timedelta(seconds=away[0]), ordered + timedelta(seconds=away[1]))
+    world.see("gateway", RunState.RUNNING, past=past, away=gone)
+
+
+OURS, AGAIN = (1.0, "kill", 15), (4.0, "kill", 15)
+
+
+@pytest.mark.parametrize(
+    ("told", "is_undone"),
+    [
+        ((OURS,), False),
+        ((OURS, AGAIN), True),
+        (((-30.0, "kill", 15), OURS), False),
+        ((OURS, AGAIN, (10.5, "restart", None), (10.6, "restart", None)), False),
+        ((OURS, AGAIN, (10.5, "restart", None)), True),
+        ((OURS, (10.5, "kill", 1)), False),
+    ],
+)
+def test_of_dockers_memory_what_came_while_our_restart_went_on_counts(
+    world: World, told: tuple[tuple[float, str, int | None], ...], is_undone: bool
+) -> None:
+    """Not what was sent before it was ordered; and whose restart came second is told after the start."""
+    docker_remembers(world, *told)
+    assert undone(world) is is_undone
+
+
+@pytest.mark.parametrize("sent", [3.0, 4.0, 5.0])
+def test_what_the_engine_sent_as_it_went_down_was_nobodys_stop(world: World, sent: float) -> None:
+    """From its first moment to its last."""
+    docker_remembers(world, OURS, (sent, "kill", 15), away=(3.0, 5.0))
+    assert not undone(world)
+
+
+def test_what_was_sent_to_the_run_that_we_started_is_no_part_of_our_restart(world: World) -> None:
+    """It is a stop of that run like any other, which takes its time."""
+    docker_remembers(world, OURS, (10.5, "kill", 15))
+    assert not undone(world)
+    hold = world.engine.durable.holds[GATEWAY]
+    assert "is stopping" in hold.what
+
+
+@pytest.mark.parametrize(("hours", "left"), [(1, 23 * 3600.0), (25, None)])
+def test_what_is_learned_late_is_held_for_the_rest_of_the_day_alone(
+    world: World, hours: int, left: float | None
+) -> None:
+    """That begins with our order, whenever the daemon is there again."""
+    ordered, sent = world.utc, [world.event("gateway", "kill", 15)] * 2
+    world.starts["c-gateway"] = ordered + timedelta(seconds=10.0)
+    world.kill_daemon()
+    world.pass_time(3600.0 * hours)
+    world.see("gateway", RunState.RUNNING, past=sent)
+    hold = world.engine.durable.holds.get(GATEWAY)
+    assert undone(world) is (left is not None)
+    if left is not None:
+        assert hold is not None
+        assert hold.until == pytest.approx(world.monotonic + left, abs=1.0)
+
+
+def test_what_is_undone_is_held_once_whatever_more_is_sent(world: World) -> None:
+    for _ in range(4):
+        hear(world, "kill", 15)
+    assert len(world.of(r.HoldPlaced)) == 1
+
+
+def test_a_kill_that_comes_before_our_stop_timeout_is_over_is_somebodys(world: World) -> None:
+    """Ours lets it stop for two minutes."""
+    hear(world, "kill", 15)
+    hear(world, "kill", 9, after=3.0)
+    assert undone(world)
+
+
+def test_what_the_policy_does_no_more_may_have_ended_in_a_kill_at_any_time(world: World) -> None:
+    """How long our restart lets it stop is not known then: nobody is said to have stopped it."""
+    world.send(ev.PolicyChanged(policy(dependency("gateway", grace=0.0, remedy=None))))
+    hear(world, "kill", 15)
+    hear(world, "kill", 9, after=0.5)
+    assert not undone(world)
+
+
+def test_what_was_certainly_not_ordered_has_undone_nothing(world: World) -> None:
+    """Others stopped it and started it anew while we believed that we did: Docker told it late."""
+    sent = [world.event("gateway", "kill", 15)] * 2
+    world.pass_time(5.0)
+    world.starts["c-gateway"] = world.utc
+    world.see("gateway", RunState.RUNNING, past=sent)
+    assert undone(world)
+    world.finish(ActionOutcome.REFUSED)
+    assert GATEWAY not in world.engine.durable.holds
 
 
 def test_it_outlives_the_daemon(world: World) -> None:
