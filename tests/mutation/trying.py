@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import mmap
 import os
+import resource
 import select
 import signal
 import struct
@@ -24,6 +25,9 @@ from tests.mutation.switch import switch
 
 PATIENCE = 20.0
 """Seconds beyond ten times what its tests take that a mutant has: what never ends is found, too."""
+
+MEMORY = 2**31
+"""Bytes of address space that a mutant has: what collects without an end is found before the machine suffers."""
 
 
 EXAMPLES = 50
@@ -174,6 +178,7 @@ class Trial:
         nowhere = os.open(os.devnull, os.O_WRONLY)
         for stream in (1, 2):
             os.dup2(nowhere, stream)
+        resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
         switch.alive = mutant.number
         passes = False
         try:
