@@ -10,7 +10,7 @@ from tests.mutation.mutants import Mutant
 from tests.mutation.trying import Fate
 
 FILE = Path(__file__).with_name("survivors.txt")
-"""A line for each, `NAME | WHY`; a line that begins with `#` is a heading."""
+"""A line for each, `NAME | WHY`, where a name may have the bar, too; a line that begins with `#` is a heading."""
 
 _ALIVE = (Fate.SURVIVED, Fate.UNREACHED)
 
@@ -18,7 +18,7 @@ _ALIVE = (Fate.SURVIVED, Fate.UNREACHED)
 def read(path: Path = FILE) -> dict[str, str]:
     """Why each known survivor survives, by its name."""
     lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-    pairs = (line.partition(" | ") for line in lines if line.strip() and not line.startswith("#"))
+    pairs = (line.rpartition(" | ") for line in lines if line.strip() and not line.startswith("#"))
     return {name: why for name, _, why in pairs}
 
 

@@ -165,6 +165,8 @@ def test_what_is_reported(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
     mutants = [Mutant(number, "shop", "f", number, "a", f"b{number}", 1) for number in range(1, 11)]
     fates = dict.fromkeys(mutants, Fate.KILLED) | {mutants[0]: Fate.SURVIVED}
     known = tmp_path / "survivors.txt"
+    known.write_text("# shop\nshop:f: a -> b1 | it is the same\nshop:f: a | b -> a & b | a set of bits\n")
+    assert read(known).pop("shop:f: a | b -> a & b") == "a set of bits"
     known.write_text("# shop\nshop:f: a -> b1 | it is the same\n")
     assert report(fates, read(known), at_least=0.9, write=False, whole=True) == 0
     assert "9 of 10 mutants killed (90.0%)" in capsys.readouterr().out
