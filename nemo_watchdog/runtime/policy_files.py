@@ -1,7 +1,9 @@
 """The policy file and the secret files that it names: a change of any of them is a reload.
 
-Secrets are rotated while we run, by a rename, by another target of a link (Kubernetes), by a write in place (Vault's
-agent). What is written in place is empty or half for a moment, and what is replaced can be missing for one.
+They change while we run, by a rename, by another target of a link (Kubernetes), by a write in place (Vault's agent, a
+copy over a slow line). What is written in place is empty or half for a moment, and half a policy can be a valid one
+that watches half of the platform; what is replaced can be missing for one. So a change counts when it has settled: two
+looks that see the same.
 """
 
 from __future__ import annotations
@@ -57,15 +59,13 @@ class PolicyFiles:
         self._looked = self._taken = look
 
     def changed(self, look: Look) -> str:
-        """What has changed since, for people; empty when nothing has. A secret file must have settled: see above."""
-        if look.policy != self._taken.policy:
-            self.take(look)
-            return "the policy file changed"
+        """What has changed since, and has settled, for people; else empty."""
         before, self._looked = self._looked, look
         if look == self._taken or look != before:
             return ""
+        because = "the policy file changed" if look.policy != self._taken.policy else "a secret file changed"
         self.take(look)
-        return "a secret file changed"
+        return because
 
 
 class NoAnswer(Exception):

@@ -25,7 +25,7 @@ from nemo_watchdog.runtime.core import Core
 from nemo_watchdog.runtime.executor import Executor
 from nemo_watchdog.runtime.in_progress import InProgress
 from nemo_watchdog.runtime.outbox import Outbox
-from nemo_watchdog.runtime.policy_files import NoAnswer, PolicyFiles, Reading
+from nemo_watchdog.runtime.policy_files import Look, NoAnswer, PolicyFiles, Reading
 from nemo_watchdog.runtime.probe_loop import ProbeLoop
 from nemo_watchdog.runtime.sample import LoopLag
 from nemo_watchdog.runtime.storm_witness import StormWitness
@@ -282,7 +282,7 @@ class Supervisor:
                     files.take(look)
                 elif not (because := files.changed(look)):
                     continue
-                await self._load(because)
+                await self._load(because, look)
                 owed = ""
             except NoAnswer:
                 if asked or not owed:
@@ -299,24 +299,35 @@ class Supervisor:
         self._metrics.reload_success.set(0)
         log.error("policy not reloaded: the last good one goes on", because=because, problems=problems)
 
-    async def _load(self, because: str) -> None:
-        """Raises `NoAnswer`."""
+    async def _load(self, because: str, look: Look) -> None:
+        """Adopts what `look` has seen; what changed while it was read counts when it has settled. Raises `NoAnswer`."""
         self._service.reloading()
         try:
-            policy = await self._reading.run(self._source.load, LOAD_WITHIN)
-        except PolicyError as error:
-            self._not_reloaded(because, *(str(problem) for problem in error.problems))
+            read = await self._reading.run(self._read, LOAD_WITHIN)
+            if await self._reading.run(self._source.files.look, LOOK_WITHIN) != look:
+                log.info("the policy changed while it was read: it is read again when it has settled", because=because)
+            elif isinstance(read, PolicyError):
+                self._not_reloaded(because, *(str(problem) for problem in read.problems))
+            else:
+                await self._adopt(read, because)
         except NoAnswer:
             self._service.ready(self._summary())
             raise
-        else:
-            self.core.tell(ev.PolicyChanged(policy))
-            self.core.troubles.keep(Trouble.CONTACT, policy.contacts)
-            self.core.troubles.keep(Trouble.ALERTMANAGER, policy.alertmanager)
-            self._apply(policy)
-            self.policy_status = PolicyStatus(self.core.clock.now().utc.timestamp())
-            self._metrics.reload_success.set(1)
-            self._metrics.reload_timestamp.set(self.policy_status.loaded_at)
-            log.info("policy reloaded", because=because, dependencies=len(policy.dependencies))
-            await self._containers.reconcile()
         self._service.ready(self._summary())
+
+    def _read(self) -> Policy | PolicyError:
+        try:
+            return self._source.load()
+        except PolicyError as error:
+            return error
+
+    async def _adopt(self, policy: Policy, because: str) -> None:
+        self.core.tell(ev.PolicyChanged(policy))
+        self.core.troubles.keep(Trouble.CONTACT, policy.contacts)
+        self.core.troubles.keep(Trouble.ALERTMANAGER, policy.alertmanager)
+        self._apply(policy)
+        self.policy_status = PolicyStatus(self.core.clock.now().utc.timestamp())
+        self._metrics.reload_success.set(1)
+        self._metrics.reload_timestamp.set(self.policy_status.loaded_at)
+        log.info("policy reloaded", because=because, dependencies=len(policy.dependencies))
+        await self._containers.reconcile()

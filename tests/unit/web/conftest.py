@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.runtime.test_supervisor import Daemon, quick
+from tests.unit.runtime.whole import Daemon, quick
 from tests.unit.web.site import Site, serving
 
 

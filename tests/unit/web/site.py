@@ -13,7 +13,7 @@ from aiohttp.test_utils import BaseTestServer, TestClient
 from nemo_watchdog.runtime.heartbeats import Heartbeats
 from nemo_watchdog.web.app import runner
 from nemo_watchdog.web.door import Limits
-from tests.unit.runtime.test_supervisor import Daemon
+from tests.unit.runtime.whole import Daemon
 
 TOKEN = "the-token"
 HOSTS = ("localhost", "x")

@@ -16,7 +16,7 @@ from structlog.testing import capture_logs
 from nemo_watchdog.web import door
 from nemo_watchdog.web.door import Limits, connections_within
 from tests.unit.runtime.shell import until
-from tests.unit.runtime.test_supervisor import Daemon
+from tests.unit.runtime.whole import Daemon
 from tests.unit.web.site import BEARER, Site, serving
 
 LONG = 60.0

@@ -8,7 +8,7 @@ import pytest
 
 from nemo_watchdog.engine import events as ev
 from nemo_watchdog.runtime import supervisor
-from tests.unit.runtime.test_supervisor import Daemon
+from tests.unit.runtime.whole import Daemon
 from tests.unit.web.site import Site
 
 

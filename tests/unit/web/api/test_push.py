@@ -12,7 +12,7 @@ import pytest
 
 from nemo_watchdog.probes.push import PushOptions
 from nemo_watchdog.web import answers
-from tests.unit.runtime.test_supervisor import Daemon, quick
+from tests.unit.runtime.whole import Daemon, quick
 from tests.unit.web.site import Site, detail, serving
 
 TOKEN = "0123456789abcdef"
