@@ -147,11 +147,24 @@ class StormView:
 
 
 @dataclass(frozen=True, slots=True)
+class UnderWayView:
+    """An action that goes on as it was ordered, and is verified `until` then (None: it has not ended yet)."""
+
+    dependency: str
+    action: str
+    until: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class PolicyView:
     """The policy in force: Unix time of its load, and why the file is not in force when it is not."""
 
     loaded_at: float
     problems: tuple[str, ...]
+    changed: tuple[str, ...] = ()
+    """What the last reload changed, a line for each."""
+    unchanged: tuple[UnderWayView, ...] = ()
+    """For what that does not count, because it was under way."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ import sys
 
 import typer
 
-from nemo_watchdog.cli import check, classify, demo, journal, pause, retry, run, schema, status
+from nemo_watchdog.cli import check, classify, demo, journal, pause, policy, retry, run, schema, status
 from nemo_watchdog.cli.output import USAGE, CommandFailed, fail
 from nemo_watchdog.errors import NemoWatchdogError
 
@@ -25,6 +25,7 @@ app.command("run")(run.run)
 app.command("check")(check.check)
 app.command("classify")(classify.classify)
 app.command("schema")(schema.schema)
+app.add_typer(policy.app, name="policy")
 app.command("status")(status.status)
 app.command("pause")(pause.pause)
 app.command("resume")(pause.resume)

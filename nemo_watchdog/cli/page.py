@@ -17,6 +17,7 @@ from nemo_watchdog.views import (
     GroupView,
     IncidentView,
     PauseView,
+    PolicyView,
     StatusView,
 )
 
@@ -108,6 +109,7 @@ def _laid_out(view: StatusView, screen: Screen, *, rows: bool, names: bool) -> l
         *_groups(view.groups, width, whole=rows),
         *_up(view, width, whole=names),
         _cut(_foot(view), width),
+        *(line for said in _reloaded(view.policy, clock) for line in wrapped(said, width, None if rows else 1)),
     ]
 
 
@@ -269,6 +271,16 @@ def _up(view: StatusView, width: int, *, whole: bool) -> Iterator[Text]:
 
 def _foot(view: StatusView) -> Text:
     return Text(f"actions left: {_left(view.budgets)}", style="dim")
+
+
+def _reloaded(policy: PolicyView, clock: Clock) -> Iterator[Text]:
+    """What the last reload changed, and what goes on as it was begun."""
+    if policy.changed:
+        at = clock.at(datetime.fromtimestamp(policy.loaded_at, UTC).isoformat())
+        yield Text(f"policy reloaded at {at}: {'; '.join(policy.changed)}", style="dim")
+    for each in policy.unchanged:
+        until = f"verified until {clock.at(each.until)}" if each.until else "carried out"
+        yield Text(f"not yet for {each.dependency}: {each.action} is {until} as it was ordered", style="dim")
 
 
 def _left(budgets: Mapping[str, BudgetView]) -> str:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import replace
 from datetime import timedelta
 from functools import cache
 
 from nemo_watchdog.engine import budget
+from nemo_watchdog.engine.carried_over import still_under_way
 from nemo_watchdog.engine.engine import Engine
 from nemo_watchdog.engine.groups import Group, all_groups
 from nemo_watchdog.engine.impact import impact_of
 from nemo_watchdog.engine.maintenance import spell_of
 from nemo_watchdog.engine.pauses import Pause
+from nemo_watchdog.engine.phases import Phase
 from nemo_watchdog.engine.severity import title_of
 from nemo_watchdog.engine.state import Incident, Ladder
 from nemo_watchdog.engine.storm import in_force
@@ -35,6 +37,7 @@ from nemo_watchdog.views import (
     StatusView,
     StormView,
     TroubleView,
+    UnderWayView,
 )
 
 
@@ -55,6 +58,14 @@ def status(
         groups=tuple(_group(engine, group) for group in all_groups(engine.policy)),
         storm=_storm(engine),
         troubles=troubles,
+    )
+
+
+def under_way(engine: Engine, actions: Container[str], now: Moment) -> tuple[UnderWayView, ...]:
+    """Those of the actions, by their ids, that still are."""
+    return tuple(
+        UnderWayView(name, ladder.action, _utc(ladder.verify_until, now) if ladder.phase is Phase.VERIFYING else None)
+        for name, ladder in still_under_way(engine.durable, actions)
     )
 
 

@@ -22,7 +22,7 @@ from yaml.reader import Reader, ReaderError
 from yaml.resolver import BaseResolver
 from yaml.scanner import Scanner
 
-from nemo_watchdog.policy.secrets import ExpansionError, FromOutside, expand
+from nemo_watchdog.policy.secrets import ExpansionError, FromOutside, as_written, expand
 
 Path = tuple[str | int, ...]
 
@@ -119,8 +119,11 @@ class _Loader(Reader, Scanner, Parser, Composer, BaseResolver):
         return node
 
 
-def read_document(text: str, environ: Mapping[str, str]) -> Document:
-    """Reads one YAML document and expands its values; every problem found is in `issues`, nothing is raised."""
+def read_document(text: str, environ: Mapping[str, str] | None) -> Document:
+    """Reads one YAML document and expands its values; every problem found is in `issues`, nothing is raised.
+
+    Without an `environ` expansions stay as they are written.
+    """
     document = Document()
     if len(text) > MAX_CHARACTERS:
         document.issues.append(Issue(START, (), "larger than 1 MiB: a policy is a file that people read"))
@@ -174,7 +177,7 @@ def _place(mark: Mark) -> Place:
 
 
 class _Builder:
-    def __init__(self, document: Document, environ: Mapping[str, str]) -> None:
+    def __init__(self, document: Document, environ: Mapping[str, str] | None) -> None:
         self._document = document
         self._environ = environ
 
@@ -223,7 +226,7 @@ class _Builder:
 
     def _scalar(self, node: Any, path: Path) -> Any:
         try:
-            expanded = expand(node.value, self._environ)
+            expanded = as_written(node.value) if self._environ is None else expand(node.value, self._environ)
         except ExpansionError as error:
             self._issue(node, path, str(error))
             self._document.unknown.add(path)

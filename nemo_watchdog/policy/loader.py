@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -63,6 +64,17 @@ def parse_policy(text: str, file: str, catalog: Catalog, *, environ: Mapping[str
     return policy
 
 
+def read_written(path: Path) -> Any:
+    """What a policy file says, as plain values with expansions as they are written; nothing is checked beyond YAML.
+
+    Raises `PolicyError`, also when the file cannot be read.
+    """
+    document = read_document(read_text(path), None)
+    if document.issues:
+        raise PolicyError(Problems(str(path), document).found())
+    return document.value
+
+
 class _Reader:
     def __init__(self, document: Document, problems: Problems, catalog: Catalog) -> None:
         self._document = document
@@ -103,9 +115,10 @@ class _Reader:
         alertmanager = self._optional(AlertmanagerSection, "alertmanager")
         if top is None or self._problems.found():
             return None
-        return compile_policy(
+        compiled = compile_policy(
             parts, options, autonomy=top.autonomy, defaults=defaults, limits=limits, alertmanager=alertmanager
         )
+        return replace(compiled, document=self._raw)
 
     def _optional(self, model: type[Model], key: str) -> Model | None:
         value = self._raw.get(key)

@@ -275,3 +275,5 @@ class Policy:
     """Apprise URLs of each contact; empty when it has no address (it is logged then)."""
     alertmanager: tuple[str, ...] = ()
     maintenance: tuple[MaintenanceWindow, ...] = ()
+    document: Any = field(default=None, repr=False, compare=False)
+    """What the file says, as plain values: for those who tell what a reload changed. Secrets are in it."""

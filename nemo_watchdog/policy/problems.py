@@ -19,10 +19,9 @@ from nemo_watchdog.errors import PolicyProblem
 from nemo_watchdog.policy.document import START, Document, Path, Place
 from nemo_watchdog.policy.schema import plain_schema
 from nemo_watchdog.policy.sections import Model
-from nemo_watchdog.policy.showing import HIDDEN, format_path, is_meant_as, is_name, is_quantity, kind_of
+from nemo_watchdog.policy.showing import HIDDEN, format_path, is_meant_as, is_name, is_quantity, is_secret, kind_of
 from nemo_watchdog.policy.units import ERROR, SECRET_ERROR
 
-_SECRET_KEY = re.compile(r"passw|secret|token|credential|dsn|auth|api_?key|contacts|headers|environment", re.IGNORECASE)
 _MOST_LISTED = 20
 _MOST_SUGGESTIONS = 100
 _WORD = re.compile(r"\w{3,}")
@@ -239,7 +238,7 @@ class Problems:
         return not self._is_secret(path) and is_name(word)
 
     def _is_secret(self, path: Path) -> bool:
-        return self._from_outside(path) or any(isinstance(key, str) and _SECRET_KEY.search(key) for key in path)
+        return self._from_outside(path) or is_secret(path)
 
     def _from_outside(self, path: Path) -> bool:
         return any(path[:end] in self._document.outside for end in range(len(path) + 1))

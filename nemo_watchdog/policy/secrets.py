@@ -73,6 +73,11 @@ def expand(text: str, environ: Mapping[str, str]) -> Expanded:
     return Expanded("".join(parts), outside)
 
 
+def as_written(text: str) -> Expanded:
+    """The text with every expansion as it stands there, known for what it is."""
+    return Expanded(text, outside=any(match[0] != "$$" for match in _TOKEN.finditer(text)))
+
+
 def files_in(text: str) -> frozenset[str]:
     """The paths of all `${file:…}` in a policy's text, also of those in its comments."""
     return frozenset(

@@ -14,10 +14,15 @@ from collections.abc import Iterable
 from typing import Any
 
 from nemo_watchdog.policy.document import Path
+from nemo_watchdog.policy.policy import Secret
+from nemo_watchdog.policy.secrets import FromOutside
 
 HIDDEN = "***"
 
-_SECTIONS_OF_NAMES = frozenset({"dependencies", "remedies", "severities"})
+_SECRET_KEY = re.compile(r"passw|secret|token|credential|dsn|auth|api_?key|contacts|headers|environment", re.IGNORECASE)
+_ONE_EXPANSION = re.compile(r"\$\{(?:file:|credential:)?[A-Za-z0-9_./-]+\}", re.ASCII)
+
+_SECTIONS_OF_NAMES = frozenset({"dependencies", "remedies", "severities", "classification", "maintenance"})
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}", re.ASCII)
 _NAME_WITH_SPACES = re.compile(r"(?=.{1,40}\Z)(?:[A-Za-z]+|[0-9]{1,3})(?:[ _.-](?:[A-Za-z]+|[0-9]{1,3}))*", re.ASCII)
 _KEY = re.compile(r"[A-Za-z0-9_-]{1,40}", re.ASCII)
@@ -56,6 +61,24 @@ def name_or(word: str, otherwise: str) -> str:
     return f"`{word}`" if is_name(word) else otherwise
 
 
+def is_secret(path: Path) -> bool:
+    """Whether what stands there may be one."""
+    return any(isinstance(key, str) and _SECRET_KEY.search(key) for key in path)
+
+
+def shown(value: Any, path: Path) -> str:
+    """What a valid policy has at this path: as it stands where that is known to be harmless, else what it is."""
+    if is_secret(path):
+        return HIDDEN
+    if isinstance(value, FromOutside):
+        return value.written if _ONE_EXPANSION.fullmatch(value.written) else HIDDEN
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return str(value)
+    if isinstance(value, str) and (is_quantity(value) or is_name(value)):
+        return value
+    return (Secret(value).where if isinstance(value, str) else "") or kind_of(value).replace("`", "")
+
+
 def kind_of(value: Any) -> str:
     """What stands there, without what it says."""
     if value is None:
@@ -91,7 +114,7 @@ def _may_show_key(above: Path, key: str) -> bool:
         return False  # an entry has no keys: what stands there is an address
     if _named(above) and (is_name(key) or _NAME_WITH_SPACES.fullmatch(key)):
         return True
-    return _KEY.fullmatch(key) is not None or (above[-1:] == ("measure",) and is_name(key))
+    return _KEY.fullmatch(key) is not None or (above[-1:] in {("measure",), ("steps",)} and is_name(key))
 
 
 def _named(above: Path) -> bool:

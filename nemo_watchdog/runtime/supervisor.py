@@ -13,9 +13,11 @@ from typing import Any, Protocol
 import structlog
 
 from nemo_watchdog.engine import events as ev
+from nemo_watchdog.engine.carried_over import carried_over, still_under_way
 from nemo_watchdog.errors import PolicyError
 from nemo_watchdog.metrics import Metrics
 from nemo_watchdog.model import ActionRequest, Notification
+from nemo_watchdog.policy.difference import differences
 from nemo_watchdog.policy.policy import Dependency, Policy
 from nemo_watchdog.ports import Probe
 from nemo_watchdog.runtime import files
@@ -46,6 +48,8 @@ STILL_AFTER = 10.0
 POLICY_LOOK_EVERY = 2.0
 LOOK_WITHIN = 5.0
 LOAD_WITHIN = 60.0
+MOST_CHANGES = 20
+"""Of a reload, that are told one by one."""
 """Seconds for the file system to answer; the second also for some thousand dependencies to be checked."""
 
 STOP_WITHIN = 5.0
@@ -77,10 +81,16 @@ class PolicySource:
 
 @dataclass(slots=True)
 class PolicyStatus:
-    """How the last reload went; `problems` is empty when it worked."""
+    """How the last reload went; `problems` is empty when it worked.
+
+    `changed` says what the one before them changed, and `carried_over` has the ids of the actions for which that does
+    not count, because they were under way.
+    """
 
     loaded_at: float
     problems: tuple[str, ...] = ()
+    changed: tuple[str, ...] = ()
+    carried_over: frozenset[str] = frozenset()
 
 
 class Supervisor:
@@ -322,12 +332,22 @@ class Supervisor:
             return error
 
     async def _adopt(self, policy: Policy, because: str) -> None:
+        durable, before = self.core.engine.durable, self.core.engine.policy
+        changed = _abridged(differences(before.document, policy.document))
+        carried = carried_over(durable, before, policy)
         self.core.tell(ev.PolicyChanged(policy))
         self.core.troubles.keep(Trouble.CONTACT, policy.contacts)
         self.core.troubles.keep(Trouble.ALERTMANAGER, policy.alertmanager)
         self._apply(policy)
-        self.policy_status = PolicyStatus(self.core.clock.now().utc.timestamp())
+        self.policy_status = PolicyStatus(self.core.clock.now().utc.timestamp(), (), changed, carried)
         self._metrics.reload_success.set(1)
         self._metrics.reload_timestamp.set(self.policy_status.loaded_at)
-        log.info("policy reloaded", because=because, dependencies=len(policy.dependencies))
+        unchanged = [f"{ladder.action} for {name}" for name, ladder in still_under_way(durable, carried)]
+        count = len(policy.dependencies)
+        log.info("policy reloaded", because=because, dependencies=count, changed=changed, under_way_as_before=unchanged)
         await self._containers.reconcile()
+
+
+def _abridged(lines: Sequence[str]) -> tuple[str, ...]:
+    more = len(lines) - MOST_CHANGES
+    return (*lines[:MOST_CHANGES], *((f"and {more} changes more",) if more > 0 else ()))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from aiohttp import web
 
 from nemo_watchdog import __version__
-from nemo_watchdog.engine.view import status
+from nemo_watchdog.engine.view import status, under_way
 from nemo_watchdog.runtime.core import Core
 from nemo_watchdog.runtime.supervisor import Supervisor
 from nemo_watchdog.views import PolicyView
@@ -24,7 +24,8 @@ class StatusApi:
 
     async def get(self, _: web.Request) -> web.Response:
         reload = self.supervisor.policy_status
-        policy = PolicyView(reload.loaded_at, reload.problems)
-        core = self.core
-        view = status(core.engine, core.clock.now(), policy, __version__, core.troubles.views())
+        core, now = self.core, self.core.clock.now()
+        unchanged = under_way(core.engine, reload.carried_over, now)
+        policy = PolicyView(reload.loaded_at, reload.problems, reload.changed, unchanged)
+        view = status(core.engine, now, policy, __version__, core.troubles.views())
         return await large_answer(view)

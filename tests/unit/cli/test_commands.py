@@ -22,6 +22,7 @@ HELP = {
     "resume": ("Allow actions again", "--json", "--state-dir"),
     "retry": ("Begin the remedy", "--reason", "--json", "--state-dir"),
     "journal": ("is it whole", "verify", "accept"),
+    "policy": ("what does one change", "diff"),
     "classify": ("how grave", "--policy", "--json"),
     "demo": ("small real platform", "--keep"),
 }

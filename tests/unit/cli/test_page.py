@@ -179,3 +179,20 @@ def test_a_long_name_cuts_off_nothing_that_is_decided() -> None:
     world.fail(name, Reason.REFUSED)
     said = " ".join(line.strip() for line in shown(seen(world)))
     assert f"{name} refused → wait (concurrency)" in " ".join(said.split())
+
+
+def test_what_the_last_reload_changed_stands_last() -> None:
+    """And what goes on as it was ordered, until when."""
+    world = platform()
+    world.crash("postgres")
+    world.finish()
+    ladder = world.engine.durable.open()[0].ladders["postgres"]
+    changed = tuple(f"dependencies.{name}.interval: 10s -> 5s" for name in NAMES)
+    view = seen(world, changed=changed, carried_over={ladder.action_id})
+    whole = " ".join(line.strip() for line in shown(view, replace(SMALL, lines=None)))
+    assert "policy reloaded at Jan 01 00:00:00: dependencies.postgres.interval: 10s -> 5s; " in whole
+    assert "dependencies.users.interval: 10s -> 5s" in whole
+    assert whole.endswith("not yet for postgres: docker.restart is verified until 12:00:56 as it was ordered")
+    small = shown(view, Screen(80, 12, UTC))
+    assert small[-2].startswith("policy reloaded at Jan 01 00:00:00: dependencies.postgres.interval")
+    assert small[-1].startswith("not yet for postgres: docker.restart is verified until 12:00:56")

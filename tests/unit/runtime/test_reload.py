@@ -6,30 +6,22 @@ import asyncio
 import os
 import threading
 import time
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
-from nemo_watchdog.engine import events as ev
 from nemo_watchdog.errors import PolicyError, PolicyProblem
-from nemo_watchdog.model import ContainerEvent, Health, Past, Reason, failed, ok
-from nemo_watchdog.policy.policy import Dependency, Policy
-from nemo_watchdog.ports import Probe
+from nemo_watchdog.model import Health, Reason, failed
+from nemo_watchdog.policy.policy import Policy
 from nemo_watchdog.runtime import supervisor as module
-from nemo_watchdog.runtime.alerting import Alerting
-from nemo_watchdog.runtime.clock import SystemClock
-from nemo_watchdog.runtime.executor import Executor
-from nemo_watchdog.runtime.outbox import Outbox
 from nemo_watchdog.runtime.policy_files import PolicyFiles
-from nemo_watchdog.runtime.supervisor import PolicySource, Supervisor
 from nemo_watchdog.runtime.troubles import Trouble
-from nemo_watchdog.testing import HANG, RecordingAction, RecordingNotifier, ScriptedProbe
-from tests.unit.engine.world import EVER, dependency, policy
-from tests.unit.runtime.shell import Shell, settled, until
-from tests.unit.runtime.test_alerting import Sink
-from tests.unit.runtime.whole import Daemon, Service, quick
+from nemo_watchdog.testing import HANG
+from tests.unit.engine.world import RESTART, policy, remedy
+from tests.unit.runtime.shell import settled, until
+from tests.unit.runtime.whole import Daemon, quick
 
 pytestmark = pytest.mark.usefixtures("quickly")
 
@@ -76,6 +68,43 @@ async def test_a_bad_policy_changes_nothing_but_what_the_status_says(daemon: Dae
     await until(lambda: not daemon.supervisor.policy_status.problems)
     assert daemon.shell.metric("policy_reload_success") == 1.0
     assert daemon.supervisor.loops == {"gateway": loop}
+
+
+async def test_what_a_reload_changed_is_kept_for_the_status_and_told(daemon: Daemon) -> None:
+    """Not all of what is much; and a bad file does not make it forgotten."""
+    old = {"dependencies": {"gateway": {f"k{n}": n for n in range(30)}}}
+    new = {"dependencies": {"gateway": {f"k{n}": n + 1 for n in range(30)}}}
+    daemon.next = replace(policy(quick("gateway")), document=old)
+    with capture_logs() as logs:
+        daemon.supervisor.reload()
+        await until(lambda: daemon.service.heard[-2:] == ["reloading", "ready"])
+        daemon.service.heard.clear()
+        daemon.next = replace(policy(quick("gateway")), document=new)
+        daemon.supervisor.reload()
+        await until(lambda: daemon.service.heard[-2:] == ["reloading", "ready"])
+    changed = daemon.supervisor.policy_status.changed
+    assert changed[0] == "dependencies.gateway.k0: 0 -> 1"
+    assert changed[module.MOST_CHANGES :] == ("and 10 changes more",)
+    assert [line["changed"] for line in logs if line["event"] == "policy reloaded"][-1] == changed
+    daemon.next = PolicyError([PolicyProblem("policy.yaml", 1, 1, "", "bad")])
+    daemon.supervisor.reload()
+    await until(lambda: daemon.supervisor.policy_status.problems)
+    assert daemon.supervisor.policy_status.changed == changed
+
+
+async def test_what_is_under_way_at_a_reload_is_told(daemon: Daemon) -> None:
+    """It goes on as it was ordered."""
+    daemon.action.result = HANG
+    await until(lambda: daemon.health("gateway") is Health.UP)
+    daemon.probes["gateway"].script.append(failed(Reason.WRONG_STATUS, "HTTP 500"))
+    await until(lambda: daemon.action.requests)
+    daemon.next = policy(quick("gateway"), fix=remedy(replace(RESTART, verify_within=600.0)))
+    with capture_logs() as logs:
+        daemon.supervisor.reload()
+        await until(lambda: any(line["event"] == "policy reloaded" for line in logs))
+    (reloaded,) = [line for line in logs if line["event"] == "policy reloaded"]
+    assert reloaded["under_way_as_before"] == ["docker.restart for gateway"]
+    assert len(daemon.supervisor.policy_status.carried_over) == 1
 
 
 async def test_who_cannot_be_told_is_no_trouble_when_the_policy_names_them_no_more(daemon: Daemon) -> None:

@@ -3,31 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import threading
-import time
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 
-import pytest
-
-from nemo_watchdog.engine import events as ev
-from nemo_watchdog.errors import PolicyError, PolicyProblem
-from nemo_watchdog.model import ContainerEvent, Health, Past, Reason, failed, ok
+from nemo_watchdog.errors import PolicyError
+from nemo_watchdog.model import Health, ok
 from nemo_watchdog.policy.policy import Dependency, Policy
 from nemo_watchdog.ports import Probe
-from nemo_watchdog.runtime import supervisor as module
 from nemo_watchdog.runtime.alerting import Alerting
 from nemo_watchdog.runtime.clock import SystemClock
 from nemo_watchdog.runtime.executor import Executor
 from nemo_watchdog.runtime.outbox import Outbox
 from nemo_watchdog.runtime.policy_files import PolicyFiles
 from nemo_watchdog.runtime.supervisor import PolicySource, Supervisor
-from nemo_watchdog.runtime.troubles import Trouble
-from nemo_watchdog.testing import HANG, RecordingAction, RecordingNotifier, ScriptedProbe
-from tests.unit.engine.world import EVER, dependency, policy
-from tests.unit.runtime.shell import Shell, settled, until
+from nemo_watchdog.testing import RecordingAction, RecordingNotifier, ScriptedProbe
+from tests.unit.engine.world import dependency, policy
+from tests.unit.runtime.shell import Shell, until
 from tests.unit.runtime.test_alerting import Sink
 
 
@@ -82,7 +73,11 @@ class Daemon:
         core, metrics = self.shell.core, self.shell.metrics
         self.supervisor = Supervisor(
             core,
-            source=PolicySource(PolicyFiles(self.file), lambda: self.load(), self._probe),
+            source=PolicySource(
+                PolicyFiles(self.file),
+                lambda: self.load(),  # noqa: PLW0108 - a test may put another in its place
+                self._probe,
+            ),
             containers=self.shell.watch,
             executor=Executor({"docker.restart": self.action}.get, core, self.shell.watch),
             outbox=Outbox(self.shell.memory, self.notifier, core, metrics),
