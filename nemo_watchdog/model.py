@@ -211,6 +211,8 @@ class Gate(StrEnum):
     NONE = "none"
     BUG = "bug"
     """The engine found itself in a state that cannot be: it only observes until it is started again."""
+    STOPPING = "stopping"
+    """In good order: what is due is decided anew by the process that starts next."""
     JOURNAL = "journal"
     IN_FLIGHT = "in_flight"
     PAUSE = "pause"

@@ -169,6 +169,10 @@ class Engine:
         reconcile_all(turn)
 
     @_take.register
+    def _(self, event: ev.Stopping, turn: Turn) -> None:
+        self.volatile.is_stopping = True
+
+    @_take.register
     def _(self, event: ev.JournalChanged, turn: Turn) -> None:
         self.volatile.journal_trouble, self.volatile.journal_damaged = event.trouble, event.damaged
         if event.damaged:

@@ -121,6 +121,11 @@ class PolicyChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class Stopping:
+    """This process ends in good order."""
+
+
+@dataclass(frozen=True, slots=True)
 class JournalChanged:
     """`trouble` says why the journal cannot be written; empty when it can again. `damaged`: a person must accept it."""
 
@@ -161,6 +166,7 @@ Event = (
     | RetryAsked
     | HeartbeatCame
     | PolicyChanged
+    | Stopping
     | JournalChanged
     | JournalAccepted
     | Witnessed

@@ -47,6 +47,8 @@ class Volatile:
     """Why the journal cannot be written; empty while it can."""
     journal_damaged: bool = False
     """Whether that is because something that it held is gone or changed."""
+    is_stopping: bool = False
+    """This process begins nothing any more."""
     bug: str = ""
     """What the engine was about to do against its own rules; from then on it only observes."""
     awaited: set[str] = field(default_factory=set)

@@ -173,7 +173,7 @@ class Core:
     def quiesce(self) -> None:
         """From now on no action begins: neither a new one nor one whose intent is still being written."""
         self._stopping = True
-        self.tell(ev.JournalChanged("the watchdog is stopping"))
+        self.tell(ev.Stopping())
         if self._timer is not None:
             self._timer.cancel()
 

@@ -11,6 +11,7 @@ from nemo_watchdog.model import Decision, Gate, Verdict
 
 GATES: tuple[Callable[[Situation], Decision | None], ...] = (
     people.bug,
+    people.stopping,
     spacing.in_flight,
     spacing.remedy,
     people.journal,

@@ -16,6 +16,12 @@ def bug(s: Situation) -> Decision | None:
     return None
 
 
+def stopping(s: Situation) -> Decision | None:
+    if s.volatile.is_stopping:
+        return Decision(Verdict.WAIT, Gate.STOPPING, "the watchdog is stopping; it decides anew when it has started")
+    return None
+
+
 def journal(s: Situation) -> Decision | None:
     if trouble := s.volatile.journal_trouble:
         said = trouble if s.volatile.journal_damaged else f"the journal cannot be written: {trouble}"

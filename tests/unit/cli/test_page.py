@@ -156,7 +156,7 @@ def test_one_dependency_is_told_whole_with_every_gate() -> None:
         "gate         upstream: wait: it needs postgres",
     ):
         assert words in said
-    assert "open gates   bug, in_flight" in said
+    assert "open gates   bug, stopping, in_flight" in said
 
 
 @pytest.mark.parametrize("columns", [*range(1, 30), 80])

@@ -42,6 +42,13 @@ def without_journal() -> World:
     return world
 
 
+def at_its_own_end() -> World:
+    world = World(policy(dependency("gateway")))
+    world.send(ev.Stopping())
+    world.crash("gateway")
+    return world
+
+
 def paused() -> World:
     world = World(policy(dependency("gateway")))
     world.send(ev.PauseAsked("*", "deploying", "ops"))
@@ -236,6 +243,7 @@ def seen_long_ago() -> World:
 
 CASES = [
     Case(in_a_state_that_cannot_be, Verdict.REFUSE, Gate.BUG, "a bug in the watchdog: test"),
+    Case(at_its_own_end, Verdict.WAIT, Gate.STOPPING, "the watchdog is stopping; it decides anew when it has started"),
     Case(under_way, Verdict.WAIT, Gate.IN_FLIGHT, "docker.restart is under way"),
     Case(without_remedy, Verdict.REFUSE, Gate.REMEDY, "the policy names no remedy for it"),
     Case(without_journal, Verdict.REFUSE, Gate.JOURNAL, "the journal cannot be written: disk full"),

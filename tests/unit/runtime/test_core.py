@@ -376,6 +376,20 @@ async def test_an_order_that_is_being_written_at_the_stop_is_not_carried_out(slo
         assert types.index("action_intended") < types.index("action_ended")
 
 
+async def test_an_orderly_stop_is_no_trouble_of_the_journal(shell: Shell) -> None:
+    """What begins to fail in it is told with what will come of it, and nobody hears that the journal is broken."""
+    async with running(shell.core.write_forever()):
+        await shell.up()
+        shell.core.quiesce()
+        shell.fail()
+        await shell.core.stop(10.0)
+    (told,) = {each.notification for each in shell.memory.pending(9) if each.notification.kind == "opened"}
+    assert "the watchdog is stopping; it decides anew when it has started" in told.body
+    assert "journal" not in told.body
+    assert shell.core.engine.journal_trouble == ""
+    assert shell.started == []
+
+
 async def test_history_that_is_over_is_pruned(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
     """Again and again, and a journal that cannot be pruned ends nothing."""
     monkeypatch.setattr(module, "PRUNE_EVERY", 0.001)
