@@ -7,20 +7,37 @@ reached. A command imports the daemon and its probes when it runs: who only asks
 from __future__ import annotations
 
 import sys
+from typing import Annotated
 
 import typer
 
+from nemo_watchdog import __version__
 from nemo_watchdog.cli import check, classify, demo, journal, pause, policy, retry, run, schema, status
 from nemo_watchdog.cli.output import USAGE, CommandFailed, fail
 from nemo_watchdog.errors import NemoWatchdogError
 
 app = typer.Typer(
     name="nemo-watchdog",
-    help="First responder of a Docker platform: watches, classifies, restarts where a restart helps, and tells why.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    add_completion=False,
 )
+
+
+def _say_version(asked: bool) -> None:
+    if asked:
+        print(f"nemo-watchdog {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _program(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_say_version, is_eager=True, help="Print the version, and exit.")
+    ] = False,
+) -> None:
+    """First responder of a Docker platform: watches, classifies, restarts where a restart helps, and tells why."""
+
+
 app.command("run")(run.run)
 app.command("check")(check.check)
 app.command("classify")(classify.classify)
@@ -37,7 +54,7 @@ app.command("demo")(demo.demo)
 def main() -> None:
     """The console script."""
     try:
-        app()
+        app(prog_name="nemo-watchdog")
     except CommandFailed as error:
         fail(str(error))
         sys.exit(error.code)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from nemo_watchdog import __version__
 from tests.unit.cli.calling import Call
 
 POLICIES = Path(__file__).parents[2] / "policies"
@@ -98,3 +99,18 @@ def test_run_with_a_bad_docker_address_is_2(call: Call, tmp_path: Path) -> None:
     assert result.code == 2
     assert "the Docker address carrier-pigeon must begin with" in result.err
     assert "Traceback" not in result.err
+
+
+def test_it_says_its_version(call: Call) -> None:
+    result = call("--version")
+    assert (result.code, result.out, result.err) == (0, f"nemo-watchdog {__version__}\n", "")
+
+
+def test_it_completes_what_is_typed(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The script for a shell is printed, and what it asks for is answered."""
+    monkeypatch.setenv("_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION", "1")
+    assert "complete -o default -F _nemo_watchdog_completion nemo-watchdog" in call("--show-completion", "bash").out
+    monkeypatch.setenv("_NEMO_WATCHDOG_COMPLETE", "complete_bash")
+    monkeypatch.setenv("COMP_WORDS", "nemo-watchdog st")
+    monkeypatch.setenv("COMP_CWORD", "1")
+    assert call().out.split() == ["status"]
