@@ -1,4 +1,4 @@
-"""What stands beside a storm or comes after it: who is held with the others though not of its incident, and who is not."""
+"""Beside a storm and after it: who is held with the others though not of its incident, and who is not."""
 
 from __future__ import annotations
 
