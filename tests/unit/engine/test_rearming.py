@@ -87,6 +87,16 @@ def test_a_retry_is_refused_while_something_is_done() -> None:
     assert not world.of(r.LadderRearmed)
 
 
+def test_a_retry_of_what_has_no_remedy_is_refused() -> None:
+    """Who asks is told why nothing would come of it."""
+    world = World(policy(dependency("gateway", grace=0.0, remedy=None)))
+    world.crash("gateway")
+    why = rearming.why_not(world.engine.durable, world.engine.policy, "gateway")
+    assert why == "the policy names no remedy for gateway: there is nothing to retry"
+    retry(world)
+    assert not world.of(r.LadderRearmed)
+
+
 def test_a_killed_daemon_remembers_a_retry() -> None:
     """The ladder does not end again by what was tried before it."""
     world = given_up(plan())
@@ -152,6 +162,16 @@ def test_the_same_policy_grants_nothing_that_time_has_given_back() -> None:
     world.send(ev.PolicyChanged(plan(TRIES, TO_LEAD, budget=Budget(1, 600.0))))
     assert not world.of(r.LadderRearmed)
     assert len(world.started) == 1
+
+
+def test_a_larger_budget_of_all_is_one_that_is_granted() -> None:
+    """Where one's own budget has room by now."""
+    world = out_of_budget()
+    world.send(ev.PolicyChanged(plan(TRIES, TO_LEAD, budget=Budget(1, 600.0), total=Budget(30, 3600.0))))
+    (record,) = world.of(r.LadderRearmed)
+    assert isinstance(record, r.LadderRearmed)
+    assert record.reason == "the policy grants a larger budget of all actions (30 per 1h)"
+    assert len(world.started) == 2
 
 
 def test_a_remedy_that_is_given_back_is_one_that_is_granted() -> None:

@@ -12,6 +12,7 @@ from nemo_watchdog import records as r
 from nemo_watchdog.engine import events as ev
 from nemo_watchdog.engine.last_one import TOLD_AFTER
 from nemo_watchdog.engine.last_served import LastServed
+from nemo_watchdog.engine.touches import PENDING_FOR
 from nemo_watchdog.engine.unpack import from_body
 from nemo_watchdog.model import (
     ActionOutcome,
@@ -241,6 +242,26 @@ def test_what_was_done_before_and_is_over_hides_nothing_that_is_done_now(before:
     world.fail("b", times=1)
     assert gate_of(world, "b")[1].startswith("verifying docker.restart on")
     assert restarted(world) == [before, "a"]
+
+
+def test_what_may_still_be_done_to_another_member_is_waited_for() -> None:
+    """Docker has not answered in time, and may restart that one yet."""
+    world = World(plan("a", "b", "c"))
+    for _ in range(4):
+        for name in ("a", "b"):
+            world.look(name, BAD, every=0.5)
+        world.look("c", GOOD, every=0.0)
+    assert restarted(world) == ["a"]
+    world.finish(ActionOutcome.TIMED_OUT)
+    given_up = world.monotonic
+    world.fail("b", times=1)
+    decision = world.engine.decision("b", world.now)
+    assert decision is not None
+    assert decision.value == "an action on c-a, which stands beside it (what has the tag web), may still be done"
+    assert decision.until == given_up + PENDING_FOR
+    world.wait(PENDING_FOR - 5.0)
+    world.fail("b")
+    assert restarted(world) == ["a"]
 
 
 def test_two_of_three_must_serve() -> None:

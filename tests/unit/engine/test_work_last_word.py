@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from nemo_watchdog import records as r
 from nemo_watchdog.engine import events as ev
 from nemo_watchdog.model import Finding, Gate, Observation, Reason, RunState, failed, ok
 from nemo_watchdog.policy.policy import BusyWhile
@@ -83,8 +84,8 @@ def test_what_the_last_look_was_the_first_to_see_is_in_progress_for_no_time_yet(
     assert f"{VACUUM}, for 3s as far as was seen" in held(world)
 
 
-@pytest.mark.parametrize(("looks", "lasts"), [(1, "0s"), (3, "14s")], ids=["seen once", "confirmed"])
-def test_a_dependency_is_at_work_since_it_was_confirmed_to_be(looks: int, lasts: str) -> None:
+@pytest.mark.parametrize(("looks", "lasts"), [(0, 0.0), (3, 15.0)], ids=["seen once", "confirmed"])
+def test_a_dependency_is_at_work_since_it_was_confirmed_to_be(looks: int, lasts: float) -> None:
     dump = dependency("dump", container=None, remedy=None, grace=0.0)
     of_dump = (BusyWhile("dependency", "dump"),)
     world = World(policy(dependency("shop", grace=0.0, busy_while=of_dump), dump), running=False, proven=True)
@@ -94,7 +95,11 @@ def test_a_dependency_is_at_work_since_it_was_confirmed_to_be(looks: int, lasts:
     world.pass_time(10.0)
     look(world, times=3)
     world.look("dump", ok(), every=0.0)
-    assert held(world).startswith(f"in progress: dump is at work, for {lasts} as far as was seen")
+    look(world)
+    assert held(world).startswith(f"in progress: dump is at work, for {lasts:.0f}s as far as was seen")
+    (record,) = world.of(r.WorkAwaited)
+    assert isinstance(record, r.WorkAwaited)
+    assert record.working_for == lasts
 
 
 def test_what_nobody_could_tell_is_over_as_soon_as_it_can_be_told() -> None:
