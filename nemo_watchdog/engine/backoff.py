@@ -13,7 +13,10 @@ def delay_after(backoff: Backoff, attempt: int, name: str) -> float:
     Doubles (by `factor`) up to `max`, then varies by ±`jitter`, drawn from `name` so that dependencies that fail
     together do not come back together.
     """
-    grown = backoff.initial * backoff.factor ** min(attempt - 1, 64)
+    try:
+        grown = backoff.initial * backoff.factor ** (attempt - 1)
+    except OverflowError:
+        grown = backoff.max
     return min(grown, backoff.max) * (1.0 + backoff.jitter * _spread(name))
 
 

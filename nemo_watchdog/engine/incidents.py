@@ -15,6 +15,7 @@ from nemo_watchdog.engine.gates.evidence import recovering_until
 from nemo_watchdog.engine.health import Tracker
 from nemo_watchdog.engine.impact import impact_of
 from nemo_watchdog.engine.maintenance import keeps_quiet, spell_of
+from nemo_watchdog.engine.merging import merge
 from nemo_watchdog.engine.phases import Phase
 from nemo_watchdog.engine.severity import gravest, is_graver, scene_of
 from nemo_watchdog.engine.state import REOPEN_WINDOW, Durable, Incident
@@ -120,7 +121,7 @@ def place(turn: Turn, name: str) -> None:
         turn.record(r.MemberJoined(first.incident, name, state.reason, state.detail, state.health))
         turn.record(r.RootChanged(first.incident, name, first.root))
         for other in others:
-            turn.record(r.IncidentMerged(other.incident, first.incident))
+            merge(turn, other, first)
     else:
         open_or_reopen(turn, name)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from nemo_watchdog import records as r
+from nemo_watchdog.engine.merging import merge
 from nemo_watchdog.engine.state import Durable, Incident
 from nemo_watchdog.engine.together import Storm
 from nemo_watchdog.engine.turn import Turn
@@ -51,10 +52,10 @@ def watch(turn: Turn) -> bool:
     failing = together.gathered()
     if failing:
         homes = {home.incident: home for name in failing if (home := turn.durable.incident_of(name)) is not None}
-        first, *others = sorted(homes.values(), key=lambda home: home.opened.monotonic) or (None,)
-        turn.record(r.StormBegan(list(failing), len(together.names), first.incident if first is not None else ""))
-        for other in others:
-            turn.record(r.IncidentMerged(other.incident, first.incident if first is not None else ""))
+        gathered = sorted(homes.values(), key=lambda home: home.opened.monotonic)
+        turn.record(r.StormBegan(list(failing), len(together.names), gathered[0].incident if gathered else ""))
+        for other in gathered[1:]:
+            merge(turn, other, gathered[0])
     return bool(failing)
 
 

@@ -88,6 +88,24 @@ def test_a_reload_without_another_backoff_says_nothing() -> None:
     assert not world.of(r.BackoffChanged)
 
 
+def test_a_reload_changes_the_gap_of_every_member_of_an_incident() -> None:
+    """Also where the one that was helped first has nothing more to wait for."""
+    step = replace(RESTART, attempts=5, backoff=Backoff(10.0, 2.0, 300.0, 0.0), verify_within=20.0)
+    names = (dependency("db", grace=0.0), dependency("gateway", needs=["db"], grace=0.0))
+    world = World(policy(*names, fix=remedy(step)))
+    for name in ("db", "gateway"):
+        world.crash(name)
+    world.finish()
+    world.succeed("db")
+    world.wait(15.0)
+    world.finish(ActionOutcome.FAILED)
+    assert len(world.engine.durable.open()) == 1
+    assert until(world) == world.monotonic + 10.0
+    longer = replace(step, backoff=Backoff(60.0, 2.0, 300.0, 0.0))
+    world.send(ev.PolicyChanged(policy(*names, fix=remedy(longer))))
+    assert until(world) == world.monotonic + 60.0
+
+
 def test_a_policy_that_changed_while_the_daemon_was_away_counts_too() -> None:
     """And the next process after that one finds it as it was left."""
     world = judged()

@@ -87,6 +87,16 @@ def test_a_retry_is_refused_while_something_is_done() -> None:
     assert not world.of(r.LadderRearmed)
 
 
+def test_a_retry_of_what_has_no_remedy_is_refused() -> None:
+    """Who asks is told why nothing would come of it."""
+    world = World(policy(dependency("gateway", grace=0.0, remedy=None)))
+    world.crash("gateway")
+    why = rearming.why_not(world.engine.durable, world.engine.policy, "gateway")
+    assert why == "the policy names no remedy for gateway: there is nothing to retry"
+    retry(world)
+    assert not world.of(r.LadderRearmed)
+
+
 def test_a_killed_daemon_remembers_a_retry() -> None:
     """The ladder does not end again by what was tried before it."""
     world = given_up(plan())
@@ -98,25 +108,31 @@ def test_a_killed_daemon_remembers_a_retry() -> None:
     assert len(world.started) == 2
 
 
+TRIES = replace(ONCE, attempts=5)
+MORE_ATTEMPTS = "the policy grants more attempts"
+
+
 @pytest.mark.parametrize(
-    ("before", "after"),
+    ("before", "after", "granted"),
     [
-        pytest.param(plan(), plan(replace(ONCE, attempts=2), TO_LEAD), id="more attempts"),
-        pytest.param(plan(), plan(ONCE, TOUCH, TO_LEAD), id="a step added"),
-        pytest.param(plan(TO_LEAD), plan(), id="a step where only a person was"),
+        pytest.param(plan(), plan(replace(ONCE, attempts=2), TO_LEAD), MORE_ATTEMPTS, id="more attempts"),
+        pytest.param(plan(), plan(ONCE, TOUCH, TO_LEAD), MORE_ATTEMPTS, id="a step added"),
+        pytest.param(plan(TO_LEAD), plan(), MORE_ATTEMPTS, id="a step where only a person was"),
         pytest.param(
-            plan(replace(ONCE, attempts=5), budget=Budget(1, 3600.0)),
-            plan(replace(ONCE, attempts=5), budget=Budget(2, 3600.0)),
+            plan(TRIES, budget=Budget(1, 3600.0)),
+            plan(TRIES, budget=Budget(2, 3600.0)),
+            "the policy grants a larger budget (2 per 1h)",
             id="a larger budget",
         ),
         pytest.param(
-            plan(replace(ONCE, attempts=5), budget=Budget(1, 3600.0)),
-            plan(replace(ONCE, attempts=5), budget=Budget(1, 30.0)),
+            plan(TRIES, budget=Budget(1, 3600.0)),
+            plan(TRIES, budget=Budget(1, 30.0)),
+            "the policy grants a larger budget (1 per 30s)",
             id="a budget that comes back sooner",
         ),
     ],
 )
-def test_a_policy_that_grants_more_lets_it_go_on(before: Policy, after: Policy) -> None:
+def test_a_policy_that_grants_more_lets_it_go_on(before: Policy, after: Policy, granted: str) -> None:
     """What was tried stays tried; the record says what was granted."""
     world = World(before)
     world.crash("gateway")
@@ -129,8 +145,60 @@ def test_a_policy_that_grants_more_lets_it_go_on(before: Policy, after: Policy) 
     assert len(world.started) == done + 1
     (record,) = world.of(r.LadderRearmed)
     assert isinstance(record, r.LadderRearmed)
-    assert (record.by, record.anew) == ("the policy", False)
-    assert record.reason.startswith("the policy grants")
+    assert (record.by, record.anew, record.reason) == ("the policy", False, granted)
+
+
+def out_of_budget() -> World:
+    """Attempts are left, and by now there is room for one more; a person was told that the budget was spent."""
+    world = given_up(plan(TRIES, TO_LEAD, budget=Budget(1, 600.0)))
+    world.wait(600.0)
+    assert len(world.started) == 1
+    return world
+
+
+def test_the_same_policy_grants_nothing_that_time_has_given_back() -> None:
+    """Ended is ended, though one more attempt would fit by now: a person has it in hand."""
+    world = out_of_budget()
+    world.send(ev.PolicyChanged(plan(TRIES, TO_LEAD, budget=Budget(1, 600.0))))
+    assert not world.of(r.LadderRearmed)
+    assert len(world.started) == 1
+
+
+def test_a_larger_budget_of_all_is_one_that_is_granted() -> None:
+    """Where one's own budget has room by now."""
+    world = out_of_budget()
+    world.send(ev.PolicyChanged(plan(TRIES, TO_LEAD, budget=Budget(1, 600.0), total=Budget(30, 3600.0))))
+    (record,) = world.of(r.LadderRearmed)
+    assert isinstance(record, r.LadderRearmed)
+    assert record.reason == "the policy grants a larger budget of all actions (30 per 1h)"
+    assert len(world.started) == 2
+
+
+def test_a_remedy_that_is_given_back_is_one_that_is_granted() -> None:
+    world = out_of_budget()
+    world.send(ev.PolicyChanged(policy(dependency("gateway", grace=0.0, remedy=None))))
+    assert len(world.started) == 1
+    world.send(ev.PolicyChanged(plan(TRIES, TO_LEAD, budget=Budget(1, 600.0))))
+    (record,) = world.of(r.LadderRearmed)
+    assert isinstance(record, r.LadderRearmed)
+    assert record.reason == MORE_ATTEMPTS
+    assert len(world.started) == 2
+
+
+def test_what_is_watched_again_within_its_incident_goes_on() -> None:
+    """Its incident is open still, for what it needs is down, too."""
+    db, gateway = dependency("db", remedy=None), dependency("gateway", grace=0.0, needs=["db"])
+    fix = remedy(TRIES, TO_LEAD, budget=Budget(1, 600.0))
+    world = given_up(policy(db, gateway, fix=fix))
+    world.crash("db")
+    (incident,) = world.engine.durable.open()
+    assert set(incident.members) == {"db", "gateway"}
+    world.wait(600.0)
+    world.send(ev.PolicyChanged(policy(db, fix=fix)))
+    world.send(ev.PolicyChanged(policy(db, gateway, fix=fix)))
+    (record,) = world.of(r.LadderRearmed)
+    assert isinstance(record, r.LadderRearmed)
+    assert (record.dependency, record.reason) == ("gateway", MORE_ATTEMPTS)
 
 
 @pytest.mark.parametrize(

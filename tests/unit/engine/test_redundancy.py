@@ -12,6 +12,7 @@ from nemo_watchdog import records as r
 from nemo_watchdog.engine import events as ev
 from nemo_watchdog.engine.last_one import TOLD_AFTER
 from nemo_watchdog.engine.last_served import LastServed
+from nemo_watchdog.engine.touches import PENDING_FOR
 from nemo_watchdog.engine.unpack import from_body
 from nemo_watchdog.model import (
     ActionOutcome,
@@ -26,7 +27,7 @@ from nemo_watchdog.model import (
     failed,
     ok,
 )
-from nemo_watchdog.policy.policy import Backoff, Budget, EscalateStep, Limits, Policy
+from nemo_watchdog.policy.policy import Backoff, Budget, Dependency, EscalateStep, Limits, Policy
 from tests.unit.engine.world import NOON, RESTART, World, dependency, policy, remedy
 
 GOOD, BAD = ok(), failed(Reason.WRONG_STATUS, "test")
@@ -107,6 +108,47 @@ def test_of_two_that_fail_at_the_same_moment_the_name_decides() -> None:
         assert gate_of(world, "b")[0] is Gate.REDUNDANCY
 
 
+def two_in_each(container: str, *names: str) -> list[Dependency]:
+    return [dependency(name, grace=0.0, tags=frozenset({"web"}), container=container) for name in names]
+
+
+def test_of_two_containers_with_several_looks_one_is_restarted_and_one_is_spared() -> None:
+    """All four served at one moment for the last time. Never both are spared, for that would never end, nor neither."""
+    names = ("a", "b", "c", "d")
+    webs = (*two_in_each("c-one", "a", "d"), *two_in_each("c-two", "b", "c"))
+    world = World(policy(*webs, fix=remedy(QUICK, EscalateStep("lead")), limits=limits()))
+    for name in names:
+        world.look(name, GOOD, every=0.0)
+    for _ in range(6):
+        world.pass_time(1.0)
+        for name in names:
+            world.look(name, BAD, every=0.0)
+        while world.pending:
+            world.finish(ActionOutcome.FAILED)
+    assert set(restarted(world)) <= {"a", "d"}
+    assert restarted(world)
+    for name in ("b", "c"):
+        assert gate_of(world, name)[1].startswith("it is the last of what has the tag web that served")
+
+
+@pytest.mark.parametrize(("asked", "done"), [("a", []), ("b", ["b"])])
+def test_a_container_of_which_a_part_serves_is_the_last_that_served(asked: str, done: list[str]) -> None:
+    """The other one, of which nothing serves, went down later than its other part."""
+    webs = (*two_in_each("c-one", "a", "a2"), *two_in_each("c-two", "b"))
+    world = World(policy(*webs, fix=remedy(QUICK, EscalateStep("lead")), limits=limits()))
+    world.send(ev.PauseAsked("*", "I look myself", "ops"))
+    world.fail("a")
+    world.succeed("b", times=1)
+    world.fail("b")
+    world.succeed("a2", times=1)
+    world.send(ev.PauseAsked("b" if asked == "a" else "a", "I look myself", "ops"))
+    world.send(ev.ResumeAsked("*", "ops"))
+    world.fail(asked, times=1)
+    assert restarted(world) == done
+    if not done:
+        assert gate_of(world, "a")[1].startswith("it is the last of what has the tag web that served")
+
+
 def test_who_served_last_is_known_after_a_restart_of_the_daemon() -> None:
     """And that one is spared still, though it is seen to be down first."""
     world = World(pair())
@@ -178,6 +220,48 @@ def test_never_two_at_once_however_many_serve() -> None:
     assert world.engine.decision(second, world.now).until is not None  # type: ignore[union-attr]
     world.succeed(first, times=2)
     assert restarted(world) == [first, second]
+
+
+@pytest.mark.parametrize("before", ["other", "c"])
+def test_what_was_done_before_and_is_over_hides_nothing_that_is_done_now(before: str) -> None:
+    """To something else, or to another member, which serves again since."""
+    names = ("a", "b", "c")
+    webs = (dependency(name, grace=0.0, tags=frozenset({"web"})) for name in names)
+    world = World(policy(*webs, dependency("other"), fix=remedy(QUICK, EscalateStep("lead")), limits=limits()))
+    world.crash(before)
+    world.finish()
+    world.succeed(before, times=3)
+    assert world.health(before) is Health.UP
+    for _ in range(4):
+        for name in ("a", "b"):
+            world.look(name, BAD, every=0.5)
+        world.look("c", GOOD, every=0.0)
+    assert restarted(world) == [before, "a"]
+    assert "is under way" in gate_of(world, "b")[1]
+    world.finish()
+    world.fail("b", times=1)
+    assert gate_of(world, "b")[1].startswith("verifying docker.restart on")
+    assert restarted(world) == [before, "a"]
+
+
+def test_what_may_still_be_done_to_another_member_is_waited_for() -> None:
+    """Docker has not answered in time, and may restart that one yet."""
+    world = World(plan("a", "b", "c"))
+    for _ in range(4):
+        for name in ("a", "b"):
+            world.look(name, BAD, every=0.5)
+        world.look("c", GOOD, every=0.0)
+    assert restarted(world) == ["a"]
+    world.finish(ActionOutcome.TIMED_OUT)
+    given_up = world.monotonic
+    world.fail("b", times=1)
+    decision = world.engine.decision("b", world.now)
+    assert decision is not None
+    assert decision.value == "an action on c-a, which stands beside it (what has the tag web), may still be done"
+    assert decision.until == given_up + PENDING_FOR
+    world.wait(PENDING_FOR - 5.0)
+    world.fail("b")
+    assert restarted(world) == ["a"]
 
 
 def test_two_of_three_must_serve() -> None:

@@ -20,6 +20,13 @@ def test_backoff_of_the_thousandth_attempt_is_a_number() -> None:
     assert delay_after(Backoff(initial=1.0, factor=10.0, max=300.0, jitter=0.0), 1000, "x") == 300.0
 
 
+def test_a_backoff_that_grows_slowly_goes_on_growing() -> None:
+    """By the formula that the policy states, to the last of a hundred attempts and beyond."""
+    backoff = Backoff(initial=1.0, factor=1.05, max=300.0, jitter=0.0)
+    assert delay_after(backoff, 100, "x") == pytest.approx(1.05**99)
+    assert delay_after(backoff, 200, "x") == 300.0
+
+
 def test_jitter_stays_in_its_range_and_depends_on_the_name_alone() -> None:
     """A replay agrees, and two dependencies differ."""
     backoff = Backoff(initial=100.0, factor=1.0, max=100.0, jitter=0.2)

@@ -125,6 +125,7 @@ def test_what_refuses_connections_works_at_nothing() -> None:
 def test_the_titles_of_the_container_are_newer_than_a_neighbour_that_sees_nothing_any_more() -> None:
     """What it said last would hold for ever."""
     world = beside()
+    look(world, name="data", titles="VACUUM")
     look(world, replace(ok(), work=VACUUM), name="data")
     look(world, times=2, titles="VACUUM")
     look(world, name="data")
@@ -262,6 +263,19 @@ def test_a_restart_that_was_not_done_has_ended_no_work(outcome: ActionOutcome, t
     look(world, times=20)
     assert len(world.started) == tries
     assert VACUUM in held(world).value
+
+
+def test_nobody_is_told_of_a_restart_that_waits_for_a_person_and_not_for_work() -> None:
+    """What is in progress would be waited for as well, and what is said of it would be wrong."""
+    world = shop(work_for=600.0)
+    look(world, replace(BAD, work=VACUUM), times=10)
+    assert waits(world)
+    world.send(ev.PauseAsked("shop", "I look myself", "ops"))
+    look(world, replace(BAD, work=VACUUM), times=100, every=10.0)
+    assert not too_long(world)
+    assert not world.started
+    world.send(ev.ResumeAsked("shop", "ops"))
+    assert len(too_long(world)) == 1
 
 
 def test_what_serves_again_waits_for_nothing() -> None:

@@ -6,8 +6,9 @@ from dataclasses import replace
 
 import pytest
 
+from nemo_watchdog import records as r
 from nemo_watchdog.engine import events as ev
-from nemo_watchdog.model import Finding, Gate, Observation, Reason, failed, ok
+from nemo_watchdog.model import Finding, Gate, Observation, Reason, RunState, failed, ok
 from nemo_watchdog.policy.policy import BusyWhile
 from tests.unit.engine.world import World, dependency, policy
 
@@ -62,6 +63,43 @@ def test_how_long_somebody_is_at_work_is_counted_from_the_first_sight_of_it(seen
     look(world, ok(), times=5)
     look(world, times=8, marks=seen)
     assert ", for 7s as far as was seen" in held(world)
+
+
+def test_what_began_first_of_all_that_is_in_progress_says_for_how_long_it_is() -> None:
+    world = shop(busy_while=(FILE,))
+    look(world, replace(ok(), work=VACUUM), times=10)
+    look(world, replace(BAD, work=VACUUM), times=5, marks="/run/restore exists")
+    assert held(world).startswith(f"in progress: {VACUUM}; /run/restore exists, for 14s as far as was seen")
+
+
+def test_what_the_last_look_was_the_first_to_see_is_in_progress_for_no_time_yet() -> None:
+    """And a new daemon counts from there."""
+    world = shop()
+    look(world, times=2)
+    look(world, replace(BAD, work=VACUUM))
+    assert f"{VACUUM}, for 0s as far as was seen" in held(world)
+    world.kill_daemon()
+    world.see("shop", RunState.RUNNING)
+    look(world, times=3)
+    assert f"{VACUUM}, for 3s as far as was seen" in held(world)
+
+
+@pytest.mark.parametrize(("looks", "lasts"), [(0, 0.0), (3, 15.0)], ids=["seen once", "confirmed"])
+def test_a_dependency_is_at_work_since_it_was_confirmed_to_be(looks: int, lasts: float) -> None:
+    dump = dependency("dump", container=None, remedy=None, grace=0.0)
+    of_dump = (BusyWhile("dependency", "dump"),)
+    world = World(policy(dependency("shop", grace=0.0, busy_while=of_dump), dump), running=False, proven=True)
+    world.run("shop", age=3600.0)
+    look(world, ok(), times=3)
+    world.look("dump", ok(), times=looks)
+    world.pass_time(10.0)
+    look(world, times=3)
+    world.look("dump", ok(), every=0.0)
+    look(world)
+    assert held(world).startswith(f"in progress: dump is at work, for {lasts:.0f}s as far as was seen")
+    (record,) = world.of(r.WorkAwaited)
+    assert isinstance(record, r.WorkAwaited)
+    assert record.working_for == lasts
 
 
 def test_what_nobody_could_tell_is_over_as_soon_as_it_can_be_told() -> None:
