@@ -88,3 +88,19 @@ def test_what_the_policy_does_no_more_when_it_has_been_done_is_verified_for_a_mi
     assert not world.of(r.AttemptFailed)
     world.fail("gateway", times=1)
     assert len(world.of(r.AttemptFailed)) == 1
+
+
+def test_two_that_share_all_targets_have_one_ladder_whichever_was_acted_on() -> None:
+    """The first step is on a file, and nothing was done to their container yet: it is not done once more."""
+    touch = replace(QUICK, action="touch.file", key="touch.file", target_kind="file", attempts=1)
+    names = (dependency(name, container="c-web", grace=0.0) for name in ("page", "socket"))
+    base = policy(*names, fix=remedy(touch, QUICK, EscalateStep("lead")))
+    flag = {touch.key: Target("file", "/flag")}
+    plan = {name: replace(spec, targets={**spec.targets, **flag}) for name, spec in base.dependencies.items()}
+    world = World(replace(base, dependencies=plan))
+    for _ in range(60):
+        while world.pending:
+            world.finish(restarted=world.pending[0].target.kind == "container")
+        for name in ("page", "socket"):
+            world.fail(name, Reason.TIMEOUT, times=1)
+    assert [request.action for _, request in world.started] == ["touch.file", "docker.restart", "docker.restart"]
