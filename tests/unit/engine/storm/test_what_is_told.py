@@ -23,14 +23,17 @@ def told(*, exited: Sequence[str] = (), elsewhere: Sequence[str] = (), running: 
 
 def test_all_that_is_known_of_each_is_told() -> None:
     """And what follows for each: what is started, and what a person may do all the same."""
-    assert told(exited=["d0", "d1"], elsewhere=["d2", "d3"], running=["d4", "d5"]) == [
-        "6 of 6 fail together: d2, d3, d4, d5, d0 and d1.",
+    first, known, grave, following = told(exited=["d0", "d1"], elsewhere=["d2", "d3"], running=["d4", "d5"])
+    assert first == "6 of 6 fail together: d2, d3, d4, d5, d0 and d1."
+    assert known == (
         "Docker says that 2 have exited (d0 and d1). 2 take connections at another address and cannot be reached from "
-        "here: the network or this host is broken, and not they. Of 2 that run more nothing else is known.",
-        "SEV1 Complete outage by the rule cannot-be-reached. Respond within 15m.",
+        "here: the network or this host is broken, and not they. Of 2 that run more nothing else is known."
+    )
+    assert grave == "SEV1 Complete outage by the rule cannot-be-reached. Respond within 15m."
+    assert following == (
         "Next: what has exited is started, one at a time and first what others need; nothing that runs is restarted "
-        "while this lasts; `nemo-watchdog retry d4` restarts one all the same. A person must look at what they share.",
-    ]
+        "while this lasts; `nemo-watchdog retry d4` restarts one all the same. A person must look at what they share."
+    )
 
 
 def test_of_one_it_is_told_as_of_one() -> None:
