@@ -72,7 +72,7 @@ def _judge_attempt(turn: Turn, incident: Incident, situation: Situation) -> None
     name, ladder, tracker = situation.name, situation.ladder, situation.tracker
     step = step_that_acted(turn.volatile.policy, ladder)
     state = tracker.state
-    mended = FAULTS | (situation.action.helps if situation.action is not None else FAULTS)
+    mended = FAULTS.union(*(each.helps for each in (step, situation.action) if each is not None))
     if ladder.phase is not Phase.VERIFYING or state.category not in mended or not tracker.fresh_evidence:
         return
     if state.health is not Health.DOWN or situation.pending_until is not None:

@@ -63,7 +63,7 @@ def notice_new_trouble(turn: Turn, situation: Situation) -> None:
     if any(gate(situation) is not None for gate in (in_flight, maintenance, verification, upstream, grace)):
         return
     state = situation.tracker.state
-    turn.record(r.MemberDown(incident.incident, name, state.reason and str(state.reason), state.detail))
+    turn.record(r.MemberDown(incident.incident, name, state.reason, state.detail))
 
 
 def _in_trouble(turn: Turn, name: str, ladder: Ladder) -> bool:

@@ -83,3 +83,22 @@ def test_a_child_that_has_recovered_with_what_it_needs_is_left_alone() -> None:
     world.wait(600.0)
     assert world.health("gateway") is Health.UP
     assert not world.started
+
+
+def test_a_look_that_was_waited_for_is_one_of_many_after_that() -> None:
+    """Good looks at what nobody waits for are most of what a daemon sees, and cost next to nothing."""
+    world = child_of_two()
+    assert world.engine.volatile.concerns("postgres")
+    look(world, "postgres", well=True)
+    world.succeed("redis")
+    world.succeed("gateway")
+    look(world, "postgres", well=True)
+    assert not world.engine.volatile.concerns("postgres")
+
+
+def test_nobody_waits_for_a_look_any_more_when_the_child_has_recovered_before_it() -> None:
+    world = child_of_two()
+    world.succeed("gateway")
+    assert world.engine.volatile.concerns("postgres")
+    world.send(ev.Tick())
+    assert not world.engine.volatile.concerns("postgres")

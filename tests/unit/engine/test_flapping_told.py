@@ -20,6 +20,7 @@ def test_how_often_and_in_what_time_is_told_at_both_ends() -> None:
     began = world.monotonic
     (told,) = world.told(NotificationKind.FLAPPING)
     assert f"comes back again and again: 5 changes in {duration(began - first)}." in told.body
+    assert "by the rule down. Respond within 30m.\n" in told.body
     world.succeed("gateway")
     world.wait(30.0)
     world.fail("gateway")
@@ -48,6 +49,7 @@ def test_that_one_of_two_flaps_no_more_is_told_once() -> None:
     (over,) = world.told(NotificationKind.RESOLVED)
     assert "flapped" not in over.body
     assert "changed too seldom" in ends.body
+    assert ends.body.endswith("\nNext: nothing to do for it; its incident goes on.")
 
 
 def test_a_return_that_we_brought_is_told_with_the_changes_of_its_flapping() -> None:

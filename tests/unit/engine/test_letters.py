@@ -72,6 +72,25 @@ def test_a_long_story_keeps_its_beginning_and_its_end() -> None:
     assert LONGEST - 30 < len(body) <= LONGEST
 
 
+def test_what_has_just_room_is_told_whole() -> None:
+    """To the character: the letter, and each line of it."""
+    line = replace(ENDED, body="x" * (LONGEST_LINE - len("12:00:01 UTC: ")))
+    assert "…" not in letter([line, RESOLVED], NOON + 9 * MOMENT).body
+    few = [OPENED, line, line, RESOLVED]
+    left = LONGEST - len(letter(few, NOON + 9 * MOMENT).body)
+    exact = letter([*few[:3], replace(RESOLVED, body=RESOLVED.body + "y" * left)], NOON + 9 * MOMENT)
+    assert (len(exact.body), "more message" in exact.body) == (LONGEST, False)
+    longer = letter([*few[:3], replace(RESOLVED, body=RESOLVED.body + "y" * (left + 1))], NOON + 9 * MOMENT)
+    assert "(1 more message)" in longer.body
+
+
+@pytest.mark.parametrize(("left_out", "said"), [(1, "(1 more message)"), (2, "(2 more messages)")])
+def test_how_many_are_left_out_is_counted_in_words(left_out: int, said: str) -> None:
+    wordy = replace(ENDED, body="x" * 50)
+    body = letter([OPENED, *[wordy] * left_out, replace(RESOLVED, body="y" * LONGEST)], NOON + 9 * MOMENT).body
+    assert said in body.splitlines()
+
+
 def test_long_words_are_cut_and_the_newest_are_not() -> None:
     """What is so now is said whole, also when nothing else has room beside it."""
     wordy = replace(ENDED, body="x" * 500)

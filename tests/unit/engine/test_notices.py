@@ -155,6 +155,18 @@ def test_a_reopened_incident_is_told_again_under_a_key_of_its_own() -> None:
     assert "It is the same incident, reopened once." in again.body
 
 
+def test_how_often_it_came_back_is_counted_in_words() -> None:
+    """As people say it."""
+    world = World(policy(dependency("gateway", grace=0.0, flapping=None)))
+    for _ in range(4):
+        world.crash("gateway")
+        world.wait(60.0)
+        world.finish()
+        world.succeed("gateway")
+    said = [told.body.splitlines()[1] for told in world.told(NotificationKind.OPENED)[1:]]
+    assert said == [f"It is the same incident, reopened {times}." for times in ("once", "twice", "3 times")]
+
+
 def test_an_end_counts_time_and_actions_of_the_same_trouble() -> None:
     """Since it began to fail, which is before anybody was told; those of the trouble before are told as such."""
     world = World(policy(dependency("gateway", grace=0.0)))

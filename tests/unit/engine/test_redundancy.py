@@ -94,6 +94,34 @@ def test_before_one_is_restarted_the_other_is_looked_at() -> None:
     assert restarted(world) == ["a"]
 
 
+def test_who_waits_for_a_look_at_the_other_is_restarted_with_that_look_whatever_it_says() -> None:
+    """The other one hangs as well, and has served later: nobody waits for one more look at the first."""
+    world = World(pair())
+    world.fail("a")
+    assert gate_of(world, "a")[0] is Gate.REDUNDANCY
+    world.fail("b", times=2)
+    assert restarted(world) == []
+    world.fail("b", times=1)
+    assert world.health("b") is Health.DOWN
+    assert restarted(world) == ["a"]
+
+
+@pytest.mark.parametrize(("first", "second"), [("a", "b"), ("b", "a")])
+def test_of_those_that_wait_the_next_is_who_has_not_served_for_the_longest(first: str, second: str) -> None:
+    """Whatever they are called; the others go on waiting."""
+    world = World(plan("a", "b", "c", "d"))
+    world.fail("c")
+    for name in ("d", first, second):
+        world.succeed(name, times=1)
+    assert restarted(world) == ["c"]
+    for name in (first, second):
+        world.fail(name)
+        world.succeed("d", times=1)
+    world.finish()
+    world.succeed("c", times=2)
+    assert restarted(world) == ["c", first]
+
+
 def test_of_two_that_fail_at_the_same_moment_the_name_decides() -> None:
     """One is restarted and one is spared, whichever is seen first."""
     for first, second in (("a", "b"), ("b", "a")):
@@ -306,27 +334,28 @@ def test_a_look_from_outside_of_the_group_takes_away_no_member() -> None:
     assert restarted(world) == []
 
 
-def test_a_person_is_told_when_nothing_more_is_tried_with_the_others() -> None:
+@pytest.mark.parametrize(("first", "last"), [("a", "b"), ("b", "a")])
+def test_a_person_is_told_when_nothing_more_is_tried_with_the_others(first: str, last: str) -> None:
     """Once, whom an escalation of the last one would tell; it stays spared, and is restarted when another serves."""
     world = World(pair())
-    both_hang(world)
-    world.fail("a", times=5)  # its ladder comes to its end
-    world.fail("b", times=5)
-    assert restarted(world) == ["a"]
+    both_hang(world, first, last)
+    world.fail(first, times=5)  # its ladder comes to its end
+    world.fail(last, times=5)
+    assert restarted(world) == [first]
     (note,) = [each for each in world.told(NotificationKind.ESCALATED) if "a or b" in each.body]
     assert note.contacts == ("lead",)
     assert "it is the last of a or b that served" in note.body
-    assert "nothing more is tried with a" in note.body
+    assert f"nothing more is tried with {first}" in note.body
     world.kill_daemon()
     for name in ("a", "b"):
         world.see(name, RunState.RUNNING)
     for _ in range(5):
-        world.fail("a", times=1)
-        world.fail("b", times=1)
+        world.fail(first, times=1)
+        world.fail(last, times=1)
     assert len([each for each in world.told(NotificationKind.ESCALATED) if "a or b" in each.body]) == 1
-    assert gate_of(world, "b")[1].endswith("a person was told")
-    world.succeed("a", times=3)
-    assert restarted(world) == ["a", "b"]
+    assert gate_of(world, last)[1].endswith("a person was told")
+    world.succeed(first, times=3)
+    assert restarted(world) == [first, last]
 
 
 def test_a_person_is_told_when_it_takes_too_long() -> None:
@@ -341,6 +370,19 @@ def test_a_person_is_told_when_it_takes_too_long() -> None:
     (note,) = world.told(NotificationKind.ESCALATED)
     assert "too few have served for 10m" in note.body
     assert restarted(world) == []
+
+
+def test_a_person_is_told_also_of_what_no_daemon_on_disk_has_seen_to_serve() -> None:
+    """It was up once, and nobody knows when it served last: it is counted from the beginning of its incident."""
+    world = World(plan("a"), running=False, proven=True)
+    world.run("a", age=3600.0)
+    world.fail("a", times=5)
+    assert gate_of(world, "a")[0] is Gate.REDUNDANCY
+    world.wait(TOLD_AFTER - 60.0)
+    assert not world.told(NotificationKind.ESCALATED)
+    world.wait(60.0)
+    (note,) = world.told(NotificationKind.ESCALATED)
+    assert "too few have served for 10m" in note.body
 
 
 def test_where_the_watchdog_only_observes_nobody_is_told_that_it_spares() -> None:

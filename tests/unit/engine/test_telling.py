@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from nemo_watchdog import records as r
+from nemo_watchdog.engine import events as ev
 from nemo_watchdog.engine import notices, telling
 from nemo_watchdog.engine.telling import NEWS, alert_of, muted_by
 from nemo_watchdog.model import ActionOutcome, Alert, NotificationKind, Reason, Told
@@ -50,6 +51,40 @@ def test_without_a_contact_the_word_says_so() -> None:
         (NotificationKind.OPENED, Told.NO_CONTACT),
         (NotificationKind.ACTION_STARTED, Told.NO_CONTACT),
     }
+
+
+@pytest.mark.parametrize("whom", [("on-call",), ()])
+def test_that_the_journal_is_damaged_is_counted_as_told_or_not(whom: tuple[str, ...]) -> None:
+    """It is in no incident, and counts like all that is news."""
+    plan = policy(dependency("gateway"))
+    severities = {severity: replace(spec, notify=whom) for severity, spec in plan.severities.items()}
+    world = World(replace(plan, severities=severities))
+    world.send(ev.JournalChanged("the journal x is damaged: record 3 is missing", damaged=True))
+    assert [note.contacts for note in world.notifications] == [whom] * bool(whom)
+    assert told(world) == [(NotificationKind.JOURNAL, Told.QUEUED if whom else Told.NO_CONTACT)]
+
+
+def summary(world: World) -> str:
+    """Of the alert for the one incident that is open."""
+    (incident,) = world.engine.durable.open()
+    alert = alert_of(world.engine.volatile, incident)
+    assert isinstance(alert, Alert)
+    return alert.annotations["summary"]
+
+
+def test_an_alert_says_why_it_is_down() -> None:
+    world = World(policy(dependency("gateway", grace=0.0)))
+    world.fail("gateway", Reason.REFUSED)
+    assert summary(world) == "gateway is down (refused)"
+
+
+def test_an_alert_of_what_was_never_seen_down_says_by_which_rule() -> None:
+    """Docker starts it again and again, so fast that no look ever failed."""
+    world = World(policy(dependency("gateway", grace=0.0), dependency("idle")))
+    for n in range(1, 4):
+        world.run("gateway", restarts=n)
+        world.succeed("gateway")
+    assert summary(world) == "gateway is up (unclassified)"
 
 
 def merged() -> World:

@@ -11,9 +11,10 @@ from nemo_watchdog import records as r
 from nemo_watchdog.engine import events as ev
 from nemo_watchdog.engine.gates.order import GATES
 from nemo_watchdog.engine.replay import rebuild
-from nemo_watchdog.model import ActionOutcome, RunState
+from nemo_watchdog.engine.view import retried
+from nemo_watchdog.model import ActionOutcome, Health, RunState
 from nemo_watchdog.policy.policy import Limits
-from nemo_watchdog.views import PauseView
+from nemo_watchdog.views import GateView, GroupView, PauseView, RetryView
 from tests.unit.engine.world import World, dependency, policy
 from tests.unit.statuses import seen
 
@@ -39,7 +40,7 @@ def test_an_open_incident_with_its_ladder_and_decision() -> None:
     world = World(policy(dependency("gateway")))
     world.crash("gateway")
     world.finish(ActionOutcome.FAILED)
-    world.pass_time(2.0)
+    world.pass_time(2.0004)
     view = seen(world)
     (incident,) = view.incidents
     assert incident.id == view.dependencies["gateway"].incident
@@ -63,6 +64,7 @@ def test_every_gate_is_explained_in_order() -> None:
     postgres = seen_now["postgres"]
     assert [each.gate for each in postgres.explain] == [gate.__name__ for gate in GATES]
     assert next(each for each in postgres.explain if each.verdict != "open") == postgres.decision
+    assert GateView("bug", "open", "", None) in postgres.explain
     held = {each.gate: each for each in seen_now["gateway"].explain if each.verdict != "open"}
     assert held["pause"].value == "ops paused everything: deploying"
     assert held["pause"].until == (world.utc + timedelta(seconds=60)).isoformat()
@@ -172,3 +174,41 @@ def test_asking_changes_nothing() -> None:
         assert seen(world) == before
     assert len(world.records) == records
     assert not world.started
+
+
+def test_a_group_counts_the_containers_of_which_all_serve() -> None:
+    """What stands in for each other, in the order of the policy; of two looks at one container both must be good."""
+    webs = [("page", "c-one"), ("socket", "c-one"), ("other", "c-two")]
+    made = (dependency(name, container=container, tags=frozenset({"web"})) for name, container in webs)
+    world = World(policy(*made, limits=Limits(min_healthy={"web": 1})))
+    all_serve = GroupView("what has the tag web", ("page", "socket", "other"), 2, 2, 1)
+    assert seen(world).groups == (all_serve,)
+    world.fail("socket")
+    assert world.health("page") is Health.UP
+    assert seen(world).groups == (replace(all_serve, serving=1),)
+
+
+def test_who_has_it_tried_again_is_answered_with_what_is_decided_now() -> None:
+    """It has begun anew, and waits for somebody else."""
+    world = World(policy(dependency("gateway", grace=0.0), dependency("idle")))
+    world.crash("gateway")
+    world.finish(ActionOutcome.FAILED)
+    world.send(ev.PauseAsked("*", "deploying", "ops", 60.0))
+    world.send(ev.RetryAsked("gateway", "the disk has room again", "dev"))
+    (incident,) = world.engine.durable.open()
+    until = (world.utc + timedelta(seconds=60)).isoformat()
+    held = GateView("pause", "wait", "ops paused everything: deploying", until)
+    assert retried(world.engine, "gateway", world.now) == RetryView("gateway", incident.incident, held)
+
+
+@pytest.mark.parametrize("name", ["postgres", "gateway", "nobody"])
+def test_what_is_in_no_open_incident_or_not_watched_any_more_cannot_be_tried_again(name: str) -> None:
+    """It was the child of something whose incident goes on; or it is well; or nobody ever named it."""
+    root = dependency("redis", remedy=None)
+    world = World(policy(root, dependency("gateway", needs=["redis"]), dependency("postgres")))
+    world.fail("redis")
+    world.fail("gateway")
+    assert len(world.engine.durable.open()) == 1
+    world.send(ev.PolicyChanged(policy(root, dependency("postgres"))))
+    with pytest.raises(KeyError):
+        retried(world.engine, name, world.now)

@@ -192,8 +192,7 @@ def test_after_its_bound_a_person_is_told_once_and_it_still_waits() -> None:
     assert held(world).until is not None
     look(world, replace(BAD, work=VACUUM), times=300, every=10.0)
     (body,) = too_long(world)
-    assert "waited for 10m, longer than 10m" in body
-    assert VACUUM in body
+    assert f"\nA restart has waited for 10m, longer than 10m; in progress: {VACUUM}" in body
     assert "nemo-watchdog retry shop" in body
     assert waits(world)
     assert held(world).until is None

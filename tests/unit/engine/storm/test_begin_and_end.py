@@ -13,7 +13,8 @@ from nemo_watchdog.engine.together import SETTLES_WITHIN, SPREAD
 from nemo_watchdog.model import Gate, Health, NotificationKind, Reason, Severity, ok
 from nemo_watchdog.policy.condition import Condition
 from nemo_watchdog.policy.policy import Rule
-from tests.unit.engine.storm.parts import STORM, Platform, heal_what_was_started, many, plan
+from tests.unit.engine.storm.parts import LIMITS, STORM, Platform, heal_what_was_started, many, plan
+from tests.unit.engine.world import dependency
 
 SIX = [f"d{number}" for number in range(6)]
 
@@ -169,3 +170,22 @@ def test_long_after_a_storm_all_is_healed_as_before_it() -> None:
     heal_what_was_started(world)
     assert world.all_up()
     assert not world.engine.durable.open()
+
+
+def test_after_it_the_next_gets_help_as_soon_as_what_was_restarted_beside_it_serves() -> None:
+    """Which is in an incident of its own, and whose return changes what is known of the whole platform."""
+    side = many(6, tags=frozenset({"side"}))
+    limits = replace(LIMITS, storm=replace(STORM, of="side"))
+    world = Platform(*side, dependency("gateway", grace=0.0), limits=limits)
+    world.fail_together(SIX)
+    world.come_back(SIX[1:])
+    world.wait(STORM.hold - 10.0)
+    world.fail("gateway", Reason.WRONG_STATUS)
+    assert world.finish().dependency == "gateway"
+    world.wait(10.0)
+    assert len(world.of(r.StormEnded)) == 1
+    world.fail("d0", Reason.REFUSED, times=5)
+    assert world.gate("d0") == Gate.STORM
+    world.succeed("gateway")
+    world.wait(0.0)
+    assert world.started_names() == ["gateway", "d0"]
