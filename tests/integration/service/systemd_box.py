@@ -43,7 +43,6 @@ ExecStart={python} -m nemo_watchdog run
 # A virtual environment below /tmp or /home would be hidden by PrivateTmp or ProtectHome.
 BindReadOnlyPaths={paths}
 WatchdogSec=3
-RestartSec=200ms
 """
 
 # CAP_SYS_ADMIN is for systemd's mounts; the unit itself keeps no capability.
