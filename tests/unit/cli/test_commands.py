@@ -25,6 +25,7 @@ HELP = {
     "journal": ("is it whole", "verify", "accept"),
     "policy": ("what does one change", "diff"),
     "classify": ("how grave", "--policy", "--json"),
+    "example": ("came with the program", "policy", "alerts"),
     "demo": ("small real platform", "--keep"),
 }
 

@@ -1,0 +1,28 @@
+"""`nemo-watchdog example`: what came with the program, to begin with."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from nemo_watchdog.cli.output import WRONG, CommandFailed
+from nemo_watchdog.shipped import Example, text_of
+
+
+def example(
+    name: Annotated[
+        Example,
+        typer.Argument(
+            help="A policy, its schema for editors, situations for `classify`, the systemd unit, alerting rules and "
+            "scrape configuration for Prometheus, or routes for Alertmanager.",
+            show_default=False,
+        ),
+    ],
+) -> None:
+    """Print a file that came with the program: a policy to begin with, the systemd unit, alerting rules."""
+    try:
+        text = text_of(name)
+    except OSError as error:
+        raise CommandFailed(f"this installation has no {name}: install it again ({error})", WRONG) from error
+    print(text, end="")

@@ -1,0 +1,41 @@
+"""The files that come with the program for others to use: a policy, the unit, what Prometheus and Alertmanager read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from pathlib import Path
+from types import MappingProxyType
+
+_IN_THE_WHEEL = Path(__file__).with_name("shipped_files")
+_IN_A_CLONE = Path(__file__).parents[1]
+
+
+class Example(StrEnum):
+    POLICY = "policy"
+    SCHEMA = "schema"
+    SITUATIONS = "situations"
+    UNIT = "unit"
+    ALERTS = "alerts"
+    PROMETHEUS = "prometheus"
+    ALERTMANAGER = "alertmanager"
+
+
+PLACES: Mapping[Example, str] = MappingProxyType(
+    {
+        Example.POLICY: "config/policy.yaml",
+        Example.SCHEMA: "config/policy.schema.json",
+        Example.SITUATIONS: "config/situations.yaml",
+        Example.UNIT: "systemd/nemo-watchdog.service",
+        Example.ALERTS: "config/prometheus/alerts.yml",
+        Example.PROMETHEUS: "config/prometheus/prometheus.yml",
+        Example.ALERTMANAGER: "config/alertmanager.yml",
+    }
+)
+"""Where each stands, in a clone and below the wheel's folder."""
+
+
+def text_of(example: Example) -> str:
+    """Raises `OSError` where the installation is not whole."""
+    root = _IN_THE_WHEEL if _IN_THE_WHEEL.is_dir() else _IN_A_CLONE
+    return (root / PLACES[example]).read_text(encoding="utf-8")
