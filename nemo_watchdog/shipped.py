@@ -7,6 +7,10 @@ from enum import StrEnum
 from pathlib import Path
 from types import MappingProxyType
 
+IN_THE_WHEEL = "nemo_watchdog/shipped_files"
+CONSTRAINTS = "constraints.txt"
+"""The exact versions of everything that it was tested with, for pip."""
+
 _IN_THE_WHEEL = Path(__file__).with_name("shipped_files")
 _IN_A_CLONE = Path(__file__).parents[1]
 
@@ -37,5 +41,14 @@ PLACES: Mapping[Example, str] = MappingProxyType(
 
 def text_of(example: Example) -> str:
     """Raises `OSError` where the installation is not whole."""
+    return _read(PLACES[example])
+
+
+def constraints() -> str:
+    """Raises `OSError` where the installation is not whole."""
+    return _read(CONSTRAINTS)
+
+
+def _read(place: str) -> str:
     root = _IN_THE_WHEEL if _IN_THE_WHEEL.is_dir() else _IN_A_CLONE
-    return (root / PLACES[example]).read_text(encoding="utf-8")
+    return (root / place).read_text(encoding="utf-8")

@@ -12,7 +12,20 @@ from typing import Annotated
 import typer
 
 from nemo_watchdog import __version__
-from nemo_watchdog.cli import check, classify, demo, example, journal, pause, policy, retry, run, schema, status
+from nemo_watchdog.cli import (
+    check,
+    classify,
+    demo,
+    example,
+    install,
+    journal,
+    pause,
+    policy,
+    retry,
+    run,
+    schema,
+    status,
+)
 from nemo_watchdog.cli.output import USAGE, CommandFailed, fail
 from nemo_watchdog.errors import NemoWatchdogError
 
@@ -49,6 +62,9 @@ app.command("resume")(pause.resume)
 app.command("retry")(retry.retry)
 app.add_typer(journal.app, name="journal")
 app.command("example")(example.example)
+app.command("install")(install.install)
+app.command("upgrade")(install.upgrade)
+app.command("uninstall")(install.uninstall)
 app.command("demo")(demo.demo)
 
 

@@ -1,4 +1,4 @@
-"""The shipped unit by itself comes back when what kept it down is mended, and has forgotten nothing of what it spent."""
+"""The shipped unit comes back by itself when what kept it down is mended, and has forgotten nothing that it spent."""
 
 from __future__ import annotations
 

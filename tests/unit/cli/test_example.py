@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from nemo_watchdog import shipped
-from nemo_watchdog.shipped import PLACES, Example
+from nemo_watchdog.shipped import CONSTRAINTS, PLACES, Example
 from tests.unit.cli.calling import Call
 
 ROOT = Path(__file__).parents[3]
@@ -25,7 +25,7 @@ def test_the_wheel_has_all_that_is_printed() -> None:
     """From the same places, below the folder where it is looked for."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     included = project["tool"]["hatch"]["build"]["targets"]["wheel"]["force-include"]
-    assert included == {place: f"nemo_watchdog/shipped_files/{place}" for place in PLACES.values()}
+    assert included == {place: f"nemo_watchdog/shipped_files/{place}" for place in (CONSTRAINTS, *PLACES.values())}
 
 
 def test_an_installation_that_is_not_whole_says_so(call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
