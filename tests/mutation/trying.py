@@ -23,9 +23,8 @@ from tests.mutation.importing import Instrumenting
 from tests.mutation.mutants import Mutant
 from tests.mutation.switch import switch
 
-PATIENCE = 20.0
-"""Seconds beyond ten times what its tests take that a mutant has: what never ends is found, too."""
-
+PATIENCE = 5.0
+"""Seconds beyond ten times what it takes that a test has with a mutant: what never ends is found, too."""
 MEMORY = 2**31
 """Bytes of address space that a mutant has: what collects without an end is found before the machine suffers."""
 
@@ -48,6 +47,10 @@ class _Test:
     item: pytest.Item
     seconds: float
     reached: frozenset[int]
+
+    @property
+    def patience(self) -> float:
+        return PATIENCE + 10 * self.seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +170,7 @@ class Trial:
             if mutant is None:
                 return
             mine = self._killers.sort(mutant, tests[mutant.number])
-            patience = PATIENCE + 10 * sum(test.seconds for test in mine)
+            patience = sum(test.patience for test in mine)
             child = os.fork()
             if child == 0:
                 self._live(mutant, mine)
@@ -184,6 +187,7 @@ class Trial:
         try:
             for place, test in enumerate(tests):
                 self._killers.say(mutant, place)
+                test.item.add_marker(pytest.mark.timeout(test.patience), append=False)
                 if not self._passes([test.item]):
                     break
             else:
