@@ -11,7 +11,7 @@ export PYTHONDONTWRITEBYTECODE :=
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint unit suites simulation mutants bench clean install
+.PHONY: help install demo test lint unit suites simulation mutants bench clean venv
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r target what; do \
@@ -22,7 +22,10 @@ $(INSTALLED): pyproject.toml constraints.txt scripts/make-venv
 	@PYTHON="$(PYTHON)" scripts/make-venv $(VENV)
 	@touch $@
 
-install: $(INSTALLED) ## the virtual environment with the package and its tools
+install: ## on this machine, as root: a command, a systemd unit, a policy (docs/operations.md)
+	@scripts/install
+
+venv: $(INSTALLED) ## the virtual environment to develop in: the package and its tools
 
 demo: $(INSTALLED) ## a small real platform on this machine, broken and healed before your eyes (KEEP=1 keeps it)
 	@scripts/ensure-docker demo

@@ -95,7 +95,8 @@ class Installation:
             count = len(differences(read_written(self.layout.policy), read_document(default, None).value))
         except PolicyError:
             return ""
-        return f"; the default of this version has {count} differences: nemo-watchdog policy diff"
+        many = f"{count} difference{'s' if count != 1 else ''}"
+        return f"; the default of this version has {many}: nemo-watchdog policy diff"
 
     def _warnings(self) -> Iterator[str]:
         try:

@@ -16,7 +16,7 @@ import subprocess
 import sys
 import sysconfig
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -151,20 +151,25 @@ class Box:
         raise AssertionError(f"the shell in the box ended: {''.join(lines)}")
 
 
-@contextlib.contextmanager
-def systemd_box(folder: Path, network: str) -> Iterator[Box]:
-    """On that Docker network; gone after the block, its image too. `folder` gets the drop-in file."""
-    need("systemctl")
-    if not CGROUP.is_dir() or not SOCKET.is_socket():
-        missing(f"needs systemd's cgroup of version 1 at {CGROUP} and Docker's socket at {SOCKET}")
+def systemd_box(folder: Path, network: str) -> contextlib.AbstractContextManager[Box]:
+    """With the shipped unit, which runs this interpreter. `folder` gets the drop-in file."""
     paths = daemon_paths()
     (folder / "test.conf").write_text(DROP_IN.format(python=sys.executable, paths=" ".join(map(str, paths))), "utf-8")
     folder.chmod(0o755)
     mounts = {path: path for path in paths} | {
         UNIT_FILE: Path("/etc/systemd/system") / UNIT_FILE.name,
         folder: Path("/run/systemd/system") / f"{UNIT_FILE.name}.d",
-        SOCKET: Path("/var/run/docker.sock"),
     }
+    return box_with(mounts, network)
+
+
+@contextlib.contextmanager
+def box_with(mounts: Mapping[Path, Path], network: str) -> Iterator[Box]:
+    """On that Docker network, with these read-only besides Docker's socket; gone after the block, its image too."""
+    need("systemctl")
+    if not CGROUP.is_dir() or not SOCKET.is_socket():
+        missing(f"needs systemd's cgroup of version 1 at {CGROUP} and Docker's socket at {SOCKET}")
+    mounts = {**mounts, SOCKET: Path("/var/run/docker.sock")}
     name = f"nemo-test-systemd-{secrets.token_hex(4)}"
     image = asyncio.run(ensure_image(f"{name}:1"))
     try:

@@ -25,6 +25,9 @@ HELP = {
     "journal": ("is it whole", "verify", "accept"),
     "policy": ("what does one change", "diff"),
     "classify": ("how grave", "--policy", "--json"),
+    "install": ("environment of its own", "--dry-run"),
+    "upgrade": ("Install another version", "--dry-run"),
+    "uninstall": ("Remove it from this machine", "--purge", "--dry-run"),
     "example": ("came with the program", "policy", "alerts"),
     "demo": ("small real platform", "--keep"),
 }

@@ -114,7 +114,7 @@ def test_what_the_operator_wrote_stays(machine: Machine, monkeypatch: pytest.Mon
     assert not layout.new_policy.exists()
     shipped(monkeypatch, Example.POLICY, lambda text: text.replace("autonomy: act", "autonomy: suggest"))
     said = machine.install("environment-2")
-    assert f"leave {layout.policy} as it is; the default of this version has 1 differences" in "\n".join(said)
+    assert f"leave {layout.policy} as it is; the default of this version has 1 difference:" in "\n".join(said)
     assert layout.policy.read_text() == mine
     assert "autonomy: suggest" in layout.new_policy.read_text()
     assert layout.environment.read_text() == "TOKEN=1\n"
@@ -151,7 +151,7 @@ def test_a_version_in_which_the_service_does_not_start_is_left_again(
     before = machine.layout.unit.read_text()
     shipped(monkeypatch, Example.UNIT, lambda text: f"# New.\n{text}")
     machine.fails = [True]
-    with pytest.raises(NotInstalled, match="runs again in the one before\n.*Job failed"):
+    with pytest.raises(NotInstalled, match=r"(?s)runs again in the one before\n.*Job failed"):
         machine.install("environment-2")
     assert machine.layout.current.readlink().name == "environment-1"
     assert machine.layout.unit.read_text() == before
@@ -193,10 +193,8 @@ def test_it_goes_without_what_people_wrote_and_what_it_remembers(machine: Machin
     said = machine.uninstall(purge=purge)
     assert machine.ran == ["systemctl disable --now nemo-watchdog", "systemctl daemon-reload"]
     kept = {"policy.yaml", "policy.schema.json", "environment"}
-    left = {f"etc/nemo-watchdog/{name}" for name in kept} | {
-        "var/lib/nemo-watchdog",
-        "var/lib/private/nemo-watchdog/token",
-    }
+    state = {"var/lib/nemo-watchdog", "var/lib/private/nemo-watchdog/token"}
+    left = {f"etc/nemo-watchdog/{name}" for name in kept} | state
     assert machine.files() == (set() if purge else left)
     assert ("uninstall --purge removes that, too" in said[-1]) is not purge
     machine.uninstall(purge=purge)
