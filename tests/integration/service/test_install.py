@@ -8,6 +8,7 @@ import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,7 +18,7 @@ from nemo_watchdog.demo.platform import Platform
 from tests.integration.service.systemd_box import UNIT, Box, box_with
 from tests.integration.service.test_systemd import policy
 
-pytestmark = [pytest.mark.xdist_group("systemd"), pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.xdist_group("systemd-install"), pytest.mark.timeout(600)]
 
 ROOT = Path(__file__).parents[3]
 COMMAND = "/usr/local/bin/nemo-watchdog"
@@ -99,6 +100,7 @@ def test_from_a_clone_to_a_service_that_heals_and_away_again(box: Box, platform:
     assert "is valid: 1 dependency" in box.run(COMMAND, "check", "--as-service")
     box.run("systemctl", "enable", "--now", UNIT)
 
+    box.until(lambda: status(box)["dependencies"]["gateway"]["health"] == "up")
     before = asyncio.run(platform.state("gateway"))["StartedAt"]
     asyncio.run(switch(platform, "gateway", "500"))
     box.until(lambda: "incident_resolved" in box.log(), within=60.0)
@@ -123,5 +125,10 @@ def test_from_a_clone_to_a_service_that_heals_and_away_again(box: Box, platform:
 def running(box: Box) -> tuple[str, str]:
     """The version that answers, and for what it is paused."""
     box.until(lambda: box.show("ActiveState") == "active")
-    status = json.loads(box.run(COMMAND, "status", "--json", status=None))
-    return status["version"], status["pauses"]["*"]["reason"]
+    now = status(box)
+    return now["version"], now["pauses"]["*"]["reason"]
+
+
+def status(box: Box) -> dict[str, Any]:
+    answer: dict[str, Any] = json.loads(box.run(COMMAND, "status", "--json", status=None))
+    return answer

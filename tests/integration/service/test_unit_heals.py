@@ -14,7 +14,7 @@ from nemo_watchdog.demo.platform import Platform
 from tests.integration.service.systemd_box import POLICY, UNIT, Box, systemd_box
 from tests.integration.service.test_systemd import health, policy
 
-pytestmark = pytest.mark.xdist_group("systemd")
+pytestmark = pytest.mark.xdist_group("systemd-heals")
 
 Cause = Callable[[Box, Platform], AbstractContextManager[None]]
 """What keeps it down, while the block lasts."""
