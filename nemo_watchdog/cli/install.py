@@ -75,6 +75,7 @@ def uninstall(
 
 
 def _must_be_root(dry_run: bool) -> None:
+    os.umask(0o022)  # the service's own user reads what root writes
     if os.geteuid() != 0 and not dry_run:
         raise CommandFailed("this needs root: run it with sudo, or with --dry-run to see what it would do", USAGE)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import stat
 import sys
 import tempfile
 import zipfile
@@ -17,6 +18,7 @@ from nemo_watchdog.installing.layout import NAME, Layout
 from nemo_watchdog.installing.programs import ProgramFailed, Run
 from nemo_watchdog.shipped import CONSTRAINTS, IN_THE_WHEEL, constraints
 
+_OF_THE_SYSTEM = "/usr/bin/python3"
 _PIP = ("-m", "pip", "--quiet", "--disable-pip-version-check", "--no-input", "install")
 
 
@@ -37,6 +39,12 @@ def origin() -> str:
     return str(path) if url.scheme == "file" and path.exists() else f"{NAME}=={__version__}"
 
 
+def python() -> str:
+    """One that the service's own user may run: this one, unless it lies in a folder that is somebody's alone."""
+    mine = Path(sys.executable).resolve()
+    return str(mine) if all(folder.stat().st_mode & stat.S_IXOTH for folder in mine.parents) else _OF_THE_SYSTEM
+
+
 def free_place(layout: Layout) -> Path:
     """A name that no environment has: one in use is never written over."""
     base = layout.versions / "environment"
@@ -53,7 +61,7 @@ def make(place: Path, source: str, run: Run) -> None:
         with tempfile.NamedTemporaryFile("w", suffix=".txt", encoding="utf-8") as constraints:
             constraints.write(_constraints_of(source))
             constraints.flush()
-            run(sys.executable, "-m", "venv", str(place))
+            run(python(), "-m", "venv", str(place))
             run(str(place / "bin" / "python"), *_PIP, "-c", constraints.name, source)
     except ProgramFailed:
         shutil.rmtree(place, ignore_errors=True)

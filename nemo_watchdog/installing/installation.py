@@ -17,6 +17,9 @@ from nemo_watchdog.policy.loader import read_written
 from nemo_watchdog.shipped import PLACES, Example, text_of
 
 DOCKER = "docker"
+_RUNS, _TRIED_AGAIN = frozenset({"active", "reloading"}), "activating"
+"""What systemd calls the state of the unit."""
+
 SECRETS = "# NAME=value lines, for ${NAME} in the policy. Read by systemd as root, before the service gives up root.\n"
 
 
@@ -50,8 +53,11 @@ class Installation:
             self._say("systemd does not run here: the unit is in place for when it does")
             return
         self._carry_out([self._told_to_systemd("read its units", "daemon-reload")])
-        if self._is_active():
+        state = self._systemctl("show", "-P", "ActiveState", NAME)
+        if state in _RUNS:
             self._carry_out([Step("restart the service", lambda: self._restart(before, unit_before))])
+        elif state == _TRIED_AGAIN:
+            self._say("the service does not start, and did not before: systemd tries it in this version now")
         self._carry_out(self._outdated(keep={environment, before}))
 
     def uninstall(self, *, purge: bool) -> None:
@@ -130,10 +136,6 @@ class Installation:
 
         return Step(f"let systemd {what}", tell)
 
-    def _is_active(self) -> bool:
-        """Also while it is tried again and again."""
-        return self._systemctl("show", "-P", "ActiveState", NAME) in {"active", "activating", "reloading"}
-
     def _restart(self, before: Path | None, unit_before: str | None) -> None:
         try:
             self._systemctl("restart", NAME)
@@ -150,7 +152,12 @@ class Installation:
         layout = self.layout
         self._carry_out([*link(layout.current, before), *write(layout.unit, unit_before)])
         self._systemctl("daemon-reload")
-        self._systemctl("restart", NAME)
+        try:
+            self._systemctl("restart", NAME)
+        except ProgramFailed as error:
+            raise NotInstalled(
+                f"the service starts neither in this version nor in the one before, which is in place again\n{error}"
+            ) from error
 
     def _carry_out(self, steps: Iterator[Step] | list[Step]) -> None:
         carry_out(steps, self._say, only_say=self._only_say)

@@ -19,7 +19,7 @@ def differences(old: Any, new: Any) -> tuple[str, ...]:
 
     Both are policies as plain values, as `Policy.document` has them.
     """
-    return tuple(f"{format_path(path)}: {what}" for path, what in _between(old, new, ()))
+    return tuple(f"{format_path(path) or 'the policy'}: {what}" for path, what in _between(old, new, ()))
 
 
 def _between(old: Any, new: Any, path: Path) -> Iterator[tuple[Path, str]]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
+import tempfile
 import zipfile
 from pathlib import Path
 
@@ -54,7 +56,7 @@ def test_pip_gets_the_versions_that_the_source_names(tmp_path: Path) -> None:
         ran = Ran()
         environment.make(tmp_path / f"made-{number}", source, ran)
         assert ran.constraints == expected
-        assert ran.commands[0] == (sys.executable, "-m", "venv", str(tmp_path / f"made-{number}"))
+        assert ran.commands[0] == (environment.python(), "-m", "venv", str(tmp_path / f"made-{number}"))
         assert ran.commands[1][-1] == source
 
 
@@ -70,6 +72,21 @@ def test_it_knows_whether_it_runs_in_one(tmp_path: Path, monkeypatch: pytest.Mon
     assert environment.own(layout) is None
     monkeypatch.setattr(sys, "prefix", str(layout.versions / "environment-4"))
     assert environment.own(layout) == layout.versions / "environment-4"
+
+
+@pytest.mark.parametrize(("mode", "own"), [(0o755, True), (0o750, False)])
+def test_a_python_that_the_service_may_not_run_is_not_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: int, own: bool
+) -> None:
+    """Such as one in the home of root."""
+    folder = Path(tempfile.mkdtemp(dir="/var/tmp"))
+    try:
+        (folder / "python3").touch()
+        folder.chmod(mode)
+        monkeypatch.setattr(sys, "executable", str(folder / "python3"))
+        assert environment.python() == (str(folder / "python3") if own else "/usr/bin/python3")
+    finally:
+        shutil.rmtree(folder)
 
 
 def test_what_it_came_from_is_installed_again() -> None:

@@ -160,10 +160,29 @@ def test_a_version_in_which_the_service_does_not_start_is_left_again(
 
 def test_without_a_version_before_there_is_no_way_back(machine: Machine) -> None:
     """Someone else's unit of that name was active."""
-    machine.state = "activating"
+    machine.state = "active"
     machine.fails = [True]
     with pytest.raises(NotInstalled, match="does not start; its files are in place"):
         machine.install()
+
+
+def test_a_service_that_did_not_start_before_says_nothing_against_a_version(machine: Machine) -> None:
+    """Its policy is bad, say: the new version is in place, and systemd goes on trying."""
+    machine.install()
+    machine.state = "activating"
+    assert "systemd tries it in this version now" in machine.install("environment-2")[-1]
+    assert machine.ran == ["systemctl daemon-reload"]
+    assert machine.layout.current.readlink().name == "environment-2"
+
+
+def test_where_the_way_back_leads_nowhere_that_is_said(machine: Machine) -> None:
+    """A policy that went bad while the service ran: no version starts with it."""
+    machine.state = "active"
+    machine.install()
+    machine.fails = [True, True]
+    with pytest.raises(NotInstalled, match="neither in this version nor in the one before"):
+        machine.install("environment-2")
+    assert machine.layout.current.readlink().name == "environment-1"
 
 
 def test_where_systemd_does_not_run_the_files_are_in_place(machine: Machine) -> None:

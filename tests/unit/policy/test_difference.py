@@ -31,6 +31,7 @@ def between(old: str, new: str, environ: dict[str, str] | None = None) -> list[s
         ("container: a", "container:", "container: a -> nothing"),
         ("container: a", "container: ${NAME}", "container: a -> ${NAME}"),
         ("url: http://a:80/x", "url: http://a:81/x", "url: http://a:80/x -> http://a:81/x"),
+        ("a: 1", "[a]", "the policy: a mapping -> a list"),
         ("a: 1", "a: 1\nb: 2s", "b: added: 2s"),
         ("a: 1\nb: 2s", "a: 1", "b: removed: 2s"),
         ("dependencies: {a: {probe: tcp}}", "dependencies: {a: {probe: tcp}, b: {}}", "dependencies.b: added"),
