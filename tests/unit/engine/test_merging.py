@@ -9,7 +9,7 @@ import pytest
 from nemo_watchdog.model import Health, NotificationKind, Reason, Severity
 from nemo_watchdog.policy.condition import Condition
 from nemo_watchdog.policy.policy import Rule
-from nemo_watchdog.records import IncidentMerged
+from nemo_watchdog.records import IncidentMerged, SeverityRaised
 from tests.unit.engine.world import World, dependency, policy
 
 GRAVE = Rule("grave", Severity.SEV1, Condition(dependencies=frozenset({"b"}), health=frozenset({Health.DOWN})))
@@ -39,3 +39,16 @@ def test_it_stays_as_grave_though_no_rule_gives_that_any_more(grave: str) -> Non
     world.kill_daemon()
     (left,) = world.engine.durable.open()
     assert (left.severity, left.rule) == (Severity.SEV1, "grave")
+
+
+def test_of_two_that_are_as_grave_nobody_hears_that_one_rose() -> None:
+    """It has not."""
+    watched = [dependency(name, needs=["postgres"], remedy=None) for name in ("a", "b")]
+    world = World(policy(dependency("postgres", remedy=None), dependency("other"), *watched))
+    for name in ("a", "b"):
+        for _ in range(4):
+            world.succeed("postgres", times=1)
+            world.fail(name, times=1)
+    world.fail("postgres", Reason.REFUSED)
+    assert len(world.of(IncidentMerged)) == 1
+    assert world.of(SeverityRaised) == []
