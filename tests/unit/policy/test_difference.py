@@ -109,9 +109,15 @@ def test_a_rotated_secret_is_a_change_of_what_stands_behind_it(tmp_path: Path) -
 def test_files_are_compared_as_they_are_written(tmp_path: Path) -> None:
     """No secret needs to be there: a copy is compared on another machine."""
     old, new = tmp_path / "old.yaml", tmp_path / "new.yaml"
-    old.write_text("url: ${HOST}\nprice: $$5\n")
-    new.write_text("url: ${file:/nowhere/host}\nprice: $$5\n")
-    assert differences(read_written(old), read_written(new)) == ("url: ${HOST} -> ${file:/nowhere/host}",)
+    old.write_text("url: ${HOST}\nsame: $$5\nprice: $$5\n")
+    new.write_text("url: ${file:/nowhere/host}\nsame: $$5\nprice: $$15\n")
+    assert differences(read_written(old), read_written(new)) == (
+        "url: ${HOST} -> ${file:/nowhere/host}",
+        "price: a text of 3 characters -> a text of 4 characters",
+    )
+    old.write_text("a: half ${HOST} and half\n")
+    new.write_text("a: half ${HOST} and other\n")
+    assert differences(read_written(old), read_written(new)) == ("a: changed (***)",)
     new.write_text("a: [")
     with pytest.raises(PolicyError, match=r"new\.yaml:1:.*this is not YAML"):
         read_written(new)
