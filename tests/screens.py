@@ -119,7 +119,8 @@ def captures(state: State) -> Iterator[str]:
 def capture(columns: int, lines: int, environ: Mapping[str, str]) -> str:
     tmux = (need("tmux"), "-L", f"nemo-test-{secrets.token_hex(4)}", "-f", "/dev/null")
     shown = f"{sys.executable} -m nemo_watchdog status; {' '.join(tmux[:3])} wait-for -S shown; exec sleep {WITHIN:g}"
-    environment = {**os.environ, **environ, "LC_ALL": "C.UTF-8"}
+    outer = {name: value for name, value in os.environ.items() if name not in {"COLUMNS", "LINES", "NO_COLOR"}}
+    environment = {**outer, **environ, "LC_ALL": "C.UTF-8"}
     size = ("-x", str(columns), "-y", str(lines))
     try:
         subprocess.run((*tmux, "new-session", "-d", *size, shown), env=environment, check=True, timeout=WITHIN)

