@@ -126,7 +126,7 @@ class Box:
         output, _ = self._run(f"{shlex.join(('journalctl', '-u', UNIT, '-o', 'cat', *self._since))} 2>&1")
         return output
 
-    def until(self, holds: Callable[[], bool], within: float = 15.0) -> None:
+    def until(self, holds: Callable[[], bool], within: float = 60.0) -> None:
         """Returns once it holds; AssertionError with the unit's log after `within` seconds."""
         end = time.monotonic() + within
         while not holds():
