@@ -81,7 +81,7 @@ async def copy(platform: Platform) -> Finish:
 
 
 async def base_backup(platform: Platform) -> Finish:
-    """Slow enough to be seen, and stopped then. Who writes it to the disk is in no table of Postgres, so nobody does."""
+    """Slow enough to be seen, and stopped then. It syncs nothing: of that Postgres knows nothing any more."""
     where = ["-h", "/tmp", "-U", "postgres", "-D", "/data/backup", "-c", "fast", "-X", "none", "--no-sync"]
     backup = platform.exec("postgres", "pg_basebackup", *where, "--max-rate", "16M")
     working = asyncio.ensure_future(backup)
