@@ -295,11 +295,15 @@ class Core:
             return
         loop = asyncio.get_running_loop()
         when = loop.time() + max(0.0, at - now.monotonic) + 0.001
-        if self._timer is not None and not self._timer.cancelled() and loop.time() < self._timer.when() <= when:
-            return
         if self._timer is not None:
+            if self._timer.when() <= when:
+                return  # one that is due and has not run yet will
             self._timer.cancel()
-        self._timer = loop.call_at(when, self.tell, ev.Tick())
+        self._timer = loop.call_at(when, self._tick)
+
+    def _tick(self) -> None:
+        self._timer = None
+        self.tell(ev.Tick())
 
 
 def _ignore(*_: object) -> None:

@@ -177,7 +177,8 @@ class Daemon:
             async with asyncio.timeout(within), self._news:
                 await self._news.wait_for(lambda: found() is not None)
         except TimeoutError:
-            raise DaemonError(f"no {name} {fields or ''} within {within:g} s\n{self.last_lines()}") from None
+            more = f"no {name} {fields or ''} within {within:g} s\n{await self._as_it_is()}{self.last_lines()}"
+            raise DaemonError(more) from None
         line = found()
         assert line is not None
         return line
@@ -222,6 +223,17 @@ class Daemon:
     def _running(self) -> asyncio.subprocess.Process:
         assert self._process is not None, "the daemon does not run"
         return self._process
+
+    async def _as_it_is(self) -> str:
+        """That it ended, or its status: what a log that says nothing more cannot tell."""
+        if self._process is None:
+            return "it does not run\n"
+        if self._process.returncode is not None:
+            return f"it ended with {self._process.returncode}\n"
+        try:
+            return f"status: {json.dumps(await self.status())}\n"
+        except (aiohttp.ClientError, TimeoutError) as error:
+            return f"it runs, and does not answer: {error!r}\n"
 
     async def _ready(self) -> bool:
         await self.get("/readyz")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -318,6 +319,23 @@ async def test_the_earliest_waking_wins(shell: Shell) -> None:
     assert shell.core._timer is early
     assert not early.cancelled()
     early.cancel()
+
+
+async def test_a_later_wish_does_not_take_away_a_waking_that_is_due(shell: Shell) -> None:
+    """An event that the loop handles before the timer that is due: what the engine waits for still happens."""
+    ticks: list[ev.Event] = []
+    tell = shell.core.tell
+
+    def listen(event: ev.Event) -> None:
+        ticks.extend([event] if isinstance(event, ev.Tick) else [])
+        tell(event)
+
+    shell.core.tell = listen  # type: ignore[method-assign]
+    now = shell.clock.now()
+    shell.core._wake_at(now.monotonic, now)
+    time.sleep(0.01)  # noqa: ASYNC251 - the loop is late
+    shell.core._wake_at(now.monotonic + 3600.0, now)
+    await until(lambda: ticks)
 
 
 async def test_a_stop_writes_what_is_queued(shell: Shell) -> None:
