@@ -23,7 +23,7 @@ from tests.integration.daemon import Daemon
 from tests.suites.overload import CLIENTS, SingleWorker, work
 
 LEAST = 0.9
-LABELS = {"nemo-watchdog.test": "1"}
+LABELS = {"nemo-watchdog-test.made": "1"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,7 +37,7 @@ FAULTS = (
     "postgres is frozen",
     "postgres takes no new session",
 )
-LABELS = {"nemo-watchdog.test": "1"}
+LABELS = {"nemo-watchdog-test.made": "1"}
 ONE_LOOK = 1.0
 WITHIN = 120.0
 ACTS = ("kill", "start")

@@ -1,6 +1,6 @@
 """The platform: it makes containers under one prefix, touches none that it did not make, and leaves none behind.
 
-Everything that it makes carries the label `nemo-watchdog.demo=<prefix>` and a label of this one run,
+Everything that it makes carries the label `nemo-watchdog-demo.platform=<prefix>` and a label of this one run,
 and what is removed at the end is what carries the latter.
 """
 
@@ -24,8 +24,8 @@ from nemo_watchdog.demo.policy import Watched, policy_text
 from nemo_watchdog.durations import duration
 from nemo_watchdog.errors import NemoWatchdogError
 
-LABEL = "nemo-watchdog.demo"
-RUN_LABEL = "nemo-watchdog.demo-run"
+LABEL = "nemo-watchdog-demo.platform"
+RUN_LABEL = "nemo-watchdog-demo.run"
 ALL_PARTS = ("postgres", "redis", "gateway", "gemma")
 
 _REMOVE = f"""

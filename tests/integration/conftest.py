@@ -20,7 +20,7 @@ from nemo_watchdog.demo.platform import Platform
 from tests.parts import need
 
 HERE = Path(__file__).parent
-TEST_LABEL = {"nemo-watchdog.test": "1"}
+TEST_LABEL = {"nemo-watchdog-test.made": "1"}
 LABEL = [word for label in TEST_LABEL.items() for word in ("--label", "=".join(label))]
 
 StartPlatform = Callable[..., Awaitable[Platform]]

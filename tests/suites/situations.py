@@ -149,7 +149,7 @@ async def play(situation: Situation, after: Callable[[Stage, Situation], Awaitab
     prefix = f"nemo-suite-{secrets.token_hex(4)}"
     count, problem, evidence = 0, "", ""
     try:
-        async with Platform(prefix, situation.parts, labels={"nemo-watchdog.test": "1"}) as platform:
+        async with Platform(prefix, situation.parts, labels={"nemo-watchdog-test.made": "1"}) as platform:
             await platform.ready()
             await data.commit(platform)
             count, evidence = await _play_on(platform, situation, after)

@@ -32,7 +32,7 @@ async def container(docker_engine: str) -> AsyncIterator[str]:
     """The name of a running container, removed after the test."""
     name = f"nemo-test-{secrets.token_hex(4)}"
     image = await ensure_image()
-    options = ("--name", name, "--label", "nemo-watchdog.test=1", "--network", "none", "-e", "PASSWORD=hunter2")
+    options = ("--name", name, "--label", "nemo-watchdog-test.made=1", "--network", "none", "-e", "PASSWORD=hunter2")
     await docker("run", "-d", *options, *USR_MOUNTS, image, "/bin/sh", "-c", "trap 'exit 0' TERM; sleep 600 & wait")
     yield name
     await docker("rm", "-f", name)
@@ -85,7 +85,7 @@ async def test_what_was_taken_off_its_network_since_is_not_restarted(
     """Nobody has told the gates yet; the last look before the order sees it."""
     name = f"nemo-test-{secrets.token_hex(4)}"
     command = ("sh", "-c", "trap 'exit 0' TERM; sleep 600 & wait")
-    label = ("--label", "nemo-watchdog.test=1")
+    label = ("--label", "nemo-watchdog-test.made=1")
     await docker("run", "-d", "--name", name, *label, *USR_MOUNTS, await ensure_image(), *command)
     try:
         judged = await containers.inspect(name)
@@ -113,7 +113,7 @@ async def removed(name: str) -> None:
 async def test_a_restart_that_outlives_its_timeout(containers: DockerContainers, docker_engine: str) -> None:
     """A container that ignores SIGTERM for longer than the request allows gives TIMED_OUT, in time."""
     name = f"nemo-test-{secrets.token_hex(4)}"
-    label = ("--label", "nemo-watchdog.test=1", "--network", "none")
+    label = ("--label", "nemo-watchdog-test.made=1", "--network", "none")
     script = "trap '' TERM; while :; do sleep 1; done"
     await docker("run", "-d", "--name", name, *label, *USR_MOUNTS, await ensure_image(), "/bin/sh", "-c", script)
     try:
@@ -133,7 +133,7 @@ async def test_dockers_own_message(containers: DockerContainers, docker_engine: 
         taken.bind(("127.0.0.1", 0))
         publish = ("-p", f"127.0.0.1:{taken.getsockname()[1]}:80")
         taken.listen()
-        options = ("--name", name, "--label", "nemo-watchdog.test=1", *publish, *USR_MOUNTS)
+        options = ("--name", name, "--label", "nemo-watchdog-test.made=1", *publish, *USR_MOUNTS)
         await docker("create", *options, await ensure_image(), "/bin/sleep", "600")
         try:
             result = await restart(containers, name)

@@ -36,7 +36,7 @@ async def container(docker_engine: str) -> AsyncIterator[str]:
     """The name of a running container, removed after the test."""
     name = f"nemo-test-{secrets.token_hex(4)}"
     image = await ensure_image()
-    options = ("--name", name, "--label", "nemo-watchdog.test=1", "--network", "none", "-e", "PASSWORD=hunter2")
+    options = ("--name", name, "--label", "nemo-watchdog-test.made=1", "--network", "none", "-e", "PASSWORD=hunter2")
     await docker("run", "-d", *options, *USR_MOUNTS, image, "/bin/sh", "-c", "trap 'exit 0' TERM; sleep 600 & wait")
     yield name
     await docker("rm", "-f", name)
@@ -117,9 +117,9 @@ async def test_inspect_through_a_containers_life(containers: DockerContainers, c
 async def network(docker_engine: str) -> AsyncIterator[str]:
     """A network of one's own, removed after the test with what is on it."""
     name = f"nemo-test-{secrets.token_hex(4)}"
-    await docker("network", "create", "--label", "nemo-watchdog.test=1", name)
+    await docker("network", "create", "--label", "nemo-watchdog-test.made=1", name)
     yield name
-    there = await docker("ps", "-aq", "--filter", f"label=nemo-watchdog.test-network={name}")
+    there = await docker("ps", "-aq", "--filter", f"label=nemo-watchdog-test.network={name}")
     await docker("rm", "-f", "-v", *there.split())
     await docker("network", "rm", name)
 
@@ -131,7 +131,7 @@ async def test_what_was_taken_off_its_network_is_seen(containers: DockerContaine
     wanted = {"name": network, "id": identity, "prefix": identity[:12], "default": "default"}[by]
     found, off = ("bridge", "bridge") if by == "default" else (network, wanted)
     container = f"{network}-one"
-    options = ("--name", container, "--label", f"nemo-watchdog.test-network={network}", "--network", wanted)
+    options = ("--name", container, "--label", f"nemo-watchdog-test.network={network}", "--network", wanted)
     await docker("run", "-d", *options, *USR_MOUNTS, await ensure_image(), "sleep", "600")
     assert (await containers.inspect(container)).off_network == ""
     await docker("stop", "-t", "1", container)
@@ -152,7 +152,7 @@ async def test_what_has_no_network_of_its_own_was_taken_off_none(
     """`NetworkMode` names no network there."""
     name = f"{network}-child"
     wanted = f"container:{container}" if mode == "container" else mode
-    options = ("--name", name, "--label", f"nemo-watchdog.test-network={network}", "--network", wanted)
+    options = ("--name", name, "--label", f"nemo-watchdog-test.network={network}", "--network", wanted)
     await docker("run", "-d", *options, *USR_MOUNTS, await ensure_image(), "sleep", "600")
     assert (await containers.inspect(name)).off_network == ""
 
@@ -203,7 +203,7 @@ async def test_a_death_is_heard_at_once(containers: DockerContainers, docker_eng
     name = f"nemo-test-{secrets.token_hex(4)}"
     ear = Ear(containers, name)
     await ear.listening.wait()
-    options = ("--name", name, "--label", "nemo-watchdog.test=1", "--network", "none", *USR_MOUNTS)
+    options = ("--name", name, "--label", "nemo-watchdog-test.made=1", "--network", "none", *USR_MOUNTS)
     await docker("run", "-d", *options, await ensure_image(), "/bin/sh", "-c", "exit 3")
     try:
         heard = await ear.until(lambda event: event.action == "die")
@@ -229,7 +229,7 @@ async def test_health_checks_are_heard_and_their_execs_are_not(
         "--health-interval",
         "0.2s",
         "--label",
-        "nemo-watchdog.test=1",
+        "nemo-watchdog-test.made=1",
         "--network",
         "none",
     )
@@ -303,7 +303,7 @@ async def test_the_container_of_a_process_is_known_by_its_control_group(
 async def test_a_container_that_loses_its_gpu_is_seen_and_a_restart_gives_it_back(docker_engine: str) -> None:
     """The device is any that every machine has: what counts is that Docker gave it."""
     name = f"nemo-test-{secrets.token_hex(4)}"
-    options = ("--name", name, "--label", "nemo-watchdog.test=1", "--network", "none")
+    options = ("--name", name, "--label", "nemo-watchdog-test.made=1", "--network", "none")
     device = ("--device", "/dev/null:/dev/nvidiactl")
     await docker("run", "-d", *options, *device, *USR_MOUNTS, await ensure_image(), "sleep", "600")
     containers = DockerContainers(None)
@@ -337,7 +337,7 @@ MUCH = "yes 'a line of a long log that nobody has ever rotated' | head -c 100000
 async def test_the_last_words_of_what_has_ended(containers: DockerContainers, network: str, driver: str) -> None:
     """Its last lines, from both of its streams, with the times of their writing, however much it wrote before."""
     name = f"{network}-teller"
-    options = ("--name", name, "--label", f"nemo-watchdog.test-network={network}", "--log-driver", driver)
+    options = ("--name", name, "--label", f"nemo-watchdog-test.network={network}", "--log-driver", driver)
     script = f"{MUCH}; sleep 0.2; echo one; sleep 0.2; echo two >&2; exit 3"
     await docker("run", "-d", *options, *USR_MOUNTS, await ensure_image(), "sh", "-c", script)
     await docker("wait", name)
@@ -355,7 +355,7 @@ async def test_the_last_words_of_what_has_ended(containers: DockerContainers, ne
 async def test_a_driver_that_keeps_no_log_has_no_last_words(containers: DockerContainers, network: str) -> None:
     """Docker says so, with 501: nothing is known, and nobody has to wait for it."""
     name = f"{network}-teller"
-    options = ("--name", name, "--label", f"nemo-watchdog.test-network={network}", "--log-driver", "none")
+    options = ("--name", name, "--label", f"nemo-watchdog-test.network={network}", "--log-driver", "none")
     await docker("run", "-d", *options, *USR_MOUNTS, await ensure_image(), "sh", "-c", "echo one; exit 3")
     await docker("wait", name)
     with pytest.raises(ContainersUnreachable, match="501"):

@@ -35,7 +35,7 @@ async def run(docker_engine: str) -> AsyncIterator[Run]:
 
         async def start(script: str, *options: str) -> str:
             name = f"nemo-test-{secrets.token_hex(4)}"
-            mine = ("--name", name, "--label", "nemo-watchdog.test=1", "--network", "none", *options)
+            mine = ("--name", name, "--label", "nemo-watchdog-test.made=1", "--network", "none", *options)
             stack.push_async_callback(docker, "rm", "-f", name)
             await docker("run", "-d", *mine, *USR_MOUNTS, await ensure_image(), "/bin/sh", "-c", script)
             return name

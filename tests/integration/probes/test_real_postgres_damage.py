@@ -94,7 +94,7 @@ class OnSmallDisk(PostgresPart):
 async def test_a_full_disk(docker_engine: str) -> None:
     """53100 from a tablespace that is full: integrity, a restart frees nothing."""
     async with Platform(
-        f"nemo-test-{secrets.token_hex(4)}", [OnSmallDisk()], labels={"nemo-watchdog.test": "1"}
+        f"nemo-test-{secrets.token_hex(4)}", [OnSmallDisk()], labels={"nemo-watchdog-test.made": "1"}
     ) as platform:
         await platform.ready()
         name = platform.name("postgres")

@@ -62,7 +62,7 @@ async def test_wrong_or_missing_password_is_blind(redis: Redis, password: str) -
 async def test_protected_mode_is_blind(docker_engine: str) -> None:
     """It answers the connect with a refusal and closes: whatever fails after that, the refusal is the reason."""
     name = f"nemo-test-{secrets.token_hex(4)}"
-    mine = ("--name", name, "--label", "nemo-watchdog.test=1", "--publish", "127.0.0.1::6379")
+    mine = ("--name", name, "--label", "nemo-watchdog-test.made=1", "--publish", "127.0.0.1::6379")
     server = ("redis-server", "--bind", "0.0.0.0", "--protected-mode", "yes", "--save", "")
     await docker("run", "-d", *mine, *USR_MOUNTS, await ensure_image(), *server)
     try:
