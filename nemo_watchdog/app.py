@@ -25,6 +25,7 @@ from nemo_watchdog.model import Alert
 from nemo_watchdog.notifiers import AlertmanagerClient, AppriseNotifier, unusable_addresses
 from nemo_watchdog.one_thread import OneThread, StillBusy
 from nemo_watchdog.plugins import installed
+from nemo_watchdog.policy.discovered import Labels
 from nemo_watchdog.policy.loader import load_policy
 from nemo_watchdog.policy.policy import Dependency, Policy
 from nemo_watchdog.ports import Action, ActionContext, Containers, Delivery, Heartbeats, Probe, ProbeContext
@@ -35,12 +36,14 @@ from nemo_watchdog.runtime.alerting import Alerting
 from nemo_watchdog.runtime.clock import SystemClock, boot_id
 from nemo_watchdog.runtime.container_watch import ContainerWatch
 from nemo_watchdog.runtime.core import Core
+from nemo_watchdog.runtime.discovery import Discovery
 from nemo_watchdog.runtime.executor import Executor
 from nemo_watchdog.runtime.outbox import Outbox
 from nemo_watchdog.runtime.policy_files import PolicyFiles
-from nemo_watchdog.runtime.supervisor import PolicySource, Supervisor
+from nemo_watchdog.runtime.reloads import PolicySource
+from nemo_watchdog.runtime.supervisor import Supervisor
 from nemo_watchdog.sd_notify import SystemdNotify
-from nemo_watchdog.state_dir import JOURNAL_NAME, TOKEN_BYTES, TOKEN_NAME
+from nemo_watchdog.state_dir import JOURNAL_NAME, LABELS_NAME, TOKEN_BYTES, TOKEN_NAME
 from nemo_watchdog.web.app import runner as web_runner
 from nemo_watchdog.web.door import Limits
 from nemo_watchdog.web.hosts import is_name, own_names
@@ -98,13 +101,14 @@ def make_action(name: str, context: ActionContext) -> Action | None:
     return None if kind is None else kind.make(context)
 
 
-def read_policy(path: Path, environ: Mapping[str, str]) -> Policy:
-    return load_policy(path, installed(), environ=environ)
+def read_policy(path: Path, environ: Mapping[str, str], labelled: Mapping[str, Labels] | None = None) -> Policy:
+    """The policy in a file, with what the labels of these containers add to it where it says `discover: labels`."""
+    return load_policy(path, installed(), environ=environ, labelled=labelled)
 
 
-def _take_policy(path: Path) -> Policy:
+def _take_policy(path: Path, discovery: Discovery | None = None) -> Policy:
     """For the daemon: whom it will never reach is said now, and not in the outage."""
-    policy = read_policy(path, os.environ)
+    policy = read_policy(path, os.environ, discovery.labelled if discovery is not None else None)
     for advice in unusable_addresses(policy.contacts):
         log.warning("a contact cannot be told", where=advice.path, problem=advice.message)
     return policy
@@ -125,21 +129,28 @@ async def run(settings: Settings) -> None:
         durable, nonsense = salvage(journal.replay(clock.now()))
         if nonsense:
             journal.distrust(nonsense)
+        containers = docker(settings.docker)
+        discovery = Discovery(containers, settings.state_dir / LABELS_NAME)
+        take = partial(_take_policy, settings.policy, discovery)
+        if policy.discovers:
+            await discovery.begin()
+            policy = take()
         engine = Engine(policy, durable)
         metrics = Metrics(settings.latency_buckets)
         core = Core(engine, journal, clock, metrics)
         heartbeats = heard.Heartbeats(core)
-        containers = docker(settings.docker)
         watch = ContainerWatch(containers, core, metrics)
+        watch.on_other_containers = discovery.poke
         notifier = AppriseNotifier(lambda: engine.policy.contacts)
         sink = PolicyAlertmanagers(engine)
         supervisor = Supervisor(
             core,
             source=PolicySource(
                 policy_files,
-                partial(_take_policy, settings.policy),
-                partial(make_probe, containers=containers, heartbeats=heartbeats),
+                take,
+                discovery,
             ),
+            probe=partial(make_probe, containers=containers, heartbeats=heartbeats),
             containers=watch,
             executor=Executor(partial(make_action, context=ActionContext(containers, core.touched)), core, watch),
             outbox=Outbox(journal, notifier, core, metrics),

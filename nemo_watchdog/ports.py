@@ -53,6 +53,10 @@ class Containers(Protocol):
         """The container's status; `RunState.MISSING` when there is none of that name."""
         ...
 
+    async def labels(self) -> Mapping[str, Mapping[str, str]]:
+        """The labels of every container that was started once, whether it runs now or not, by its name."""
+        ...
+
     def events(self) -> AsyncIterator[ContainerEvent]:
         """Container events for ever; reconnects by itself and then yields `action == "reconnected"`, or first `lost`.
 

@@ -4,3 +4,6 @@ JOURNAL_NAME = "journal.sqlite3"
 TOKEN_NAME = "token"  # noqa: S105 - the name of the file, not what is in it
 TOKEN_BYTES = 4096
 """A token that somebody else made may be longer than ours, and what is longer than that is none."""
+
+LABELS_NAME = "labels.json"
+"""The labels by which containers were last found (`discover: labels`)."""

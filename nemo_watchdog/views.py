@@ -165,6 +165,10 @@ class PolicyView:
     """What the last reload changed, a line for each."""
     unchanged: tuple[UnderWayView, ...] = ()
     """For what that does not count, because it was under way."""
+    discovered: tuple[str, ...] = ()
+    """The dependencies that the labels of containers have brought."""
+    unused_labels: tuple[str, ...] = ()
+    """Which labels are not used, and why."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -11,7 +12,7 @@ import typer
 
 from nemo_watchdog.cli import options
 from nemo_watchdog.cli.output import GOOD, USAGE, WRONG, as_json, fail
-from nemo_watchdog.errors import PolicyError
+from nemo_watchdog.errors import ContainersUnreachable, PolicyError
 
 
 def check(
@@ -44,7 +45,7 @@ def _check(path: Path, environ: Mapping[str, str], before: list[str], *, probe: 
     from rich.console import Console
 
     from nemo_watchdog import app
-    from nemo_watchdog.cli.one_look import look_at_all, table_of
+    from nemo_watchdog.cli.one_look import look_at_all, table_of, with_labels
     from nemo_watchdog.notifiers import unusable_addresses
     from nemo_watchdog.plugins import installed
     from nemo_watchdog.policy.lint import lint
@@ -61,6 +62,13 @@ def _check(path: Path, environ: Mapping[str, str], before: list[str], *, probe: 
             fail(f"{error}\n{count} problem{'s' if count != 1 else ''}: the policy is not usable.")
         raise typer.Exit(USAGE) from None
     advice = [*before, *(str(each) for each in (*lint(loaded, installed()), *unusable_addresses(loaded.contacts)))]
+    if probe:
+        read = partial(app.read_policy, path, environ)
+        try:
+            loaded = asyncio.run(with_labels(loaded, read, environ.get("DOCKER_HOST")))
+        except ContainersUnreachable as error:
+            advice.append(f"the labels of containers were not seen: {error}")
+        advice += loaded.unused_labels
     seen = asyncio.run(look_at_all(loaded, environ.get("DOCKER_HOST"))) if probe else {}
     if json:
         as_json({"valid": True, "advice": advice, "probes": {name: look.plain() for name, look in seen.items()}})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from time import monotonic
@@ -17,6 +17,7 @@ from nemo_watchdog.cli.output import whole_table
 from nemo_watchdog.durations import duration
 from nemo_watchdog.errors import ContainersUnreachable
 from nemo_watchdog.model import Finding, Outcome, Reason, RunState, failed
+from nemo_watchdog.policy.discovered import Labels
 from nemo_watchdog.policy.policy import Dependency, Policy
 from nemo_watchdog.ports import Containers
 from nemo_watchdog.runtime.files import lack_behind, raise_limit
@@ -58,6 +59,17 @@ class Look:
             "work": finding.work,
             "measurements": dict(finding.measurements),
         }
+
+
+async def with_labels(policy: Policy, read: Callable[[Mapping[str, Labels]], Policy], docker: str | None) -> Policy:
+    """With what the labels of containers add now, where it discovers; raises `ContainersUnreachable`."""
+    if not policy.discovers:
+        return policy
+    containers = app.docker(docker)
+    try:
+        return read(await containers.labels())
+    finally:
+        await containers.close()
 
 
 async def look_at_all(policy: Policy, docker: str | None) -> dict[str, Look]:

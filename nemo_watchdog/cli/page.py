@@ -142,6 +142,7 @@ def _alarms(view: StatusView, clock: Clock) -> Iterator[Text]:
     for trouble in view.troubles:
         yield Text(f"{trouble.what}, since {clock.at(trouble.since)}: {trouble.why}", style="bold red")
     yield from _first([Text(f"policy not reloaded: {problem}", style="red") for problem in view.policy.problems])
+    yield from _first([Text(f"label not used: {problem}", style="yellow") for problem in view.policy.unused_labels])
     paused = [said for scope, pause in view.pauses.items() for said in pauses_said(scope, pause, clock)]
     yield from _first([Text(said, style="yellow") for said in paused])
     planned: dict[tuple[str, str], list[str]] = {}

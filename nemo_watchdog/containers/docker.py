@@ -1,7 +1,8 @@
 """Docker behind a deadline: every call ends in time, and a Docker that does not answer is blindness, not a finding.
 
 Paths used, for a socket proxy's allow-list: GET /version, /_ping, /events, /containers/NAME/(json|stats|top|logs);
-POST /containers/NAME/restart. For `execute` alone: POST /containers/NAME/exec, /exec/ID/start; GET /exec/ID/json.
+POST /containers/NAME/restart. For `execute` alone: POST /containers/NAME/exec, /exec/ID/start; GET /exec/ID/json. For
+`labels` alone: GET /containers/json.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from nemo_watchdog.containers.connection import Connection
 from nemo_watchdog.containers.event_stream import EVENTS, EventStream, read_event
 from nemo_watchdog.containers.parse import (
     parse_inspect,
+    parse_labels,
     parse_log,
     parse_titles,
     parse_usage,
@@ -37,6 +39,9 @@ PING_AFTER = 10.0
 
 LONGEST_ANSWER = 1 << 22
 """Bytes of one answer: 256 past events (moby, daemon/events: eventsLimit) or the log lines of one interval."""
+
+MOST_CONTAINERS = 1 << 24
+"""Bytes of the list of all containers: a few thousand with many labels."""
 
 SHORT_LINES = 200
 """So many lines of a log are never longer than `LONGEST_ANSWER`: Docker cuts them (16 KiB; moby, daemon/logger/copier).
@@ -76,6 +81,15 @@ class DockerContainers:
             return parse_inspect(inspected)
         except ValueError as error:
             raise ContainersUnreachable(str(error)) from error
+
+    async def labels(self) -> Mapping[str, Mapping[str, str]]:
+        """See `ports.Containers.labels`."""
+        what = "which containers there are"
+        told = await self._connection.ask("/containers/json", what, MOST_CONTAINERS, all="true")
+        try:
+            return parse_labels(json.loads(told))
+        except ValueError as error:
+            raise QuestionRefused(200, "no list of containers", what) from error
 
     def events(self) -> AsyncIterator[ContainerEvent]:
         """See `ports.Containers.events`."""

@@ -162,6 +162,22 @@ def parse_titles(top: object) -> tuple[str, ...]:
         raise ValueError("no processes of a running container") from error
 
 
+def parse_labels(containers: object) -> dict[str, dict[str, str]]:
+    """Of GET /containers/json?all=1 the labels of those that were started once. Raises ValueError for another answer.
+
+    A container has its own name, `/web`, and one more for each link to it, `/other/web`.
+    """
+    labels = {}
+    try:
+        for container in containers:  # type: ignore[attr-defined]
+            own = [name[1:] for name in container["Names"] or () if name.count("/") == 1]
+            if own and container["State"] != "created":
+                labels[own[0]] = {str(key): str(value) for key, value in (container["Labels"] or {}).items()}
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError("no list of containers") from error
+    return labels
+
+
 def parse_log(told: bytes) -> list[LogLine]:
     """GET /containers/NAME/logs?timestamps=1: frames with a header of eight bytes, or plain text from a terminal.
 

@@ -52,6 +52,10 @@ class Metrics:
         self.storm = self._gauge("storm", "1 while much fails together and what runs is not restarted")
         self.paused = self._gauge("paused", "1 while a pause holds this scope", "scope")
         self.reload_success = self._gauge("policy_reload_success", "1 when the last (re)load of the policy worked")
+        self.discovered = self._gauge(
+            "discovered_dependencies", "Dependencies that the labels of containers have brought"
+        )
+        self.unused_labels = self._gauge("unused_labels", "Labels of containers that cannot be used; the log says why")
         self.reload_timestamp = self._gauge("policy_reload_timestamp_seconds", "Unix time of the last good (re)load")
         self.notices = self._counter("notices", "Facts that are news, by why they were told or not", "kind", "outcome")
         self.notifications = self._counter("notifications", "Deliveries, by how they ended", "contact", "outcome")

@@ -17,7 +17,8 @@ from pydantic_core import PydanticCustomError
 from nemo_watchdog.errors import PolicyError
 from nemo_watchdog.model import Severity
 from nemo_watchdog.policy.compiler import compile_policy
-from nemo_watchdog.policy.document import Document, read_document
+from nemo_watchdog.policy.discovered import Labels, blamed, discover
+from nemo_watchdog.policy.document import START, Document, read_document
 from nemo_watchdog.policy.document import Path as Where
 from nemo_watchdog.policy.fields import check_name
 from nemo_watchdog.policy.files import read_text
@@ -48,20 +49,48 @@ DEPENDENCY_KEYS = tuple(DependencySection.model_fields)
 """The keys that every dependency may have: no option of a probe has the name of one."""
 
 
-def load_policy(path: Path, catalog: Catalog, *, environ: Mapping[str, str]) -> Policy:
-    """The policy in a file; raises `PolicyError`, also when the file cannot be read. Reads the disk: it may block."""
+def load_policy(
+    path: Path, catalog: Catalog, *, environ: Mapping[str, str], labelled: Mapping[str, Labels] | None = None
+) -> Policy:
+    """The policy in a file; raises `PolicyError`, also when the file cannot be read. Reads the disk: it may block.
+
+    `labelled` are the containers that `discover: labels` finds, with their labels.
+    """
     file = str(path)
-    return parse_policy(read_text(path), file, catalog, environ=environ)
+    return parse_policy(read_text(path), file, catalog, environ=environ, labelled=labelled)
 
 
-def parse_policy(text: str, file: str, catalog: Catalog, *, environ: Mapping[str, str]) -> Policy:
+def parse_policy(
+    text: str,
+    file: str,
+    catalog: Catalog,
+    *,
+    environ: Mapping[str, str],
+    labelled: Mapping[str, Labels] | None = None,
+) -> Policy:
     """The policy in this text; `file` is the name that its problems carry. Raises `PolicyError`."""
     document = read_document(text, environ)
     problems = Problems(file, document)
     policy = None if document.value is None else _Reader(document, problems, catalog).read()
     if policy is None or document.issues:
         raise PolicyError(problems.found())
-    return policy
+    return _with_labels(policy, document, catalog, labelled) if policy.discovers and labelled else policy
+
+
+def _with_labels(alone: Policy, document: Document, catalog: Catalog, labelled: Mapping[str, Labels]) -> Policy:
+    """With what the labels add; a container whose labels cannot be used is left out, and the others are not."""
+    found = discover(document.value, labelled, catalog)
+    while found.entries:
+        merged = _merged(document, found.entries)
+        problems = Problems("", merged)
+        policy = _Reader(merged, problems, catalog).read()
+        if policy is not None:
+            containers = {name: str(entry["container"]) for name, entry in found.entries.items()}
+            return replace(policy, discovered=containers, unused_labels=found.problems)
+        # What is at none of them can only be there with them: then none is.
+        wrong = blamed(found, problems.found()) or dict.fromkeys(found.entries, str(problems.found()[0].message))
+        found = found.without(wrong)
+    return replace(alone, unused_labels=found.problems)
 
 
 def read_written(path: Path) -> Any:
@@ -73,6 +102,25 @@ def read_written(path: Path) -> Any:
     if document.issues:
         raise PolicyError(Problems(str(path), document).found())
     return document.value
+
+
+def _merged(document: Document, entries: Mapping[str, Mapping[str, Any]]) -> Document:
+    """The document with these dependencies as well: they stand nowhere in the file, and their keys are known."""
+    dependencies = {**(document.value["dependencies"] or {}), **entries}
+    below = (path for name, entry in entries.items() for path in _paths(entry, ("dependencies", name)))
+    return replace(
+        document,
+        value={**document.value, "dependencies": dependencies},
+        keys={**document.keys, **dict.fromkeys(below, START)},
+    )
+
+
+def _paths(value: Any, path: Where) -> Iterator[Where]:
+    """Of a value and of all that is in it."""
+    yield path
+    items = value.items() if isinstance(value, Mapping) else enumerate(value) if isinstance(value, list) else ()
+    for key, item in items:
+        yield from _paths(item, (*path, key))
 
 
 class _Reader:
@@ -93,7 +141,8 @@ class _Reader:
         limits = self._optional(LimitsSection, "limits")
         dependencies = {name: self._dependency(name, value) for name, value in self._entries("dependencies")}
         options = {name: self._options(name, value) for name, value in self._entries("dependencies")}
-        if not dependencies and "dependencies" in self._raw:
+        discovers = top is not None and top.discover is not None
+        if not dependencies and not discovers and "dependencies" in self._raw:
             self._problems.at_key(("dependencies",), "nothing to watch: name at least one dependency")
         remedies = self._entries("remedies")
         steps = {
@@ -110,6 +159,7 @@ class _Reader:
             contacts=self._models(ContactSection, "contacts"),
             maintenance=tuple(self._named(MaintenanceSection, "maintenance", "window", "people know it by that")),
             limits=limits,
+            discovers=discovers,
         )
         check_references(parts, self._problems)
         alertmanager = self._optional(AlertmanagerSection, "alertmanager")
@@ -118,7 +168,7 @@ class _Reader:
         compiled = compile_policy(
             parts, options, autonomy=top.autonomy, defaults=defaults, limits=limits, alertmanager=alertmanager
         )
-        return replace(compiled, document=self._raw)
+        return replace(compiled, discovers=discovers, document=self._raw)
 
     def _optional(self, model: type[Model], key: str) -> Model | None:
         value = self._raw.get(key)

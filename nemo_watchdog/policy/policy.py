@@ -275,5 +275,11 @@ class Policy:
     """Apprise URLs of each contact; empty when it has no address (it is logged then)."""
     alertmanager: tuple[str, ...] = ()
     maintenance: tuple[MaintenanceWindow, ...] = ()
+    discovers: bool = False
+    """Whether the labels of containers bring more dependencies."""
+    discovered: Mapping[str, str] = field(default_factory=dict)
+    """Those that they have brought, with the container of each."""
+    unused_labels: tuple[str, ...] = ()
+    """Why labels are not used, for people; no secret is in it."""
     document: Any = field(default=None, repr=False, compare=False)
     """What the file says, as plain values: for those who tell what a reload changed. Secrets are in it."""

@@ -47,6 +47,8 @@ class Parts:
     contacts: Mapping[str, ContactSection | None]
     maintenance: tuple[MaintenanceSection | None, ...] = ()
     limits: LimitsSection | None = None
+    discovers: bool = False
+    """Whether labels bring more dependencies, with tags that nobody knows yet."""
 
 
 def check_references(parts: Parts, problems: Problems) -> None:
@@ -64,7 +66,7 @@ class _References:
         ]
         self._tags = {tag for _, tag in carried}
         self._tags_to_show = sorted({tag for path, tag in carried if problems.may_show(path, tag)})
-        self._tags_known = None not in parts.dependencies.values()
+        self._tags_known = not parts.discovers and None not in parts.dependencies.values()
 
     def check(self) -> None:
         for name, dependency in self._parts.dependencies.items():

@@ -213,6 +213,9 @@ class TopSection(Section):
 
     version: Annotated[Literal[1], BeforeValidator(_version)] = Field(description="Of the policy language.")
     autonomy: Autonomy = Field(Autonomy.ACT, description="The most that it may do by itself: observe, suggest or act.")
+    discover: Literal["labels"] | None = Field(
+        None, description="`labels`: containers that carry labels `nemo-watchdog.KEY` are watched as well."
+    )
     defaults: Any = None
     dependencies: Any
     severities: Any = None

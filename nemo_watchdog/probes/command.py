@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, Field
 
@@ -63,6 +63,8 @@ def _absolute(path: str) -> str:
 
 
 class CommandOptions(ProbeOptions):
+    runs_a_program: ClassVar[bool] = True
+
     command: Annotated[list[SecretText], AfterValidator(_arguments)]
     """The program and its arguments, as a list: no shell looks at them."""
     environment: Annotated[Mapping[str, SecretText], AfterValidator(_variables)] = Field(default_factory=dict)

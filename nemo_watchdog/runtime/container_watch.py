@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict, deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -46,6 +46,9 @@ LAST_WORDS_WITHIN = 2.0
 ORDERS = frozenset({"kill", "stop"})
 """An Engine that goes down gives them itself."""
 
+COMINGS_AND_GOINGS = frozenset({"start", "destroy", "rename", "reconnected"})
+"""What makes another container of one that is there. A container that was only created is none yet."""
+
 CHANGES = frozenset({"die", "start", "stop", "restart", "pause", "unpause", "oom", "destroy", "rename", "create"})
 
 
@@ -79,11 +82,15 @@ class ContainerWatch:
         """Those that have ended and whose last words Docker has not told."""
         self._one_at_a_time: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         """So that an older look never overwrites a newer one."""
+        self.on_other_containers: Callable[[], None] = _ignore
+        """Called when any container, watched or not, comes or goes."""
         metrics.docker_reachable.set(1)  # until an inspect finds otherwise: a policy without containers asks nothing
 
     async def follow(self) -> None:
         """The event stream, for ever."""
         async for event in self._containers.events():
+            if event.action in COMINGS_AND_GOINGS:
+                self.on_other_containers()
             if event.action == "engine_restarted":
                 self._gone_since = self._gone_since or event.at
                 log.warning("docker engine restarted: what it ended is started again as the policy allows")
@@ -281,3 +288,7 @@ class ContainerWatch:
 
 def _when(event: ContainerEvent) -> datetime:
     return event.at or datetime.min.replace(tzinfo=UTC)
+
+
+def _ignore() -> None:
+    """Nobody asks."""

@@ -5,19 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Coroutine, Sequence
-from contextlib import suppress
-from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol
 
 import structlog
 
-from nemo_watchdog.engine import events as ev
-from nemo_watchdog.engine.carried_over import carried_over, still_under_way
-from nemo_watchdog.errors import PolicyError
 from nemo_watchdog.metrics import Metrics
 from nemo_watchdog.model import ActionRequest, Notification
-from nemo_watchdog.policy.difference import differences
 from nemo_watchdog.policy.policy import Dependency, Policy
 from nemo_watchdog.ports import Probe
 from nemo_watchdog.runtime import files
@@ -27,11 +21,10 @@ from nemo_watchdog.runtime.core import Core
 from nemo_watchdog.runtime.executor import Executor
 from nemo_watchdog.runtime.in_progress import InProgress
 from nemo_watchdog.runtime.outbox import Outbox
-from nemo_watchdog.runtime.policy_files import Look, NoAnswer, PolicyFiles, Reading
 from nemo_watchdog.runtime.probe_loop import ProbeLoop
+from nemo_watchdog.runtime.reloads import PolicySource, Reloads
 from nemo_watchdog.runtime.sample import LoopLag
 from nemo_watchdog.runtime.storm_witness import StormWitness
-from nemo_watchdog.runtime.troubles import Trouble
 from nemo_watchdog.runtime.work import WorkWitness
 
 log = structlog.get_logger("nemo_watchdog")
@@ -44,13 +37,6 @@ LAG_SHOWN = 5
 
 STILL_AFTER = 10.0
 """Seconds without a tick after which the event loop counts as stuck."""
-
-POLICY_LOOK_EVERY = 2.0
-LOOK_WITHIN = 5.0
-LOAD_WITHIN = 60.0
-MOST_CHANGES = 20
-"""Of a reload, that are told one by one."""
-"""Seconds for the file system to answer; the second also for some thousand dependencies to be checked."""
 
 STOP_WITHIN = 5.0
 """Seconds for the journal to take what is queued when the daemon is told to stop."""
@@ -67,32 +53,6 @@ class ServiceManager(Protocol):
     def watchdog_interval(self) -> float | None: ...
 
 
-@dataclass(frozen=True, slots=True)
-class PolicySource:
-    """Where the policy comes from. `load` blocks and raises `PolicyError`.
-
-    `files` are as they were before the policy in force was read: what is written during the start is a change.
-    """
-
-    files: PolicyFiles
-    load: Callable[[], Policy]
-    probe: Callable[[Dependency], Probe]
-
-
-@dataclass(slots=True)
-class PolicyStatus:
-    """How the last reload went; `problems` is empty when it worked.
-
-    `changed` says what the one before them changed, and `carried_over` has the ids of the actions for which that does
-    not count, because they were under way.
-    """
-
-    loaded_at: float
-    problems: tuple[str, ...] = ()
-    changed: tuple[str, ...] = ()
-    carried_over: frozenset[str] = frozenset()
-
-
 class Supervisor:
     """Starts every loop, keeps the probe loops in line with the policy, and ends all of it in order."""
 
@@ -101,6 +61,7 @@ class Supervisor:
         core: Core,
         *,
         source: PolicySource,
+        probe: Callable[[Dependency], Probe],
         containers: ContainerWatch,
         executor: Executor,
         outbox: Outbox,
@@ -110,9 +71,9 @@ class Supervisor:
     ) -> None:
         self.core = core
         self.loops: dict[str, ProbeLoop] = {}
-        self.policy_status = PolicyStatus(core.clock.now().utc.timestamp())
+        self.reloads = Reloads(core, source, metrics, service=service, summary=self._summary, adopt=self._adopt)
         self.lag = LoopLag(core.clock)
-        self._source = source
+        self._probe = probe
         self._containers = containers
         self._executor = executor
         self._outbox = outbox
@@ -121,13 +82,9 @@ class Supervisor:
         self._service = service
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._stop = asyncio.Event()
-        self._reload = asyncio.Event()
-        self._reading = Reading()
         self._witness = StormWitness(core)
         self._group: asyncio.TaskGroup | None = None
         self._last_tick = core.clock.now().monotonic
-        metrics.reload_success.set(1)
-        metrics.reload_timestamp.set(self.policy_status.loaded_at)
 
     # -- from outside
 
@@ -137,7 +94,7 @@ class Supervisor:
 
     def reload(self) -> None:
         """SIGHUP."""
-        self._reload.set()
+        self.reloads.ask()
 
     def stuck(self) -> list[str]:
         """Names of loops without a fresh heartbeat: empty while the daemon is well."""
@@ -166,7 +123,8 @@ class Supervisor:
                 self._root(self._outbox.run(), "outbox"),
                 self._root(self._alerting.run(), "alerting"),
                 self._root(self._measure_lag(), "lag"),
-                self._root(self._watch_policy(), "policy"),
+                self._root(self.reloads.run(), "policy"),
+                self._root(self.reloads.discover(), "labels"),
                 self._root(files.watch(self._metrics), "files"),
             ]
             await core.start()
@@ -213,9 +171,13 @@ class Supervisor:
             if name not in self.loops:
                 work = WorkWitness(spec, self._containers) if spec.container else None
                 at_work = InProgress(spec, self._containers)
-                loop = ProbeLoop(spec, self._source.probe(spec), self.core, self._metrics, self.lag, work, at_work)
+                loop = ProbeLoop(spec, self._probe(spec), self.core, self._metrics, self.lag, work, at_work)
                 self.loops[name] = loop
                 self._tasks[f"probe {name}"] = self._root(loop.run(), f"probe {name}")
+
+    async def _adopt(self, policy: Policy) -> None:
+        self._apply(policy)
+        await self._containers.reconcile()
 
     def _poke(self, name: str) -> None:
         if loop := self.loops.get(name):
@@ -252,7 +214,7 @@ class Supervisor:
         trackers = self.core.engine.trackers.values()
         up = sum(tracker.state.health == "up" for tracker in trackers)
         incidents = len(self.core.engine.durable.open())
-        policy = "; policy not reloaded: the last good one goes on" if self.policy_status.problems else ""
+        policy = "; policy not reloaded: the last good one goes on" if self.reloads.status.problems else ""
         return f"{up} of {len(trackers)} up, {incidents} open incident{'s' if incidents != 1 else ''}{policy}"
 
     async def _measure_lag(self) -> None:
@@ -274,80 +236,3 @@ class Supervisor:
             else:
                 self._service.watchdog()
             await asyncio.sleep(interval / 3)
-
-    async def _watch_policy(self) -> None:
-        """Reloads when a file changes and on SIGHUP. A bad file changes nothing but what the status says."""
-        files = self._source.files
-        owed = ""  # what could not be read when there was a reason to
-        while True:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(POLICY_LOOK_EVERY):
-                    await self._reload.wait()
-            asked = self._reload.is_set()  # also when it came in the moment in which the time was up
-            self._reload.clear()
-            because = "SIGHUP" if asked else owed
-            try:
-                look = await self._reading.run(files.look, LOOK_WITHIN, afresh=asked)
-                if because:
-                    files.take(look)
-                elif not (because := files.changed(look)):
-                    continue
-                await self._load(because, look)
-                owed = ""
-            except NoAnswer:
-                if asked or not owed:
-                    self._not_reloaded(
-                        because or "a look at its files",
-                        f"{files.path}: the file system of the policy, or of a secret file that it names, does not "
-                        "answer. It is read as soon as that answers; if it never will, put the policy where it can be "
-                        "read and send SIGHUP",
-                    )
-                    owed = because or "its file system answers again"
-
-    def _not_reloaded(self, because: str, *problems: str) -> None:
-        self.policy_status.problems = problems
-        self._metrics.reload_success.set(0)
-        log.error("policy not reloaded: the last good one goes on", because=because, problems=problems)
-
-    async def _load(self, because: str, look: Look) -> None:
-        """Adopts what `look` has seen; what changed while it was read counts when it has settled. Raises `NoAnswer`."""
-        self._service.reloading()
-        try:
-            read = await self._reading.run(self._read, LOAD_WITHIN)
-            if await self._reading.run(self._source.files.look, LOOK_WITHIN) != look:
-                log.info("the policy changed while it was read: it is read again when it has settled", because=because)
-            elif isinstance(read, PolicyError):
-                self._not_reloaded(because, *(str(problem) for problem in read.problems))
-            else:
-                await self._adopt(read, because)
-        except NoAnswer:
-            self._service.ready(self._summary())
-            raise
-        self._service.ready(self._summary())
-
-    def _read(self) -> Policy | PolicyError:
-        try:
-            return self._source.load()
-        except PolicyError as error:
-            return error
-
-    async def _adopt(self, policy: Policy, because: str) -> None:
-        durable, before = self.core.engine.durable, self.core.engine.policy
-        changed = _abridged(differences(before.document, policy.document))
-        carried = carried_over(durable, before, policy)
-        self.core.tell(ev.PolicyChanged(policy))
-        self.core.troubles.keep(Trouble.CONTACT, policy.contacts)
-        self.core.troubles.keep(Trouble.ALERTMANAGER, policy.alertmanager)
-        self._apply(policy)
-        self.policy_status = PolicyStatus(self.core.clock.now().utc.timestamp(), (), changed, carried)
-        self._metrics.reload_success.set(1)
-        self._metrics.reload_timestamp.set(self.policy_status.loaded_at)
-        unchanged = [f"{ladder.action} for {name}" for name, ladder in still_under_way(durable, carried)]
-        count = len(policy.dependencies)
-        log.info("policy reloaded", because=because, dependencies=count, changed=changed, under_way_as_before=unchanged)
-        await self._containers.reconcile()
-
-
-def _abridged(lines: Sequence[str]) -> tuple[str, ...]:
-    more = len(lines) - MOST_CHANGES
-    return (*lines[:MOST_CHANGES], *((f"and {more} changes more",) if more > 0 else ()))

@@ -114,6 +114,8 @@ class FakeContainers:
         self.usages: dict[str, ContainerUsage] = {}
         self.waits: dict[str, frozenset[int]] = {}
         self.process_titles: dict[str, Sequence[str]] = {}
+        self.labels_of: dict[str, Mapping[str, str]] = {}
+        """The labels of each container that has any."""
         self.logs: dict[str, list[LogLine]] = {}
         self.log_tails: list[str] = []
         """Every container whose last lines were asked for."""
@@ -151,6 +153,10 @@ class FakeContainers:
         event = ContainerEvent(container, action, signal, self._clock.now().utc, container_id)
         self.past.append(event)
         self._events.put_nowait(event)
+
+    async def labels(self) -> Mapping[str, Mapping[str, str]]:
+        await self._answer()
+        return dict(self.labels_of)
 
     async def history(self, name: str, container_id: str) -> Sequence[ContainerEvent]:
         await self._answer()

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from random import Random
@@ -363,6 +363,11 @@ class Port:
     async def inspect(self, name: str) -> ContainerStatus:
         await self._answer()
         return self._engine.status(name)
+
+    async def labels(self) -> Mapping[str, Mapping[str, str]]:
+        """None carries any."""
+        await self._answer()
+        return {}
 
     def events(self) -> Stream:
         self._engine.stream = Stream(self._engine)

@@ -21,7 +21,7 @@ from nemo_watchdog.metrics import Metrics
 from nemo_watchdog.model import Alert, Notification
 from nemo_watchdog.policy.policy import Policy
 from nemo_watchdog.ports import Action, ActionContext, Delivery, Journal
-from nemo_watchdog.runtime import alerting, container_watch, core, files, outbox, policy_files, supervisor
+from nemo_watchdog.runtime import alerting, container_watch, core, files, outbox, policy_files, reloads, supervisor
 from nemo_watchdog.runtime.alerting import Alerting
 from nemo_watchdog.runtime.container_watch import ContainerWatch
 from nemo_watchdog.runtime.core import Core
@@ -29,7 +29,8 @@ from nemo_watchdog.runtime.executor import Executor
 from nemo_watchdog.runtime.outbox import Outbox
 from nemo_watchdog.runtime.policy_files import Look as PolicyLook
 from nemo_watchdog.runtime.policy_files import PolicyFiles
-from nemo_watchdog.runtime.supervisor import PolicySource, Supervisor
+from nemo_watchdog.runtime.reloads import PolicySource
+from nemo_watchdog.runtime.supervisor import Supervisor
 from tests.simulation.docker import Port
 from tests.simulation.platform import Look, Platform
 from tests.simulation.virtual_time import Disk, InlineThread, VirtualClock, VirtualLoop
@@ -42,7 +43,8 @@ PACES: Mapping[Any, Mapping[str, Any]] = {
     outbox: {"LOOK_EVERY": 120.0},
     alerting: {"RESEND_EVERY": 1200.0},
     files: {"LOOK_EVERY": FOR_EVER},
-    supervisor: {"LAG_TICK": FOR_EVER, "STILL_AFTER": 2 * FOR_EVER, "POLICY_LOOK_EVERY": FOR_EVER},
+    supervisor: {"LAG_TICK": FOR_EVER, "STILL_AFTER": 2 * FOR_EVER},
+    reloads: {"POLICY_LOOK_EVERY": FOR_EVER},
     container_watch: {"RECONCILE_EVERY": 300.0},
     policy_files: {"OneThread": InlineThread},
 }
@@ -102,6 +104,13 @@ class _NoFiles(PolicyFiles):
         return ""
 
 
+class _NoLabels:
+    """Nothing is discovered."""
+
+    async def next_change(self) -> None:
+        await asyncio.Event().wait()
+
+
 class Mailbox:
     """Satisfies `ports.Notifier` for one life; `take` says whether a contact has taken a message."""
 
@@ -150,7 +159,8 @@ class Life:
         actions: dict[str, Action] = {"docker.restart": KIND.make(context)}
         self.supervisor = Supervisor(
             self.core,
-            source=PolicySource(_NoFiles(), load, lambda spec: Look(platform, spec.name)),
+            source=PolicySource(_NoFiles(), load, _NoLabels()),
+            probe=lambda spec: Look(platform, spec.name),
             containers=watch,
             executor=Executor(actions.get, self.core, watch),
             outbox=Outbox(journal, mailbox, self.core, metrics),

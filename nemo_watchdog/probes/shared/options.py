@@ -21,6 +21,9 @@ class ProbeOptions(BaseModel):
     need_container: ClassVar[frozenset[str]] = frozenset()
     """Options that need the dependency's `container` when they are set."""
 
+    runs_a_program: ClassVar[bool] = False
+    """On this host: a container's labels may not ask for it."""
+
     def __deepcopy__(self, memo: dict[int, object] | None = None) -> Self:
         """Itself: options never change, and pydantic copies a default for every dependency that leaves it out."""
         return self

@@ -23,9 +23,10 @@ class StatusApi:
         return [web.get("/api/v1/status", self.get)]
 
     async def get(self, _: web.Request) -> web.Response:
-        reload = self.supervisor.policy_status
+        reload = self.supervisor.reloads.status
         core, now = self.core, self.core.clock.now()
         unchanged = under_way(core.engine, reload.carried_over, now)
-        policy = PolicyView(reload.loaded_at, reload.problems, reload.changed, unchanged)
+        brought, unused = tuple(core.engine.policy.discovered), core.engine.policy.unused_labels
+        policy = PolicyView(reload.loaded_at, reload.problems, reload.changed, unchanged, brought, unused)
         view = status(core.engine, now, policy, __version__, core.troubles.views())
         return await large_answer(view)

@@ -12,6 +12,7 @@ import pytest
 from rich.console import Console
 
 from nemo_watchdog.cli.one_look import Look, table_of
+from nemo_watchdog.containers import DockerContainers
 from nemo_watchdog.model import Reason, failed, ok
 from tests.unit.cli.calling import Call
 
@@ -203,3 +204,22 @@ def test_a_probe_that_raises_is_a_finding(call: Call, tmp_path: Path, monkeypatc
     result = call("check", tcp_policy(tmp_path, "127.0.0.1:1"), "--probe", "--json")
     assert result.code == 1
     assert result.json()["probes"]["port"]["detail"] == "the probe raised RuntimeError"
+
+
+def test_probe_also_looks_at_what_labels_bring(call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the daemon would; a Docker that cannot be asked is said."""
+    labels = {"nemo-watchdog.probe": "tcp", "nemo-watchdog.address": "127.0.0.1:1"}
+
+    async def told(_: DockerContainers) -> dict[str, dict[str, str]]:
+        return {"web": labels, "odd": {"nemo-watchdog.remedy": "none"}}
+
+    file = tmp_path / "policy.yaml"
+    file.write_text("version: 1\ndiscover: labels\ndependencies: {}\n", encoding="utf-8")
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/nobody.sock")
+    result = call("check", file, "--probe", "--json")
+    assert result.json()["probes"] == {}
+    assert "the labels of containers were not seen: Docker does not answer" in " ".join(result.json()["advice"])
+    monkeypatch.setattr(DockerContainers, "labels", told)
+    result = call("check", file, "--probe", "--json")
+    assert set(result.json()["probes"]) == {"web"}
+    assert any("container odd: label nemo-watchdog.remedy" in each for each in result.json()["advice"])

@@ -84,6 +84,9 @@ def test_pauses_a_bad_reload_and_a_full_disk_are_said(call: Call, daemon: StandI
     assert "paused: everything until 12:01:" in out
     assert "by ops: deploying" in out
     assert "policy not reloaded: policy.yaml:3:5: there is no probe https" in out
+    daemon.body["policy"]["unused_labels"] = ["container web: label nemo-watchdog.url: missing"]
+    out = call("status", "--utc", "--listen", daemon.listen).out
+    assert "label not used: container web: label nemo-watchdog.url: missing" in out
     assert "nothing is done, for the journal cannot be trusted or written: disk full" in out
 
 

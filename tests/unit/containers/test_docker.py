@@ -287,6 +287,23 @@ async def test_titles_of_processes(docker: FakeDocker, containers: DockerContain
             await containers.titles("redis")
 
 
+async def test_labels_of_all_containers(docker: FakeDocker, containers: DockerContainers) -> None:
+    """By their own names; what was only created is none yet, and nothing is known from an answer of another kind."""
+    docker.listed = web.json_response(
+        [
+            {"Names": ["/other/db", "/db"], "State": "running", "Labels": {"a": "b"}},
+            {"Names": ["/job"], "State": "exited", "Labels": None},
+            {"Names": ["/new"], "State": "created", "Labels": {"a": "c"}},
+            {"Names": None, "State": "dead", "Labels": {}},
+        ]
+    )
+    assert await containers.labels() == {"db": {"a": "b"}, "job": {}}
+    for answer in ("{", "null", "[1]", '[{"Names": ["/a"]}]', '[{"Names": ["/a"], "State": "dead", "Labels": 1}]'):
+        docker.listed = web.Response(text=answer)
+        with pytest.raises(ContainersUnreachable):
+            await containers.labels()
+
+
 @pytest.mark.parametrize("status", [404, 409, 500, 501])
 async def test_last_words_that_cannot_be_had_are_blindness(
     docker: FakeDocker, containers: DockerContainers, status: int

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from nemo_watchdog.runtime import supervisor
+from nemo_watchdog.runtime import reloads, supervisor
 from tests.unit.runtime.whole import Daemon
 
 
 @pytest.fixture
 def quickly(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(supervisor, "POLICY_LOOK_EVERY", 0.01)
+    monkeypatch.setattr(reloads, "POLICY_LOOK_EVERY", 0.01)
     monkeypatch.setattr(supervisor, "LAG_TICK", 0.01)
 
 

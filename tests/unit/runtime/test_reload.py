@@ -15,7 +15,7 @@ from structlog.testing import capture_logs
 from nemo_watchdog.errors import PolicyError, PolicyProblem
 from nemo_watchdog.model import Health, Reason, failed
 from nemo_watchdog.policy.policy import Policy
-from nemo_watchdog.runtime import supervisor as module
+from nemo_watchdog.runtime import reloads as module
 from nemo_watchdog.runtime.policy_files import PolicyFiles
 from nemo_watchdog.runtime.troubles import Trouble
 from nemo_watchdog.testing import HANG
@@ -58,14 +58,14 @@ async def test_a_bad_policy_changes_nothing_but_what_the_status_says(daemon: Dae
     problem = PolicyProblem("policy.yaml", 3, 5, "dependencies.gateway", "there is no probe https")
     daemon.next = PolicyError([problem])
     daemon.supervisor.reload()
-    await until(lambda: daemon.supervisor.policy_status.problems)
-    assert daemon.supervisor.policy_status.problems == (str(problem),)
+    await until(lambda: daemon.supervisor.reloads.status.problems)
+    assert daemon.supervisor.reloads.status.problems == (str(problem),)
     assert daemon.supervisor.loops == {"gateway": loop}
     assert daemon.shell.metric("policy_reload_success") == 0.0
     assert daemon.shell.core.engine.policy is daemon.policy
     daemon.next = good
     daemon.supervisor.reload()
-    await until(lambda: not daemon.supervisor.policy_status.problems)
+    await until(lambda: not daemon.supervisor.reloads.status.problems)
     assert daemon.shell.metric("policy_reload_success") == 1.0
     assert daemon.supervisor.loops == {"gateway": loop}
 
@@ -82,14 +82,14 @@ async def test_what_a_reload_changed_is_kept_for_the_status_and_told(daemon: Dae
         daemon.next = replace(policy(quick("gateway")), document=new)
         daemon.supervisor.reload()
         await until(lambda: daemon.service.heard[-2:] == ["reloading", "ready"])
-    changed = daemon.supervisor.policy_status.changed
+    changed = daemon.supervisor.reloads.status.changed
     assert changed[0] == "dependencies.gateway.k0: 0 -> 1"
     assert changed[module.MOST_CHANGES :] == ("and 10 changes more",)
     assert [line["changed"] for line in logs if line["event"] == "policy reloaded"][-1] == changed
     daemon.next = PolicyError([PolicyProblem("policy.yaml", 1, 1, "", "bad")])
     daemon.supervisor.reload()
-    await until(lambda: daemon.supervisor.policy_status.problems)
-    assert daemon.supervisor.policy_status.changed == changed
+    await until(lambda: daemon.supervisor.reloads.status.problems)
+    assert daemon.supervisor.reloads.status.changed == changed
 
 
 async def test_what_is_under_way_at_a_reload_is_told(daemon: Daemon) -> None:
@@ -104,7 +104,7 @@ async def test_what_is_under_way_at_a_reload_is_told(daemon: Daemon) -> None:
         await until(lambda: any(line["event"] == "policy reloaded" for line in logs))
     (reloaded,) = [line for line in logs if line["event"] == "policy reloaded"]
     assert reloaded["under_way_as_before"] == ["docker.restart for gateway"]
-    assert len(daemon.supervisor.policy_status.carried_over) == 1
+    assert len(daemon.supervisor.reloads.status.carried_over) == 1
 
 
 async def test_who_cannot_be_told_is_no_trouble_when_the_policy_names_them_no_more(daemon: Daemon) -> None:
@@ -193,7 +193,7 @@ async def test_a_vanished_file_is_told_once(daemon: Daemon) -> None:
     """The loader says what is wrong, and is not asked again until something changes."""
     daemon.next = PolicyError([PolicyProblem("policy.yaml", 1, 1, "", "there is no such file")])
     daemon.file.unlink()
-    await until(lambda: daemon.supervisor.policy_status.problems)
+    await until(lambda: daemon.supervisor.reloads.status.problems)
     await until(lambda: daemon.service.heard[-1] == "ready")
     reloads = daemon.service.heard.count("reloading")
     await settled()
@@ -208,15 +208,15 @@ async def test_a_file_system_that_hangs_is_told_and_makes_nobody_deaf(
     monkeypatch.setattr(module, "LOOK_WITHIN", 0.05)
     monkeypatch.setattr(PolicyFiles, "look", lambda files: hang.wait() and look(files))
     try:
-        await until(lambda: daemon.supervisor.policy_status.problems)
-        assert "does not answer" in daemon.supervisor.policy_status.problems[0]
+        await until(lambda: daemon.supervisor.reloads.status.problems)
+        assert "does not answer" in daemon.supervisor.reloads.status.problems[0]
         assert daemon.shell.metric("policy_reload_success") == 0.0
         assert "policy not reloaded" in daemon.supervisor._summary()
         monkeypatch.setattr(PolicyFiles, "look", look)
         daemon.supervisor.reload()
-        await until(lambda: not daemon.supervisor.policy_status.problems)
+        await until(lambda: not daemon.supervisor.reloads.status.problems)
         monkeypatch.setattr(PolicyFiles, "look", lambda files: hang.wait() and look(files))
-        await until(lambda: daemon.supervisor.policy_status.problems)
+        await until(lambda: daemon.supervisor.reloads.status.problems)
         await daemon.stop()
         assert not hang.is_set()
     finally:
@@ -230,11 +230,13 @@ async def test_what_could_not_be_read_in_time_is_read_when_it_can_be(
     hang = threading.Event()
     monkeypatch.setattr(module, "LOAD_WITHIN", 0.05)
     load = daemon.load
-    daemon.supervisor._source = replace(daemon.supervisor._source, load=lambda: (hang.wait(), load())[1])
+    daemon.supervisor.reloads._source = replace(
+        daemon.supervisor.reloads._source, load=lambda: (hang.wait(), load())[1]
+    )
     daemon.shell.containers.start("c-comes")
     daemon.next = policy(quick("gateway"), quick("comes"))
     daemon.file.write_text("second", encoding="utf-8")
-    await until(lambda: daemon.supervisor.policy_status.problems)
+    await until(lambda: daemon.supervisor.reloads.status.problems)
     hang.set()
     await until(lambda: "comes" in daemon.supervisor.loops)
-    assert not daemon.supervisor.policy_status.problems
+    assert not daemon.supervisor.reloads.status.problems

@@ -12,10 +12,12 @@ from nemo_watchdog.policy.policy import Dependency, Policy
 from nemo_watchdog.ports import Probe
 from nemo_watchdog.runtime.alerting import Alerting
 from nemo_watchdog.runtime.clock import SystemClock
+from nemo_watchdog.runtime.discovery import Discovery
 from nemo_watchdog.runtime.executor import Executor
 from nemo_watchdog.runtime.outbox import Outbox
 from nemo_watchdog.runtime.policy_files import PolicyFiles
-from nemo_watchdog.runtime.supervisor import PolicySource, Supervisor
+from nemo_watchdog.runtime.reloads import PolicySource
+from nemo_watchdog.runtime.supervisor import Supervisor
 from nemo_watchdog.testing import RecordingAction, RecordingNotifier, ScriptedProbe
 from tests.unit.engine.world import dependency, policy
 from tests.unit.runtime.shell import Shell, until
@@ -70,14 +72,16 @@ class Daemon:
         self.action = RecordingAction()
         self.notifier = RecordingNotifier()
         self.service = Service(watchdog)
+        self.labels = Discovery(self.shell.containers, folder / "labels.json")
         core, metrics = self.shell.core, self.shell.metrics
         self.supervisor = Supervisor(
             core,
             source=PolicySource(
                 PolicyFiles(self.file),
                 lambda: self.load(),  # noqa: PLW0108 - a test may put another in its place
-                self._probe,
+                self.labels,
             ),
+            probe=self._probe,
             containers=self.shell.watch,
             executor=Executor({"docker.restart": self.action}.get, core, self.shell.watch),
             outbox=Outbox(self.shell.memory, self.notifier, core, metrics),

@@ -1,0 +1,126 @@
+"""`discover: labels`: dependencies that no file names, as labels of containers have them. Knows labels, asks nobody.
+
+The file goes first: what it names, and whose container it names, is as it says there; and it must be good without them,
+so that no container that comes or goes makes it invalid. A label can also come with an image that somebody else made.
+So it expands nothing, and runs no program on this host.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from nemo_watchdog.errors import PolicyProblem
+from nemo_watchdog.policy.labels import PREFIX, label_of, read_labels
+from nemo_watchdog.policy.showing import format_path
+from nemo_watchdog.ports import Catalog
+
+LABELS = "labels"
+"""What stands after `discover:`."""
+
+Labels = Mapping[str, str]
+
+_ONE_OFF = "com.docker.compose.oneoff"
+_LONGEST_NAME = 63
+_NO_NAME = re.compile(r"[^a-z0-9_-]+", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Discovered:
+    """`entries` are as they would stand in the file, by dependency; `problems` say which labels are unused, and why."""
+
+    entries: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    problems: tuple[str, ...] = ()
+
+    def without(self, blamed: Mapping[str, str]) -> Discovered:
+        """Without these dependencies; why is said of each."""
+        entries = {name: entry for name, entry in self.entries.items() if name not in blamed}
+        return Discovered(entries, (*self.problems, *blamed.values()))
+
+
+def concerns_us(labels: Labels) -> bool:
+    """Whether any of them is ours."""
+    return any(label.startswith(PREFIX) for label in labels)
+
+
+def discover(file: Any, containers: Mapping[str, Labels], catalog: Catalog) -> Discovered:
+    """What the labels of these containers add to a policy file, `file` being its plain values.
+
+    Two containers that claim one name both are watched, the second in their order by its own: nothing is watched less.
+    """
+    named = file.get("dependencies") if isinstance(file, dict) else None
+    known: Mapping[str, Any] = named if isinstance(named, dict) else {}
+    taken = {entry.get("container") for entry in known.values() if isinstance(entry, dict)}
+    entries: dict[str, Mapping[str, Any]] = {}
+    problems: list[str] = []
+    for container, labels in containers.items():
+        said = read_labels(labels)
+        if container in taken or said.watch is False or not concerns_us(labels) or _is_one_off(labels):
+            continue
+        name = said.name or name_of(container)
+        if name in known or name in entries:
+            other, name = name, _free(name_of(container), {*known, *entries})
+            problems.append(f"container {container}: another is called {other}: it is watched as {name}")
+        entry = {"probe": "docker", **said.entry, "container": container}
+        wrong = [f"container {container}: {problem}" for problem in (*said.problems, *_forbidden(entry, catalog))]
+        problems += wrong
+        if not wrong:
+            entries[name] = entry
+    return Discovered(entries, tuple(problems))
+
+
+def blamed(found: Discovered, problems: list[PolicyProblem]) -> dict[str, str]:
+    """Of the discovered dependencies those that a problem is at, with what is wrong, for people."""
+    told: dict[str, str] = {}
+    for name, entry in found.entries.items():
+        place = format_path(("dependencies", name))
+        for problem in problems:
+            below = problem.path.removeprefix(place)
+            if name not in told and problem.path.startswith(place) and below[:1] in ("", ".", "["):
+                key = re.match(r"\.(\w+)", below)
+                label = f"label {label_of(key[1])}: " if key else ""
+                told[name] = f"container {entry['container']}: {label}{problem.message}"
+    return told
+
+
+def name_of(container: str) -> str:
+    """What a dependency is called whose labels do not say it: as its container, as far as a name may be so."""
+    return _NO_NAME.sub("-", container.lower()).strip("-_")[:_LONGEST_NAME] or "container"
+
+
+def _free(name: str, taken: set[str]) -> str:
+    count = 2
+    free = name
+    while free in taken:
+        free = f"{name[: _LONGEST_NAME - 4]}-{count}"
+        count += 1
+    return free
+
+
+def _is_one_off(labels: Labels) -> bool:
+    """`docker compose run`: a job, and no service."""
+    return labels.get(_ONE_OFF, "").lower() == "true"
+
+
+def _forbidden(entry: Mapping[str, Any], catalog: Catalog) -> Iterator[str]:
+    for key, value in entry.items():
+        if any("${" in text for text in _texts(value)):
+            yield f"label {label_of(key)}: a label expands nothing: name it in the policy file where it needs a secret"
+    probe = entry["probe"]
+    known = isinstance(probe, str) and probe in catalog.probes
+    if known and getattr(catalog.probes[probe].options, "runs_a_program", False):
+        yield f"label {label_of('probe')}: {probe} runs a program on this host: only the policy file may say so"
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, Mapping):
+        for key, each in value.items():
+            yield str(key)
+            yield from _texts(each)
+    elif isinstance(value, list):
+        for each in value:
+            yield from _texts(each)
+    elif isinstance(value, str):
+        yield value
