@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -9,12 +10,14 @@ from datetime import datetime
 from typing import Any
 
 import pytest
+import uvloop
 from structlog.testing import capture_logs
 
 from nemo_watchdog.engine import events as ev
 from nemo_watchdog.errors import JournalDamaged, JournalError
 from nemo_watchdog.model import Moment, Notification, NotificationKind
 from nemo_watchdog.runtime import core as module
+from nemo_watchdog.runtime.clock import SystemClock
 from nemo_watchdog.testing import ManualClock, MemoryJournal
 from tests.unit.runtime.shell import Shell, running, settled, until
 
@@ -423,3 +426,26 @@ async def test_history_that_is_over_is_pruned(shell: Shell, monkeypatch: pytest.
     async with running(shell.core.prune_forever()):
         await until(lambda: len(asked) >= 3)
     assert asked[0] == shell.clock.now().utc - module.KEEP_HISTORY
+
+
+def test_each_waking_may_ask_for_the_next_one() -> None:
+    """On the loop that the daemon runs on: there a timer that fires may say of itself that it is due in an instant."""
+
+    async def chain() -> None:
+        shell, all_came = Shell(clock=SystemClock()), asyncio.Event()
+        ticks: list[ev.Event] = []
+
+        def tick(event: ev.Event) -> None:
+            ticks.append(event)
+            now = shell.clock.now()
+            shell.core._wake_at(now.monotonic + 0.001, now)
+            if len(ticks) == 200:
+                all_came.set()
+
+        shell.core.tell = tick  # type: ignore[method-assign]
+        now = shell.clock.now()
+        shell.core._wake_at(now.monotonic, now)
+        await asyncio.wait_for(all_came.wait(), 30.0)
+        shell.core.close()
+
+    uvloop.run(chain())
