@@ -14,10 +14,10 @@ from typing import Any, TypeVar
 
 from pydantic_core import PydanticCustomError
 
-from nemo_watchdog.errors import PolicyError
+from nemo_watchdog.errors import PolicyError, PolicyProblem
 from nemo_watchdog.model import Severity
 from nemo_watchdog.policy.compiler import compile_policy
-from nemo_watchdog.policy.discovered import Labels, blamed, discover
+from nemo_watchdog.policy.discovered import Discovered, Labels, blamed, discover
 from nemo_watchdog.policy.document import START, Document, read_document
 from nemo_watchdog.policy.document import Path as Where
 from nemo_watchdog.policy.fields import check_name
@@ -80,17 +80,32 @@ def parse_policy(
 def _with_labels(alone: Policy, document: Document, catalog: Catalog, labelled: Mapping[str, Labels]) -> Policy:
     """With what the labels add; a container whose labels cannot be used is left out, and the others are not."""
     found = discover(document.value, labelled, catalog)
-    while found.entries:
-        merged = _merged(document, found.entries)
-        problems = Problems("", merged)
-        policy = _Reader(merged, problems, catalog).read()
-        if policy is not None:
+    for _ in labelled:  # each round leaves one out, or is the last
+        read = _read_with(found.entries, document, catalog)
+        if isinstance(read, Policy):
             containers = {name: str(entry["container"]) for name, entry in found.entries.items()}
-            return replace(policy, discovered=containers, unused_labels=found.problems)
-        # What is at none of them can only be there with them: then none is.
-        wrong = blamed(found, problems.found()) or dict.fromkeys(found.entries, str(problems.found()[0].message))
-        found = found.without(wrong)
+            return replace(read, discovered=containers, unused_labels=found.problems)
+        found = found.without(blamed(found, read) or _each_alone(found, document, catalog))
     return replace(alone, unused_labels=found.problems)
+
+
+def _read_with(
+    entries: Mapping[str, Mapping[str, Any]], document: Document, catalog: Catalog
+) -> Policy | list[PolicyProblem]:
+    """The policy of the document and these dependencies, or what is wrong with that."""
+    merged = _merged(document, entries)
+    problems = Problems("", merged)
+    return _Reader(merged, problems, catalog).read() or problems.found()
+
+
+def _each_alone(found: Discovered, document: Document, catalog: Catalog) -> dict[str, str]:
+    """Those that make the file wrong elsewhere, such as by a name that a rule takes for a measurement."""
+    wrong = {}
+    for name, entry in found.entries.items():
+        read = _read_with({name: entry}, document, catalog)
+        if not isinstance(read, Policy):
+            wrong[name] = f"container {entry['container']}: as {name} it makes the policy wrong: {read[0].message}"
+    return wrong
 
 
 def read_written(path: Path) -> Any:

@@ -10,6 +10,7 @@ from nemo_watchdog.errors import PolicyError
 from nemo_watchdog.plugins import installed
 from nemo_watchdog.policy.loader import parse_policy
 from nemo_watchdog.policy.policy import Policy
+from tests.unit.policy.fakes import CATALOG
 
 FILE = """\
 version: 1
@@ -88,8 +89,8 @@ def test_what_the_file_says_of_a_container_counts() -> None:
 )
 def test_others_are_left_alone(labels: dict[str, str]) -> None:
     """Without a label of ours, with the one that says so, and the jobs of `docker compose run`."""
-    policy = read({"web": labels})
-    assert set(policy.dependencies) == {"postgres"}
+    policy = read({"job": labels, "web": {"tags": "core"}})
+    assert set(policy.dependencies) == {"postgres", "web"}
     assert not policy.unused_labels
 
 
@@ -139,11 +140,36 @@ def test_the_wrong_ones_do_not_take_the_good_ones_with_them() -> None:
     assert [problem.split(":")[0] for problem in policy.unused_labels] == ["container a", "container b", "container c"]
 
 
+def test_a_name_that_means_something_else_in_a_rule_is_told() -> None:
+    """The one that has it is left out, and no other."""
+    text = FILE.replace("{down: {all: core}}", "{measure: {queue_length: '> 5'}}")
+    policy = read({"queue_length": {"tags": "core"}, "web": {"tags": "core"}}, text)
+    assert set(policy.dependencies) == {"postgres", "web"}
+    (problem,) = policy.unused_labels
+    assert problem.startswith(
+        "container queue_length: as queue_length it makes the policy wrong: `queue_length` has more"
+    )
+
+
+def test_a_probe_of_a_plugin_that_says_nothing_of_programs_runs_none() -> None:
+    labelled = {"web": {"nemo-watchdog.probe": "host"}}
+    text = "version: 1\ndiscover: labels\ndependencies: {}\n"
+    assert set(parse_policy(text, "policy.yaml", CATALOG, environ={}, labelled=labelled).dependencies) == {"web"}
+
+
 def test_two_that_claim_one_name_are_both_watched() -> None:
     """The one that was there first has it, and what the file calls so keeps it."""
     policy = read({"z-1": {"name": "web"}, "a-2": {"name": "web"}, "x": {"name": "postgres"}, "X": {"tags": "core"}})
     assert policy.discovered == {"web": "z-1", "a-2": "a-2", "x": "x", "x-2": "X"}
     assert "container a-2: another is called web: it is watched as a-2" in policy.unused_labels
+
+
+def test_names_that_are_cut_stay_apart() -> None:
+    """However many are alike, and long."""
+    policy = read({f"{'x' * 65}{end}": {"tags": "core"} for end in range(11)})
+    names = ["x" * 63, *(f"{'x' * 59}-{count}" for count in range(2, 12))]
+    assert list(policy.discovered) == names
+    assert set(names) < set(policy.dependencies)
 
 
 @pytest.mark.parametrize(

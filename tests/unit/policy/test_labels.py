@@ -23,6 +23,7 @@ def test_no_label_of_ours_says_nothing() -> None:
     """What belongs to others, or only begins alike, is none of ours."""
     others = {"com.docker.compose.service": "api", "nemo-watchdog-demo.platform": "x", "nemo-watchdog": "y"}
     assert read_labels(others) == Labelled()
+    assert read_labels({**others, "nemo-watchdog.tags": "core"}).entry == {"tags": ["core"]}
 
 
 @pytest.mark.parametrize(
