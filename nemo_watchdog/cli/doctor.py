@@ -50,11 +50,11 @@ def doctor(
     ] = None,
     json: options.JsonOption = False,
 ) -> None:
-    """Check all that can be wrong around the daemon, and say what to do about each. For a watchdog that "does not work".
+    """Check all that can be wrong around the daemon, and say what to do about each.
 
-    Policy, Docker and each call that a proxy may refuse, dependencies, contacts, Alertmanager, GPUs, clocks, state
-    directory, rights, the systemd unit, the running daemon. It changes nothing, restarts nothing, and ends within some
-    15 seconds, whatever hangs. Exit code 1 when something is bad.
+    For a watchdog that does not work: policy, Docker and each call that a proxy may refuse, dependencies, contacts,
+    Alertmanager, GPUs, clocks, state directory, rights, the systemd unit, the running daemon. It changes nothing,
+    restarts nothing, and ends within some 15 seconds, whatever hangs. Exit code 1 when something is bad.
     """
     from nemo_watchdog.cli.examination import Asked
     from nemo_watchdog.doctor.checkup import Grade, bad
@@ -92,7 +92,8 @@ def doctor(
 
 
 def _host_and_port(url: str) -> str:
-    return url.removeprefix("http://").rstrip("/")
+    """The daemon asks for no user and password; who writes them all the same does not find them on the screen."""
+    return url.removeprefix("http://").rstrip("/").rpartition("@")[2]
 
 
 def _plain(finding: Finding) -> dict[str, str]:

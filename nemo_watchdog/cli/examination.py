@@ -16,7 +16,7 @@ from nemo_watchdog.cli import client
 from nemo_watchdog.cli.one_look import look_at_all
 from nemo_watchdog.containers.permissions import Permissions
 from nemo_watchdog.doctor import contacts, daemon, dependencies, docker, machine, policy, state, unit
-from nemo_watchdog.doctor.checkup import Check, Finding, Findings, bad, in_a_thread, run, skipped
+from nemo_watchdog.doctor.checkup import Check, Finding, Findings, bad, in_a_thread, presentable, run, skipped
 from nemo_watchdog.doctor.way_to_docker import bad_address
 from nemo_watchdog.errors import NemoWatchdogError
 from nemo_watchdog.one_thread import OneThread
@@ -77,7 +77,7 @@ async def examine(asked: Asked) -> list[Finding]:
         Check("unit", unit.look_at_unit, "systemd hangs: systemctl status"),
         Check("daemon", in_a_thread(partial(daemon.look_at_daemon, partial(_status, asked))), "restart the daemon"),
     ]
-    return [*read.findings, *await run(checks)]
+    return [presentable(each) for each in (*read.findings, *await run(checks))]
 
 
 async def _read(asked: Asked) -> policy.Read:

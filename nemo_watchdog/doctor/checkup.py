@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import threading
 from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -44,6 +45,16 @@ class Finding:
 
 
 Findings = AsyncGenerator[Finding, None]
+
+
+_WHO_ASKS = re.compile(r"(?<=://)[^/\s]*@")
+"""User and password of an address."""
+
+
+def presentable(finding: Finding) -> Finding:
+    """Each text in one line and fit for a terminal, and without the user and the password of any address in it."""
+    seen, remedy = (in_one_line(_WHO_ASKS.sub("", text)) for text in (finding.seen, finding.remedy))
+    return Finding(in_one_line(finding.check), finding.grade, seen, remedy)
 
 
 def good(check: str, seen: str) -> Finding:
@@ -113,7 +124,7 @@ async def _within_its_time(check: Check) -> list[Finding]:
 def _failed(check: Check, error: BaseException) -> Finding:
     """Of a bug the kind and the place: the words of a library may repeat a secret."""
     if isinstance(error, NemoWatchdogError):
-        return bad(check.name, in_one_line(str(error)), check.if_silent)
+        return bad(check.name, str(error), check.if_silent)
     return bad(check.name, f"this check met a bug: {outline(error)}", "please report it, with this line")
 
 

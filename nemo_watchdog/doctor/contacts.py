@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from nemo_watchdog.doctor.checkup import Finding, Findings, bad, good, skipped, warning
+from nemo_watchdog.doctor.checkup import Findings, bad, good, skipped, warning
 from nemo_watchdog.engine.listing import listed
 from nemo_watchdog.errors import in_one_line
 from nemo_watchdog.model import Alert, Notification, NotificationKind, Severity
@@ -39,6 +39,9 @@ class Asker:
 
 async def look_at_contacts(policy: Policy, asker: Asker | None) -> Findings:
     """With an asker each contact that has an address is told."""
+    if not policy.contacts and policy.alertmanager:
+        yield skipped(CONTACTS, "the policy names none: Alertmanager alone is told")
+        return
     if not policy.contacts:
         yield warning(CONTACTS, "the policy names none: nobody is told anything", "add `contacts` to the policy")
         return

@@ -93,7 +93,11 @@ def _running(told: Mapping[str, str]) -> Iterator[Finding]:
 
 
 def _as_shipped(told: Mapping[str, str]) -> Iterator[Finding]:
-    shipped = directives(text_of(Example.UNIT))
+    try:
+        shipped = directives(text_of(Example.UNIT))
+    except OSError:
+        yield warning(CHECK, "the file of this version is not in this installation", "install the program anew")
+        return
     try:
         here = directives(read_regular(Path(told.get("FragmentPath", "")), _LARGEST).decode("utf-8", "replace"))
     except (OSError, ValueError):

@@ -31,7 +31,7 @@ def no_way(error: NoWay, host: str | None, environ: Mapping[str, str], root: Pat
         return bad(CHECK, f"the host of DOCKER_HOST={where} has no address", "correct DOCKER_HOST, or DNS")
     if error.silent:
         return bad(CHECK, f"{where}: {error}", _HANGS)
-    why = os.strerror(error.number) if error.number else str(error)
+    why = os.strerror(error.number) if error.number else "no connection"
     return bad(CHECK, f"{where}: {why}", "is the proxy, or Docker, running there? Is DOCKER_HOST right?")
 
 

@@ -163,3 +163,21 @@ def test_a_pause_holds_after_a_restart_and_after_a_crash(box: Box, platform: Pla
     box.cli("resume")
     box.until(lambda: health(box) == "up", within=30.0)
     assert asyncio.run(platform.state("gateway"))["StartedAt"] != before
+
+
+def test_the_doctor_sees_the_unit_and_what_it_has(box: Box) -> None:
+    """Its file, its state directory, the rights of its user; and that it does not run, when it does not."""
+    box.until(lambda: health(box) == "up")
+    found = examined(box)
+    assert found["unit"] == ("warning", "it does not start with the machine (not enabled)")
+    assert {found[check][0] for check in ("state directory", "journal", "token", "permissions", "daemon")} == {"good"}
+    box.systemctl("stop")
+    found = examined(box)
+    assert found["unit"] == ("bad", "it does not run (inactive)")
+    assert found["daemon"][0] == "bad"
+
+
+def examined(box: Box) -> dict[str, tuple[str, str]]:
+    """Grade and what was seen by check, the first of each."""
+    findings = json.loads(box.cli("doctor", "--as-service", "--json", status=None))["findings"]
+    return {each["check"]: (each["grade"], each["seen"]) for each in reversed(findings)}
