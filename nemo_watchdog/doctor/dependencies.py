@@ -78,7 +78,7 @@ def _judged(look: Look) -> tuple[Grade, str, str]:
         missing = "Docker has no such container"
         return Grade.BAD, f"{missing} ({look.why})" if look.why else missing, _REMEDIES[Reason.CONTAINER_MISSING]
     if finding.outcome is Outcome.OK and look.container == UNKNOWN:
-        return Grade.WARNING, "it serves, and Docker does not tell its container's state", "see docker in this table"
+        return Grade.WARNING, "serves, and Docker does not tell the container's state", "see docker in this table"
     if finding.outcome is Outcome.OK or reason is None:
         state = f"its container is {look.container}"
         return Grade.BAD, f"{seen}: {state}" if seen else state, _BY_CATEGORY[Category.FAULT]

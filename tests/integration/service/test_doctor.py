@@ -118,4 +118,4 @@ async def test_a_docker_that_hangs_holds_up_nothing(start_platform: StartPlatfor
     assert took < ENDS_WITHIN * SLOW
     assert found["docker"]["seen"].endswith("Docker did not tell whether version is let through within 3s")
     assert found["docker"]["remedy"].startswith("it takes callers and does not answer")
-    assert found["gateway"]["seen"] == "it serves, and Docker does not tell its container's state"
+    assert found["gateway"]["seen"] == "serves, and Docker does not tell the container's state"

@@ -13,13 +13,23 @@ from rich.console import Console
 
 from nemo_watchdog.cli import examination
 from nemo_watchdog.cli.doctor_page import show
+from nemo_watchdog.containers.permissions import Answer
+from nemo_watchdog.containers.permissions import Call as DockerCall
 from nemo_watchdog.doctor import unit
 from nemo_watchdog.doctor.checkup import Finding, Grade
+from nemo_watchdog.doctor.daemon import look_at_daemon
+from nemo_watchdog.doctor.docker import look, wanted_by
+from nemo_watchdog.doctor.machine import look_at_clock
+from nemo_watchdog.doctor.policy import look_at_permissions
 from nemo_watchdog.service_unit import ServiceUnit
 from tests.unit.cli.calling import Call, Result, StandIn, status_of
+from tests.unit.doctor.parts import all_of
+from tests.unit.doctor.test_docker import Docker
 from tests.unit.engine.world import World, dependency, policy
+from tests.unit.statuses import seen
 
 SECRET = "hunter2"
+PAGE = Path(__file__).parents[3] / "docs" / "operations.md"
 
 pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")  # by a plugin of Apprise
 
@@ -266,3 +276,30 @@ def test_json_says_all(call: Call, tmp_path: Path, nobody: str) -> None:
     assert set(body) == {"findings", "bad", "warning", "good", "skipped"}
     assert set(body["findings"][0]) == {"check", "grade", "seen", "remedy"}
     assert sum(body[grade] for grade in Grade) == len(body["findings"])
+
+
+async def test_the_page_shows_what_is_printed() -> None:
+    """The example of the operators' page: a proxy that refuses two calls, and a service that runs beside."""
+    refused = Answer(let_through=False, status=403, words="Forbidden")
+    it = Docker({DockerCall.TOP: refused, DockerCall.RESTART: refused})
+    plan = policy(*map(dependency, ("postgres", "redis", "gateway")))
+    found = [
+        Finding("policy", Grade.GOOD, "/etc/nemo-watchdog/policy.yaml is valid: 3 dependencies"),
+        *await all_of(look(it, None, wanted_by(plan), {})),
+        Finding("dependencies", Grade.GOOD, "3 look well: postgres, redis, gateway"),
+        Finding("contacts", Grade.GOOD, "on-call, team-lead: usable addresses (--send sends each a test message)"),
+        Finding("alertmanager", Grade.SKIPPED, "the policy names none"),
+        *look_at_clock(lambda: 0),
+        Finding("state directory", Grade.GOOD, "/var/lib/nemo-watchdog is nemo-watchdog's alone, 73.5 GiB free"),
+        Finding("journal", Grade.GOOD, "whole: 1204 records, the newest 3m20s ago"),
+        Finding("token", Grade.GOOD, "its owner alone may read it"),
+        *look_at_permissions(list),
+        Finding("unit", Grade.GOOD, "enabled, active, as it comes with this version, with 1 drop-in"),
+        *look_at_daemon(lambda: seen(World(plan))),
+    ]
+    console = Console(width=118, no_color=True, file=io.StringIO())
+    show(found, console)
+    assert isinstance(console.file, io.StringIO)
+    printed = "\n".join(line.rstrip() for line in console.file.getvalue().splitlines())
+    if not PAGE.read_text(encoding="utf-8").count(printed):
+        raise AssertionError(f"docs/operations.md does not show this:\n{printed}")

@@ -93,7 +93,7 @@ def test_its_container_is_told_too() -> None:
     assert one(Look(ok("200"), "paused"))[1:3] == ("bad", "200: its container is paused")
     assert one(Look(ok(), "unknown"))[1:] == (
         "warning",
-        "it serves, and Docker does not tell its container's state",
+        "serves, and Docker does not tell the container's state",
         "see docker in this table",
     )
 
