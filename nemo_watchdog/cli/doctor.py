@@ -101,17 +101,15 @@ def _plain(finding: Finding) -> dict[str, str]:
 
 
 def _examine(asked: Asked) -> list[Finding]:
-    import asyncio
-
     from rich.console import Console
 
-    from nemo_watchdog.cli.examination import examine
+    from nemo_watchdog.cli.examination import examined
 
     screen = Console(stderr=True)
     if not screen.is_terminal:
-        return asyncio.run(examine(asked))
+        return examined(asked)
     with screen.status("looking at everything, for 15 seconds at most"):
-        return asyncio.run(examine(asked))
+        return examined(asked)
 
 
 def _print(findings: list[Finding]) -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import getpass
 import socket
+import threading
 from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -30,6 +32,7 @@ LOOK_WITHIN = 8.0
 """Seconds for one look, however long the policy gives it."""
 DOCKER_WITHIN = 3.0
 """Seconds for one question to Docker."""
+CLOSES_WITHIN = 1.0
 NO_POLICY = "the policy is not usable"
 
 
@@ -44,6 +47,27 @@ class Asked:
     listen: str
     send: bool
     unreadable: Callable[[], Iterable[Advice]] | None
+
+
+def examined(asked: Asked) -> list[Finding]:
+    """All findings. What does not let itself be ended, such as a probe that ignores it, is left behind."""
+    found: Future[list[Finding]] = Future()
+
+    async def tell() -> None:
+        found.set_result(await examine(asked))
+
+    def work() -> None:
+        try:
+            asyncio.run(tell())
+        except BaseException as error:  # noqa: BLE001 - it is raised again where the findings are waited for
+            if not found.done():
+                found.set_exception(error)
+
+    thread = threading.Thread(target=work, name="nemo-watchdog-doctor", daemon=True)
+    thread.start()
+    findings = found.result()
+    thread.join(CLOSES_WITHIN)
+    return findings
 
 
 async def examine(asked: Asked) -> list[Finding]:
@@ -75,7 +99,12 @@ async def examine(asked: Asked) -> list[Finding]:
             "a file that the policy names hangs: is it on a dead network mount?",
         ),
         Check("unit", unit.look_at_unit, "systemd hangs: systemctl status"),
-        Check("daemon", in_a_thread(partial(daemon.look_at_daemon, partial(_status, asked))), "restart the daemon"),
+        Check(
+            "daemon",
+            in_a_thread(partial(daemon.look_at_daemon, partial(_status, asked))),
+            "it hangs: systemctl restart nemo-watchdog",
+            6.0,
+        ),
     ]
     return [presentable(each) for each in (*read.findings, *await run(checks))]
 

@@ -18,7 +18,7 @@ from nemo_watchdog.policy.policy import Policy, Secret
 
 CONTACTS, ALERTMANAGER = "contacts", "alertmanager"
 TITLE = "Nemo Watchdog test: nothing is wrong"
-DELIVERED_WITHIN = 10.0
+DELIVERED_WITHIN = 9.0
 """Seconds for a message to one contact, and for an alert to one Alertmanager."""
 ANSWERED_WITHIN = 4.0
 

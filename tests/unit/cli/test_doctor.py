@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import socket
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -198,6 +201,33 @@ def test_a_policy_that_hangs_is_a_line(
     assert result.code == 1
     assert rows(result)["policy"]["seen"] == "p is not read within some seconds"
     assert rows(result)["docker"]["grade"] == "bad"
+
+
+DEAF = """
+import asyncio, sys
+from nemo_watchdog.cli import examination, main
+from nemo_watchdog.doctor.checkup import Check
+async def deaf():
+    while True:
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            pass
+    yield
+examination.unit.look_at_unit = deaf
+examination.Check = lambda name, look, if_silent, within=0.0: Check(name, look, if_silent, 0.2)
+sys.argv = "nemo-watchdog doctor gone --docker unix:///gone --state-dir gone --url 127.0.0.1:1".split()
+main()
+"""
+
+
+def test_what_does_not_let_itself_be_ended_is_left_behind(tmp_path: Path) -> None:
+    """The command ends all the same."""
+    done = subprocess.run(
+        [sys.executable, "-c", DEAF], capture_output=True, text=True, check=False, timeout=60, cwd=tmp_path
+    )
+    assert (done.returncode, done.stderr) == (1, "")
+    assert re.search("^unit +bad +it gave no answer within 200ms", done.stdout, re.MULTILINE)
 
 
 def test_as_service(call: Call, tmp_path: Path, listening: str, nobody: str, monkeypatch: pytest.MonkeyPatch) -> None:

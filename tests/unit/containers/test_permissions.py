@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -139,12 +140,17 @@ async def no_way(host: str, within: float = 10.0) -> NoWay:
     return raised.value
 
 
-async def test_no_way_has_its_cause(tmp_path: Path) -> None:
+async def test_no_way_has_its_cause(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The system's error, a name without an address, or silence."""
+
+    def unknown_name(*_: object, **__: object) -> None:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
     assert (await no_way(f"unix://{tmp_path}/gone.sock")).number == errno.ENOENT
     file = tmp_path / "file"
     file.touch()
     assert (await no_way(f"unix://{file}")).number == errno.ECONNREFUSED
+    monkeypatch.setattr(socket, "getaddrinfo", unknown_name)
     unknown = await no_way("tcp://ops:hunter2@nowhere.invalid:1")
     assert unknown.unknown_host
     assert "hunter2" not in str(unknown)
