@@ -49,16 +49,27 @@ class ServiceUnit:
     dynamic: bool
     groups: tuple[str, ...]
     private_tmp: bool
+    group: str = ""
+    """Its own, where the unit names one."""
 
     def may_read(self, path: str) -> bool:
         """Whether the service's user may, asked of the kernel; needs root."""
+        return self._may(path, "-r")
+
+    def may_use(self, socket: str) -> bool:
+        """Whether the service's user may connect to it: for that one writes to it. Needs root."""
+        return self._may(socket, "-w")
+
+    def _may(self, path: str, how: str) -> bool:
         if self.private_tmp and path.startswith(("/tmp/", "/var/tmp/")):  # noqa: S108 - the service has its own there
             return False
         if not self.user and not self.dynamic:
             return Path(path).exists()
         uid, gid = (DYNAMIC_UID, DYNAMIC_UID) if self.dynamic else self._named()
         groups = list(self._gids())
-        asked = ["/usr/bin/test", "-r", path]
+        if self.group:
+            gid = self._gid(self.group)
+        asked = ["/usr/bin/test", how, path]
         done = subprocess.run(asked, user=uid, group=gid, extra_groups=groups, check=False)  # noqa: S603 - of no shell
         return done.returncode == 0
 
@@ -70,11 +81,13 @@ class ServiceUnit:
         return user.pw_uid, user.pw_gid
 
     def _gids(self) -> Iterator[int]:
-        for name in self.groups:
-            try:
-                yield grp.getgrnam(name).gr_gid
-            except KeyError:
-                raise UnitError(f"{self.path} wants the group {name}, and there is none on this machine") from None
+        return map(self._gid, self.groups)
+
+    def _gid(self, name: str) -> int:
+        try:
+            return grp.getgrnam(name).gr_gid
+        except KeyError:
+            raise UnitError(f"{self.path} wants the group {name}, and there is none on this machine") from None
 
 
 def read_unit(name: str = NAME, folders: tuple[str, ...] = FOLDERS) -> ServiceUnit:
@@ -99,6 +112,7 @@ def read_unit(name: str = NAME, folders: tuple[str, ...] = FOLDERS) -> ServiceUn
         dynamic=_is_true(_last(settings, "DynamicUser")),
         groups=tuple(f"{_last(settings, 'Group')} {' '.join(settings.get('SupplementaryGroups', ()))}".split()),
         private_tmp=_is_true(_last(settings, "PrivateTmp")) or _is_true(_last(settings, "DynamicUser")),
+        group=_last(settings, "Group"),
     )
 
 

@@ -16,6 +16,7 @@ from nemo_watchdog.cli import (
     check,
     classify,
     demo,
+    doctor,
     example,
     install,
     journal,
@@ -53,6 +54,7 @@ def _program(
 
 app.command("run")(run.run)
 app.command("check")(check.check)
+app.command("doctor")(doctor.doctor)
 app.command("classify")(classify.classify)
 app.command("schema")(schema.schema)
 app.add_typer(policy.app, name="policy")

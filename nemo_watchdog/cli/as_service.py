@@ -10,6 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from nemo_watchdog.cli.output import USAGE, CommandFailed
+from nemo_watchdog.containers.connection import DEFAULT_HOST
 from nemo_watchdog.policy.files import read_text
 from nemo_watchdog.policy.lint import Advice
 from nemo_watchdog.policy.secrets import CREDENTIALS, files_in
@@ -41,6 +42,15 @@ class AsService:
                     f"in the unit (systemctl edit nemo-watchdog), and write ${{credential:{name}}} here"
                 )
                 yield Advice(f"${{file:{file}}}", message)
+
+    def barred(self, policy: Path, docker: str | None) -> Iterator[Advice]:
+        """That, and Docker's socket where the service's user may not use it."""
+        yield from self.unreadable(policy)
+        address = docker or DEFAULT_HOST
+        socket = address.removeprefix("unix://")
+        if socket != address and Path(socket).exists() and not self.unit.may_use(socket):
+            remedy = "name the group of the socket as Group= in the unit (systemctl edit nemo-watchdog)"
+            yield Advice(socket, f"the service's user may not use it: {remedy}")
 
 
 @contextmanager

@@ -26,31 +26,25 @@ def verify(
     json: options.JsonOption = False,
 ) -> None:
     """Say whether every record is there as it was written; exit code 1 when not. Changes nothing."""
-    from nemo_watchdog.engine.replay import salvage
-    from nemo_watchdog.journal import codec, reading
-    from nemo_watchdog.model import Moment
+    from nemo_watchdog.journal.examination import examine
     from nemo_watchdog.state_dir import JOURNAL_NAME
 
     path = state_dir / JOURNAL_NAME
-    found = reading.read(path, backup=backup)
-    history = [
-        (Moment(row[2], codec.read_time(row[0], row[1])), codec.read_record(row[0], row[6])) for row in found.rows
-    ]
-    state, nonsense = salvage(history)
-    damage = [*found.damage, *([nonsense] if nonsense else [])]
+    found = examine(path, backup=backup)
+    damage = found.damage
     if not found.there and not damage:
         fail(f"there is no journal in {state_dir}: the daemon's first start makes one. Give another with --state-dir")
         raise typer.Exit(WRONG)
-    newest = history[-1][0].utc.isoformat(timespec="seconds") if history else None
+    newest = None if found.newest is None else found.newest.isoformat(timespec="seconds")
     if json:
-        as_json({"whole": not damage, "damage": damage, "records": len(history), "newest": newest})
+        as_json({"whole": not damage, "damage": damage, "records": found.records, "newest": newest})
     elif damage:
         print(f"The journal {path} is damaged:")
         print(*(f"- {each}" for each in damage), sep="\n")
-        print(f"What can be read: {_known(state, len(history), newest)}")
+        print(f"What can be read: {_known(found.state, found.records, newest)}")
         print("To go on from that, with the daemon running: nemo-watchdog journal accept --reason TEXT")
     else:
-        print(f"The journal {path} is whole: {_known(state, len(history), newest)}")
+        print(f"The journal {path} is whole: {_known(found.state, found.records, newest)}")
     raise typer.Exit(WRONG if damage else GOOD)
 
 

@@ -1,7 +1,7 @@
 """Tells people. A notifier answers "delivered", or "failed, and worth retrying or not"; the outbox retries."""
 
-from nemo_watchdog.notifiers.alertmanager import AlertmanagerClient
+from nemo_watchdog.notifiers.alertmanager import AlertmanagerClient, readiness
 from nemo_watchdog.notifiers.apprise import AppriseNotifier, unusable_addresses
 from nemo_watchdog.notifiers.log import LogNotifier
 
-__all__ = ["AlertmanagerClient", "AppriseNotifier", "LogNotifier", "unusable_addresses"]
+__all__ = ["AlertmanagerClient", "AppriseNotifier", "LogNotifier", "readiness", "unusable_addresses"]

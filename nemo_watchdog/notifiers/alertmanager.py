@@ -6,7 +6,10 @@ Alertmanagers of a cluster share silences but not alerts, so each is told (https
 from __future__ import annotations
 
 import asyncio
+import json
+import os
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -18,6 +21,10 @@ from nemo_watchdog.model import Alert
 from nemo_watchdog.ports import Delivery
 
 PATH = "/api/v2/alerts"
+STATUS_PATH = "/api/v2/status"
+
+_LONGEST_STATUS = 1 << 20
+"""Bytes; the configuration is part of it."""
 
 
 class _Unavailable(Exception):
@@ -96,6 +103,54 @@ class AlertmanagerClient:
             if response.status >= 500 or response.status == 429:
                 raise _Unavailable(detail)
             return Delivery(delivered=False, retryable=False, detail=detail)
+
+
+@dataclass(frozen=True, slots=True)
+class Readiness:
+    """Whether an Alertmanager answers. `said` is its version, or why it is none; no secret of its address."""
+
+    ready: bool
+    said: str
+
+
+async def readiness(urls: Sequence[str], within: float) -> Mapping[str, Readiness]:
+    """What each address answers within so many seconds. No alert is sent."""
+    async with aiohttp.ClientSession() as session:
+        answers = await asyncio.gather(*(_ready(session, url, within) for url in urls))
+    return dict(zip(urls, answers, strict=True))
+
+
+async def _ready(session: aiohttp.ClientSession, url: str, within: float) -> Readiness:
+    try:
+        async with (
+            asyncio.timeout(within),
+            session.get(url.rstrip("/") + STATUS_PATH, allow_redirects=False) as response,
+        ):
+            told = await response.content.read(_LONGEST_STATUS) if response.status == 200 else b""
+            while told and (more := await response.content.read(_LONGEST_STATUS - len(told))):
+                told += more
+    except TimeoutError:
+        return Readiness(ready=False, said=f"no answer within {duration(within)}")
+    except (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError):
+        return Readiness(ready=False, said="the address is not an HTTP URL")
+    except aiohttp.ClientConnectorError as error:
+        return Readiness(ready=False, said=_why(error.os_error))
+    except (aiohttp.ClientError, ValueError) as error:
+        return Readiness(ready=False, said=type(error).__name__)
+    if response.status != 200:
+        return Readiness(ready=False, said=f"HTTP {response.status} for {STATUS_PATH}")
+    try:
+        version = json.loads(told)["versionInfo"]["version"]
+    except (ValueError, LookupError, TypeError, RecursionError):
+        return Readiness(ready=False, said=f"what answers {STATUS_PATH} is no Alertmanager")
+    return Readiness(ready=True, said=f"Alertmanager {str(version)[:40]} answers")
+
+
+def _why(error: OSError) -> str:
+    """The system's own words; asyncio's repeat the address."""
+    if error.errno is not None and error.errno > 0:
+        return os.strerror(error.errno)
+    return error.strerror or type(error).__name__
 
 
 def _posted(alert: Alert) -> dict[str, Any]:

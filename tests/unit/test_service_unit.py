@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import grp
 import os
 from pathlib import Path
 
@@ -111,9 +112,32 @@ def test_whose_files_it_may_read(tmp_path: Path) -> None:
         folder.rmdir()
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can ask for another user: run it as root")
+def test_which_sockets_it_may_use(tmp_path: Path) -> None:
+    """To connect is to write: its own group may, as Docker's socket has it."""
+    folder = Path("/var/lib") / f"nemo-watchdog-test-{os.getpid()}"
+    folder.mkdir(mode=0o755)
+    socket = folder / "docker.sock"
+    try:
+        socket.touch()
+        os.chown(socket, 0, grp.getgrnam("daemon").gr_gid)
+        mine = unit(tmp_path, "[Service]\nDynamicUser=yes\nGroup=daemon\n")
+        other = unit(tmp_path, "[Service]\nDynamicUser=yes\n")
+        for mode, uses in ((0o660, True), (0o640, False)):
+            socket.chmod(mode)
+            assert (mine.may_use(str(socket)), other.may_use(str(socket))) == (uses, False)
+        assert mine.may_read(str(socket))
+    finally:
+        socket.unlink()
+        folder.rmdir()
+
+
 def test_a_group_that_is_none_is_said(tmp_path: Path) -> None:
     """Where it runs as another user, which wants it; and so is a user."""
     it = unit(tmp_path, "[Service]\nDynamicUser=yes\nSupplementaryGroups=no-such-group\n")
+    with pytest.raises(UnitError, match="wants the group no-such-group, and there is none on this machine"):
+        it.may_read("/etc/passwd")
+    it = unit(tmp_path, "[Service]\nDynamicUser=yes\nGroup=no-such-group\n")
     with pytest.raises(UnitError, match="wants the group no-such-group, and there is none on this machine"):
         it.may_read("/etc/passwd")
     it = unit(tmp_path, "[Service]\nUser=no-such-user\n")

@@ -11,7 +11,7 @@ import pytest
 
 from nemo_watchdog.demo.faults import switch
 from nemo_watchdog.demo.platform import Platform
-from tests.integration.service.systemd_box import POLICY, SOCKET, STATE, Box, systemd_box
+from tests.integration.service.systemd_box import POLICY, SOCKET, STATE, UNIT_FILE, Box, systemd_box
 
 pytestmark = pytest.mark.xdist_group("systemd")  # one box for all of them
 
@@ -163,3 +163,23 @@ def test_a_pause_holds_after_a_restart_and_after_a_crash(box: Box, platform: Pla
     box.cli("resume")
     box.until(lambda: health(box) == "up", within=30.0)
     assert asyncio.run(platform.state("gateway"))["StartedAt"] != before
+
+
+def test_the_doctor_sees_the_unit_and_what_it_has(box: Box) -> None:
+    """Its file, its state directory, the rights of its user; and that it does not run, when it does not."""
+    box.run("mkdir", "-p", str(UNIT_FILE.parent))
+    box.run("sh", "-c", f"cat > {UNIT_FILE}", stdin=UNIT_FILE.read_text(encoding="utf-8"))  # as in a clone
+    box.until(lambda: health(box) == "up")
+    found = examined(box)
+    assert found["unit"] == ("good", "enabled, active, as it comes with this version, with 1 drop-in")
+    assert {found[check][0] for check in ("state directory", "journal", "token", "permissions", "daemon")} == {"good"}
+    box.systemctl("stop")
+    found = examined(box)
+    assert found["unit"] == ("bad", "it does not run (inactive)")
+    assert found["daemon"][0] == "bad"
+
+
+def examined(box: Box) -> dict[str, tuple[str, str]]:
+    """Grade and what was seen by check, the first of each."""
+    findings = json.loads(box.cli("doctor", "--as-service", "--json", status=None))["findings"]
+    return {each["check"]: (each["grade"], each["seen"]) for each in reversed(findings)}

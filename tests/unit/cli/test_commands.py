@@ -17,6 +17,7 @@ SMALLEST = POLICIES / "valid" / "smallest.yaml"
 HELP = {
     "run": ("Watch the platform", "--policy", "--state-dir", "--listen", "--docker", "--log-level", "--log-format"),
     "check": ("Validate and lint", "--probe", "--json"),
+    "doctor": ("what to do about each", "--as-service", "--send", "--docker", "--state-dir", "--url", "--json"),
     "schema": ("JSON Schema",),
     "status": ("Show what is wrong", "--watch", "--json", "--listen"),
     "pause": ("Start no new action", "--reason", "--for", "--json", "--state-dir"),

@@ -1,0 +1,130 @@
+"""Can the contacts be told, and do the Alertmanagers answer? Only with `sending` does anybody hear of it."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from nemo_watchdog.doctor.checkup import Findings, bad, good, skipped, warning
+from nemo_watchdog.engine.listing import listed
+from nemo_watchdog.errors import in_one_line
+from nemo_watchdog.model import Alert, Notification, NotificationKind, Severity
+from nemo_watchdog.notifiers import AlertmanagerClient, AppriseNotifier, readiness, unusable_addresses
+from nemo_watchdog.one_thread import OneThread
+from nemo_watchdog.policy.policy import Policy, Secret
+
+CONTACTS, ALERTMANAGER = "contacts", "alertmanager"
+TITLE = "Nemo Watchdog test: nothing is wrong"
+DELIVERED_WITHIN = 9.0
+"""Seconds for a message to one contact, and for an alert to one Alertmanager."""
+ANSWERED_WITHIN = 4.0
+
+_NOT_TAKEN = "is the address right and the service up? The daemon tries again for hours, and tells nobody meanwhile"
+
+
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """Who lets the test be sent, from where."""
+
+    user: str
+    host: str
+    at: datetime
+
+    def __str__(self) -> str:
+        return f"{self.user} on {self.host} asked for it with `nemo-watchdog doctor --send`"
+
+
+async def look_at_contacts(policy: Policy, asker: Asker | None) -> Findings:
+    """With an asker each contact that has an address is told."""
+    if not policy.contacts and policy.alertmanager:
+        yield skipped(CONTACTS, "the policy names none: Alertmanager alone is told")
+        return
+    if not policy.contacts:
+        yield warning(CONTACTS, "the policy names none: nobody is told anything", "add `contacts` to the policy")
+        return
+    advice = await OneThread("nemo-watchdog-contacts").run(lambda: unusable_addresses(policy.contacts))
+    for each in advice:
+        name = each.path.removeprefix("contacts.")
+        yield bad(f"contact {name}", each.message, f"correct contacts.{name} in the policy: it is an Apprise URL")
+    told = [name for name, addresses in policy.contacts.items() if any(addresses)]
+    if mute := [name for name in policy.contacts if name not in told]:
+        remedy = f"an Apprise URL in contacts.{mute[0]} of the policy, or in the variable that it names"
+        yield warning(CONTACTS, f"no address for {listed(mute)}: what they are told stands in the log only", remedy)
+    if asker is not None:
+        async for finding in _send(policy, told, asker):
+            yield finding
+    elif well := [name for name in told if f"contacts.{name}" not in {each.path for each in advice}]:
+        yield good(CONTACTS, f"{', '.join(well)}: usable addresses (--send sends each a test message)")
+
+
+async def _send(policy: Policy, names: Sequence[str], asker: Asker) -> Findings:
+    notifier = AppriseNotifier(lambda: policy.contacts, deadline=DELIVERED_WITHIN)
+    key = f"doctor-{secrets.token_hex(8)}"
+    message = Notification(
+        key=key,
+        kind=NotificationKind.RESOLVED,
+        incident="",
+        severity=Severity.SEV4,
+        root="",
+        title=TITLE,
+        body=f"{TITLE}. {asker}.",
+        contacts=tuple(names),
+        at=asker.at,
+    )
+    try:
+        deliveries = await asyncio.gather(*(notifier.deliver(message, name) for name in names))
+    finally:
+        await notifier.close()
+    for name, delivery in zip(names, deliveries, strict=True):
+        if delivery.delivered:
+            yield good(f"contact {name}", f"took the test message: did it arrive? ({TITLE})")
+        else:
+            yield bad(f"contact {name}", f"did not take the test message: {delivery.detail}", _NOT_TAKEN)
+
+
+async def look_at_alertmanagers(urls: Iterable[str], asker: Asker | None) -> Findings:
+    """With an asker each that answers gets an alert of severity none that is over as it begins: it tells nobody."""
+    addresses = tuple(urls)
+    if not addresses:
+        yield skipped(ALERTMANAGER, "the policy names none")
+        return
+    answers = await readiness(addresses, ANSWERED_WITHIN)
+    alive = [url for url, answer in answers.items() if answer.ready]
+    for url, answer in answers.items():
+        if not answer.ready:
+            remedy = "is it running, and is `alertmanager` in the policy its base address?"
+            yield bad(ALERTMANAGER, f"{where(url)}: {in_one_line(answer.said)}", remedy)
+        elif asker is None:
+            yield good(ALERTMANAGER, f"{where(url)}: {in_one_line(answer.said)}")
+    if asker is not None and alive:
+        for url, failure in (await _push(alive, asker)).items():
+            if failure:
+                remedy = "it answers and takes no alert: its log says why"
+                yield bad(ALERTMANAGER, f"{where(url)} did not take the test alert: {in_one_line(failure)}", remedy)
+            else:
+                yield good(ALERTMANAGER, f"{where(url)}: {in_one_line(answers[url].said)}, took the test alert")
+
+
+async def _push(urls: Sequence[str], asker: Asker) -> Mapping[str, str]:
+    """Why each did not take it, empty where it did."""
+    alert = Alert(
+        incident="",
+        labels={"alertname": "NemoWatchdogTest", "severity": "none", "host": asker.host},
+        annotations={"summary": TITLE, "description": f"{asker}."},
+        starts_at=asker.at,
+        ends_at=asker.at,
+    )
+    client = AlertmanagerClient(urls, DELIVERED_WITHIN - ANSWERED_WITHIN)
+    try:
+        deliveries = await client.push([alert])
+    finally:
+        await client.close()
+    return {url: "" if each.delivered else each.detail or "no reason" for url, each in deliveries.items()}
+
+
+def where(url: str) -> str:
+    """Without the user and the password that may be part of it."""
+    return Secret(url).where or "an address that is no URL"
