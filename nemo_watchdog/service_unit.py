@@ -110,7 +110,7 @@ def read_unit(name: str = NAME, folders: tuple[str, ...] = FOLDERS) -> ServiceUn
         credentials={credential: Path(file) for credential, _, file in loads if file.startswith("/")},
         user=_last(settings, "User"),
         dynamic=_is_true(_last(settings, "DynamicUser")),
-        groups=tuple(f"{_last(settings, 'Group')} {' '.join(settings.get('SupplementaryGroups', ()))}".split()),
+        groups=tuple(group for line in settings.get("SupplementaryGroups", ()) for group in line.split()),
         private_tmp=_is_true(_last(settings, "PrivateTmp")) or _is_true(_last(settings, "DynamicUser")),
         group=_last(settings, "Group"),
     )

@@ -11,8 +11,10 @@ from tempfile import TemporaryDirectory
 
 from nemo_watchdog.cli.output import USAGE, CommandFailed
 from nemo_watchdog.containers.connection import DEFAULT_HOST
-from nemo_watchdog.policy.files import read_text
+from nemo_watchdog.errors import PolicyError
+from nemo_watchdog.policy.document import texts_in
 from nemo_watchdog.policy.lint import Advice
+from nemo_watchdog.policy.loader import read_written
 from nemo_watchdog.policy.secrets import CREDENTIALS, files_in
 from nemo_watchdog.service_unit import ServiceUnit, read_unit
 
@@ -34,7 +36,7 @@ class AsService:
         """What root can read and the service's user cannot."""
         if not self.unit.may_read(str(policy.absolute())):
             yield Advice(str(policy), f"the service's user cannot read it: chmod o+r {policy}, and o+x its folders")
-        for file in sorted(files_in(read_text(policy))):
+        for file in sorted(_files_of(policy)):
             if not self.unit.may_read(file):
                 name = Path(file).name
                 message = (
@@ -51,6 +53,14 @@ class AsService:
         if socket != address and Path(socket).exists() and not self.unit.may_use(socket):
             remedy = "name the group of the socket as Group= in the unit (systemctl edit nemo-watchdog)"
             yield Advice(socket, f"the service's user may not use it: {remedy}")
+
+
+def _files_of(policy: Path) -> set[str]:
+    """Those that its values name, and no comment; of what is no YAML none, for that is told anyhow."""
+    try:
+        return {file for text in texts_in(read_written(policy)) for file in files_in(text)}
+    except PolicyError:
+        return set()
 
 
 @contextmanager

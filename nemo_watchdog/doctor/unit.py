@@ -70,8 +70,10 @@ async def _show(systemctl: str) -> Mapping[str, str] | None:
     except TimeoutError:
         return None
     finally:
-        with suppress(ProcessLookupError):
-            process.kill()
+        if process.returncode is None:
+            with suppress(ProcessLookupError):
+                process.kill()
+            await process.wait()
     pairs = (line.partition("=") for line in said.decode("utf-8", "replace").splitlines())
     return {key: value for key, _, value in pairs} if process.returncode == 0 else None
 

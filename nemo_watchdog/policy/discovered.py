@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from nemo_watchdog.errors import PolicyProblem
+from nemo_watchdog.policy.document import texts_in
 from nemo_watchdog.policy.labels import PREFIX, label_of, read_labels
 from nemo_watchdog.policy.showing import format_path
 from nemo_watchdog.ports import Catalog
@@ -106,21 +107,9 @@ def _is_one_off(labels: Labels) -> bool:
 
 def _forbidden(entry: Mapping[str, Any], catalog: Catalog) -> Iterator[str]:
     for key, value in entry.items():
-        if any("${" in text for text in _texts(value)):
+        if any("${" in text for text in texts_in(value)):
             yield f"label {label_of(key)}: a label expands nothing: name it in the policy file where it needs a secret"
     probe = entry["probe"]
     known = isinstance(probe, str) and probe in catalog.probes
     if known and getattr(catalog.probes[probe].options, "runs_a_program", False):
         yield f"label {label_of('probe')}: {probe} runs a program on this host: only the policy file may say so"
-
-
-def _texts(value: Any) -> Iterator[str]:
-    if isinstance(value, Mapping):
-        for key, each in value.items():
-            yield str(key)
-            yield from _texts(each)
-    elif isinstance(value, list):
-        for each in value:
-            yield from _texts(each)
-    elif isinstance(value, str):
-        yield value

@@ -9,7 +9,7 @@ need not be quoted inside `[...]` and `{...}`, so that `[${URL:-}]` is a list of
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
@@ -138,6 +138,19 @@ def read_document(text: str, environ: Mapping[str, str] | None) -> Document:
     if document.value is None:
         document.issues.append(Issue(START, (), "the file is empty: a policy begins with `version: 1`"))
     return document
+
+
+def texts_in(value: Any) -> Iterator[str]:
+    """All texts in a plain value, keys among them."""
+    if isinstance(value, Mapping):
+        for key, each in value.items():
+            yield str(key)
+            yield from texts_in(each)
+    elif isinstance(value, list):
+        for each in value:
+            yield from texts_in(each)
+    elif isinstance(value, str):
+        yield value
 
 
 def _compose(text: str) -> Node | None:

@@ -61,7 +61,8 @@ def test_variables_come_from_the_unit_and_its_file(tmp_path: Path) -> None:
 def test_who_it_runs_as_and_what_it_is_handed(tmp_path: Path) -> None:
     it = unit(tmp_path)
     assert it.credentials == {"on-call": tmp_path / "on-call"}
-    assert (it.user, it.dynamic, it.groups, it.private_tmp) == ("", True, ("docker", "root"), True)
+    assert (it.user, it.dynamic, it.private_tmp) == ("", True, True)
+    assert (it.group, it.groups) == ("docker", ("root",))
 
 
 def test_drop_ins_are_read_after_it_and_may_empty_a_list(tmp_path: Path) -> None:

@@ -71,3 +71,21 @@ def test_the_unit_names_the_policy_and_hands_over_the_secrets(
     monkeypatch.setenv("TEAM", "nonsense")
     result = call("check", "--as-service")
     assert (result.code, result.out, result.err) == (0, f"{policy} is valid: 1 dependency.\n", "")
+
+
+@pytest.mark.parametrize(
+    "text", ["# ${file:/secret}\nversion: 1\ndependencies: {host: {probe: host}}\n", "version: [\n"]
+)
+def test_a_file_that_only_a_comment_names_is_not_read(
+    call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    """And what is no YAML names none: that is told anyhow."""
+    monkeypatch.setattr("nemo_watchdog.cli.as_service.os.geteuid", lambda: 0)
+    monkeypatch.setattr("nemo_watchdog.cli.as_service.read_unit", lambda: UNIT)
+    monkeypatch.setattr(ServiceUnit, "may_read", lambda _, path: path != "/secret")
+    policy = tmp_path / "policy.yaml"
+    policy.write_text(text, encoding="utf-8")
+    result = call("check", "--as-service", policy)
+    assert "/secret" not in result.out + result.err
+    assert ("is valid" in result.out) is text.startswith("#")
+    assert ("not YAML" in result.err) is not text.startswith("#")
