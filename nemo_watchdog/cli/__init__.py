@@ -17,6 +17,7 @@ from nemo_watchdog.cli import (
     classify,
     demo,
     example,
+    init,
     install,
     journal,
     pause,
@@ -52,6 +53,7 @@ def _program(
 
 
 app.command("run")(run.run)
+app.command("init")(init.init)
 app.command("check")(check.check)
 app.command("classify")(classify.classify)
 app.command("schema")(schema.schema)

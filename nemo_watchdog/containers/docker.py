@@ -1,11 +1,13 @@
 """Docker behind a deadline: every call ends in time, and a Docker that does not answer is blindness, not a finding.
 
 Paths used, for a socket proxy's allow-list: GET /version, /_ping, /events, /containers/NAME/(json|stats|top|logs);
-POST /containers/NAME/restart. For `execute` alone: POST /containers/NAME/exec, /exec/ID/start; GET /exec/ID/json.
+POST /containers/NAME/restart. For `execute` alone: POST /containers/NAME/exec, /exec/ID/start; GET /exec/ID/json. For
+`all_inspected` alone, which the daemon never asks: GET /containers/json.
 """
 
 from __future__ import annotations
 
+import asyncio
 import json
 import math
 import re
@@ -13,6 +15,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
 import aiohttp
 from aiodocker.containers import DockerContainer
@@ -37,6 +40,11 @@ PING_AFTER = 10.0
 
 LONGEST_ANSWER = 1 << 22
 """Bytes of one answer: 256 past events (moby, daemon/events: eventsLimit) or the log lines of one interval."""
+
+LONGEST_LIST = 1 << 24
+"""Bytes of the list of all containers, of which each takes one or two thousand."""
+
+INSPECTED_AT_ONCE = 8
 
 SHORT_LINES = 200
 """So many lines of a log are never longer than `LONGEST_ANSWER`: Docker cuts them (16 KiB; moby, daemon/logger/copier).
@@ -76,6 +84,34 @@ class DockerContainers:
             return parse_inspect(inspected)
         except ValueError as error:
             raise ContainersUnreachable(str(error)) from error
+
+    async def all_inspected(self) -> Sequence[Mapping[str, Any]]:
+        """What Docker knows of each container, running or not, as it tells it. One that goes meanwhile is left out.
+
+        Raises `ContainersUnreachable`.
+        """
+        told = await self._connection.ask("/containers/json", "which containers there are", LONGEST_LIST, all="true")
+        try:
+            ids = [str(each["Id"]) for each in json.loads(told)]
+        except (ValueError, LookupError, TypeError) as error:
+            raise ContainersUnreachable("Docker's answer does not say which containers there are") from error
+        turn = asyncio.Semaphore(INSPECTED_AT_ONCE)
+
+        async def one(container_id: str) -> Mapping[str, Any] | None:
+            path = self._path(container_id, "json")
+            async with turn:
+                try:
+                    inspected = json.loads(await self._connection.ask(path, "a container's state", LONGEST_ANSWER))
+                except QuestionRefused as error:
+                    if error.status == 404:
+                        return None
+                    raise
+                except ValueError as error:
+                    raise ContainersUnreachable("Docker's answer is not a container's inspect") from error
+            return inspected if isinstance(inspected, Mapping) else None
+
+        found = await asyncio.gather(*map(one, ids))
+        return [each for each in found if each is not None]
 
     def events(self) -> AsyncIterator[ContainerEvent]:
         """See `ports.Containers.events`."""
