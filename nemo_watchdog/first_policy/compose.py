@@ -20,10 +20,6 @@ from nemo_watchdog.regular_file import read_regular
 
 LARGEST = 1 << 20
 
-_PORTS = re.compile(
-    r"(?:(?P<host>\[[0-9a-fA-F:]+\]|[0-9a-fA-F:.]+):)?(?:(?P<outer>[0-9-]*):)?(?P<inner>[0-9-]+)(?:/(?P<protocol>\w+))?"
-)
-
 
 class ComposeError(NemoWatchdogError):
     """A Compose file that cannot be read; the message says why, and nothing of its values."""
@@ -192,14 +188,14 @@ def _port(told: object) -> Iterator[tuple[str, int | None, int]]:
             str(told.get("published") or ""),
             str(told.get("target") or ""),
         )
-        protocol = str(told.get("protocol") or "tcp")
-    elif match := _PORTS.fullmatch(str(told)):
-        host, outer, inner = (match["host"] or "").strip("[]"), match["outer"] or "", match["inner"]
-        protocol = match["protocol"] or "tcp"
+        protocol = str(told.get("protocol") or "")
     else:
-        return
+        spec, _, protocol = str(told).partition("/")
+        *before, inner = spec.rsplit(":", 2)
+        outer = before[-1] if before else ""
+        host = before[0].strip("[]") if len(before) == 2 else ""
     inners, outers = _range(inner), _range(outer)
-    if protocol == "tcp":
+    if protocol in {"", "tcp"}:
         for index, port in enumerate(inners):
             yield host, outers[index] if len(outers) == len(inners) else None, port
 

@@ -17,7 +17,8 @@ from nemo_watchdog.policy.labels import LabelProblem, label_of
 _ADDRESSES = ("url", "dsn", "address")
 _OF_AN_ADDRESS = frozenset({*_ADDRESSES, "expect", "verify", "health_path", "metrics_path"})
 _SECRET_KEY = re.compile(r"passw|pwd|secret|token|credential|auth|cookie|api.?key|^key$|^sig", re.IGNORECASE)
-_SECRETS = frozenset({"bearer", "basic", "password"})
+_SECRETS = frozenset({"bearer", "password"})
+_HEADERS = frozenset({"headers", "basic"})
 _FIRST = ("probe", *_ADDRESSES)
 _LAST = ("container", "needs", "tags", "autonomy", "startup_grace", "remedy")
 _NOT_COPIED = f"a secret stands in it, and is not copied: write ${{NAME}} there, and NAME=... into {SECRETS}"
@@ -62,9 +63,7 @@ def without_secrets(
                 notes.append(f"Its label {label_of(key)} has a secret, which is not copied: {variable}=… in {SECRETS}.")
             else:
                 kept[key] = value
-        elif key not in _SECRETS and key != "headers":
-            kept[key] = value
-        elif all("${" in text for text in _secret_texts(value, whole=key == "bearer" or key == "password")):
+        elif all("${" in text for text in _secrets_at(key, value)):
             kept[key] = value
         else:
             problems.append(LabelProblem(label_of(key), _NOT_COPIED))
@@ -153,12 +152,13 @@ def _plain_address(text: str) -> str | None:
     return None if "}" in plain else plain
 
 
-def _secret_texts(value: Any, *, whole: bool) -> list[str]:
-    """The texts that are secrets, or may be: what stands at keys of such a name, or all."""
+def _secrets_at(key: str, value: Any) -> list[str]:
+    """The texts that are secrets, or may be: all of some options, of others what stands at keys of such a name."""
+    return _texts(value, whole=key in _SECRETS) if key in _SECRETS or key in _HEADERS else []
+
+
+def _texts(value: Any, *, whole: bool) -> list[str]:
     if isinstance(value, dict):
-        return [
-            text
-            for key, item in value.items()
-            for text in _secret_texts(item, whole=whole or bool(_SECRET_KEY.search(str(key))))
-        ]
+        texts = (_texts(item, whole=whole or bool(_SECRET_KEY.search(str(key)))) for key, item in value.items())
+        return [text for each in texts for text in each]
     return [value] if whole and isinstance(value, str) and value else []

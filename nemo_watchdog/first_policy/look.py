@@ -1,4 +1,4 @@
-"""A few bounded HTTP questions to what a container publishes: which page tells that it is well, and what it says there."""
+"""A few bounded HTTP questions to what a container publishes: which page tells that it is well, and in which words."""
 
 from __future__ import annotations
 

@@ -114,10 +114,10 @@ def _postgres(found: Found, known: Known, at: Published, variable: str) -> Guess
     why = _found_at(found, at)
     if user_from := next((name for name in _USERS if environment.get(name)), None):
         why += f"; the user is that of {user_from}"
-    notes = []
+    notes: list[str] = []
     if any(environment.get(name) for name in _PASSWORDS):
         with_it = address.replace("@", ":PASSWORD@", 1)
-        notes = [_secret("It asks for a password, which is not copied from its environment", variable, with_it)]
+        notes = _secret("It asks for a password, which is not copied from its environment", variable, with_it)
     return Guess(
         (
             Choice("probe", "postgres", known.why or "a pooler speaks as Postgres does"),
@@ -130,11 +130,11 @@ def _postgres(found: Found, known: Known, at: Published, variable: str) -> Guess
 def _redis(found: Found, known: Known, at: Published, variable: str) -> Guess:
     address = f"redis://{at.address}/0"
     asks = any("requirepass" in word for word in found.command)
-    notes = []
+    notes: list[str] = []
     if asks or any(found.environment.get(name) for name in _REDIS_PASSWORDS):
         where = "command" if asks else "environment"
         with_it = address.replace("//", "//:PASSWORD@", 1)
-        notes = [_secret(f"It asks for a password, which is not copied from its {where}", variable, with_it)]
+        notes = _secret(f"It asks for a password, which is not copied from its {where}", variable, with_it)
     return Guess(
         (
             Choice("probe", "redis", known.why),
@@ -144,8 +144,9 @@ def _redis(found: Found, known: Known, at: Published, variable: str) -> Guess:
     )
 
 
-def _secret(what: str, variable: str, address: str) -> str:
-    return f"{what}: put {variable}={address} into {SECRETS} (mode 0600)."
+def _secret(what: str, variable: str, address: str) -> list[str]:
+    """The line to write stands alone, to be copied."""
+    return [f"{what}. With the right one in place of PASSWORD this belongs into {SECRETS}:", f"{variable}={address}"]
 
 
 def _llm(found: Found, known: Known, seen: Seen, at: Published) -> Guess:

@@ -13,7 +13,7 @@ from nemo_watchdog.first_policy.remedies import Remedy, remedies_for
 from nemo_watchdog.first_policy.yaml_words import comment, written
 
 WIDTH = 120
-_COLUMN = 41
+_COLUMN = 42
 ON_CALL = "on-call"
 NOBODY_YET = "${ONCALL_URL:-}"
 
@@ -166,7 +166,7 @@ def _above(text: str, indent: str) -> Sequence[str]:
 def _left_out(plan: Plan) -> str:
     lines = ["  # Not watched:"]
     for name, why in plan.left_out.items():
-        lines += _above(f"{name}: {why}", "  #  ")
+        lines += _above(f"- {name}: {why}", "  ")
     return "".join(f"{line}\n" for line in lines)
 
 

@@ -25,8 +25,9 @@ NAMES = st.one_of(
     ),
 )
 IMAGES = st.one_of(
-    st.sampled_from(["postgres:16", "redis", "valkey/valkey:8", "edoburu/pgbouncer", "vllm/vllm-openai", "ollama/ollama",
-                     "mysql:8", "acme/api:1", "redis:7@sha256:00", "x\n  evil: 1", "a: b # c", "\ud800"]),
+    st.sampled_from(["postgres:16", "redis", "valkey/valkey:8", "edoburu/pgbouncer", "vllm/vllm-openai",
+                     "ollama/ollama", "mysql:8", "acme/api:1", "redis:7@sha256:00", "x\n  evil: 1", "a: b # c",
+                     "\ud800"]),
     st.text(max_size=30),
 )  # fmt: skip
 KEYS = st.sampled_from(
