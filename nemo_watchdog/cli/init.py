@@ -47,7 +47,7 @@ def init(
     It asks a person before it does anything (`autonomy: suggest`). Exit code 1 when there is nothing to watch, 2 when a
     label of a container cannot be used or FILE is there already, 3 when Docker cannot be reached.
     """
-    asks = output is None and not tell and sys.stdin.isatty() and sys.stdout.isatty()
+    asks = output is None and not tell and _at_a_terminal()
     if output is not None:
         _must_be_free(output)
     plan = _plan(compose, docker)
@@ -66,6 +66,10 @@ def init(
         except OSError as error:
             raise CommandFailed(f"{output} cannot be written: {error.strerror or error}", USAGE) from error
     _tell(plan, told, output, docker)
+
+
+def _at_a_terminal() -> bool:
+    return sys.stdin.isatty() and sys.stdout.isatty()
 
 
 def _plan(compose: Path | None, docker: str | None) -> Plan:

@@ -81,7 +81,7 @@ _SIGNS = (
 
 _SHELLS = frozenset({"sh", "bash", "dash", "ash", "tini", "dumb-init", "docker-entrypoint.sh", "gosu", "su-exec"})
 _WORD = re.compile(r"[A-Za-z0-9_./-]+")
-_RUN = re.compile(r"(?:^|[;&|]\s*|\bexec\s+)([A-Za-z0-9_./-]+)")
+_RUN = re.compile(r"(?:^|[;&|])\s*(?:exec\s+)?([A-Za-z0-9_./-]+)")
 
 
 def kind_of(found: Found) -> Known:

@@ -42,7 +42,7 @@ def written(value: Any, *, inside: bool = False) -> str:
 
 def comment(text: str) -> str:
     """Text for a comment: one line, and nothing in it that cannot be printed."""
-    return " ".join("".join(each if each.isprintable() else "?" for each in text).split())
+    return "".join(each if each.isprintable() else "?" for each in " ".join(text.split()))
 
 
 def _text(text: str, *, inside: bool) -> str:

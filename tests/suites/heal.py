@@ -2,9 +2,9 @@
 
 Exit code 0 when each was seen with the right reason, healed by exactly one restart, and serves again.
 
-`--init` plays them with the policy that `nemo-watchdog init` writes of the platform, in which `autonomy` alone is changed,
-to `act`. What needs keys of its own in the policy (`rewrites`) is left out then. It takes longer: that policy looks less
-often, and gives what has just started minutes before it counts as broken.
+`--init` plays them with the policy that `nemo-watchdog init` writes of the platform, in which `autonomy` alone is
+changed, to `act`. What needs keys of its own in the policy (`rewrites`) is left out then. It takes longer: that policy
+looks less often, and gives what has just started minutes before it counts as broken.
 """
 
 from __future__ import annotations

@@ -11,6 +11,7 @@ from nemo_watchdog.first_policy.plan import Plan, plan, sort_out
 from nemo_watchdog.first_policy.proving import prove
 from nemo_watchdog.first_policy.text import policy_text
 from nemo_watchdog.plugins import installed
+from nemo_watchdog.policy.document import read_document
 from nemo_watchdog.policy.policy import Dependency, Policy
 
 
@@ -73,8 +74,8 @@ def only(*containers: Found, seen: Mapping[str, Seen] | None = None) -> tuple[De
     made = planned(*containers, seen=seen)
     policy = proven(made)
     (entry,) = made.entries
-    assert policy.document is not None
-    return policy.dependencies[entry.name], policy.document["dependencies"][entry.name], policy_text(made)
+    text = policy_text(made)
+    return policy.dependencies[entry.name], read_document(text, None).value["dependencies"][entry.name], text
 
 
 def problems_of(*containers: Found, **environ: str) -> Sequence[str]:
