@@ -38,9 +38,9 @@ class Published:
 class Found:
     """One container. Times are in seconds; ports are TCP ports.
 
-    `command` has the entrypoint in it, `environment` the secrets: neither is for people. `published` are ports that stay
-    the same over a restart, `picked` those inside whose outer port Docker picks anew at each start. `exists` is False
-    for a service of a Compose file that has no container yet.
+    `command` has the entrypoint in it, `environment` the secrets: neither is for people. `published` are ports that
+    stay the same over a restart, `picked` those inside whose outer port Docker picks anew at each start. `exists` is
+    False for a service of a Compose file that has no container yet.
     """
 
     name: str

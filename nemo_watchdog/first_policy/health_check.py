@@ -38,8 +38,9 @@ def asked_by(found: Found) -> Asked | None:
     words = _words(found)
     if not any(PurePosixPath(word).name in _ASKS for word in words):
         return None
+    with_credentials = any(map(_CREDENTIALS.fullmatch, words))
     for word in words:
-        if (asked := _asked(word, found, any(map(_CREDENTIALS.fullmatch, words)))) is not None:
+        if (asked := _asked(word, found, with_credentials=with_credentials)) is not None:
             return asked
     return None
 
@@ -70,7 +71,7 @@ def _split(text: str) -> list[str]:
         return text.split()
 
 
-def _asked(word: str, found: Found, with_credentials: bool) -> Asked | None:
+def _asked(word: str, found: Found, *, with_credentials: bool) -> Asked | None:
     text = f"http://{word}" if _NO_SCHEME.match(word) else word
     if not text.startswith(("http://", "https://")):
         return None

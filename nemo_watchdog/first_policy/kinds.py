@@ -63,8 +63,10 @@ _SIGNS = (
     _Signs(
         Kind.LLM,
         frozenset({"vllm-openai", "vllm", "llama.cpp", "llama-cpp", "ollama", "text-generation-inference", "sglang"}),
-        frozenset({"vllm", "llama-server", "ollama", "text-generation-launcher", "sglang", "vllm.entrypoints.openai.api_server",
-                   "sglang.launch_server"}),
+        frozenset({
+            "vllm", "llama-server", "ollama", "text-generation-launcher", "sglang",
+            "vllm.entrypoints.openai.api_server", "sglang.launch_server",
+        }),
     ),
     _Signs(
         Kind.DATA,

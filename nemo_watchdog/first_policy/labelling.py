@@ -1,4 +1,4 @@
-"""What a container's labels say, beside what is guessed of it: labels win, and a secret in one of them is not copied."""
+"""What a container's labels say, beside what is guessed of it: labels win, and a secret in one is not copied."""
 
 from __future__ import annotations
 

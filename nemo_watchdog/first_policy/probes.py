@@ -159,11 +159,11 @@ def _llm(found: Found, known: Known, seen: Seen, at: Published) -> Guess:
         ]
     elif seen.page is not None and seen.page.path != PATHS[0]:
         choices.append(Choice("health_path", seen.page.path, "the first page of it that answers 200"))
-    note = (
-        "A green health page proves little. With a canary it asks for a few tokens while no user does: "
-        "canary: {max_tokens: 4} (docs/probes/llm.md)."
+    notes = (
+        "A green health page proves little. This also asks for a few tokens while no user does (docs/probes/llm.md):",
+        "canary: {max_tokens: 4}",
     )
-    return Guess(tuple(choices), (note,), serves_http=True)
+    return Guess(tuple(choices), notes, serves_http=True)
 
 
 def _http(found: Found, seen: Seen) -> Guess | None:

@@ -216,4 +216,4 @@ def _remedy(remedy: Remedy) -> Iterator[str]:
 
 
 def _beside(line: str, why: str) -> str:
-    return f"{line.ljust(_COLUMN - 2)} # {why}"
+    return f"{f'{line}  '.ljust(_COLUMN - 1)}# {why}"

@@ -49,8 +49,8 @@ class Stage:
 Happens = Callable[[Stage], Awaitable[None]]
 Prepares = Callable[[Platform, AsyncExitStack], Awaitable[None]]
 Rewrites = Callable[[str, Platform], str]
-PATIENCE_WITH_INIT = 9.0
-"""What `init` writes waits for five minutes before a model server that has just started counts as broken."""
+PATIENCE_WITH_INIT = 5.0
+"""What `init` writes gives a frozen database two minutes to stop."""
 
 
 async def nothing(*_: object) -> None:

@@ -16,6 +16,7 @@ SMALLEST = POLICIES / "valid" / "smallest.yaml"
 
 HELP = {
     "run": ("Watch the platform", "--policy", "--state-dir", "--listen", "--docker", "--log-level", "--log-format"),
+    "init": ("Write a first policy", "--compose", "--output", "--docker", "--tell"),
     "check": ("Validate and lint", "--probe", "--json"),
     "schema": ("JSON Schema",),
     "status": ("Show what is wrong", "--watch", "--json", "--listen"),
