@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -173,13 +173,11 @@ def _tell(plan: Plan, told: Sequence[str], output: Path | None, docker: str | No
             fail(f"  {name}: {why}")
     if any("${" not in address for address in told):
         fail(
-            "warning: the address of --tell stands in the policy, which every user of this machine may read: better put "
+            "warning: the address of --tell stands in the policy, which all users of this machine may read: better put "
             "ONCALL_URL=… into /etc/nemo-watchdog/environment, and --tell '${ONCALL_URL:-}'"
         )
     if docker and not docker.startswith("unix:") and not any(here in docker for here in ("//127.", "//localhost")):
-        fail(
-            "warning: the addresses are those of this machine: where Docker runs on another, put its name in their place"
-        )
+        fail("warning: the addresses are those of this machine: where Docker runs on another, write its name instead")
     file = "FILE" if output is None else str(output)
     if output == INSTALLED:
         fail("next: nemo-watchdog check --as-service --probe, then systemctl enable --now nemo-watchdog")

@@ -23,8 +23,8 @@ DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what would be 
 
 NEXT = """\
 Next:
-  nemo-watchdog init --output /etc/nemo-watchdog/policy.yaml: from the containers of this machine, in place of the example
-  edit it (docs/policy.md), and the secrets in /etc/nemo-watchdog/environment
+  nemo-watchdog init --output /etc/nemo-watchdog/policy.yaml (a policy from your containers, instead of the example)
+  edit /etc/nemo-watchdog/policy.yaml (docs/policy.md), and the secrets in /etc/nemo-watchdog/environment
   nemo-watchdog check --as-service
   systemctl enable --now nemo-watchdog"""
 

@@ -1,4 +1,4 @@
-"""The facts of one container: what Docker's inspect, or a Compose file, says of it that a policy can be guessed from."""
+"""The facts of one container: what Docker's inspect, or a Compose file, says that a policy can be guessed from."""
 
 from __future__ import annotations
 

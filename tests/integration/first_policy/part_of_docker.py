@@ -6,7 +6,7 @@ import asyncio
 import json
 import os
 import sys
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -70,7 +70,3 @@ def acting(text: str) -> str:
     """The policy with the one edit that a person makes who trusts it."""
     assert text.count("\nautonomy: suggest\n") == 1
     return text.replace("\nautonomy: suggest\n", "\nautonomy: act\n")
-
-
-def unlike(text: str, secrets: Sequence[str]) -> bool:
-    return not any(secret in text for secret in secrets)

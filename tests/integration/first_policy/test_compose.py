@@ -9,7 +9,6 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
-import pytest
 import pytest_asyncio
 import yaml
 
@@ -113,12 +112,3 @@ async def test_a_file_alone_is_enough(project: Project, tmp_path: Path) -> None:
     folder = "".join(letter for letter in tmp_path.name.lower() if letter.isalnum() or letter in "_-")
     assert written["postgres"]["container"] == f"{folder}-postgres-1"
     assert "as Compose v2 would call it" in text
-
-
-@pytest.mark.parametrize("text", ["services: [", "a: b", "services:\n  a: &a {b: c}\n  d: !x\n   - *e\n"])
-async def test_what_is_no_compose_file_is_told(docker_engine: str, tmp_path: Path, text: str) -> None:
-    (tmp_path / "x.yml").write_text(text, encoding="utf-8")
-    async with only({PROJECT_LABEL: "none"}, tmp_path) as host:
-        code, out, told = await init(host, "--compose", str(tmp_path / "x.yml"))
-    assert (code, out) == (2, "")
-    assert told.startswith(str(tmp_path / "x.yml"))
