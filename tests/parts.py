@@ -11,6 +11,7 @@ _PACKAGE_OF = {
     "amtool": "prometheus-alertmanager",
     "chromium": "chromium",
     "docker": "docker.io",
+    "docker-compose": "docker-compose",
     "dockerd": "docker.io",
     "gcc": "gcc",
     "initdb": "postgresql-15",

@@ -18,6 +18,7 @@ from nemo_watchdog.cli import (
     demo,
     doctor,
     example,
+    init,
     install,
     journal,
     pause,
@@ -53,6 +54,7 @@ def _program(
 
 
 app.command("run")(run.run)
+app.command("init")(init.init)
 app.command("check")(check.check)
 app.command("doctor")(doctor.doctor)
 app.command("classify")(classify.classify)

@@ -23,6 +23,7 @@ DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what would be 
 
 NEXT = """\
 Next:
+  nemo-watchdog init --output /etc/nemo-watchdog/policy.yaml (a policy from your containers, instead of the example)
   edit /etc/nemo-watchdog/policy.yaml (docs/policy.md), and the secrets in /etc/nemo-watchdog/environment
   nemo-watchdog check --as-service
   systemctl enable --now nemo-watchdog"""

@@ -2,11 +2,12 @@
 
 Paths used, for a socket proxy's allow-list: GET /version, /_ping, /events, /containers/NAME/(json|stats|top|logs);
 POST /containers/NAME/restart. For `execute` alone: POST /containers/NAME/exec, /exec/ID/start; GET /exec/ID/json. For
-`labels` alone: GET /containers/json.
+`labels` and `all_inspected` alone: GET /containers/json.
 """
 
 from __future__ import annotations
 
+import asyncio
 import json
 import math
 import re
@@ -14,6 +15,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
 import aiohttp
 from aiodocker.containers import DockerContainer
@@ -40,8 +42,10 @@ PING_AFTER = 10.0
 LONGEST_ANSWER = 1 << 22
 """Bytes of one answer: 256 past events (moby, daemon/events: eventsLimit) or the log lines of one interval."""
 
-MOST_CONTAINERS = 1 << 24
-"""Bytes of the list of all containers: a few thousand with many labels."""
+LONGEST_LIST = 1 << 24
+"""Bytes of the list of all containers, of which each takes one or two thousand."""
+
+INSPECTED_AT_ONCE = 8
 
 SHORT_LINES = 200
 """So many lines of a log are never longer than `LONGEST_ANSWER`: Docker cuts them (16 KiB; moby, daemon/logger/copier).
@@ -85,11 +89,39 @@ class DockerContainers:
     async def labels(self) -> Mapping[str, Mapping[str, str]]:
         """See `ports.Containers.labels`."""
         what = "which containers there are"
-        told = await self._connection.ask("/containers/json", what, MOST_CONTAINERS, all="true")
+        told = await self._connection.ask("/containers/json", what, LONGEST_LIST, all="true")
         try:
             return parse_labels(json.loads(told))
         except ValueError as error:
             raise QuestionRefused(200, "no list of containers", what) from error
+
+    async def all_inspected(self) -> Sequence[Mapping[str, Any]]:
+        """What Docker knows of each container, running or not, as it tells it. One that goes meanwhile is left out.
+
+        Raises `ContainersUnreachable`.
+        """
+        told = await self._connection.ask("/containers/json", "which containers there are", LONGEST_LIST, all="true")
+        try:
+            ids = [str(each["Id"]) for each in json.loads(told)]
+        except (ValueError, LookupError, TypeError) as error:
+            raise ContainersUnreachable("Docker's answer does not say which containers there are") from error
+        turn = asyncio.Semaphore(INSPECTED_AT_ONCE)
+
+        async def one(container_id: str) -> Mapping[str, Any] | None:
+            path = self._path(container_id, "json")
+            async with turn:
+                try:
+                    inspected = json.loads(await self._connection.ask(path, "a container's state", LONGEST_ANSWER))
+                except QuestionRefused as error:
+                    if error.status == 404:
+                        return None
+                    raise
+                except ValueError as error:
+                    raise ContainersUnreachable("Docker's answer is not a container's inspect") from error
+            return inspected if isinstance(inspected, Mapping) else None
+
+        found = await asyncio.gather(*map(one, ids))
+        return [each for each in found if each is not None]
 
     def events(self) -> AsyncIterator[ContainerEvent]:
         """See `ports.Containers.events`."""

@@ -1,6 +1,10 @@
 """The heal suite: `python -m tests.suites.heal`. Each fault is real, and one restart cures it.
 
 Exit code 0 when each was seen with the right reason, healed by exactly one restart, and serves again.
+
+`--init` plays them with the policy that `nemo-watchdog init` writes of the platform, in which `autonomy` alone is
+changed, to `act`. What needs keys of its own in the policy (`rewrites`) is left out then. It takes longer: that policy
+looks less often, and gives what has just started minutes before it counts as broken.
 """
 
 from __future__ import annotations
@@ -17,9 +21,20 @@ from tests.integration.daemon import DaemonError
 from tests.suites.acts import add_to, in_turn, person, switch
 from tests.suites.overload import clients_call_again
 from tests.suites.pooler import PgBouncer, pooled
-from tests.suites.situations import GemmaWithGpu, Happens, Situation, Stage, choose, instead, nvml, play_all
+from tests.suites.situations import (
+    GemmaWithGpu,
+    Happens,
+    Situation,
+    Stage,
+    as_it_is,
+    choose,
+    instead,
+    nvml,
+    play_all,
+)
 
 FEWEST = 30
+INIT = "--init"
 
 
 def send(part: str, number: signal.Signals) -> Happens:
@@ -65,7 +80,7 @@ def later(seconds: float) -> Happens:
 
 async def killed_in_its_restart(stage: Stage) -> None:
     """Docker goes on with it: ten seconds later it kills what did not end, and starts it again."""
-    await stage.daemon.event("action_started", within=60.0)
+    await stage.daemon.event("action_started", within=60.0 * stage.patience)
     await asyncio.sleep(0.3)
     await stage.daemon.restart(kill=True)
 
@@ -316,12 +331,12 @@ SITUATIONS = (
 
 async def is_healed(stage: Stage, situation: Situation) -> None:
     """It acted for the right reason, it serves again, the incident is over, and nothing more is done."""
-    started = await stage.daemon.event("action_started", within=60.0)
+    started = await stage.daemon.event("action_started", within=60.0 * stage.patience)
     lines = stage.daemon.events
     reasons = [line.get("reason") for line in lines[: lines.index(started)] if line["event"] == "health_changed"]
     if reasons[-1] != situation.sees:
         raise DaemonError(f"it was restarted for {reasons[-1]}, not for {situation.sees}")
-    await stage.daemon.event("incident_resolved", within=90.0)
+    await stage.daemon.event("incident_resolved", within=90.0 * stage.patience)
     await stage.daemon.more_looks(3)
     if trouble := await stage.platform.check(situation.of):
         raise TimeoutError(f"resolved, and does not serve: {trouble}")
@@ -330,8 +345,10 @@ async def is_healed(stage: Stage, situation: Situation) -> None:
 def main() -> int:
     if len(SITUATIONS) < FEWEST:
         raise SystemExit(f"{len(SITUATIONS)} faults: fewer than {FEWEST} prove too little")
-    chosen = choose(SITUATIONS, sys.argv[1:])
-    well = asyncio.run(play_all(chosen, is_healed, lambda _: 1, "Faults that a restart cures"))
+    names, by_init = [word for word in sys.argv[1:] if word != INIT], INIT in sys.argv
+    plain = [situation for situation in SITUATIONS if not by_init or situation.rewrites is as_it_is]
+    title = f"Faults that a restart cures{', with the policy that init writes' if by_init else ''}"
+    well = asyncio.run(play_all(choose(plain, names), is_healed, lambda _: 1, title, by_init=by_init))
     return 0 if well else 1
 
 

@@ -21,8 +21,9 @@ from rich.table import Table
 
 from nemo_watchdog.demo.docker_cli import DockerError
 from nemo_watchdog.demo.parts import Gemma, Part
-from nemo_watchdog.demo.platform import Platform, PlatformError
+from nemo_watchdog.demo.platform import LABEL, Platform, PlatformError
 from tests.integration.daemon import Daemon, DaemonError
+from tests.integration.first_policy.part_of_docker import acting, init, only
 from tests.integration.scenarios.docker_socket import DockerSocket
 from tests.nvml_stub.build import build_stub
 from tests.suites import data
@@ -33,21 +34,32 @@ AT_ONCE = 3
 
 @dataclass(slots=True)
 class Stage:
-    """What a situation has to play with. `daemon` runs when `happens` is called."""
+    """What a situation has to play with. `daemon` runs when `happens` is called.
+
+    `patience` is how many times longer than with the demo's policy what is waited for may take.
+    """
 
     platform: Platform
     daemon: Daemon
     way: DockerSocket
     stack: AsyncExitStack
+    patience: float = 1.0
 
 
 Happens = Callable[[Stage], Awaitable[None]]
 Prepares = Callable[[Platform, AsyncExitStack], Awaitable[None]]
 Rewrites = Callable[[str, Platform], str]
+PATIENCE_WITH_INIT = 5.0
+"""What `init` writes gives a frozen database two minutes to stop."""
 
 
 async def nothing(*_: object) -> None:
     """It is so from the start."""
+
+
+def as_it_is(text: str, _: Platform) -> str:
+    """The situation needs no keys of its own."""
+    return text
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +72,7 @@ class Situation:
     sees: str
     happens: Happens = nothing
     prepares: Prepares = nothing
-    rewrites: Rewrites = lambda text, _: text
+    rewrites: Rewrites = as_it_is
     starts_up: bool = True
     """All dependencies are up before it happens."""
     environ: Callable[[Path], Mapping[str, str]] = lambda _: {}
@@ -116,6 +128,15 @@ def with_canary(text: str, platform: Platform) -> str:
     )
 
 
+async def written_by_init(platform: Platform, folder: Path) -> str:
+    """What `nemo-watchdog init` writes of the platform, with the one edit that lets it act."""
+    async with only({LABEL: platform.prefix}, folder) as host:
+        code, text, told = await init(host)
+    if code:
+        raise DaemonError(f"init ended with {code}: {told}")
+    return acting(text)
+
+
 def matches(sees: str, dependency: dict[str, Any]) -> bool:
     """Whether a dependency of the status is as `sees` says."""
     kind, colon, value = sees.partition(":")
@@ -126,9 +147,9 @@ def matches(sees: str, dependency: dict[str, Any]) -> bool:
     return bool((dependency["decision"] or {}).get(kind) == value)
 
 
-def logged(situation: Situation, lines: Sequence[dict[str, Any]]) -> bool:
+def logged(sees: str, name: str, lines: Sequence[dict[str, Any]]) -> bool:
     """Whether its health changed for that reason: in the status the next look may put another in its place at once."""
-    wanted = {"event": "health_changed", "dependency": situation.of, "reason": situation.sees}
+    wanted = {"event": "health_changed", "dependency": name, "reason": sees}
     return any(wanted.items() <= line.items() for line in lines)
 
 
@@ -143,8 +164,10 @@ async def restarts(platform: Platform, since: float) -> int:
     return sum(name in names for name in told.splitlines())
 
 
-async def play(situation: Situation, after: Callable[[Stage, Situation], Awaitable[None]]) -> Outcome:
-    """Plays it; `after` is what must hold once `sees` was seen."""
+async def play(
+    situation: Situation, after: Callable[[Stage, Situation], Awaitable[None]], *, by_init: bool = False
+) -> Outcome:
+    """Plays it; `after` is what must hold once `sees` was seen. `by_init`: with the policy that `init` writes."""
     began = time.monotonic()
     prefix = f"nemo-suite-{secrets.token_hex(4)}"
     count, problem, evidence = 0, "", ""
@@ -152,7 +175,7 @@ async def play(situation: Situation, after: Callable[[Stage, Situation], Awaitab
         async with Platform(prefix, situation.parts, labels={"nemo-watchdog-test.made": "1"}) as platform:
             await platform.ready()
             await data.commit(platform)
-            count, evidence = await _play_on(platform, situation, after)
+            count, evidence = await _play_on(platform, situation, after, by_init=by_init)
             if situation.keeps_data:
                 await data.compare(platform)
     except (DaemonError, PlatformError, DockerError, data.LostData, OSError, ValueError, ClientError) as error:
@@ -162,7 +185,7 @@ async def play(situation: Situation, after: Callable[[Stage, Situation], Awaitab
 
 
 async def _play_on(
-    platform: Platform, situation: Situation, after: Callable[[Stage, Situation], Awaitable[None]]
+    platform: Platform, situation: Situation, after: Callable[[Stage, Situation], Awaitable[None]], *, by_init: bool
 ) -> tuple[int, str]:
     """How many restarts there were, and the daemon's last lines. Daemon and clients are gone after it."""
     async with AsyncExitStack() as stack:
@@ -170,21 +193,30 @@ async def _play_on(
         await situation.prepares(platform, stack)
         since = time.time()
         way = await stack.enter_async_context(DockerSocket(folder / "docker.sock"))
-        text = situation.rewrites(platform.policy_text(), platform)
+        text = await written_by_init(platform, folder) if by_init else platform.policy_text()
+        text = situation.rewrites(text, platform)
+        # What `init` finds is called as its container is.
+        names = {part: platform.name(part) if by_init else part for part in platform.parts}
+        name = names.get(situation.of, situation.of)
         environ = await asyncio.to_thread(situation.environ, folder)
         daemon = await stack.enter_async_context(Daemon(text, folder, environ={"DOCKER_HOST": way.url, **environ}))
-        stage = Stage(platform, daemon, way, stack)
+        stage = Stage(platform, daemon, way, stack, PATIENCE_WITH_INIT if by_init else 1.0)
         if situation.starts_up:
             await daemon.wait_until(
-                lambda s: all(each["health"] == "up" for each in s["dependencies"].values()), within=60.0
+                lambda s: all(
+                    each["health"] == "up"
+                    for key, each in s["dependencies"].items()
+                    if not by_init or key in names.values()
+                ),
+                within=60.0,
             )
         before = len(daemon.events)
         await situation.happens(stage)
         await daemon.wait_until(
             lambda s: (
-                matches(situation.sees, s["dependencies"][situation.of]) or logged(situation, daemon.events[before:])
+                matches(situation.sees, s["dependencies"][name]) or logged(situation.sees, name, daemon.events[before:])
             ),
-            within=60.0,
+            within=60.0 * stage.patience,
         )
         await after(stage, situation)
         return await restarts(platform, since), daemon.last_lines()
@@ -203,6 +235,8 @@ async def play_all(
     after: Callable[[Stage, Situation], Awaitable[None]],
     wanted: Callable[[Situation], int],
     title: str,
+    *,
+    by_init: bool = False,
 ) -> bool:
     """Plays all, prints the table, and tells whether every one went as it must."""
     turn = asyncio.Semaphore(AT_ONCE)
@@ -210,7 +244,7 @@ async def play_all(
 
     async def one(situation: Situation) -> Outcome:
         async with turn:
-            outcome = await play(situation, after)
+            outcome = await play(situation, after, by_init=by_init)
         well = not outcome.problem and outcome.restarts == wanted(situation)
         console.print(f"{'ok  ' if well else 'FAIL'} {situation.name} ({outcome.seconds:.0f}s) {outcome.problem}")
         if outcome.evidence and not well:

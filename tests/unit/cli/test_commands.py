@@ -16,6 +16,7 @@ SMALLEST = POLICIES / "valid" / "smallest.yaml"
 
 HELP = {
     "run": ("Watch the platform", "--policy", "--state-dir", "--listen", "--docker", "--log-level", "--log-format"),
+    "init": ("Write a first policy", "--compose", "--output", "--docker", "--tell"),
     "check": ("Validate and lint", "--probe", "--json"),
     "doctor": ("what to do about each", "--as-service", "--send", "--docker", "--state-dir", "--url", "--json"),
     "schema": ("JSON Schema",),

@@ -101,6 +101,8 @@ class FakeDocker:
         self.restarts: list[tuple[str, str | None]] = []
         self.filters: dict[str, list[str]] = {}
         """Of the last stream."""
+        self.listed: bytes | None = None
+        """What the question for all containers is answered; those of `containers` where it is None."""
         self.asked: dict[str, list[str]] = {}
         """The filters of the last question for events with an end."""
         self._over = asyncio.Event()
@@ -117,6 +119,8 @@ class FakeDocker:
         app.router.add_get("/containers/json", self._list)
         app.router.add_get("/events", self._events)
         app.router.add_get("/{version}/containers/{name}/json", self._inspect)
+        app.router.add_get("/containers/json", self._list)
+        app.router.add_get("/containers/{name}/json", self._show)
         app.router.add_get("/containers/{name}/{part}", self._part)
         app.router.add_post("/{version}/containers/{name}/restart", self._restart)
         self._over.clear()
@@ -153,12 +157,21 @@ class FakeDocker:
     async def _inspect(self, request: web.Request) -> web.StreamResponse:
         if self._is_too_new(request):
             return web.json_response({"message": f"client version is too new. Maximum: {self.version}"}, status=400)
+        return await self._show(request)
+
+    async def _show(self, request: web.Request) -> web.StreamResponse:
         if self.inspect is not None:
             return await self.inspect(request)
         found = self.containers.get(request.match_info["name"])
         if found is None:
             return web.json_response({"message": "No such container"}, status=404)
         return web.json_response(found)
+
+    async def _list(self, request: web.Request) -> web.Response:
+        told = self.listed
+        if told is None:
+            told = json.dumps([{"Id": name} for name in (*self.containers, "gone")]).encode()
+        return web.Response(body=told if request.query["all"] == "true" else b"[]", content_type="application/json")
 
     async def _part(self, request: web.Request) -> web.StreamResponse:
         self.asked_more.append(dict(request.query))
