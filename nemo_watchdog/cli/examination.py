@@ -14,11 +14,12 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
+from nemo_watchdog import app
 from nemo_watchdog.cli import client
-from nemo_watchdog.cli.one_look import look_at_all
+from nemo_watchdog.cli.one_look import look_at_all, with_labels
 from nemo_watchdog.containers.permissions import Permissions
 from nemo_watchdog.doctor import contacts, daemon, dependencies, docker, machine, policy, state, unit
-from nemo_watchdog.doctor.checkup import Check, Finding, Findings, bad, in_a_thread, presentable, run, skipped
+from nemo_watchdog.doctor.checkup import Check, Finding, Findings, bad, in_a_thread, presentable, run, skipped, warning
 from nemo_watchdog.doctor.way_to_docker import bad_address
 from nemo_watchdog.errors import NemoWatchdogError
 from nemo_watchdog.one_thread import OneThread
@@ -136,6 +137,10 @@ async def _dependencies(asked: Asked, found: Policy | None) -> Findings:
     if found is None:
         yield skipped("dependencies", NO_POLICY)
         return
+    with suppress(NemoWatchdogError):  # that Docker does not tell is told as such
+        found = await with_labels(found, partial(app.read_policy, asked.policy, asked.environ), asked.docker)
+    for problem in found.unused_labels:
+        yield warning("labels", problem, "give the label another value, and make its container anew")
     bounded = {name: replace(each, timeout=min(each.timeout, LOOK_WITHIN)) for name, each in found.dependencies.items()}
     try:
         looks = await look_at_all(replace(found, dependencies=bounded), asked.docker)

@@ -38,6 +38,7 @@ class Call(StrEnum):
     STATS = "stats"
     TOP = "top"
     LOGS = "logs"
+    LIST = "list"
     RESTART = "restart"
     EXEC = "exec"
     EXEC_START = "exec start"
@@ -53,6 +54,7 @@ PATHS: Mapping[Call, tuple[str, str]] = MappingProxyType(
         Call.STATS: ("GET", "/containers/{}/stats"),
         Call.TOP: ("GET", "/containers/{}/top"),
         Call.LOGS: ("GET", "/containers/{}/logs"),
+        Call.LIST: ("GET", "/containers/json"),
         Call.RESTART: ("POST", "/containers/{}/restart"),
         Call.EXEC: ("POST", "/containers/{}/exec"),
         Call.EXEC_START: ("POST", "/exec/{}/start"),
@@ -64,6 +66,7 @@ PATHS: Mapping[Call, tuple[str, str]] = MappingProxyType(
 _QUESTIONS: Mapping[Call, Mapping[str, str]] = {
     Call.STATS: {"stream": "false", "one-shot": "true"},
     Call.TOP: {"ps_args": "-eo pid,stat"},
+    Call.LIST: {"limit": "1"},
     Call.LOGS: {"stdout": "1", "stderr": "1", "tail": "1"},
 }
 _COMMANDS: Mapping[Call, object] = {

@@ -34,6 +34,7 @@ COSTS: Mapping[Call, str] = {
     Call.STATS: "whether what gives no answer works or hangs is not seen, nor a container's memory",
     Call.TOP: "hangs in the kernel are not seen, nor what is in progress",
     Call.LOGS: "log probes are blind, and the last words of what crashed (disk full, data damaged) are not read",
+    Call.LIST: "no container's labels are seen, so nothing is discovered",
     Call.RESTART: "nothing is restarted",
     Call.EXEC: "a GPU that a container has lost is not seen",
     Call.EXEC_START: "a GPU that a container has lost is not seen",
@@ -66,6 +67,8 @@ def wanted_by(policy: Policy | None) -> Wanted:
         calls.add(Call.RESTART)
     if any(getattr(each.options, "container_view", False) for each in dependencies):
         calls.update(_EXECS)
+    if policy.discovers:
+        calls.add(Call.LIST)
     if any(each.probe == "log" for each in dependencies):
         calls.add(Call.LOGS)
     if any(each.probe == "docker" for each in dependencies):
@@ -87,7 +90,7 @@ async def look(docker: Docker, host: str | None, wanted: Wanted, environ: Mappin
         return
     name, inspected = await _one_that_is_there(docker, wanted.containers)
     calls = [Call.PING, Call.EVENTS, Call.STATS, Call.TOP, Call.LOGS]
-    calls += [call for call in _ORDERS if call in wanted.calls]
+    calls += [call for call in (Call.LIST, *_ORDERS) if call in wanted.calls]
     told = await asyncio.gather(*(_answer(docker, call, name) for call in calls))
     answers = {Call.VERSION: version, Call.INSPECT: inspected, **dict(zip(calls, told, strict=True))}
     by_name = name != NOBODY and not _is_let_through(await _answer(docker, Call.INSPECT, NOBODY))

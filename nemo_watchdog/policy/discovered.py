@@ -14,7 +14,7 @@ from typing import Any
 
 from nemo_watchdog.errors import PolicyProblem
 from nemo_watchdog.policy.document import texts_in
-from nemo_watchdog.policy.labels import PREFIX, label_of, read_labels
+from nemo_watchdog.policy.labels import PREFIX, free_name, label_of, read_labels, valid_name
 from nemo_watchdog.policy.showing import format_path
 from nemo_watchdog.ports import Catalog
 
@@ -24,8 +24,6 @@ LABELS = "labels"
 Labels = Mapping[str, str]
 
 _ONE_OFF = "com.docker.compose.oneoff"
-_LONGEST_NAME = 63
-_NO_NAME = re.compile(r"[^a-z0-9_-]+", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +58,9 @@ def discover(file: Any, containers: Mapping[str, Labels], catalog: Catalog) -> D
         said = read_labels(labels)
         if container in taken or said.watch is False or not concerns_us(labels) or _is_one_off(labels):
             continue
-        name = said.name or name_of(container)
+        name = said.name or valid_name(container)
         if name in known or name in entries:
-            other, name = name, _free(name_of(container), {*known, *entries})
+            other, name = name, free_name(valid_name(container), {*known, *entries})
             problems.append(f"container {container}: another is called {other}: it is watched as {name}")
         entry = {"probe": "docker", **said.entry, "container": container}
         wrong = [f"container {container}: {problem}" for problem in (*said.problems, *_forbidden(entry, catalog))]
@@ -84,20 +82,6 @@ def blamed(found: Discovered, problems: list[PolicyProblem]) -> dict[str, str]:
                 label = f"label {label_of(key[1])}: " if key else ""
                 told[name] = f"container {entry['container']}: {label}{problem.message}"
     return told
-
-
-def name_of(container: str) -> str:
-    """What a dependency is called whose labels do not say it: as its container, as far as a name may be so."""
-    return _NO_NAME.sub("-", container.lower()).strip("-_")[:_LONGEST_NAME] or "container"
-
-
-def _free(name: str, taken: set[str]) -> str:
-    count = 2
-    free = name
-    while free in taken:
-        free = f"{name[: _LONGEST_NAME - 4]}-{count}"
-        count += 1
-    return free
 
 
 def _is_one_off(labels: Labels) -> bool:

@@ -7,7 +7,7 @@ that the entry is put into. Expansions such as `${NAME}` stay as they are writte
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,6 +19,8 @@ from nemo_watchdog.policy.fields import check_name
 PREFIX = "nemo-watchdog."
 NAME = f"{PREFIX}name"
 WATCH = f"{PREFIX}watch"
+
+LONGEST_NAME = 63
 
 _CONTAINER = f"{PREFIX}container"
 _LISTS = frozenset({"needs", "tags"})
@@ -50,6 +52,20 @@ class Labelled:
     name: str | None = None
     watch: bool | None = None
     problems: tuple[LabelProblem, ...] = ()
+
+
+def valid_name(text: str) -> str:
+    """A name as a policy takes it, as much like the text as can be."""
+    name = re.sub(r"[^a-z0-9_-]+", "-", text.lower()).strip("-_")
+    return name[:LONGEST_NAME].rstrip("-_") or "container"
+
+
+def free_name(name: str, used: Collection[str]) -> str:
+    """That name, or where it is used one with a number behind it."""
+    if name not in used:
+        return name
+    ends = (f"-{number}" for number in range(2, len(used) + 3))
+    return next(each for end in ends if (each := name[: LONGEST_NAME - len(end)] + end) not in used)
 
 
 def label_of(key: str) -> str:

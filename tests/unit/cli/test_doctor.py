@@ -16,6 +16,7 @@ from rich.console import Console
 
 from nemo_watchdog.cli import examination
 from nemo_watchdog.cli.doctor_page import show
+from nemo_watchdog.containers import DockerContainers
 from nemo_watchdog.containers.permissions import Answer
 from nemo_watchdog.containers.permissions import Call as DockerCall
 from nemo_watchdog.doctor import unit
@@ -109,6 +110,24 @@ def test_warnings_alone_are_0(
     monkeypatch.setattr("nemo_watchdog.doctor.contacts.look_at_alertmanagers", fine)
     state = ("--state-dir", tmp_path / "state", "--url", f"http://{well.listen}/")
     assert call("doctor", policy_file(tmp_path, listening), *state).code == 0
+
+
+def test_what_labels_bring_is_looked_at(
+    call: Call, tmp_path: Path, listening: str, nobody: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And labels that cannot be used are a line."""
+
+    async def told(_: DockerContainers) -> dict[str, dict[str, str]]:
+        brings = {"nemo-watchdog.probe": "tcp", "nemo-watchdog.address": listening, "nemo-watchdog.interval": "10s"}
+        return {"web": brings, "odd": {"nemo-watchdog.remedy": "none"}}
+
+    monkeypatch.setattr(DockerContainers, "labels", told)
+    file = tmp_path / "policy.yaml"
+    file.write_text("version: 1\ndiscover: labels\ndependencies: {}\n", encoding="utf-8")
+    found = rows(call("doctor", file, "--docker", f"unix://{tmp_path}/gone.sock", "--url", nobody, "--json"))
+    assert found["labels"]["grade"] == "warning"
+    assert found["labels"]["seen"].startswith("container odd: label nemo-watchdog.remedy: there is no remedy")
+    assert found["web"]["seen"].startswith("serves")
 
 
 def test_an_unusable_policy_is_one_line_of_it(call: Call, tmp_path: Path, nobody: str) -> None:

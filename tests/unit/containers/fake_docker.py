@@ -88,8 +88,6 @@ class FakeDocker:
         self.more: dict[str, web.Response] = {}
         self.asked_more: list[dict[str, str]] = []
         """What `/containers/NAME/PART` answers, by its part."""
-        self.listed = web.json_response([])
-        """The answer to which containers there are."""
         self.line = b""
         """As many of it as are asked for are the log, but for what is more than `MUCH`."""
         self.span: dict[str, str] = {}
@@ -108,15 +106,10 @@ class FakeDocker:
         self._over = asyncio.Event()
         self._runner: web.AppRunner | None = None
 
-    async def _list(self, request: web.Request) -> web.StreamResponse:
-        """Without `all` it would be those that run alone."""
-        return self.listed if request.query.get("all") == "true" else web.json_response([])
-
     async def start(self) -> None:
         app = web.Application()
         app.router.add_get("/version", self._version)
         app.router.add_get("/_ping", self._ping)
-        app.router.add_get("/containers/json", self._list)
         app.router.add_get("/events", self._events)
         app.router.add_get("/{version}/containers/{name}/json", self._inspect)
         app.router.add_get("/containers/json", self._list)

@@ -289,17 +289,17 @@ async def test_titles_of_processes(docker: FakeDocker, containers: DockerContain
 
 async def test_labels_of_all_containers(docker: FakeDocker, containers: DockerContainers) -> None:
     """By their own names; what was only created is none yet, and nothing is known from an answer of another kind."""
-    docker.listed = web.json_response(
+    docker.listed = json.dumps(
         [
             {"Names": ["/other/db", "/db"], "State": "running", "Labels": {"a": "b"}},
             {"Names": ["/job"], "State": "exited", "Labels": None},
             {"Names": ["/new"], "State": "created", "Labels": {"a": "c"}},
             {"Names": None, "State": "dead", "Labels": {}},
         ]
-    )
+    ).encode()
     assert await containers.labels() == {"db": {"a": "b"}, "job": {}}
     for answer in ("{", "null", "[1]", '[{"Names": ["/a"]}]', '[{"Names": ["/a"], "State": "dead", "Labels": 1}]'):
-        docker.listed = web.Response(text=answer)
+        docker.listed = answer.encode()
         with pytest.raises(ContainersUnreachable):
             await containers.labels()
 

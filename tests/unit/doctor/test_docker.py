@@ -78,6 +78,7 @@ COSTS = [
     ),
     (Call.VERSION, "bad", "which API Docker speaks is not known", "allow GET /version in the proxy"),
     (Call.INSPECT, "bad", "no container's state is known", "allow GET /containers/*/json in the proxy"),
+    (Call.LIST, "bad", "no container's labels are seen", "allow GET /containers/json in the proxy"),
     (Call.RESTART, "bad", "nothing is restarted", "allow POST /containers/*/restart in the proxy (asked for one that"),
     (Call.EXEC, "bad", "a GPU that a container has lost", "allow POST /containers/*/exec in the proxy (asked for"),
     (Call.EXEC_START, "bad", "a GPU that a container has lost", "allow POST /exec/*/start in the proxy (asked for"),
@@ -87,7 +88,7 @@ COSTS = [
 
 @pytest.mark.parametrize(("call", "grade", "cost", "remedy"), COSTS, ids=[str(each[0]) for each in COSTS])
 async def test_a_refused_call_is_named_with_what_it_costs(call: Call, grade: str, cost: str, remedy: str) -> None:
-    found = told(await look(Docker({call: REFUSED}), wanted(Call.RESTART, *EXECS)))
+    found = told(await look(Docker({call: REFUSED}), wanted(Call.LIST, Call.RESTART, *EXECS)))
     (refused,) = [each for each in found if each[1] in {"bad", "warning"}]
     assert refused[:2] == (f"docker {call}", grade)
     assert f"{call} is refused (403 not on the list): {cost}" in refused[2]
@@ -171,6 +172,7 @@ def test_what_a_policy_wants() -> None:
     logs, usage = (replace(watched, name=name, probe=name) for name in ("log", "docker"))
     assert docker.wanted_by(policy(watched, logs, usage)).calls == {Call.LOGS, Call.STATS}
     assert docker.wanted_by(None).calls == {Call.RESTART}
+    assert docker.wanted_by(replace(policy(watched), discovers=True)).calls == {Call.LIST}
 
     class View:
         container_view = True

@@ -167,7 +167,7 @@ def test_two_that_claim_one_name_are_both_watched() -> None:
 def test_names_that_are_cut_stay_apart() -> None:
     """However many are alike, and long."""
     policy = read({f"{'x' * 65}{end}": {"tags": "core"} for end in range(11)})
-    names = ["x" * 63, *(f"{'x' * 59}-{count}" for count in range(2, 12))]
+    names = ["x" * 63, *("x" * (62 - len(str(count))) + f"-{count}" for count in range(2, 12))]
     assert list(policy.discovered) == names
     assert set(names) < set(policy.dependencies)
 
