@@ -39,7 +39,8 @@ class Haproxy:
         self._log = self._folder / "log"
         self._environ = {
             **{name: value for name, value in os.environ.items() if not name.startswith("SOCKET_PROXY_")},
-            "SOCKET_PROXY_BIND": f"127.0.0.1:{self.port}", "SOCKET_PROXY_DOCKER": str(engine),
+            "SOCKET_PROXY_BIND": f"127.0.0.1:{self.port}",
+            "SOCKET_PROXY_DOCKER": str(engine),
             **(environ or {}),
         }
         self._times = times or {}
