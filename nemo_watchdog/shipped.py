@@ -1,4 +1,4 @@
-"""The files that come with the program for others to use: a policy, the unit, what Prometheus and Alertmanager read."""
+"""The files that come with the program for others to use: a policy, the unit, what other programs read."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ _IN_A_CLONE = Path(__file__).parents[1]
 
 
 class Example(StrEnum):
+    """What can be printed. All but `MAN`, which the commands themselves make, are files."""
+
     POLICY = "policy"
     SCHEMA = "schema"
     SITUATIONS = "situations"
@@ -23,6 +25,9 @@ class Example(StrEnum):
     ALERTS = "alerts"
     PROMETHEUS = "prometheus"
     ALERTMANAGER = "alertmanager"
+    COMPOSE = "compose"
+    SOCKET_PROXY = "socket-proxy"
+    MAN = "man"
 
 
 PLACES: Mapping[Example, str] = MappingProxyType(
@@ -34,9 +39,11 @@ PLACES: Mapping[Example, str] = MappingProxyType(
         Example.ALERTS: "config/prometheus/alerts.yml",
         Example.PROMETHEUS: "config/prometheus/prometheus.yml",
         Example.ALERTMANAGER: "config/alertmanager.yml",
+        Example.COMPOSE: "deploy/compose.yaml",
+        Example.SOCKET_PROXY: "deploy/socket-proxy/haproxy.cfg",
     }
 )
-"""Where each stands, in a clone and below the wheel's folder."""
+"""Where each file stands, in a clone and below the wheel's folder."""
 
 
 def text_of(example: Example) -> str:

@@ -11,16 +11,23 @@ from nemo_watchdog.shipped import Example, text_of
 
 
 def example(
+    context: typer.Context,
     name: Annotated[
         Example,
         typer.Argument(
             help="A policy, its schema for editors, situations for `classify`, the systemd unit, alerting rules and "
-            "scrape configuration for Prometheus, or routes for Alertmanager.",
+            "scrape configuration for Prometheus, routes for Alertmanager, a Compose file, HAProxy's configuration for "
+            "a proxy before Docker's socket, or the manual page.",
             show_default=False,
         ),
     ],
 ) -> None:
     """Print a file that came with the program: a policy to begin with, the systemd unit, alerting rules."""
+    if name is Example.MAN:
+        from nemo_watchdog.cli.manual import manual
+
+        print(manual(context), end="")
+        return
     try:
         text = text_of(name)
     except OSError as error:

@@ -30,6 +30,7 @@ Next:
 
 
 def install(
+    context: typer.Context,
     source: Annotated[
         str | None,
         typer.Argument(help="A wheel, a folder or a requirement for pip; what this command came from when left out."),
@@ -43,12 +44,13 @@ def install(
     layout = Layout()
     _must_be_root(dry_run)
     if source is None and (here := environment.own(layout)) is not None:
-        _take_into_use(layout, here, dry_run)
+        _take_into_use(context, layout, here, dry_run)
         return
-    _install_anew(layout, source or environment.origin(), dry_run)
+    _install_anew(context, layout, source or environment.origin(), dry_run)
 
 
 def upgrade(
+    context: typer.Context,
     source: Annotated[str, typer.Argument(help="A wheel, a folder or a requirement for pip.", show_default=False)],
     dry_run: DryRun = False,
 ) -> None:
@@ -59,7 +61,7 @@ def upgrade(
     _must_be_root(dry_run)
     if not layout.current.is_symlink():
         raise CommandFailed(f"there is nothing in {layout.home} to upgrade: nemo-watchdog install {source}", USAGE)
-    _install_anew(layout, source, dry_run)
+    _install_anew(context, layout, source, dry_run)
 
 
 def uninstall(
@@ -81,7 +83,7 @@ def _must_be_root(dry_run: bool) -> None:
         raise CommandFailed("this needs root: run it with sudo, or with --dry-run to see what it would do", USAGE)
 
 
-def _install_anew(layout: Layout, source: str, dry_run: bool) -> None:
+def _install_anew(context: typer.Context, layout: Layout, source: str, dry_run: bool) -> None:
     """The new version itself takes the new environment into use: it knows its files."""
     from nemo_watchdog.installing import environment
     from nemo_watchdog.installing.programs import run
@@ -89,7 +91,7 @@ def _install_anew(layout: Layout, source: str, dry_run: bool) -> None:
     place = environment.free_place(layout)
     if dry_run:
         print(f"would make {place} with {source}")
-        _take_into_use(layout, place, dry_run)
+        _take_into_use(context, layout, place, dry_run)
         return
     print(f"make {place} with {source}")
     _or_fail(lambda: environment.make(place, source, run))
@@ -100,9 +102,10 @@ def _install_anew(layout: Layout, source: str, dry_run: bool) -> None:
         raise typer.Exit(ended)
 
 
-def _take_into_use(layout: Layout, place: Path, dry_run: bool) -> None:
+def _take_into_use(context: typer.Context, layout: Layout, place: Path, dry_run: bool) -> None:
     from typer._completion_shared import get_completion_script  # it has no public name
 
+    from nemo_watchdog.cli.manual import manual
     from nemo_watchdog.installing.installation import Installation
     from nemo_watchdog.installing.programs import run
 
@@ -110,7 +113,7 @@ def _take_into_use(layout: Layout, place: Path, dry_run: bool) -> None:
     completion = get_completion_script(prog_name=NAME, complete_var=variable, shell="bash")  # noqa: S604 - its name
     installation = Installation(layout, run, print, only_say=dry_run)
     first = not layout.current.is_symlink()
-    _or_fail(lambda: installation.install(place, f"{completion}\n"))
+    _or_fail(lambda: installation.install(place, f"{completion}\n", manual(context)))
     if first and not dry_run:
         print(NEXT)
 

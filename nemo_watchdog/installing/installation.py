@@ -36,15 +36,17 @@ class Installation:
         self._say = say
         self._only_say = only_say
 
-    def install(self, environment: Path, completion: str) -> None:
+    def install(self, environment: Path, completion: str, manual: str) -> None:
         """Takes this environment into use; a running service goes on in it, or, where it cannot, in the one before.
+
+        `completion` is for bash, `manual` the page for man.
 
         Raises `NotInstalled`, `ProgramFailed` and `OSError`.
         """
         layout = self.layout
         before = layout.current.readlink() if layout.current.is_symlink() else None
         unit_before = _text(layout.unit)
-        self._carry_out(self._files(completion))
+        self._carry_out(self._files(completion, manual))
         self._carry_out(link(layout.current, environment))
         self._carry_out(link(layout.command, layout.current / "bin" / NAME))
         for warning in self._warnings():
@@ -65,7 +67,9 @@ class Installation:
         layout = self.layout
         if self._systemd_runs() and layout.unit.exists():
             self._carry_out([self._told_to_systemd("stop and disable the service", "disable", "--now", NAME)])
-        self._carry_out(remove(layout.unit, layout.command, layout.completion, layout.share, layout.home))
+        self._carry_out(
+            remove(layout.unit, layout.command, layout.completion, layout.manual, layout.share, layout.home)
+        )
         if self._systemd_runs():
             self._carry_out([self._told_to_systemd("read its units", "daemon-reload")])
         mine = (layout.config, *layout.states)
@@ -76,15 +80,16 @@ class Installation:
 
     # -- its parts
 
-    def _files(self, completion: str) -> Iterator[Step]:
+    def _files(self, completion: str, manual: str) -> Iterator[Step]:
         layout = self.layout
         yield from write(layout.unit, text_of(Example.UNIT))
         yield from self._policy()
         yield from write_once(layout.environment, SECRETS, 0o600)
         yield from write(layout.config / Path(PLACES[Example.SCHEMA]).name, text_of(Example.SCHEMA))
-        for example in Example:
-            yield from write(layout.share / Path(PLACES[example]).name, text_of(example))
+        for example, place in PLACES.items():
+            yield from write(layout.share / Path(place).name, text_of(example))
         yield from write(layout.completion, completion)
+        yield from write(layout.manual, manual)
 
     def _policy(self) -> Iterator[Step]:
         """The operator's own is never written over; a default that has changed is put beside it."""

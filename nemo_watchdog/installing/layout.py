@@ -66,6 +66,11 @@ class Layout:
         return self.root / "usr/local/share/bash-completion/completions" / NAME
 
     @property
+    def manual(self) -> Path:
+        """Where man looks for what was installed locally."""
+        return self.root / "usr/local/share/man/man1" / f"{NAME}.1"
+
+    @property
     def states(self) -> tuple[Path, Path]:
         """The state directory: systemd's link, and where that leads for a dynamic user (systemd.exec(5))."""
         return self.root / "var/lib" / NAME, self.root / "var/lib/private" / NAME

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from nemo_watchdog.demo import faults
 from tests.integration.conftest import StartPlatform
 from tests.integration.daemon import Daemon
+from tests.integration.deploy.haproxy import Haproxy
 from tests.integration.scenarios.socket_proxy import SocketProxy, documented_rules
 from tests.integration.scenarios.starts import Starts
 
 PAGE = Path(__file__).parents[3] / "docs" / "operations.md"
 
 
-async def test_the_documented_list_is_enough(start_platform: StartPlatform, tmp_path: Path) -> None:
+@pytest.mark.parametrize("shipped", [False, True], ids=["the documented list", "the shipped proxy"])
+async def test_what_it_lets_through_is_enough(start_platform: StartPlatform, tmp_path: Path, shipped: bool) -> None:
     """A gateway is healed by one restart, docker and log probes look, and no request was refused."""
     platform = await start_platform("gateway")
     name = platform.name("gateway")
@@ -28,7 +32,9 @@ async def test_the_documented_list_is_enough(start_platform: StartPlatform, tmp_
         1,
     )
     async with (
-        SocketProxy(tmp_path / "proxy.sock", rules) as proxy,
+        Haproxy(environ={"SOCKET_PROXY_RESTART": name})
+        if shipped
+        else SocketProxy(tmp_path / "proxy.sock", rules) as proxy,
         Daemon(policy, tmp_path, environ={"DOCKER_HOST": proxy.url}) as daemon,
         Starts(platform) as starts,
     ):

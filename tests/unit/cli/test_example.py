@@ -14,7 +14,7 @@ from tests.unit.cli.calling import Call
 ROOT = Path(__file__).parents[3]
 
 
-@pytest.mark.parametrize("name", Example)
+@pytest.mark.parametrize("name", PLACES)
 def test_it_prints_what_is_shipped(call: Call, name: Example) -> None:
     result = call("example", name)
     assert (result.code, result.err) == (0, "")

@@ -15,6 +15,7 @@ from nemo_watchdog.installing.programs import ProgramFailed
 from nemo_watchdog.shipped import Example, text_of
 
 COMPLETION = "complete nemo-watchdog\n"
+MANUAL = ".TH NEMO-WATCHDOG 1\n"
 
 
 class Machine:
@@ -47,7 +48,7 @@ class Machine:
         self.said.clear()
         self.ran.clear()
         Installation(self.layout, self.run, self.said.append, only_say=only_say).install(
-            self.environment(name), COMPLETION
+            self.environment(name), COMPLETION, MANUAL
         )
         return self.said
 
@@ -85,6 +86,7 @@ def test_the_first_one_puts_everything_in_place_and_starts_nothing(machine: Mach
     assert stat.S_IMODE(layout.policy.stat().st_mode) == 0o644
     assert (layout.share / "alerts.yml").read_text() == text_of(Example.ALERTS)
     assert layout.completion.read_text() == COMPLETION
+    assert layout.manual.read_text() == MANUAL
     assert not layout.new_policy.exists()
     assert machine.ran == ["systemctl daemon-reload"]
 

@@ -1,0 +1,53 @@
+"""A base image made of Debian's packages alone, for machines that reach no registry: the root that debootstrap makes.
+
+It has all that pip and apt would fetch while an image is built on it, so building needs no network.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.parts import need
+
+ROOT = Path(__file__).parents[2]
+PACKAGES = ("ca-certificates", "haproxy", "python3", "python3-venv", "tzdata")
+RELEASE = "bookworm"
+PYTHON = "/usr/bin/python3"
+PIP_CONF = "[global]\nno-index = true\nfind-links = /packages\n"
+
+
+class BuildFailed(AssertionError):
+    """With the command and the end of what it said."""
+
+
+def run(*command: str | Path, **options: object) -> str:
+    done = subprocess.run(command, capture_output=True, text=True, check=False, **options)  # type: ignore[call-overload]
+    if done.returncode:
+        raise BuildFailed(f"{command} ended with {done.returncode}\n{(done.stdout + done.stderr)[-4000:]}")
+    return str(done.stdout)
+
+
+@contextmanager
+def base_image(name: str) -> Iterator[str]:
+    """Needs root, and the machine's own ways to Debian's packages and to pip's index. Gone after the block."""
+    folder = Path(tempfile.mkdtemp(prefix="nemo-base-", dir="/var/tmp"))
+    try:
+        root = folder / "root"
+        run(need("debootstrap"), "--variant=minbase", f"--include={','.join(PACKAGES)}", RELEASE, root)
+        # What is there is all there is: apt asks nobody.
+        (root / "etc/apt/sources.list").write_text("")
+        shutil.rmtree(root / "var/cache/apt/archives")
+        run(PYTHON, "-m", "venv", folder / "python")
+        pip = (folder / "python/bin/python", "-m", "pip", "-q", "--disable-pip-version-check")
+        run(*pip, "download", "-d", root / "packages", "-c", ROOT / "constraints.txt", ROOT, "hatchling")
+        (root / "etc/pip.conf").write_text(PIP_CONF)
+        run("sh", "-c", 'tar -C "$1" -c . | docker import - "$2"', "sh", root, name)
+        yield name
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        subprocess.run(["docker", "rmi", "-f", name], capture_output=True, check=False)
