@@ -11,7 +11,6 @@ _PACKAGE_OF = {
     "amtool": "prometheus-alertmanager",
     "chromium": "chromium",
     "docker": "docker.io",
-    "docker-compose": "docker-compose",
     "dockerd": "docker.io",
     "debootstrap": "debootstrap",
     "docker-compose": "docker-compose",

@@ -35,6 +35,7 @@ app = typer.Typer(
     name="nemo-watchdog",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # plain: in its frames Rich cuts the names of variables short, and takes long to import
 )
 
 
@@ -54,22 +55,22 @@ def _program(
 
 
 app.command("run")(run.run)
-app.command("init")(init.init)
+app.command("init", short_help="Write a first policy from the containers of this machine.")(init.init)
 app.command("check")(check.check)
-app.command("doctor")(doctor.doctor)
+app.command("doctor", short_help="Check all that can be wrong around the daemon.")(doctor.doctor)
 app.command("classify")(classify.classify)
-app.command("schema")(schema.schema)
+app.command("schema", short_help="Print the JSON Schema of a policy file, for editors.")(schema.schema)
 app.add_typer(policy.app, name="policy")
-app.command("status")(status.status)
-app.command("pause")(pause.pause)
+app.command("status", short_help="Show what is wrong, what is done about it and when.")(status.status)
+app.command("pause", short_help="Start no new action for a while, or until `resume`.")(pause.pause)
 app.command("resume")(pause.resume)
-app.command("retry")(retry.retry)
+app.command("retry", short_help="Begin the remedy of a dependency anew.")(retry.retry)
 app.add_typer(journal.app, name="journal")
-app.command("example")(example.example)
-app.command("install")(install.install)
-app.command("upgrade")(install.upgrade)
+app.command("example", short_help="Print a policy to begin with, the unit, alerting rules, …")(example.example)
+app.command("install", short_help="Install it on this machine, in an environment of its own.")(install.install)
+app.command("upgrade", short_help="Install another version, or go back to the one before.")(install.upgrade)
 app.command("uninstall")(install.uninstall)
-app.command("demo")(demo.demo)
+app.command("demo", short_help="Start a small real platform, break it, and look on.")(demo.demo)
 
 
 def main() -> None:

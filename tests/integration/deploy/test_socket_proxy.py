@@ -41,7 +41,7 @@ REFUSED = [
     *(
         "GET /",
         "GET /info",
-        "GET /containers/json",
+        "GET /containers/json?all=true",
         "GET /images/json",
         "GET /volumes",
         "GET /networks",
@@ -148,6 +148,12 @@ async def test_commands_run_in_the_containers_that_are_named(tmp_path: Path) -> 
     )
 
 
+async def test_which_containers_there_are_is_told_where_that_is_wanted(tmp_path: Path) -> None:
+    asked = [f"GET {version}/containers/json?{query}" for version, query in (("", "all=true"), ("/v1.41", "limit=1"))]
+    refused = ["POST /containers/json?all=true", "GET /containers/json", "GET /containers/json?all=true&size=true"]
+    assert await passed([*asked, *refused], tmp_path, {"SOCKET_PROXY_LIST": "1"}) == asked
+
+
 async def test_nobody_speaks_another_protocol_behind_it(tmp_path: Path) -> None:
     """What would follow an upgrade, or comes after a first request on one connection, is read as well."""
     upgrade = "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAoAAAAAIAAAAA\r\n"
@@ -171,11 +177,13 @@ async def test_every_question_and_order_of_the_adapter_passes(start_platform: St
     """With the real Docker behind it: each gives what it gives without, and nothing was refused."""
     platform = await start_platform("gateway")
     name = platform.name("gateway")
-    async with Haproxy(environ={"SOCKET_PROXY_RESTART": name, "SOCKET_PROXY_EXEC": name}) as proxy:
+    environ = {"SOCKET_PROXY_RESTART": name, "SOCKET_PROXY_EXEC": name, "SOCKET_PROXY_LIST": "y"}
+    async with Haproxy(environ=environ) as proxy:
         docker = DockerContainers(proxy.url, timeout=20.0)
         try:
             await ask_everything(docker, name)
             assert await docker.execute(name, ["/bin/sh", "-c", "exit 7"]) == 7
+            assert name in await docker.labels()
         finally:
             await docker.close()
         assert proxy.refused == []
