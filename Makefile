@@ -11,7 +11,7 @@ export PYTHONDONTWRITEBYTECODE :=
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint unit suites image simulation mutants bench clean venv
+.PHONY: help install demo test lint unit suites machine image simulation mutants bench clean venv
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r target what; do \
@@ -49,7 +49,12 @@ suites: $(INSTALLED) ## 100 situations in which a restart is wrong, 30 faults th
 	@scripts/ensure-docker test
 	@$(BIN)/python -m tests.suites.restraint
 	@$(BIN)/python -m tests.suites.heal
+	@$(BIN)/python -m tests.suites.heal --init
 	@$(BIN)/python -m tests.suites.malformed
+
+machine: $(INSTALLED) ## from a bare Debian to a healed container, by the README alone: as root, two minutes
+	@scripts/ensure-docker test
+	@$(BIN)/python -m tests.suites.bare_machine
 
 image: $(INSTALLED) ## both container images, built without a registry, run and tried: as root, two minutes
 	@scripts/ensure-docker test

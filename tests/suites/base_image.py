@@ -8,7 +8,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -33,12 +33,15 @@ def run(*command: str | Path, **options: object) -> str:
 
 
 @contextmanager
-def base_image(name: str) -> Iterator[str]:
-    """Needs root, and the machine's own ways to Debian's packages and to pip's index. Gone after the block."""
+def base_image(name: str, more: Iterable[str] = ()) -> Iterator[str]:
+    """With more of Debian's packages. Needs root, and the machine's own ways to them and to pip's index.
+
+    Gone after the block.
+    """
     folder = Path(tempfile.mkdtemp(prefix="nemo-base-", dir="/var/tmp"))
     try:
         root = folder / "root"
-        run(need("debootstrap"), "--variant=minbase", f"--include={','.join(PACKAGES)}", RELEASE, root)
+        run(need("debootstrap"), "--variant=minbase", f"--include={','.join((*PACKAGES, *more))}", RELEASE, root)
         # What is there is all there is: apt asks nobody.
         (root / "etc/apt/sources.list").write_text("")
         shutil.rmtree(root / "var/cache/apt/archives")

@@ -164,21 +164,25 @@ def systemd_box(folder: Path, network: str) -> contextlib.AbstractContextManager
 
 
 @contextlib.contextmanager
-def box_with(mounts: Mapping[Path, Path], network: str) -> Iterator[Box]:
-    """On that Docker network, with these read-only besides Docker's socket; gone after the block, its image too."""
+def box_with(mounts: Mapping[Path, Path], network: str, image: str | None = None) -> Iterator[Box]:
+    """On that Docker network, with these read-only besides Docker's socket; gone after the block, its image too.
+
+    An `image` that is given has a `/usr` of its own, and stays.
+    """
     need("systemctl")
     if not CGROUP.is_dir() or not SOCKET.is_socket():
         missing(f"needs systemd's cgroup of version 1 at {CGROUP} and Docker's socket at {SOCKET}")
     mounts = {**mounts, SOCKET: Path("/var/run/docker.sock")}
     name = f"nemo-test-systemd-{secrets.token_hex(4)}"
-    image = asyncio.run(ensure_image(f"{name}:1"))
+    usr = () if image else USR_MOUNTS
+    made = image or asyncio.run(ensure_image(f"{name}:1"))
     try:
         asyncio.run(
             docker(
-                *("run", "-d", "--pull", "never", "--name", name, "--network", network, *USR_MOUNTS, *RUN_OPTIONS),
+                *("run", "-d", "--pull", "never", "--name", name, "--network", network, *usr, *RUN_OPTIONS),
                 *(option for label in TEST_LABEL.items() for option in ("--label", "=".join(label))),
                 *(option for source, at in mounts.items() for option in ("-v", f"{source}:{at}:ro")),
-                *(image, "sh", "-c", BOOT, "sh", str(SOCKET.stat().st_gid)),
+                *(made, "sh", "-c", BOOT, "sh", str(SOCKET.stat().st_gid)),
             )
         )
         with contextlib.closing(Box(name)) as box:
@@ -186,7 +190,8 @@ def box_with(mounts: Mapping[Path, Path], network: str) -> Iterator[Box]:
             yield box
     finally:
         subprocess.run(["docker", "rm", "-f", "-v", name], capture_output=True, check=False, timeout=60)
-        subprocess.run(["docker", "rmi", image], capture_output=True, check=False, timeout=60)
+        if image is None:
+            subprocess.run(["docker", "rmi", made], capture_output=True, check=False, timeout=60)
 
 
 def daemon_paths() -> list[Path]:
