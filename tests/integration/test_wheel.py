@@ -10,7 +10,10 @@ from pathlib import Path
 import pytest
 
 from nemo_watchdog import __version__
+from nemo_watchdog.demo.platform import LABEL
+from tests.integration.conftest import StartPlatform
 from tests.integration.daemon import Daemon
+from tests.integration.first_policy.part_of_docker import only
 
 ROOT = Path(__file__).parents[2]
 PIP = ("-m", "pip", "--quiet", "--disable-pip-version-check", "--no-input")
@@ -23,8 +26,9 @@ def run(*command: str | Path, cwd: Path) -> str:
 
 
 @pytest.mark.timeout(600)  # pip builds it and installs what it needs
-async def test_the_wheel_alone_is_enough(tmp_path: Path) -> None:
-    """Its policy is valid, its unit is the one of the repository, and its daemon watches."""
+async def test_the_wheel_alone_is_enough(start_platform: StartPlatform, tmp_path: Path) -> None:
+    """Its policy is valid, its unit is the one of the repository, it makes a first policy, and its daemon watches."""
+    platform = await start_platform("redis")
     built, environment = tmp_path / "built", tmp_path / "environment"
     await asyncio.to_thread(run, sys.executable, *PIP, "wheel", "--no-deps", "-w", built, ROOT, cwd=tmp_path)
     (wheel,) = built.glob(f"nemo_watchdog-{__version__}-*.whl")
@@ -38,5 +42,10 @@ async def test_the_wheel_alone_is_enough(tmp_path: Path) -> None:
     assert "is valid" in run(command, "check", "policy.yaml", cwd=tmp_path)
     unit = (ROOT / "systemd" / "nemo-watchdog.service").read_text(encoding="utf-8")
     assert run(command, "example", "unit", cwd=tmp_path) == unit
-    async with Daemon(policy, tmp_path, command=(str(command),)) as daemon:
+    async with only({LABEL: platform.prefix}, tmp_path) as host:
+        made = await asyncio.to_thread(run, command, "init", "--docker", host, cwd=tmp_path)
+    (tmp_path / "policy.yaml").write_text(made, encoding="utf-8")
+    assert "is valid" in run(command, "check", "policy.yaml", cwd=tmp_path)
+    async with Daemon(made, tmp_path, command=(str(command),)) as daemon:
+        await daemon.wait_for_health(platform.name("redis"), "up", within=30.0)
         assert (await daemon.status())["version"] == __version__
