@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterable
-from typing import Any
-
-from rich import box
-from rich.table import Column, Table
+from typing import TYPE_CHECKING, Any
 
 from nemo_watchdog.errors import NemoWatchdogError
+
+if TYPE_CHECKING:
+    from rich.table import Table
 
 GOOD, WRONG, USAGE, UNREACHABLE = 0, 1, 2, 3
 
@@ -36,5 +36,8 @@ def whole_table(*headers: str, unbroken: Iterable[str] = ()) -> Table:
 
     The columns `unbroken` keep their cells on one line.
     """
+    from rich import box
+    from rich.table import Column, Table
+
     columns = [Column(header, overflow="fold", no_wrap=header in unbroken) for header in headers]
     return Table(*columns, box=box.SIMPLE_HEAD)

@@ -42,14 +42,13 @@ SYS_RESOURCE = 1 << 24
 class Stack:
     """Both containers as the Compose file has them, in a project of their own."""
 
-    def __init__(self, folder: Path, base: str) -> None:
+    def __init__(self, folder: Path) -> None:
         self.project = f"nemotest{secrets.token_hex(4)}"
         self.config = folder / "config"
         self.port = free_port()
         self._override = folder / "override.yaml"
         self._override.write_text(f"services: {{watchdog: {{{', '.join(self._otherwise())}}}}}\n")
         self._environ = {
-            "BASE": base,
             "DOCKER_GID": str(Path(ENGINE).stat().st_gid),
             "NEMO_WATCHDOG_CONFIG": str(self.config),
             "NEMO_WATCHDOG_LISTEN": f"127.0.0.1:{self.port}",
@@ -67,6 +66,12 @@ class Stack:
     @property
     def images(self) -> tuple[str, str]:
         return self._environ["NEMO_WATCHDOG_IMAGE"], self._environ["SOCKET_PROXY_IMAGE"]
+
+    async def build(self, base: str) -> None:
+        watchdog, proxy = self.images
+        ours = ("--build-arg", f"BASE={base}", "--quiet")
+        await docker("build", *ours, "-t", watchdog, "-f", str(ROOT / "deploy" / "Dockerfile"), str(ROOT))
+        await docker("build", *ours, "-t", proxy, str(ROOT / "deploy" / "socket-proxy"))
 
     async def compose(self, *words: str) -> str:
         files = ("-f", str(COMPOSE), "-f", str(self._override))
@@ -206,10 +211,10 @@ async def end(stack: Stack) -> None:
 
 
 async def play(folder: Path, base: str) -> None:
-    stack = Stack(folder, base)
+    stack = Stack(folder)
     try:
         with timed("both images"):
-            await stack.compose("build")
+            await stack.build(base)
         for image in stack.images:
             print(f"{image}: {int(await docker('inspect', '-f', '{{.Size}}', image)) / 1e6:.0f} MB with its base")
         async with Platform(f"nemo-test-{secrets.token_hex(4)}", ("gateway",), labels=LABELS) as platform:

@@ -4,24 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
-from typing import Any
 
 import pytest
 
-from nemo_watchdog.demo.faults import switch
 from nemo_watchdog.demo.platform import Platform
-from tests.integration.service.systemd_box import POLICY, UNIT, Box, systemd_box
-from tests.integration.service.test_systemd import health, policy
+from tests.integration.service.systemd_box import Box, systemd_box
+from tests.integration.service.unit_causes import CAUSES, Cause, give_it_a_past, make_room, remembered, runs_as
 
 pytestmark = [pytest.mark.xdist_group("systemd-heals"), pytest.mark.timeout(300)]
-
-Cause = Callable[[Box, Platform], AbstractContextManager[None]]
-"""What keeps it down, while the block lasts."""
-
-SOCKET_INSIDE = "/var/run/docker.sock"
-PRIVATE = "/var/lib/private/nemo-watchdog"
-"""Where systemd keeps the state directory of a dynamic user."""
 
 
 @pytest.fixture(scope="module")
@@ -32,91 +22,17 @@ def platform(start_module_platform: Callable[..., Platform]) -> Platform:
 @pytest.fixture(scope="module")
 def running_box(platform: Platform, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Box]:
     with systemd_box(tmp_path_factory.mktemp("drop-in"), f"{platform.prefix}-network") as box:
-        box.run("mount", "--make-rshared", "/")  # as systemd has it where it is not in a container
-        box.run("sh", "-c", f"mkdir -p {PRIVATE} && chmod 700 {PRIVATE}/.. && mount -t tmpfs -o size=4m none {PRIVATE}")
+        make_room(box)
         yield box
 
 
 @pytest.fixture(scope="module")
 def box(running_box: Box, platform: Platform) -> Box:
-    """One of three actions is spent, an incident is open, and nothing more is done: it is paused."""
-    running_box.fresh(policy(platform))
-    running_box.until(lambda: health(running_box) == "up")
-    asyncio.run(switch(platform, "gateway", "500"))
-    running_box.until(lambda: "incident_resolved" in running_box.log())
-    running_box.cli("pause", "--reason", "a test")
-    asyncio.run(switch(platform, "gateway", "500"))
-    running_box.until(lambda: bool(running_box.status().get("incidents")))
+    give_it_a_past(running_box, platform)
     return running_box
 
 
-def remembered(box: Box) -> dict[str, Any]:
-    """What it must not forget; empty while it does not answer."""
-    status = box.status()
-    if not status:
-        return {}
-    incidents = [(each["id"], each["root"], each["severity"]) for each in status["incidents"]]
-    return {"incidents": incidents, "budgets": status["budgets"], "pauses": status["pauses"]}
-
-
-def waits_for_its_next_start(box: Box) -> bool:
-    return box.show("SubState") == "auto-restart" and int(box.show("NRestarts")) > 0
-
-
-@contextmanager
-def bad_policy(box: Box, platform: Platform) -> Iterator[None]:
-    box.systemctl("stop")
-    box.write_policy("version: 2\n")
-    box.run("systemctl", "start", UNIT, status=1)
-    box.until(lambda: waits_for_its_next_start(box))
-    assert f"{POLICY}:1:10: version: expected `1`" in box.log()
-    yield
-    box.write_policy(policy(platform))
-
-
-@contextmanager
-def late_secret(box: Box, platform: Platform) -> Iterator[None]:
-    secret = "/etc/nemo-watchdog/host"
-    box.systemctl("stop")
-    box.write_policy(policy(platform).replace("http://gateway:", f"http://${{file:{secret}}}:"))
-    box.run("systemctl", "start", UNIT, status=1)
-    box.until(lambda: waits_for_its_next_start(box))
-    yield
-    box.run("sh", "-c", f"printf gateway > {secret}; chmod 644 {secret}")
-
-
-@contextmanager
-def full_disk(box: Box, platform: Platform) -> Iterator[None]:
-    """Somebody else has filled the file system on which its state lies."""
-    box.systemctl("stop")
-    box.run("sh", "-c", f"cat /dev/zero > {PRIVATE}/filling", status=None)
-    box.run("systemctl", "start", UNIT, status=None)
-    box.until(lambda: waits_for_its_next_start(box) or box.status().get("journal", "ok") != "ok")
-    yield
-    box.run("rm", f"{PRIVATE}/filling")
-
-
-@contextmanager
-def no_docker(box: Box, platform: Platform) -> Iterator[None]:
-    """Where its socket was there is none, also when the daemon starts."""
-    box.systemctl("stop")
-    box.run("mount", "--bind", "/dev/null", SOCKET_INSIDE)
-    box.systemctl("start")
-    box.until(lambda: bool(box.status()["troubles"]))
-    yield
-    box.run("umount", SOCKET_INSIDE)
-
-
-@contextmanager
-def frozen(box: Box, platform: Platform) -> Iterator[None]:
-    """None of its loops moves."""
-    pid = box.show("MainPID")
-    box.systemctl("kill", "--kill-whom=main", "--signal=STOP")
-    box.until(lambda: box.show("MainPID") not in {pid, "0"})
-    yield
-
-
-@pytest.mark.parametrize("cause", [bad_policy, late_secret, full_disk, no_docker, frozen])
+@pytest.mark.parametrize("cause", CAUSES)
 def test_it_runs_again_when_the_cause_is_over(box: Box, platform: Platform, cause: Cause) -> None:
     """By itself, with its incidents, budgets and pauses; and nothing was restarted."""
     before, started = remembered(box), asyncio.run(platform.state("gateway"))["StartedAt"]
@@ -124,6 +40,5 @@ def test_it_runs_again_when_the_cause_is_over(box: Box, platform: Platform, caus
     assert before["budgets"]["gateway"]["remaining"] == 2
     with cause(box, platform):
         pass
-    box.until(lambda: remembered(box) == before and box.show("ActiveState") == "active")
-    box.until(lambda: not box.status()["troubles"] and box.status()["journal"] == "ok")
+    box.until(lambda: runs_as(box, before))
     assert asyncio.run(platform.state("gateway"))["StartedAt"] == started
