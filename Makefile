@@ -51,7 +51,7 @@ suites: $(INSTALLED) ## 100 situations in which a restart is wrong, 30 faults th
 	@$(BIN)/python -m tests.suites.heal
 	@$(BIN)/python -m tests.suites.malformed
 
-image: $(INSTALLED) ## both container images, built without a registry, run and tried: as root, two minutes
+image: $(INSTALLED) ## both container images, built without a registry, run and tried: as root, some three minutes
 	@scripts/ensure-docker test
 	@$(BIN)/python -m tests.suites.image
 
