@@ -56,7 +56,7 @@ machine: $(INSTALLED) ## from a bare Debian to a healed container, by the README
 	@scripts/ensure-docker test
 	@$(BIN)/python -m tests.suites.bare_machine
 
-image: $(INSTALLED) ## both container images, built without a registry, run and tried: as root, two minutes
+image: $(INSTALLED) ## both container images, built without a registry, run and tried: as root, some three minutes
 	@scripts/ensure-docker test
 	@$(BIN)/python -m tests.suites.image
 

@@ -1,4 +1,4 @@
-"""How long the service stays away after what kept it down is mended: a late secret, a bad policy, a full disk, …
+"""How long the service stays away after what kept it down is mended: a bad policy, a late secret, a full disk, others.
 
 The shipped unit under a real systemd in a container, with an open incident, a spent budget and a pause that it must not
 forget. Each cause is brought about and mended by nobody but us; the seconds count from then until the unit is active,

@@ -1,6 +1,6 @@
 """The images: `python -m tests.suites.image`. Both are built, run as the Compose file has it, and heal a container.
 
-On a base of Debian's packages, without a registry; as root, some two minutes. Exit code 0 when all of it held: the
+On a base of Debian's packages, without a registry; as root, some three minutes. Exit code 0 when all of it held: the
 build, the sandbox, the heal through the proxy, a reload, a proxy that dies, a restart that forgets nothing, the end.
 """
 
@@ -31,6 +31,7 @@ from tests.suites.base_image import ROOT, base_image
 COMPOSE = ROOT / "deploy" / "compose.yaml"
 LABELS = {"nemo-watchdog.test": "1"}
 WITHIN = 90.0
+GROUP = 10001
 BUDGET = 5
 """Of the platform's policy, within a quarter of an hour."""
 # A test that is to end does not wait two minutes for Docker's first look.
@@ -42,14 +43,13 @@ SYS_RESOURCE = 1 << 24
 class Stack:
     """Both containers as the Compose file has them, in a project of their own."""
 
-    def __init__(self, folder: Path, base: str) -> None:
+    def __init__(self, folder: Path) -> None:
         self.project = f"nemotest{secrets.token_hex(4)}"
         self.config = folder / "config"
         self.port = free_port()
         self._override = folder / "override.yaml"
         self._override.write_text(f"services: {{watchdog: {{{', '.join(self._otherwise())}}}}}\n")
         self._environ = {
-            "BASE": base,
             "DOCKER_GID": str(Path(ENGINE).stat().st_gid),
             "NEMO_WATCHDOG_CONFIG": str(self.config),
             "NEMO_WATCHDOG_LISTEN": f"127.0.0.1:{self.port}",
@@ -67,6 +67,12 @@ class Stack:
     @property
     def images(self) -> tuple[str, str]:
         return self._environ["NEMO_WATCHDOG_IMAGE"], self._environ["SOCKET_PROXY_IMAGE"]
+
+    async def build(self, base: str) -> None:
+        watchdog, proxy = self.images
+        ours = ("--build-arg", f"BASE={base}", "--quiet")
+        await docker("build", *ours, "-t", watchdog, "-f", str(ROOT / "deploy" / "Dockerfile"), str(ROOT))
+        await docker("build", *ours, "-t", proxy, str(ROOT / "deploy" / "socket-proxy"))
 
     async def compose(self, *words: str) -> str:
         files = ("-f", str(COMPOSE), "-f", str(self._override))
@@ -98,10 +104,19 @@ class Stack:
 
     def write_policy(self, text: str) -> None:
         """As an editor does: another file in the place of the one before."""
-        (self.config / "secrets").mkdir(parents=True, exist_ok=True)
-        beside = self.config / "policy.yaml.new"
+        self.write(self.config / "policy.yaml", text)
+
+    def write(self, path: Path, text: str) -> None:
+        """Below `config`, which only root and the watchdog's group may read."""
+        for folder in (self.config, path.parent):
+            folder.mkdir(exist_ok=True)
+            os.chown(folder, 0, GROUP)
+            folder.chmod(0o750)
+        beside = path.with_suffix(".new")
         beside.write_text(text)
-        beside.replace(self.config / "policy.yaml")
+        os.chown(beside, 0, GROUP)
+        beside.chmod(0o640)
+        beside.replace(path)
 
 
 async def until(holds: Callable[[], Awaitable[bool]], what: str) -> None:
@@ -206,17 +221,17 @@ async def end(stack: Stack) -> None:
 
 
 async def play(folder: Path, base: str) -> None:
-    stack = Stack(folder, base)
+    stack = Stack(folder)
     try:
         with timed("both images"):
-            await stack.compose("build")
+            await stack.build(base)
         for image in stack.images:
             print(f"{image}: {int(await docker('inspect', '-f', '{{.Size}}', image)) / 1e6:.0f} MB with its base")
         async with Platform(f"nemo-test-{secrets.token_hex(4)}", ("gateway",), labels=LABELS) as platform:
             await platform.ready()
             policy = platform.policy_text().replace("http://127.0.0.1:", "http://${credential:host}:")
             stack.write_policy(policy)
-            (stack.config / "secrets" / "host").write_text("127.0.0.1")
+            stack.write(stack.config / "secrets" / "host", "127.0.0.1")
             with timed("up, and sees the gateway and Docker"):
                 await stack.compose("up", "-d")
                 await up(stack)

@@ -22,6 +22,7 @@ pytestmark = [pytest.mark.xdist_group("systemd-install"), pytest.mark.timeout(60
 
 ROOT = Path(__file__).parents[3]
 COMMAND = "/usr/local/bin/nemo-watchdog"
+MANUAL = "/usr/local/share/man/man1/nemo-watchdog.1"
 NEXT, BROKEN = "0.98.0", "0.99.0"
 
 
@@ -96,6 +97,7 @@ def test_from_a_clone_to_a_service_that_heals_and_away_again(box: Box, platform:
     assert "write /etc/systemd/system/nemo-watchdog.service" in said
     assert "systemctl enable --now nemo-watchdog" in said
     assert box.run(COMMAND, "--version") == f"nemo-watchdog {__version__}"
+    assert box.run("cat", MANUAL) == box.run(COMMAND, "example", "man")
     box.write_policy(policy(platform))
     assert "is valid: 1 dependency" in box.run(COMMAND, "check", "--as-service")
     box.run("systemctl", "enable", "--now", UNIT)
@@ -118,6 +120,7 @@ def test_from_a_clone_to_a_service_that_heals_and_away_again(box: Box, platform:
     box.run(COMMAND, "uninstall")
     assert box.show("LoadState") == "not-found"
     assert box.run("ls", "/opt", "/usr/local/bin") == "/opt:\n\n/usr/local/bin:"
+    box.run("test", "-e", MANUAL, status=1)
     assert box.run("ls", "/etc/nemo-watchdog").split() == ["environment", "policy.schema.json", "policy.yaml"]
     assert "token" in box.run("ls", "/var/lib/nemo-watchdog/")
 
