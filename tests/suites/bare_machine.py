@@ -2,11 +2,12 @@
 
 The root is debootstrap's and has a systemd of its own, no Docker but the socket, and a folder in place of pip's index.
 From a clone to a service that has healed a container; then to the next version, to one that does not start, and away.
-As root, some two minutes. Exit code 0 when all of it held.
+As root, some two minutes; `--release trixie` is the next Debian. Exit code 0 when all of it held.
 """
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import re
 import secrets
@@ -33,7 +34,7 @@ from tests.integration.service.test_install import (
     running,
     status,
 )
-from tests.suites.base_image import base_image
+from tests.suites.base_image import RELEASE, base_image
 
 MACHINE = ("dbus", "git", "make", "procps", "systemd", "systemd-sysv")
 """Debian's packages beside those for Python: what a server has, and `make`."""
@@ -99,11 +100,14 @@ def platform_of(runner: asyncio.Runner) -> Iterator[Platform]:
 
 
 def main() -> int:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--release", default=RELEASE, help=f"of Debian ({RELEASE})")
+    release = parser.parse_args().release
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="nemo-machine-", dir="/var/tmp")))
         clone, wheels = folder / "clone", folder / "wheels"
         with timed("a base image and three versions"):
-            image = stack.enter_context(base_image(f"nemo-test-machine-{secrets.token_hex(4)}", MACHINE))
+            image = stack.enter_context(base_image(f"nemo-test-machine-{secrets.token_hex(4)}", MACHINE, release))
             copy_clone(clone)
             fetch(clone, wheels)
             for version in (NEXT, BROKEN):

@@ -33,7 +33,7 @@ def run(*command: str | Path, **options: object) -> str:
 
 
 @contextmanager
-def base_image(name: str, more: Iterable[str] = ()) -> Iterator[str]:
+def base_image(name: str, more: Iterable[str] = (), release: str = RELEASE) -> Iterator[str]:
     """With more of Debian's packages. Needs root, and the machine's own ways to them and to pip's index.
 
     Gone after the block.
@@ -41,13 +41,17 @@ def base_image(name: str, more: Iterable[str] = ()) -> Iterator[str]:
     folder = Path(tempfile.mkdtemp(prefix="nemo-base-", dir="/var/tmp"))
     try:
         root = folder / "root"
-        run(need("debootstrap"), "--variant=minbase", f"--include={','.join((*PACKAGES, *more))}", RELEASE, root)
+        run(need("debootstrap"), "--variant=minbase", f"--include={','.join((*PACKAGES, *more))}", release, root)
         # What is there is all there is: apt asks nobody.
         (root / "etc/apt/sources.list").write_text("")
         shutil.rmtree(root / "var/cache/apt/archives")
         run(PYTHON, "-m", "venv", folder / "python")
         pip = (folder / "python/bin/python", "-m", "pip", "-q", "--disable-pip-version-check")
-        run(*pip, "download", "-d", root / "packages", "-c", ROOT / "constraints.txt", ROOT, "hatchling")
+        run(*pip, "wheel", "--no-deps", "-w", folder / "built", ROOT)
+        asked = "import sys; print('%d.%d' % sys.version_info[:2])"
+        version = run(need("chroot"), root, "python3", "-c", asked).strip()
+        which = ("--python-version", version, "--only-binary", ":all:", "-c", ROOT / "constraints.txt")
+        run(*pip, "download", "-d", root / "packages", *which, *(folder / "built").iterdir(), "hatchling")
         (root / "etc/pip.conf").write_text(PIP_CONF)
         run("sh", "-c", 'tar -C "$1" -c . | docker import - "$2"', "sh", root, name)
         yield name
