@@ -50,6 +50,7 @@ suites: $(INSTALLED) ## 100 situations in which a restart is wrong, 30 faults th
 	@$(BIN)/python -m tests.suites.restraint
 	@$(BIN)/python -m tests.suites.heal
 	@$(BIN)/python -m tests.suites.heal --init
+	@$(BIN)/python -m tests.suites.heal --compose
 	@$(BIN)/python -m tests.suites.malformed
 
 machine: $(INSTALLED) ## from a bare Debian to a healed container, by the README alone: as root, two minutes

@@ -241,7 +241,7 @@ class Platform:
 
     async def _run_container(self, kind: str) -> None:
         part = self.parts[kind]
-        self._ports[kind] = self._reserved.enter_context(_reserve_port()).getsockname()[1]
+        self._reserve(kind)
         others = {name: other for name, other in self.parts.items() if name != kind}
         await docker(
             *("run", "-d", "--pull", "never", "--name", self.name(kind), *self._label_options()),
@@ -249,6 +249,10 @@ class Platform:
             *("-p", f"127.0.0.1:{self._ports[kind]}:{part.inner_port}"),
             *(*part.options(others), IMAGE, *part.command()),
         )
+
+    def _reserve(self, kind: str) -> None:
+        """A port of the host for that part."""
+        self._ports[kind] = self._reserved.enter_context(_reserve_port()).getsockname()[1]
 
     async def _remove(self) -> None:
         """One process in a session of its own: a second Ctrl-C ends us, and the removal all the same goes on."""

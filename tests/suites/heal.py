@@ -4,7 +4,8 @@ Exit code 0 when each was seen with the right reason, healed by exactly one rest
 
 `--init` plays them with the policy that `nemo-watchdog init` writes of the platform, in which `autonomy` alone is
 changed, to `act`. What needs keys of its own in the policy (`rewrites`) is left out then. It takes longer: that policy
-looks less often, and gives what has just started minutes before it counts as broken.
+looks less often, and gives what has just started minutes before it counts as broken. `--compose` is the same for a
+platform that docker-compose has made, with `init --compose`.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from tests.suites.acts import add_to, in_turn, person, switch
 from tests.suites.overload import clients_call_again
 from tests.suites.pooler import PgBouncer, pooled
 from tests.suites.situations import (
+    By,
     GemmaWithGpu,
     Happens,
     Situation,
@@ -34,7 +36,7 @@ from tests.suites.situations import (
 )
 
 FEWEST = 30
-INIT = "--init"
+OPTIONS = {"--init": By.INIT, "--compose": By.INIT_OF_COMPOSE}
 
 
 def send(part: str, number: signal.Signals) -> Happens:
@@ -345,10 +347,11 @@ async def is_healed(stage: Stage, situation: Situation) -> None:
 def main() -> int:
     if len(SITUATIONS) < FEWEST:
         raise SystemExit(f"{len(SITUATIONS)} faults: fewer than {FEWEST} prove too little")
-    names, by_init = [word for word in sys.argv[1:] if word != INIT], INIT in sys.argv
-    plain = [situation for situation in SITUATIONS if not by_init or situation.rewrites is as_it_is]
-    title = f"Faults that a restart cures{', with the policy that init writes' if by_init else ''}"
-    well = asyncio.run(play_all(choose(plain, names), is_healed, lambda _: 1, title, by_init=by_init))
+    names = [word for word in sys.argv[1:] if word not in OPTIONS]
+    by = next((by for option, by in OPTIONS.items() if option in sys.argv), By.DEMO)
+    plain = [situation for situation in SITUATIONS if by is By.DEMO or situation.rewrites is as_it_is]
+    title = f"Faults that a restart cures, with the policy of {by.value}"
+    well = asyncio.run(play_all(choose(plain, names), is_healed, lambda _: 1, title, by=by))
     return 0 if well else 1
 
 

@@ -12,6 +12,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from enum import Enum
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from tests.integration.first_policy.part_of_docker import acting, init, only
 from tests.integration.scenarios.docker_socket import DockerSocket
 from tests.nvml_stub.build import build_stub
 from tests.suites import data
+from tests.suites.composed import ComposedPlatform
 
 AT_ONCE = 3
 """Situations that run side by side."""
@@ -128,10 +130,23 @@ def with_canary(text: str, platform: Platform) -> str:
     )
 
 
+class By(Enum):
+    """Who has written the policy, and who made the platform of which it is."""
+
+    DEMO = "the demo"
+    INIT = "init"
+    INIT_OF_COMPOSE = "init, of a Compose project"
+
+    def name_of(self, part: str, platform: Platform) -> str:
+        """What `init` finds is called as its container is, or as Compose's service."""
+        return platform.name(part) if self is By.INIT else part
+
+
 async def written_by_init(platform: Platform, folder: Path) -> str:
     """What `nemo-watchdog init` writes of the platform, with the one edit that lets it act."""
+    options = ("--compose", str(platform.file)) if isinstance(platform, ComposedPlatform) else ()
     async with only({LABEL: platform.prefix}, folder) as host:
-        code, text, told = await init(host)
+        code, text, told = await init(host, *options)
     if code:
         raise DaemonError(f"init ended with {code}: {told}")
     return acting(text)
@@ -165,19 +180,24 @@ async def restarts(platform: Platform, since: float) -> int:
 
 
 async def play(
-    situation: Situation, after: Callable[[Stage, Situation], Awaitable[None]], *, by_init: bool = False
+    situation: Situation, after: Callable[[Stage, Situation], Awaitable[None]], *, by: By = By.DEMO
 ) -> Outcome:
-    """Plays it; `after` is what must hold once `sees` was seen. `by_init`: with the policy that `init` writes."""
+    """Plays it; `after` is what must hold once `sees` was seen, with the policy that `by` has written."""
     began = time.monotonic()
     prefix = f"nemo-suite-{secrets.token_hex(4)}"
     count, problem, evidence = 0, "", ""
+    make = ComposedPlatform if by is By.INIT_OF_COMPOSE else Platform
+    made = make(prefix, situation.parts, labels={"nemo-watchdog-test.made": "1"})
     try:
-        async with Platform(prefix, situation.parts, labels={"nemo-watchdog-test.made": "1"}) as platform:
-            await platform.ready()
-            await data.commit(platform)
-            count, evidence = await _play_on(platform, situation, after, by_init=by_init)
-            if situation.keeps_data:
-                await data.compare(platform)
+        with tempfile.TemporaryDirectory() as folder:
+            if isinstance(made, ComposedPlatform):
+                made.file = Path(folder, "docker-compose.yml")
+            async with made as platform:
+                await platform.ready()
+                await data.commit(platform)
+                count, evidence = await _play_on(platform, situation, after, by)
+                if situation.keeps_data:
+                    await data.compare(platform)
     except (DaemonError, PlatformError, DockerError, data.LostData, OSError, ValueError, ClientError) as error:
         said, _, evidence = str(error).partition("\n")
         problem = f"{type(error).__name__}: {said}"[:200]
@@ -185,7 +205,7 @@ async def play(
 
 
 async def _play_on(
-    platform: Platform, situation: Situation, after: Callable[[Stage, Situation], Awaitable[None]], *, by_init: bool
+    platform: Platform, situation: Situation, after: Callable[[Stage, Situation], Awaitable[None]], by: By
 ) -> tuple[int, str]:
     """How many restarts there were, and the daemon's last lines. Daemon and clients are gone after it."""
     async with AsyncExitStack() as stack:
@@ -193,20 +213,19 @@ async def _play_on(
         await situation.prepares(platform, stack)
         since = time.time()
         way = await stack.enter_async_context(DockerSocket(folder / "docker.sock"))
-        text = await written_by_init(platform, folder) if by_init else platform.policy_text()
+        text = platform.policy_text() if by is By.DEMO else await written_by_init(platform, folder)
         text = situation.rewrites(text, platform)
-        # What `init` finds is called as its container is.
-        names = {part: platform.name(part) if by_init else part for part in platform.parts}
+        names = {part: by.name_of(part, platform) for part in platform.parts}
         name = names.get(situation.of, situation.of)
         environ = await asyncio.to_thread(situation.environ, folder)
         daemon = await stack.enter_async_context(Daemon(text, folder, environ={"DOCKER_HOST": way.url, **environ}))
-        stage = Stage(platform, daemon, way, stack, PATIENCE_WITH_INIT if by_init else 1.0)
+        stage = Stage(platform, daemon, way, stack, 1.0 if by is By.DEMO else PATIENCE_WITH_INIT)
         if situation.starts_up:
             await daemon.wait_until(
                 lambda s: all(
                     each["health"] == "up"
                     for key, each in s["dependencies"].items()
-                    if not by_init or key in names.values()
+                    if by is By.DEMO or key in names.values()
                 ),
                 within=60.0,
             )
@@ -236,7 +255,7 @@ async def play_all(
     wanted: Callable[[Situation], int],
     title: str,
     *,
-    by_init: bool = False,
+    by: By = By.DEMO,
 ) -> bool:
     """Plays all, prints the table, and tells whether every one went as it must."""
     turn = asyncio.Semaphore(AT_ONCE)
@@ -244,7 +263,7 @@ async def play_all(
 
     async def one(situation: Situation) -> Outcome:
         async with turn:
-            outcome = await play(situation, after, by_init=by_init)
+            outcome = await play(situation, after, by=by)
         well = not outcome.problem and outcome.restarts == wanted(situation)
         console.print(f"{'ok  ' if well else 'FAIL'} {situation.name} ({outcome.seconds:.0f}s) {outcome.problem}")
         if outcome.evidence and not well:

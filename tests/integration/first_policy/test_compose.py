@@ -13,13 +13,13 @@ import pytest_asyncio
 import yaml
 
 from nemo_watchdog.demo.docker_cli import command
-from nemo_watchdog.demo.images import IMAGE
 from nemo_watchdog.demo.parts import Gateway, Part, Postgres, Redis
 from nemo_watchdog.first_policy.found import Published
 from nemo_watchdog.first_policy.look import ask
 from nemo_watchdog.testing.servers import free_port
 from tests.integration.first_policy.part_of_docker import init, only, probes
 from tests.parts import need
+from tests.suites.composed import service_of
 
 PROJECT_LABEL = "com.docker.compose.project"
 
@@ -33,10 +33,18 @@ class Project:
         self.ports = {"POSTGRES": free_port(), "REDIS": free_port(), "GATEWAY": free_port()}
         (folder / ".env").write_text("".join(f"{name}_PORT={port}\n" for name, port in self.ports.items()))
         parts: dict[str, Part] = {"postgres": Postgres(), "redis": Redis(), "gateway": Gateway()}
-        services = {kind: _service(part, parts) for kind, part in parts.items()}
+        services = {kind: self._service(part, parts) for kind, part in parts.items()}
         services["gateway"]["depends_on"] = ["postgres", "redis"]
         services["redis"]["depends_on"] = {"postgres": {"condition": "service_started"}}
         self.file.write_text(json.dumps({"version": "2.4", "services": services}), encoding="utf-8")
+
+    @staticmethod
+    def _service(part: Part, parts: dict[str, Part]) -> dict[str, Any]:
+        return {
+            **service_of(part, {kind: other for kind, other in parts.items() if other is not part}),
+            "ports": [f"127.0.0.1:${{{part.kind.upper()}_PORT:?}}:{part.inner_port}"],
+            "restart": "unless-stopped",
+        }
 
     async def compose(self, *words: str) -> None:
         await command(need("docker-compose"), "-p", self.name, "-f", str(self.file), *words)
@@ -49,25 +57,6 @@ class Project:
                 if answer is not None and answer.status == 200:
                     return
                 await asyncio.sleep(0.1)
-
-
-def _service(part: Part, parts: dict[str, Part]) -> dict[str, Any]:
-    """The options of `docker run` in Compose's words."""
-    options = part.options({kind: other for kind, other in parts.items() if other is not part})
-    pairs = list(zip(options[::2], options[1::2], strict=True))
-    environment = [value for option, value in pairs if option == "-e"]
-    service: dict[str, Any] = {
-        "image": IMAGE,
-        "command": [word.replace("$", "$$") for word in part.command()],
-        "environment": [value.replace("$", "$$") for value in environment],
-        "volumes": ["/usr:/usr:ro", "/etc/alternatives:/etc/alternatives:ro"]
-        + [value for option, value in pairs if option == "-v"],
-        "ports": [f"127.0.0.1:${{{part.kind.upper()}_PORT:?}}:{part.inner_port}"],
-        "restart": "unless-stopped",
-    }
-    if ("--user", "postgres") in pairs:
-        service |= {"user": "postgres", "stop_signal": "SIGINT"}
-    return service
 
 
 @pytest_asyncio.fixture
