@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Any
 
 from pydantic_core import PydanticCustomError
@@ -64,7 +65,7 @@ def free_name(name: str, used: Collection[str]) -> str:
     """That name, or where it is used one with a number behind it."""
     if name not in used:
         return name
-    ends = (f"-{number}" for number in range(2, len(used) + 3))
+    ends = (f"-{number}" for number in count(2))
     return next(each for end in ends if (each := name[: LONGEST_NAME - len(end)] + end) not in used)
 
 
