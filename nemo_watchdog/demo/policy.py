@@ -1,7 +1,8 @@
 """The demo's policy: the language of any other policy, with thresholds for people who watch.
 
-A failure is confirmed within a second and a half, so that each story of the demo fits in a few breaths; and nobody asks
-whether something flaps, for the stories break the same gateway again and again.
+A failure is confirmed within a second and a half, so that each story of the demo fits in a few breaths; nobody asks
+whether something flaps, for the stories break the same gateway again and again; and what fails in three stories, one
+after the other, is no storm.
 """
 
 from __future__ import annotations
@@ -59,6 +60,7 @@ remedies:
 limits:
   budget: 20 per 15m
   concurrent_actions: 1
+  storm: {within: 15s}
 
 contacts:
   on-call: []
