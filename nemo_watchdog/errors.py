@@ -51,6 +51,10 @@ class JournalDamaged(JournalError):
     """Something that the journal held is gone or changed: the watchdog observes only, until a person accepts that."""
 
 
+class ArchiveError(NemoWatchdogError):
+    """What is kept for people cannot be read or written; nothing is decided by it."""
+
+
 class ContainersUnreachable(NemoWatchdogError):
     """The container engine does not answer: nothing is known about any container, and no order reached it."""
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from pydantic import BaseModel
 
+from nemo_watchdog.evidence import Evidence, Questions
 from nemo_watchdog.model import (
     ActionRequest,
     ActionResult,
@@ -37,6 +38,17 @@ class Probe(Protocol):
     async def look(self) -> Finding: ...
 
     async def close(self) -> None: ...
+
+
+@runtime_checkable
+class EvidenceSource(Protocol):
+    """What a probe may be beside `Probe`: it can tell what a restart would destroy.
+
+    Each answer is text for people. It is asked beside a look, so on connections of its own, in any order, several at
+    once; it may be cancelled at any await and must then leave nothing open. What it raises is written down as missing.
+    """
+
+    def evidence(self) -> Questions: ...
 
 
 MOST_LOG_LINES = 5000
@@ -107,6 +119,14 @@ class Containers(Protocol):
 
     async def last_words(self, name: str, lines: int) -> Sequence[LogLine]:
         """The last so many lines that the container has written, oldest first, however much it wrote before."""
+        ...
+
+    async def inspection(self, name: str) -> Mapping[str, Any]:
+        """All that the engine knows of a container, in its own words: secrets among it."""
+        ...
+
+    async def largest(self, most: int) -> Sequence[tuple[str, ContainerUsage]]:
+        """The running containers that use most memory, at most so many, the largest first."""
         ...
 
     async def execute(self, name: str, command: Sequence[str]) -> int | None:
@@ -263,6 +283,63 @@ class OutboxItem:
     attempts: int
     due: bool = True
     """False while it waits for its next try: what was made after it waits behind it."""
+
+
+@dataclass(frozen=True, slots=True)
+class LookRun:
+    """Looks in a row that saw the same (outcome, reason). Times are aware UTC, latencies seconds.
+
+    `histogram` counts the looks by latency: see `LATENCY_BOUNDS`.
+    """
+
+    dependency: str
+    outcome: str
+    reason: str | None
+    first: datetime
+    last: datetime
+    looks: int
+    latency_sum: float
+    latency_max: float
+    histogram: tuple[int, ...]
+
+
+LATENCY_BOUNDS = (0.005, 0.025, 0.1, 0.5, 2.5, 10.0)
+"""Upper bounds in seconds of a run's histogram; its last count is of what took longer."""
+
+
+class Archive(Protocol):
+    """What is kept for people to read and what nothing is decided by: evidence, looks, how gates stood.
+
+    Every method blocks for a file and raises `ArchiveError` when it cannot; losing it loses nothing that binds.
+    """
+
+    def keep_evidence(self, evidence: Evidence) -> None: ...
+
+    def evidence_of(self, incident: str) -> Sequence[Evidence]:
+        """All that was taken in it, oldest first; the index + 1 is its number in `EvidenceView`."""
+        ...
+
+    def keep_looks(self, runs: Sequence[LookRun]) -> None:
+        """Writes the runs in one transaction; one whose dependency and `first` are there takes that one's place."""
+        ...
+
+    def looks(self, dependency: str, since: datetime, until: datetime) -> Sequence[LookRun]:
+        """The runs that have a look between the two times, oldest first."""
+        ...
+
+    def keep_gates(self, dependency: str, at: datetime, gates: str) -> None:
+        """How every gate stood when something was decided: JSON of `GateView`s."""
+        ...
+
+    def gates(self, dependency: str, until: datetime) -> tuple[datetime, str] | None:
+        """The last such JSON up to that time, and its time."""
+        ...
+
+    def prune(self, records_before: datetime, evidence_before: datetime, evidence_bytes: int) -> int:
+        """Forgets what is older; of evidence also the oldest until at most so many bytes remain; the rows that went."""
+        ...
+
+    def close(self) -> None: ...
 
 
 class Journal(Protocol):

@@ -7,3 +7,4 @@ TOKEN_BYTES = 4096
 
 LABELS_NAME = "labels.json"
 """The labels by which containers were last found (`discover: labels`)."""
+ARCHIVE_NAME = "archive.sqlite3"

@@ -192,6 +192,37 @@ class DockerContainers:
         """See `ports.Containers.last_words`. Docker reads from the end for it, and for a `since` from the beginning."""
         return parse_log(await self._log(name, tail=str(lines)))
 
+    async def inspection(self, name: str) -> Mapping[str, Any]:
+        """See `ports.Containers.inspection`."""
+        what = "all about a container"
+        try:
+            told = json.loads(await self._connection.ask(self._path(name, "json"), what, LONGEST_ANSWER))
+        except ValueError as error:
+            raise QuestionRefused(200, "no container's inspect", what) from error
+        if not isinstance(told, Mapping):
+            raise QuestionRefused(200, "no container's inspect", what)
+        return told
+
+    async def largest(self, most: int) -> Sequence[tuple[str, ContainerUsage]]:
+        """See `ports.Containers.largest`. One that ends meanwhile is left out."""
+        what = "which containers run"
+        told = await self._connection.ask("/containers/json", what, LONGEST_LIST)
+        try:
+            names = [str(each["Names"][0]).removeprefix("/") for each in json.loads(told)]
+        except (ValueError, LookupError, TypeError) as error:
+            raise QuestionRefused(200, "no list of containers", what) from error
+        turn = asyncio.Semaphore(INSPECTED_AT_ONCE)
+
+        async def one(name: str) -> tuple[str, ContainerUsage] | None:
+            async with turn:
+                try:
+                    return name, await self.usage(name)
+                except QuestionRefused:
+                    return None
+
+        used = [each for each in await asyncio.gather(*map(one, names)) if each is not None]
+        return sorted(used, key=lambda each: each[1].memory, reverse=True)[:most]
+
     async def execute(self, name: str, command: Sequence[str]) -> int | None:
         """See `ports.Containers.execute`. One that prints more than `MOST_TOLD` bytes has no end that we wait for."""
         what = "how a command in a container ended"

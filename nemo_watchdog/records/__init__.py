@@ -9,6 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from nemo_watchdog.records.declared import IncidentAcknowledged as IncidentAcknowledged
+from nemo_watchdog.records.declared import IncidentDeclared as IncidentDeclared
+from nemo_watchdog.records.declared import NoteAdded as NoteAdded
 from nemo_watchdog.records.incidents import FlappingBegan as FlappingBegan
 from nemo_watchdog.records.incidents import FlappingEnded as FlappingEnded
 from nemo_watchdog.records.incidents import IncidentMerged as IncidentMerged

@@ -116,6 +116,8 @@ class FakeContainers:
         self.process_titles: dict[str, Sequence[str]] = {}
         self.labels_of: dict[str, Mapping[str, str]] = {}
         """The labels of each container that has any."""
+        self.inspections: dict[str, Mapping[str, Any]] = {}
+        """All that the engine tells of each, where that matters."""
         self.logs: dict[str, list[LogLine]] = {}
         self.log_tails: list[str] = []
         """Every container whose last lines were asked for."""
@@ -207,6 +209,16 @@ class FakeContainers:
         await self._answer()
         await _perform(self.log_ends)
         return self.logs.get(name, [])[-lines:]
+
+    async def inspection(self, name: str) -> Mapping[str, Any]:
+        await self._answer()
+        if name not in self.statuses:
+            raise QuestionRefused(404, f"No such container: {name}", "all about a container")
+        return self.inspections.get(name, {"Name": f"/{name}", "Id": self.statuses[name].container_id})
+
+    async def largest(self, most: int) -> Sequence[tuple[str, ContainerUsage]]:
+        await self._answer()
+        return sorted(self.usages.items(), key=lambda each: each[1].memory, reverse=True)[:most]
 
     async def execute(self, name: str, command: Sequence[str]) -> int | None:
         self.executed.append((name, tuple(command)))

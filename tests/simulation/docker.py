@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from random import Random
+from typing import Any
 
 from nemo_watchdog.engine.signals import A_STOP_TAKES
 from nemo_watchdog.errors import ContainersUnreachable, OrderFailed, OrderUncertain, QuestionRefused
@@ -399,6 +400,14 @@ class Port:
 
     async def uninterruptible(self, name: str) -> frozenset[int]:
         return frozenset()
+
+    async def inspection(self, name: str) -> Mapping[str, Any]:
+        await self._answer()
+        return {"Name": f"/{name}"}
+
+    async def largest(self, most: int) -> Sequence[tuple[str, ContainerUsage]]:
+        await self._answer()
+        return ()
 
     async def titles(self, name: str) -> Sequence[str]:
         return ()

@@ -19,6 +19,8 @@ PURE = sorted(
                 "docker_words.py",
                 "reasons.py",
                 "errors.py",
+                "evidence.py",
+                "incident_views.py",
                 "ports.py",
                 "views.py",
                 "durations.py",
