@@ -22,6 +22,9 @@ from nemo_watchdog.views import EVERYTHING
 
 PREFIX = "nemo_watchdog_"
 
+EVIDENCE_BUCKETS = (0.1, 0.5, 1.0, 2.0, 5.0)
+"""Seconds: questions that are answered, and one that hangs."""
+
 INCIDENT_BUCKETS = (10.0, 60.0, 300.0, 1800.0, 7200.0)
 """Seconds from the opening to the resolution: one restart, minutes, a person."""
 
@@ -60,6 +63,13 @@ class Metrics:
         self.notices = self._counter("notices", "Facts that are news, by why they were told or not", "kind", "outcome")
         self.notifications = self._counter("notifications", "Deliveries, by how they ended", "contact", "outcome")
         self.outbox_pending = self._gauge("outbox_pending", "Notifications still to deliver")
+        self.evidence = self._counter("evidence", "Collections of evidence, by what became of them", "outcome")
+        self.evidence_seconds = Histogram(
+            f"{PREFIX}evidence_seconds",
+            "How long a collection of evidence took, and with it the action that waited for it",
+            registry=self.few,
+            buckets=EVIDENCE_BUCKETS,
+        )
         self.connections_refused = self._counter("connections_refused", "Connections that had to go, by why", "why")
         self.open_files = self._gauge("open_files", "File descriptors that this process has open")
         self.open_files_limit = self._gauge("open_files_limit", "File descriptors that this process may have")

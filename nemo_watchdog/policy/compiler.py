@@ -112,7 +112,11 @@ def compile_policy(
         classification=PLAIN_RULES if parts.classification is None else rules,
         remedies=MappingProxyType({name: _remedy(name, item, parts) for name, item in parts.remedies.items() if item}),
         limits=Limits(
-            limits.budget, limits.concurrent_actions, MappingProxyType(limits.min_healthy), storm_of(limits.storm)
+            limits.budget,
+            limits.concurrent_actions,
+            MappingProxyType(limits.min_healthy),
+            storm_of(limits.storm),
+            limits.evidence_within,
         ),
         autonomy=autonomy,
         contacts=MappingProxyType(

@@ -259,6 +259,8 @@ class Limits:
     """By tag: how many containers that carry it must serve before one that runs is restarted."""
     storm: Storm | None = None
     """None where it is turned off; a policy that says nothing has the defaults of `Storm`."""
+    evidence_within: float = 5.0
+    """Seconds that an action waits at most for what it would destroy to be written down; 0: nothing is."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -195,6 +195,10 @@ class LimitsSection(Section):
         default_factory=dict,
         description="By tag: of what carries it, so many must serve before one that runs is restarted.",
     )
+    evidence_within: Annotated[Duration, AfterValidator(duration_within(0.0, 60.0))] = Field(
+        _LIMITS.evidence_within,
+        description="An action waits at most so long for what it would destroy to be written down; 0s: nothing is.",
+    )
     storm: StormSwitch = Field(
         default_factory=StormSection, description="When much fails together; `false` turns it off."
     )

@@ -25,7 +25,16 @@ from nemo_watchdog.engine import overlap
 from nemo_watchdog.engine.engine import NOTHING, Engine
 from nemo_watchdog.errors import JournalDamaged, JournalError
 from nemo_watchdog.metrics import Metrics
-from nemo_watchdog.model import CONTAINER, ActionOutcome, ActionRequest, ActionResult, Moment, Notification, Target
+from nemo_watchdog.model import (
+    CONTAINER,
+    ActionOutcome,
+    ActionRequest,
+    ActionResult,
+    Moment,
+    Notification,
+    Outcome,
+    Target,
+)
 from nemo_watchdog.one_thread import OneThreadExecutor
 from nemo_watchdog.ports import Clock, Journal
 from nemo_watchdog.records import Record
@@ -85,6 +94,8 @@ class Core:
         """Called with what happens while the journal takes no writes: people must hear of it all the same."""
         self.on_ask_witness: Callable[[set[str]], None] = _ignore
         """Called with the dependencies to which another way is to be asked."""
+        self.after_step: list[Callable[[ev.Effects, Moment], None]] = []
+        """Called with what a step has decided, before any of it is written or done."""
         self.troubles = Troubles(clock)
         self._log = RecordLog(lambda: clock.now().monotonic)
         self._journal = journal
@@ -108,6 +119,8 @@ class Core:
         effects = self.engine.step(event, now)
         if effects is NOTHING:
             return
+        for hear in self.after_step:
+            hear(effects, now)
         if effects.bug:
             log.critical("a bug in the watchdog: it only observes until it is started again", error=effects.bug)
         for kind, word in effects.told:
@@ -124,6 +137,12 @@ class Core:
         """What somebody has done to it since the action on it was decided; "" when nobody did anything."""
         engine = self.engine
         return overlap.touched(engine.volatile, engine.durable, Target(CONTAINER, container), self.clock.now())
+
+    def answers_since(self, name: str, monotonic: float) -> bool:
+        """Whether a look at it that began after that time (monotonic seconds) was a good one."""
+        tracker = self.engine.trackers.get(name)
+        last = tracker.last if tracker is not None else None
+        return last is not None and last.began > monotonic and last.finding.outcome is Outcome.OK
 
     async def in_journal_thread(self, work: Callable[[], T]) -> T:
         """Runs blocking work with the journal where it holds up nobody."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 import structlog
 
@@ -20,20 +20,33 @@ ANSWER_MARGIN = 5.0
 """Seconds beyond an action's own timeout after which the executor stops waiting for it."""
 
 
+async def _at_once(_: ActionRequest) -> bool:
+    return False
+
+
 class Executor:
     """One task an action; what is under way at a stop is told to the engine as unknown.
 
-    `make` gives the action of a name when it is ordered, None where there is none.
+    `make` gives the action of a name when it is ordered, None where there is none. `before` returns when the action
+    may begin, and whether that took time.
     """
 
-    def __init__(self, make: Callable[[str], Action | None], core: Core, containers: ContainerWatch) -> None:
+    def __init__(
+        self,
+        make: Callable[[str], Action | None],
+        core: Core,
+        containers: ContainerWatch,
+        before: Callable[[ActionRequest], Awaitable[bool]] = _at_once,
+    ) -> None:
         self._make = make
+        self._before = before
         self._core = core
         self._containers = containers
         self._under_way: dict[str, ActionRequest] = {}
 
     async def run(self, request: ActionRequest) -> None:
         self._under_way[request.action_id] = request
+        ordered = self._core.clock.now().monotonic
         of_container = request.target.kind == CONTAINER
         log.info(
             "action_started",
@@ -44,7 +57,11 @@ class Executor:
             **({"container": request.target.name} if of_container else {"target": str(request.target)}),
         )
         try:
-            result = await self._carry_out(request)
+            waited = await self._before(request)
+            if waited and self._core.answers_since(request.dependency, ordered):
+                result = ActionResult(ActionOutcome.REFUSED, "it answers again, as was seen while evidence was taken")
+            else:
+                result = await self._carry_out(request)
             if of_container:
                 # What Docker says about it now comes first: the engine judges the attempt by it.
                 await self._containers.look(request.target.name)

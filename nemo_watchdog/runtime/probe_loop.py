@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+from collections import deque
 from zlib import crc32
 
 import structlog
@@ -24,6 +25,9 @@ log = structlog.get_logger("nemo_watchdog")
 
 CLOSE_WITHIN = 5.0
 """Seconds that a probe gets to close what it opened."""
+
+RECENT = 20
+"""So many of the last looks are kept as they were, with their words: before a restart they are written down."""
 
 SAME_PLACE = 1e-3
 """Shares of an interval that lie this close are the same place: floating point does not hit it exactly."""
@@ -65,6 +69,7 @@ class ProbeLoop:
         self.spec = spec
         self.probe = probe
         self.heartbeat = core.clock.now().monotonic
+        self.recent: deque[Observation] = deque(maxlen=RECENT)
         self._place = crc32(spec.name.encode()) / 2**32
         self._core = core
         self._lag = lag or LoopLag(core.clock)
@@ -105,6 +110,7 @@ class ProbeLoop:
                 sample = Sample(self._lag.lost(now.monotonic) - lost, began - planned, clock_jump(start, now))
                 observation = Observation(discount(finding, sample, spec.timeout), now.monotonic - began, now)
                 self._count(observation, sample.lateness)
+                self.recent.append(observation)
                 self._core.tell(Observed(spec.name, observation, sample, signs))
                 planned = max(self._next_look(planned), now.monotonic)
                 if self._poked:

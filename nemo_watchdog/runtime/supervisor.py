@@ -18,6 +18,7 @@ from nemo_watchdog.runtime import files
 from nemo_watchdog.runtime.alerting import Alerting
 from nemo_watchdog.runtime.container_watch import ContainerWatch
 from nemo_watchdog.runtime.core import Core
+from nemo_watchdog.runtime.evidence import EvidenceTaker
 from nemo_watchdog.runtime.executor import Executor
 from nemo_watchdog.runtime.in_progress import InProgress
 from nemo_watchdog.runtime.outbox import Outbox
@@ -42,6 +43,10 @@ STOP_WITHIN = 5.0
 """Seconds for the journal to take what is queued when the daemon is told to stop."""
 
 
+KEEP_WITHIN = 2.0
+"""Seconds for the archive to take the evidence that it has not yet."""
+
+
 class ServiceManager(Protocol):
     """What the supervisor says to systemd."""
 
@@ -64,6 +69,7 @@ class Supervisor:
         probe: Callable[[Dependency], Probe],
         containers: ContainerWatch,
         executor: Executor,
+        evidence: EvidenceTaker,
         outbox: Outbox,
         alerting: Alerting,
         metrics: Metrics,
@@ -76,6 +82,7 @@ class Supervisor:
         self._probe = probe
         self._containers = containers
         self._executor = executor
+        self._evidence = evidence
         self._outbox = outbox
         self._alerting = alerting
         self._metrics = metrics
@@ -114,6 +121,7 @@ class Supervisor:
         core.on_written = self._written
         core.on_unwritten = self._unwritten
         core.on_ask_witness = self._ask_witness
+        core.after_step.append(self._evidence.after_step)
         async with asyncio.TaskGroup() as group:
             self._group = group
             roots = [
@@ -122,6 +130,7 @@ class Supervisor:
                 self._root(core.look_at_journal_forever(), "journal"),
                 self._root(self._outbox.run(), "outbox"),
                 self._root(self._alerting.run(), "alerting"),
+                self._root(self._evidence.run(), "evidence"),
                 self._root(self._measure_lag(), "lag"),
                 self._root(self.reloads.run(), "policy"),
                 self._root(self.reloads.discover(), "labels"),
@@ -149,6 +158,7 @@ class Supervisor:
             task.cancel()
         await asyncio.gather(*others, *self._tasks.values(), return_exceptions=True)
         await self.core.stop(STOP_WITHIN)
+        await self._evidence.finish(KEEP_WITHIN)
         writer.cancel()
         log.info("stopped")
 

@@ -17,6 +17,7 @@ import structlog
 from nemo_watchdog.actions.docker.restart import KIND
 from nemo_watchdog.engine import replay
 from nemo_watchdog.engine.engine import Engine
+from nemo_watchdog.evidence import Evidence, Questions
 from nemo_watchdog.metrics import Metrics
 from nemo_watchdog.model import Alert, Notification
 from nemo_watchdog.policy.policy import Policy
@@ -25,6 +26,7 @@ from nemo_watchdog.runtime import alerting, container_watch, core, files, outbox
 from nemo_watchdog.runtime.alerting import Alerting
 from nemo_watchdog.runtime.container_watch import ContainerWatch
 from nemo_watchdog.runtime.core import Core
+from nemo_watchdog.runtime.evidence import EvidenceTaker
 from nemo_watchdog.runtime.executor import Executor
 from nemo_watchdog.runtime.outbox import Outbox
 from nemo_watchdog.runtime.policy_files import Look as PolicyLook
@@ -157,18 +159,29 @@ class Life:
         watch = ContainerWatch(port, self.core, metrics)
         context = ActionContext(port, self.core.touched)
         actions: dict[str, Action] = {"docker.restart": KIND.make(context)}
+        evidence = EvidenceTaker(self.core, metrics, self._questions, _keep_nothing)
         self.supervisor = Supervisor(
             self.core,
             source=PolicySource(_NoFiles(), load, _NoLabels()),
             probe=lambda spec: Look(platform, spec.name),
             containers=watch,
-            executor=Executor(actions.get, self.core, watch),
+            executor=Executor(actions.get, self.core, watch, evidence.before),
+            evidence=evidence,
             outbox=Outbox(journal, mailbox, self.core, metrics),
             alerting=Alerting(_NoAlertmanager(), self.core, metrics),
             metrics=metrics,
             service=_NoService(),
         )
         self.task = loop.create_task(self.supervisor.run(), name="daemon")
+
+    def _questions(self, _: str) -> Questions:
+        """One that takes none, some or more time than it has: what is acted on may change meanwhile."""
+
+        async def log() -> str:
+            await asyncio.sleep(self._loop.time() % 3.0)
+            return ""
+
+        return {"log": log}
 
     @property
     def tasks(self) -> set[asyncio.Task[Any]]:
@@ -191,6 +204,10 @@ class Life:
     def stop(self) -> None:
         """SIGTERM."""
         self.supervisor.stop()
+
+
+async def _keep_nothing(_: Evidence) -> None:
+    """Nobody reads it."""
 
 
 def _nobody(_: object) -> None:

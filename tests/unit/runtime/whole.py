@@ -7,12 +7,14 @@ from dataclasses import replace
 from pathlib import Path
 
 from nemo_watchdog.errors import PolicyError
+from nemo_watchdog.evidence import Evidence, Questions
 from nemo_watchdog.model import Health, ok
 from nemo_watchdog.policy.policy import Dependency, Policy
 from nemo_watchdog.ports import Probe
 from nemo_watchdog.runtime.alerting import Alerting
 from nemo_watchdog.runtime.clock import SystemClock
 from nemo_watchdog.runtime.discovery import Discovery
+from nemo_watchdog.runtime.evidence import EvidenceTaker
 from nemo_watchdog.runtime.executor import Executor
 from nemo_watchdog.runtime.outbox import Outbox
 from nemo_watchdog.runtime.policy_files import PolicyFiles
@@ -74,6 +76,9 @@ class Daemon:
         self.service = Service(watchdog)
         self.labels = Discovery(self.shell.containers, folder / "labels.json")
         core, metrics = self.shell.core, self.shell.metrics
+        self.kept: list[Evidence] = []
+        self.questions: Questions = {}
+        evidence = EvidenceTaker(core, metrics, lambda _: self.questions, self._keep)
         self.supervisor = Supervisor(
             core,
             source=PolicySource(
@@ -83,7 +88,8 @@ class Daemon:
             ),
             probe=self._probe,
             containers=self.shell.watch,
-            executor=Executor({"docker.restart": self.action}.get, core, self.shell.watch),
+            executor=Executor({"docker.restart": self.action}.get, core, self.shell.watch, evidence.before),
+            evidence=evidence,
             outbox=Outbox(self.shell.memory, self.notifier, core, metrics),
             alerting=Alerting(Sink(), core, metrics),
             metrics=metrics,
@@ -96,6 +102,9 @@ class Daemon:
         if isinstance(self.next, PolicyError):
             raise self.next
         return self.next
+
+    async def _keep(self, evidence: Evidence) -> None:
+        self.kept.append(evidence)
 
     def _probe(self, spec: Dependency) -> Probe:
         return self.probes.setdefault(spec.name, ScriptedProbe(ok()))
