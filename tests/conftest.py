@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
+import os
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -25,9 +26,13 @@ UNIT_TESTS = Path(__file__).parent / "unit"
 def waits_for_a_core() -> dict[str, int]:
     """How long each thread of this process has waited for a core so far, in nanoseconds; empty where nobody tells.
 
-    Source: Linux, Documentation/scheduler/sched-stats.rst, "/proc/<pid>/schedstat", second field.
+    And how long the cores themselves were away, where this machine is a virtual one: a thread seems to run then.
+    Sources: Linux, Documentation/scheduler/sched-stats.rst, "/proc/<pid>/schedstat", second field; proc_stat(5), "steal".
     """
     waits = {}
+    with contextlib.suppress(OSError, IndexError):
+        stolen = Path("/proc/stat").read_text(encoding="ascii").partition("\n")[0].split()[8]
+        waits["stolen"] = int(stolen) * 10**9 // os.sysconf("SC_CLK_TCK")
     for file in Path("/proc/self/task").glob("*/schedstat"):
         with contextlib.suppress(OSError):  # a thread may end while it is looked at
             waits[file.parent.name] = int(file.read_text(encoding="ascii").split()[1])
@@ -35,7 +40,7 @@ def waits_for_a_core() -> dict[str, int]:
 
 
 def seconds_without_a_core(since: Mapping[str, int]) -> float:
-    """How long the threads have waited since then, all of them: a step waits for whom it starts and who has the GIL."""
+    """How long the threads and the cores have waited since then, all of them: a step waits for whom it starts and who has the GIL."""
     return sum(max(0, waited - since.get(thread, 0)) for thread, waited in waits_for_a_core().items()) / 1e9
 
 
