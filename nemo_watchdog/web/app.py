@@ -10,6 +10,7 @@ from nemo_watchdog.metrics import Metrics
 from nemo_watchdog.runtime.core import Core
 from nemo_watchdog.runtime.heartbeats import Heartbeats
 from nemo_watchdog.runtime.supervisor import Supervisor
+from nemo_watchdog.web.api.document import DocumentApi
 from nemo_watchdog.web.api.health import HealthApi
 from nemo_watchdog.web.api.journal import JournalApi
 from nemo_watchdog.web.api.metrics import MetricsApi
@@ -20,6 +21,7 @@ from nemo_watchdog.web.api.retries import RetriesApi
 from nemo_watchdog.web.api.status import StatusApi
 from nemo_watchdog.web.door import Limits
 from nemo_watchdog.web.hosts import known_hosts_only
+from nemo_watchdog.web.operations import routes
 from nemo_watchdog.web.server import Runner
 
 MAX_BODY = 16 * 1024
@@ -36,15 +38,14 @@ def runner(
 ) -> web.AppRunner:
     """What a site is put on; `token` is what a change must bring, `hosts` are the names that reads may come by."""
     app = web.Application(client_max_size=MAX_BODY, middlewares=[known_hosts_only(hosts, free=PUSH)])
-    app.add_routes(
-        [
-            *MetricsApi(core, metrics).routes(),
-            *HealthApi(core, supervisor).routes(),
-            *StatusApi(core, supervisor).routes(),
-            *PausesApi(core, token).routes(),
-            *RetriesApi(core, token).routes(),
-            *JournalApi(core, token).routes(),
-            *PushApi(core, heartbeats).routes(),
-        ]
-    )
+    served = [
+        *MetricsApi(core, metrics).operations(),
+        *HealthApi(core, supervisor).operations(),
+        *StatusApi(core, supervisor).operations(),
+        *PausesApi(core, token).operations(),
+        *RetriesApi(core, token).operations(),
+        *JournalApi(core, token).operations(),
+        *PushApi(core, heartbeats).operations(),
+    ]
+    app.add_routes(routes([*served, *DocumentApi(served).operations()]))
     return Runner(app, limits, lambda why: metrics.connections_refused.labels(why).inc())

@@ -10,6 +10,7 @@ from nemo_watchdog.runtime.core import Core
 from nemo_watchdog.runtime.supervisor import Supervisor
 from nemo_watchdog.views import LivenessView, ReadinessView
 from nemo_watchdog.web.answers import answer
+from nemo_watchdog.web.operations import Operation
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,8 +18,25 @@ class HealthApi:
     core: Core
     supervisor: Supervisor
 
-    def routes(self) -> list[web.RouteDef]:
-        return [web.get("/healthz", self.live), web.get("/readyz", self.ready)]
+    def operations(self) -> tuple[Operation, ...]:
+        return (
+            Operation(
+                method="GET",
+                path="/healthz",
+                handler=self.live,
+                summary="Whether the daemon's own loops are alive",
+                answers=LivenessView,
+                also={503: LivenessView},
+            ),
+            Operation(
+                method="GET",
+                path="/readyz",
+                handler=self.ready,
+                summary="Whether it watches, and can write down what it does",
+                answers=ReadinessView,
+                also={503: ReadinessView},
+            ),
+        )
 
     async def live(self, _: web.Request) -> web.Response:
         """Are my own loops alive?"""

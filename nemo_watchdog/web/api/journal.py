@@ -13,6 +13,7 @@ from nemo_watchdog.runtime.core import Core
 from nemo_watchdog.views import AcceptedView
 from nemo_watchdog.web.answers import answer, on_disk
 from nemo_watchdog.web.asked import ChangeBody, Line, asked
+from nemo_watchdog.web.operations import Operation
 
 
 class AcceptBody(ChangeBody):
@@ -26,8 +27,18 @@ class JournalApi:
     core: Core
     token: str
 
-    def routes(self) -> list[web.RouteDef]:
-        return [web.post("/api/v1/journal/accept", self.accept)]
+    def operations(self) -> tuple[Operation, ...]:
+        return (
+            Operation(
+                method="POST",
+                path="/api/v1/journal/accept",
+                handler=self.accept,
+                summary="A damaged journal goes on with what can be read of it",
+                body=AcceptBody,
+                answers=AcceptedView,
+                refuses=(409,),
+            ),
+        )
 
     async def accept(self, request: web.Request) -> web.Response:
         wanted = await asked(request, self.token, AcceptBody)

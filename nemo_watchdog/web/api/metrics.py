@@ -9,6 +9,7 @@ from prometheus_client.exposition import choose_encoder
 
 from nemo_watchdog.metrics import Metrics, page
 from nemo_watchdog.runtime.core import Core
+from nemo_watchdog.web.operations import TEXT, Operation
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,8 +17,16 @@ class MetricsApi:
     core: Core
     metrics: Metrics
 
-    def routes(self) -> list[web.RouteDef]:
-        return [web.get("/metrics", self.get)]
+    def operations(self) -> tuple[Operation, ...]:
+        return (
+            Operation(
+                method="GET",
+                path="/metrics",
+                handler=self.get,
+                summary="For Prometheus",
+                media=(TEXT, "application/openmetrics-text"),
+            ),
+        )
 
     async def get(self, request: web.Request) -> web.Response:
         self.metrics.refresh(self.core.engine, self.core.clock.now())

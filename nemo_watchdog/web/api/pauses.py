@@ -13,6 +13,7 @@ from nemo_watchdog.runtime.core import Core
 from nemo_watchdog.views import EVERYTHING, PausesView
 from nemo_watchdog.web.answers import answer, on_disk
 from nemo_watchdog.web.asked import ChangeBody, Line, asked
+from nemo_watchdog.web.operations import Operation
 
 
 class ResumeBody(ChangeBody):
@@ -33,8 +34,27 @@ class PausesApi:
     core: Core
     token: str
 
-    def routes(self) -> list[web.RouteDef]:
-        return [web.post("/api/v1/pause", self.pause), web.post("/api/v1/resume", self.resume)]
+    def operations(self) -> tuple[Operation, ...]:
+        return (
+            Operation(
+                method="POST",
+                path="/api/v1/pause",
+                handler=self.pause,
+                summary="No new action, for everything or for one dependency",
+                body=PauseBody,
+                answers=PausesView,
+                refuses=(404,),
+            ),
+            Operation(
+                method="POST",
+                path="/api/v1/resume",
+                handler=self.resume,
+                summary="The end of a pause",
+                body=ResumeBody,
+                answers=PausesView,
+                refuses=(404,),
+            ),
+        )
 
     async def pause(self, request: web.Request) -> web.Response:
         wanted = await asked(request, self.token, PauseBody)

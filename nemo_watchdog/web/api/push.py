@@ -11,10 +11,12 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import reduce
+from typing import Literal
 from urllib.parse import parse_qsl
 
 import structlog
 from aiohttp import web
+from pydantic import BaseModel
 
 from nemo_watchdog.probes.push import PushOptions
 from nemo_watchdog.probes.shared.lines import one_line
@@ -23,6 +25,7 @@ from nemo_watchdog.runtime.heartbeats import Heartbeats
 from nemo_watchdog.views import HeardView
 from nemo_watchdog.web.answers import answer, on_disk
 from nemo_watchdog.web.auth import bearer, is_token
+from nemo_watchdog.web.operations import Operation
 
 log = structlog.get_logger("nemo_watchdog")
 
@@ -36,13 +39,35 @@ MAX_SAID = 8 * 1024
 _STATUS = {"ok": True, "fail": False}
 
 
+class PushQuery(BaseModel):
+    """What a job says. The token may come as `Authorization: Bearer` instead."""
+
+    token: str | None = None
+    status: Literal["ok", "fail"] = "ok"
+    msg: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class PushApi:
     core: Core
     heartbeats: Heartbeats
 
-    def routes(self) -> list[web.RouteDef]:
-        return [web.get(ROUTE, self.heard, allow_head=False), web.post(ROUTE, self.heard)]
+    def operations(self) -> tuple[Operation, ...]:
+        by_address, by_form = (
+            Operation(
+                method=method,
+                path=ROUTE,
+                handler=self.heard,
+                summary="A job's heartbeat",
+                query=PushQuery,
+                form=form,
+                answers=HeardView,
+                refuses=(400, 403, 503),
+                any_host=True,
+            )
+            for method, form in (("GET", None), ("POST", PushQuery))
+        )
+        return by_address, by_form
 
     async def heard(self, request: web.Request) -> web.Response:
         name, sent = request.match_info["name"], await _sent(request)

@@ -11,8 +11,10 @@ from nemo_watchdog.engine.events import RetryAsked
 from nemo_watchdog.engine.rearming import why_not
 from nemo_watchdog.engine.view import retried
 from nemo_watchdog.runtime.core import Core
+from nemo_watchdog.views import RetryView
 from nemo_watchdog.web.answers import answer, on_disk
 from nemo_watchdog.web.asked import ChangeBody, Line, asked
+from nemo_watchdog.web.operations import Operation
 
 
 class RetryBody(ChangeBody):
@@ -25,8 +27,18 @@ class RetriesApi:
     core: Core
     token: str
 
-    def routes(self) -> list[web.RouteDef]:
-        return [web.post("/api/v1/retry", self.retry)]
+    def operations(self) -> tuple[Operation, ...]:
+        return (
+            Operation(
+                method="POST",
+                path="/api/v1/retry",
+                handler=self.retry,
+                summary="What was given up, or waits, begins anew",
+                body=RetryBody,
+                answers=RetryView,
+                refuses=(404, 409),
+            ),
+        )
 
     async def retry(self, request: web.Request) -> web.Response:
         """Answers with what is decided now; a budget that is spent, a pause or any other gate holds as before."""

@@ -10,8 +10,9 @@ from nemo_watchdog import __version__
 from nemo_watchdog.engine.view import status, under_way
 from nemo_watchdog.runtime.core import Core
 from nemo_watchdog.runtime.supervisor import Supervisor
-from nemo_watchdog.views import PolicyView
+from nemo_watchdog.views import PolicyView, StatusView
 from nemo_watchdog.web.answers import large_answer
+from nemo_watchdog.web.operations import Operation
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,8 +20,16 @@ class StatusApi:
     core: Core
     supervisor: Supervisor
 
-    def routes(self) -> list[web.RouteDef]:
-        return [web.get("/api/v1/status", self.get)]
+    def operations(self) -> tuple[Operation, ...]:
+        return (
+            Operation(
+                method="GET",
+                path="/api/v1/status",
+                handler=self.get,
+                summary="How the platform is, and why the watchdog acts or does not",
+                answers=StatusView,
+            ),
+        )
 
     async def get(self, _: web.Request) -> web.Response:
         reload = self.supervisor.reloads.status

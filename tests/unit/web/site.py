@@ -35,8 +35,9 @@ class Site:
         self.daemon = daemon
         self.heartbeats = Heartbeats(daemon.shell.core)
         core, metrics = daemon.shell.core, daemon.shell.metrics
-        served = _Served(runner(core, daemon.supervisor, metrics, self.heartbeats, TOKEN, HOSTS, limits))
-        self.client: TestClient[web.Request, None] = TestClient(served)
+        made = runner(core, daemon.supervisor, metrics, self.heartbeats, TOKEN, HOSTS, limits)
+        self.app = made.app
+        self.client: TestClient[web.Request, None] = TestClient(_Served(made))
 
     async def get(self, path: str, **headers: str) -> ClientResponse:
         return await self.client.get(path, headers=headers)
