@@ -15,10 +15,12 @@ from pathlib import Path
 import structlog
 from aiohttp import web
 
+from nemo_watchdog.archive import SqliteArchive, size_of
 from nemo_watchdog.containers.docker import DockerContainers
 from nemo_watchdog.engine.engine import Engine
 from nemo_watchdog.engine.replay import salvage
 from nemo_watchdog.errors import NemoWatchdogError
+from nemo_watchdog.evidence import Questions
 from nemo_watchdog.journal.sqlite import SqliteJournal
 from nemo_watchdog.metrics import FEW_BUCKETS, Metrics
 from nemo_watchdog.model import Alert
@@ -33,17 +35,21 @@ from nemo_watchdog.regular_file import read_regular
 from nemo_watchdog.runtime import files
 from nemo_watchdog.runtime import heartbeats as heard
 from nemo_watchdog.runtime.alerting import Alerting
+from nemo_watchdog.runtime.archiving import Archiving
 from nemo_watchdog.runtime.clock import SystemClock, boot_id
 from nemo_watchdog.runtime.container_watch import ContainerWatch
 from nemo_watchdog.runtime.core import Core
 from nemo_watchdog.runtime.discovery import Discovery
+from nemo_watchdog.runtime.evidence import EvidenceTaker
+from nemo_watchdog.runtime.evidence_sources import questions
 from nemo_watchdog.runtime.executor import Executor
+from nemo_watchdog.runtime.history import History
 from nemo_watchdog.runtime.outbox import Outbox
 from nemo_watchdog.runtime.policy_files import PolicyFiles
 from nemo_watchdog.runtime.reloads import PolicySource
 from nemo_watchdog.runtime.supervisor import Supervisor
 from nemo_watchdog.sd_notify import SystemdNotify
-from nemo_watchdog.state_dir import JOURNAL_NAME, LABELS_NAME, TOKEN_BYTES, TOKEN_NAME
+from nemo_watchdog.state_dir import ARCHIVE_NAME, JOURNAL_NAME, LABELS_NAME, TOKEN_BYTES, TOKEN_NAME
 from nemo_watchdog.web.app import runner as web_runner
 from nemo_watchdog.web.door import Limits
 from nemo_watchdog.web.hosts import is_name, own_names
@@ -59,6 +65,9 @@ The garbage collector need not walk them any more: at 5,000 dependencies that he
 
 CLOSE_WITHIN = 5.0
 """Seconds for the journal's disk to let it be closed; it loses nothing that was committed when it is not."""
+
+CLOSE_ARCHIVE_WITHIN = 2.0
+"""Seconds. What was to be written had its time before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +147,13 @@ async def run(settings: Settings) -> None:
         engine = Engine(policy, durable)
         metrics = Metrics(settings.latency_buckets)
         core = Core(engine, journal, clock, metrics)
+        archiving = _archiving(settings.state_dir / ARCHIVE_NAME, core, metrics)
+        history = History(archiving, clock, metrics)
+
+        def ask(name: str) -> Questions:
+            return questions(name, engine, supervisor.loops, lambda _: {}, dict)
+
+        evidence = EvidenceTaker(core, metrics, ask, archiving.keep_evidence)
         heartbeats = heard.Heartbeats(core)
         watch = ContainerWatch(containers, core, metrics)
         watch.on_other_containers = discovery.poke
@@ -152,11 +168,15 @@ async def run(settings: Settings) -> None:
             ),
             probe=partial(make_probe, containers=containers, heartbeats=heartbeats),
             containers=watch,
-            executor=Executor(partial(make_action, context=ActionContext(containers, core.touched)), core, watch),
+            executor=Executor(
+                partial(make_action, context=ActionContext(containers, core.touched)), core, watch, evidence.before
+            ),
+            evidence=evidence,
             outbox=Outbox(journal, notifier, core, metrics),
             alerting=Alerting(sink, core, metrics),
             metrics=metrics,
             service=SystemdNotify(os.environ),
+            history=history,
         )
         runner = web_runner(core, supervisor, metrics, heartbeats, token, names, Limits.of_this_process())
         await runner.setup()
@@ -171,6 +191,7 @@ async def run(settings: Settings) -> None:
             await sink.close()
             await containers.close()
             core.close()
+            await archiving.close(CLOSE_ARCHIVE_WITHIN)
     finally:
         await _close(journal)
 
@@ -203,6 +224,11 @@ def _open_journal(state_dir: Path) -> SqliteJournal:
             "make it, or choose another with --state-dir"
         ) from error
     return SqliteJournal(state_dir / JOURNAL_NAME, boot_id())
+
+
+def _archiving(path: Path, core: Core, metrics: Metrics) -> Archiving:
+    """It is opened by the running daemon: what nothing is decided by stops no start."""
+    return Archiving(partial(SqliteArchive, path), core, metrics, partial(size_of, path))
 
 
 def docker(address: str | None) -> DockerContainers:

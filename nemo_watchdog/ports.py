@@ -320,7 +320,11 @@ class Archive(Protocol):
         ...
 
     def keep_looks(self, runs: Sequence[LookRun]) -> None:
-        """Writes the runs in one transaction; one whose dependency and `first` are there takes that one's place."""
+        """Writes the runs in one transaction.
+
+        One takes the place of all that is there of its dependency from its `first` on: of itself as it was before, and
+        of what was seen at times that are yet to come, where somebody has set the wall clock back.
+        """
         ...
 
     def looks(self, dependency: str, since: datetime, until: datetime) -> Sequence[LookRun]:
@@ -336,7 +340,10 @@ class Archive(Protocol):
         ...
 
     def prune(self, records_before: datetime, evidence_before: datetime, evidence_bytes: int) -> int:
-        """Forgets what is older; of evidence also the oldest until at most so many bytes remain; the rows that went."""
+        """Forgets what is older; of evidence also the oldest until at most so many bytes remain.
+
+        One call forgets only so much that others need not wait long: the rows that went, 0 when nothing is left to go.
+        """
         ...
 
     def close(self) -> None: ...

@@ -27,6 +27,7 @@ from nemo_watchdog.policy.policy import (
     Step,
 )
 from nemo_watchdog.policy.references import Parts
+from nemo_watchdog.policy.retention import RetentionSection, retention_of
 from nemo_watchdog.policy.sections import (
     AlertmanagerSection,
     DependencySection,
@@ -82,6 +83,7 @@ def compile_policy(
     defaults: ProbeDefaults | None,
     limits: LimitsSection | None,
     alertmanager: AlertmanagerSection | None,
+    retention: RetentionSection | None = None,
 ) -> Policy:
     """The policy of parts in which no problem was found."""
     defaults, limits = defaults or ProbeDefaults(), limits or LimitsSection()
@@ -124,6 +126,7 @@ def compile_policy(
         ),
         alertmanager=tuple(alertmanager.root) if alertmanager else (),
         maintenance=tuple(compile_window(each, dependencies) for each in parts.maintenance if each),
+        retention=retention_of(retention),
     )
 
 

@@ -41,6 +41,7 @@ def lint(policy: Policy, catalog: Catalog | None = None) -> list[Advice]:
         *(advice for remedy in policy.remedies.values() for advice in _remedy(policy, remedy)),
         *_windows(policy),
         *_storm(policy),
+        *_retention(policy),
         *_untold(policy),
         *_contacts(policy),
     ]
@@ -57,6 +58,13 @@ def _looks(policy: Policy) -> Iterator[Advice]:
             confirm = duration(dependency.confirm_interval)
             message = f"looks come slower while a change is confirmed ({confirm}) than while all is well ({interval})"
             yield Advice(f"{path}.confirm_interval", message)
+
+
+def _retention(policy: Policy) -> Iterator[Advice]:
+    kept = policy.retention
+    if kept.evidence > kept.records:
+        message = f"evidence outlives the incident that it is of: `records` is {duration(kept.records)}"
+        yield Advice("retention.evidence", message)
 
 
 def _storm(policy: Policy) -> Iterator[Advice]:

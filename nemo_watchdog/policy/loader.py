@@ -27,6 +27,7 @@ from nemo_watchdog.policy.own_options import ask, find, missing, own, shared
 from nemo_watchdog.policy.policy import Policy
 from nemo_watchdog.policy.problems import Problems, did_you_mean
 from nemo_watchdog.policy.references import Parts, check_references
+from nemo_watchdog.policy.retention import RetentionSection
 from nemo_watchdog.policy.sections import (
     AlertmanagerSection,
     ContactSection,
@@ -178,10 +179,17 @@ class _Reader:
         )
         check_references(parts, self._problems)
         alertmanager = self._optional(AlertmanagerSection, "alertmanager")
+        retention = self._optional(RetentionSection, "retention")
         if top is None or self._problems.found():
             return None
         compiled = compile_policy(
-            parts, options, autonomy=top.autonomy, defaults=defaults, limits=limits, alertmanager=alertmanager
+            parts,
+            options,
+            autonomy=top.autonomy,
+            defaults=defaults,
+            limits=limits,
+            alertmanager=alertmanager,
+            retention=retention,
         )
         return replace(compiled, discovers=discovers, document=self._raw)
 

@@ -264,6 +264,16 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
+class Retention:
+    """For how long (seconds) what is over is kept, and how many bytes of evidence."""
+
+    records: float = 90 * 86400.0
+    """Of the journal what is over, and looks."""
+    evidence: float = 30 * 86400.0
+    evidence_size: int = 2**30
+
+
+@dataclass(frozen=True, slots=True)
 class Policy:
     """Everything that an operator tunes. Mappings keep the order of the file."""
 
@@ -277,6 +287,7 @@ class Policy:
     """Apprise URLs of each contact; empty when it has no address (it is logged then)."""
     alertmanager: tuple[str, ...] = ()
     maintenance: tuple[MaintenanceWindow, ...] = ()
+    retention: Retention = Retention()
     discovers: bool = False
     """Whether the labels of containers bring more dependencies."""
     discovered: Mapping[str, str] = field(default_factory=dict)

@@ -33,6 +33,7 @@ from nemo_watchdog.policy.flapping import FlappingSection
 from nemo_watchdog.policy.maintenance import MaintenanceSection
 from nemo_watchdog.policy.needs import Needs
 from nemo_watchdog.policy.policy import ALLOWANCE, ActionStep, Backoff, Dependency, Limits
+from nemo_watchdog.policy.retention import RetentionSection
 from nemo_watchdog.policy.storm import StormSection, StormSwitch
 from nemo_watchdog.policy.units import BudgetText, Duration, Interval, ThresholdText, duration_within, wrong
 from nemo_watchdog.policy.when import WhenSection
@@ -229,6 +230,7 @@ class TopSection(Section):
     maintenance: Any = None
     contacts: Any = None
     alertmanager: Any = None
+    retention: Any = None
 
 
 class PolicyFile(TopSection):
@@ -242,3 +244,4 @@ class PolicyFile(TopSection):
     maintenance: list[MaintenanceSection] | None = Field(None, description="Work that is planned.")
     contacts: dict[Name, ContactSection] | None = Field(None, description="Who can be told, by name.")
     alertmanager: AlertmanagerSection | None = None
+    retention: RetentionSection | None = Field(None, description="For how long is kept what is over.")

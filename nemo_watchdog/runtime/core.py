@@ -60,9 +60,6 @@ STALE_AFTER = 10.0
 BATCH_WINDOW = 0.05
 """Seconds. Facts that wait for the disk anyway, and are no further apart, are written in one transaction."""
 
-KEEP_HISTORY = timedelta(days=90)
-"""Well beyond the longest window that a budget may have."""
-
 PRUNE_EVERY = 86400.0
 
 
@@ -174,9 +171,10 @@ class Core:
             self._queue.task_done()
 
     async def prune_forever(self) -> None:
-        """Once a day the journal forgets what has been over for `KEEP_HISTORY`."""
+        """Once a day the journal forgets what has been over for as long as the policy then keeps it."""
         while True:
-            prune = partial(self._journal.prune, self.clock.now().utc - KEEP_HISTORY)
+            kept = timedelta(seconds=self.engine.policy.retention.records)
+            prune = partial(self._journal.prune, self.clock.now().utc - kept)
             try:
                 gone = await self.in_journal_thread(prune)
             except JournalError as error:

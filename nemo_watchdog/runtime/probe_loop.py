@@ -17,6 +17,7 @@ from nemo_watchdog.policy.policy import Dependency
 from nemo_watchdog.ports import Probe
 from nemo_watchdog.runtime.core import Core
 from nemo_watchdog.runtime.files import lack_behind, none_left
+from nemo_watchdog.runtime.history import History
 from nemo_watchdog.runtime.in_progress import InProgress
 from nemo_watchdog.runtime.sample import LoopLag, clock_jump, discount
 from nemo_watchdog.runtime.work import WorkWitness
@@ -65,6 +66,7 @@ class ProbeLoop:
         lag: LoopLag | None = None,
         work: WorkWitness | None = None,
         in_progress: InProgress | None = None,
+        history: History | None = None,
     ) -> None:
         self.spec = spec
         self.probe = probe
@@ -75,6 +77,7 @@ class ProbeLoop:
         self._lag = lag or LoopLag(core.clock)
         self._work = work
         self._in_progress = in_progress
+        self._history = history
         self._metrics = metrics.dependency(spec.name)
         self._bugs = metrics.probe_bugs
         self._bug_seen = ""
@@ -111,6 +114,8 @@ class ProbeLoop:
                 observation = Observation(discount(finding, sample, spec.timeout), now.monotonic - began, now)
                 self._count(observation, sample.lateness)
                 self.recent.append(observation)
+                if self._history is not None:
+                    self._history.saw(spec.name, observation)
                 self._core.tell(Observed(spec.name, observation, sample, signs))
                 planned = max(self._next_look(planned), now.monotonic)
                 if self._poked:

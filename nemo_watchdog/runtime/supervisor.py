@@ -20,6 +20,7 @@ from nemo_watchdog.runtime.container_watch import ContainerWatch
 from nemo_watchdog.runtime.core import Core
 from nemo_watchdog.runtime.evidence import EvidenceTaker
 from nemo_watchdog.runtime.executor import Executor
+from nemo_watchdog.runtime.history import History
 from nemo_watchdog.runtime.in_progress import InProgress
 from nemo_watchdog.runtime.outbox import Outbox
 from nemo_watchdog.runtime.probe_loop import ProbeLoop
@@ -40,11 +41,7 @@ STILL_AFTER = 10.0
 """Seconds without a tick after which the event loop counts as stuck."""
 
 STOP_WITHIN = 5.0
-"""Seconds for the journal to take what is queued when the daemon is told to stop."""
-
-
-KEEP_WITHIN = 2.0
-"""Seconds for the archive to take the evidence that it has not yet."""
+"""Seconds for the journal and the archive to take what is queued when the daemon is told to stop."""
 
 
 class ServiceManager(Protocol):
@@ -74,7 +71,9 @@ class Supervisor:
         alerting: Alerting,
         metrics: Metrics,
         service: ServiceManager,
+        history: History | None = None,
     ) -> None:
+        """Without a `history` nothing is kept of looks."""
         self.core = core
         self.loops: dict[str, ProbeLoop] = {}
         self.reloads = Reloads(core, source, metrics, service=service, summary=self._summary, adopt=self._adopt)
@@ -87,6 +86,7 @@ class Supervisor:
         self._alerting = alerting
         self._metrics = metrics
         self._service = service
+        self._history = history
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._stop = asyncio.Event()
         self._witness = StormWitness(core)
@@ -136,6 +136,9 @@ class Supervisor:
                 self._root(self.reloads.discover(), "labels"),
                 self._root(files.watch(self._metrics), "files"),
             ]
+            if self._history is not None:
+                roots.append(self._root(self._history.archiving.run(), "archive"))
+                roots.append(self._root(self._history.run(), "history"))
             await core.start()
             await self._containers.reconcile()
             roots += [
@@ -157,8 +160,11 @@ class Supervisor:
         for task in [*others, *self._tasks.values()]:
             task.cancel()
         await asyncio.gather(*others, *self._tasks.values(), return_exceptions=True)
-        await self.core.stop(STOP_WITHIN)
-        await self._evidence.finish(KEEP_WITHIN)
+        await asyncio.gather(
+            self.core.stop(STOP_WITHIN),
+            self._evidence.finish(STOP_WITHIN),
+            *([self._history.stop(STOP_WITHIN)] if self._history is not None else []),
+        )
         writer.cancel()
         log.info("stopped")
 
@@ -177,11 +183,15 @@ class Supervisor:
                 del self.loops[name]
             if name not in wanted:
                 self._metrics.forget(name)
+                if self._history is not None:
+                    self._history.forget(name)
         for name, spec in wanted.items():
             if name not in self.loops:
                 work = WorkWitness(spec, self._containers) if spec.container else None
                 at_work = InProgress(spec, self._containers)
-                loop = ProbeLoop(spec, self._probe(spec), self.core, self._metrics, self.lag, work, at_work)
+                loop = ProbeLoop(
+                    spec, self._probe(spec), self.core, self._metrics, self.lag, work, at_work, self._history
+                )
                 self.loops[name] = loop
                 self._tasks[f"probe {name}"] = self._root(loop.run(), f"probe {name}")
 

@@ -1,4 +1,4 @@
-"""What the daemon cannot do itself, for whoever asks how it is: see Docker, tell a contact, tell an Alertmanager."""
+"""What the daemon cannot do itself, for whoever asks how it is: see Docker, tell a contact, keep evidence."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ class Trouble(StrEnum):
     DOCKER = "Docker does not answer and nothing is restarted"
     CONTACT = "contact {} is not told"
     ALERTMANAGER = "Alertmanager {} takes no alerts"
+    ARCHIVE = "no evidence and no history is kept"
 
 
 class Troubles:

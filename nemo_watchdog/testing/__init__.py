@@ -13,11 +13,13 @@ from nemo_watchdog.testing.fakes import (
     RecordingNotifier,
     ScriptedProbe,
 )
+from nemo_watchdog.testing.memory_archive import MemoryArchive
 
 __all__ = [
     "HANG",
     "FakeContainers",
     "ManualClock",
+    "MemoryArchive",
     "MemoryJournal",
     "RecordingAction",
     "RecordingNotifier",

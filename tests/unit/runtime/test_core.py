@@ -6,7 +6,7 @@ import asyncio
 import threading
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -425,7 +425,7 @@ async def test_history_that_is_over_is_pruned(shell: Shell, monkeypatch: pytest.
     shell.memory.prune = prune  # type: ignore[method-assign]
     async with running(shell.core.prune_forever()):
         await until(lambda: len(asked) >= 3)
-    assert asked[0] == shell.clock.now().utc - module.KEEP_HISTORY
+    assert asked[0] == shell.clock.now().utc - timedelta(days=90)
 
 
 def test_each_waking_may_ask_for_the_next_one() -> None:
