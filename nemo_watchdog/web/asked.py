@@ -19,7 +19,7 @@ def _one_line(text: str) -> str:
     return line
 
 
-Line = Annotated[str, AfterValidator(_one_line)]
+Line = Annotated[str, AfterValidator(_one_line), Field(json_schema_extra={"pattern": r"[\p{L}\p{M}\p{N}\p{P}\p{S}]"})]
 """Words of a person: one line without control characters."""
 
 

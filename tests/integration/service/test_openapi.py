@@ -1,0 +1,41 @@
+"""The HTTP side is what its own OpenAPI document says: schemathesis asks it what the document allows, and what not."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from pathlib import Path
+
+from tests.integration.daemon import Daemon
+
+POLICY = """
+version: 1
+dependencies:
+  nothing-there:
+    probe: tcp
+    address: 127.0.0.1:9
+  beat:
+    probe: push
+    token: not-a-secret-of-anybody
+    period: 1h
+"""
+EXAMPLES = 10
+"""Requests of each kind for each operation."""
+
+
+async def test_it_answers_nothing_that_its_document_does_not_tell(tmp_path: Path) -> None:
+    """No 5xx, no undocumented status, type or body, and no request accepted that the document forbids."""
+    async with Daemon(POLICY, tmp_path) as daemon:
+        await daemon.wait_until(lambda status: bool(status["incidents"]))
+        asking = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "schemathesis.cli", "run", f"{daemon.url}/api/v1/openapi.json"),
+            *("--header", f"Authorization: Bearer {daemon.token}", "--no-color"),
+            *("--max-examples", str(EXAMPLES), "--seed", "1", "--generation-database", "none"),
+            cwd=tmp_path,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )
+        said, _ = await asyncio.wait_for(asking.communicate(), 240.0)
+        assert asking.returncode == 0, said.decode(errors="replace")[-8000:]
+        assert (await daemon.status())["incidents"]
