@@ -15,6 +15,9 @@ from nemo_watchdog.report.facts import Facts
 from nemo_watchdog.report.words import Clock, counted, done, moment, short, times
 
 MOST_LINES = 30
+SHOWS_ALL = "nemo-watchdog incident"
+"""The command that shows the whole timeline of the incident that is named after it."""
+
 FOLDED_FROM = 3
 """So many of the same in a row are one line."""
 
@@ -74,7 +77,7 @@ def timeline(facts: Facts) -> tuple[Block, ...]:
     blocks: list[Block] = [Items(shown)] if shown else [Paragraph(line("The record has no timeline any more."))]
     left = len(facts.detail.timeline) - sum(each.entries for each in lines)
     if left > 0:
-        command = Code(f"nemo-watchdog incident {facts.incident.id}")
+        command = Code(f"{SHOWS_ALL} {facts.incident.id}")
         more = counted(left, "more entry was", "more entries were")
         blocks.append(Paragraph(line(f"{more} left out: ", command, " shows all.")))
     return tuple(blocks)
