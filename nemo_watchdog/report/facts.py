@@ -19,6 +19,9 @@ from nemo_watchdog.report.words import Clock, between, moment
 PARTS_READ = (".log", "activity", "usage")
 """Of the evidence, what a part's name ends with or has in it: the others are for people with time."""
 
+SIGNS = ("health_changed", "side_changed", "run_changed", "ended_by_itself")
+"""Kinds of entries that tell what was seen, and not what somebody did."""
+
 
 @dataclass(frozen=True, slots=True)
 class Held:
@@ -76,10 +79,10 @@ class Facts:
 
     @property
     def first_sign(self) -> TimelineEntryView | None:
-        """What the timeline has of a member before the incident was opened."""
+        """What was seen of a member before the incident was opened."""
         opened, members = moment(self.incident.opened), {self.incident.root, *self.incident.members}
-        before = (each for each in self.detail.timeline if moment(each.at) < opened and each.dependency in members)
-        return next(before, None)
+        seen = (each for each in self.entries(*SIGNS) if each.dependency in members)
+        return next((each for each in seen if moment(each.at) < opened), None)
 
     @property
     def mitigated(self) -> TimelineEntryView | None:

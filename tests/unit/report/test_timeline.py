@@ -36,10 +36,10 @@ def test_the_milestones_have_their_names() -> None:
     ]
 
 
-def test_what_somebody_else_did_before_is_no_first_sign() -> None:
-    """Only a member can have failed first."""
-    found = written(facts(entry("03:10", "paused", "redis was paused", "redis"), OPENED), "Timeline")
-    assert found == ["03:10 - redis was paused", "03:12 - Detected: gateway is down: timeout"]
+def test_only_what_was_seen_of_a_member_is_a_first_sign() -> None:
+    """And not what somebody did to it, or what was seen of another."""
+    of = facts(entry("03:10", "paused", "a pause"), entry("03:11", "health_changed", "redis is slow", "redis"), OPENED)
+    assert written(of, "Timeline")[:2] == ["03:10 - a pause", "03:12 - Detected: gateway is down: timeout"]
 
 
 def test_an_action_its_outcome_and_its_verification_are_one_line() -> None:
