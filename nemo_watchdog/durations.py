@@ -1,4 +1,4 @@
-"""How people read a duration: `250ms`, `4.2s`, `3m20s`, `2h05m`, `1d06h`. The one place that writes one."""
+"""How people read a duration: `250ms`, `4.2s`, `3m20s`, `2h05m`, `1d06h`; or in words. What writes one."""
 
 from __future__ import annotations
 
@@ -25,6 +25,25 @@ def duration(seconds: float) -> str:
 def shift(seconds: float) -> str:
     """By how much something moved, with its sign: `+3.2s`, `-1m30s`."""
     return duration(seconds) if seconds < 0 else f"+{duration(seconds)}"
+
+
+def in_words(seconds: float) -> str:
+    """For a text that is read aloud: `28 minutes`, `1 hour 12 minutes`, `3 days`; the two largest units."""
+    whole = max(round(seconds), 0)
+    if whole < 60:
+        return _counted(whole, "second")
+    if whole < 3600:
+        large, small, parts, count = "minute", "second", 60, whole
+    elif (minutes := round(seconds / 60)) < 24 * 60:
+        large, small, parts, count = "hour", "minute", 60, minutes
+    else:
+        large, small, parts, count = "day", "hour", 24, round(seconds / 3600)
+    first, rest = divmod(count, parts)
+    return f"{_counted(first, large)} {_counted(rest, small)}" if rest else _counted(first, large)
+
+
+def _counted(count: int, unit: str) -> str:
+    return f"{count} {unit}{'' if count == 1 else 's'}"
 
 
 def _two(count: int, parts: int, unit: str, smaller: str) -> str:

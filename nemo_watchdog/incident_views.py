@@ -66,6 +66,10 @@ class TimelineEntryView:
     kind: str
     dependency: str | None
     said: str
+    word: str = ""
+    """The record's closed word, by which programs tell such entries apart: of `action_intended` the action, of
+    `action_ended` its outcome, of `decision_made` the gate.
+    """
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ from nemo_watchdog.cli import (
     journal,
     pause,
     policy,
+    report,
     retry,
     run,
     schema,
@@ -64,6 +65,7 @@ app.add_typer(policy.app, name="policy")
 app.command("status", short_help="Show what is wrong, what is done about it and when.")(status.status)
 app.command("pause", short_help="Start no new action for a while, or until `resume`.")(pause.pause)
 app.command("resume")(pause.resume)
+app.command("report", short_help="Write the report on an incident, for people.")(report.report)
 app.command("retry", short_help="Begin the remedy of a dependency anew.")(retry.retry)
 app.add_typer(journal.app, name="journal")
 app.command("example", short_help="Print a policy to begin with, the unit, alerting rules, …")(example.example)

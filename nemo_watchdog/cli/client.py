@@ -42,6 +42,14 @@ def get(listen: str, path: str, view: type[View]) -> Answer[View]:
     return _read(listen, _call(listen, path), view)
 
 
+def get_text(listen: str, path: str, content_type: str) -> str:
+    """A text for people as it came, but for what a terminal would obey."""
+    body, kind = _called(listen, path)
+    if kind != content_type:
+        raise CommandFailed(f"what answers at {listen} is not a nemo-watchdog that writes {content_type}", UNREACHABLE)
+    return "\n".join(map(in_one_line, body.decode(errors="replace").split("\n")))
+
+
 def post(listen: str, path: str, body: dict[str, Any], state_dir: Path, view: type[View]) -> Answer[View]:
     """A change; brings the token that the daemon keeps in its state directory."""
     file = state_dir / TOKEN_NAME
@@ -55,10 +63,18 @@ def post(listen: str, path: str, body: dict[str, Any], state_dir: Path, view: ty
 
 
 def _call(listen: str, path: str, data: bytes | None = None, headers: Mapping[str, str] = NO_HEADERS) -> bytes:
+    return _called(listen, path, data, headers)[0]
+
+
+def _called(
+    listen: str, path: str, data: bytes | None = None, headers: Mapping[str, str] = NO_HEADERS
+) -> tuple[bytes, str]:
+    """The answer, and what it says that it is."""
     try:
         request = urllib.request.Request(f"http://{listen}{path}", data, dict(headers))
         with _direct.open(request, timeout=TIMEOUT) as response:
             answer: bytes = response.read()
+            kind: str = response.headers.get_content_type()
     except urllib.error.HTTPError as error:
         with error:
             said = _detail(error.read())
@@ -67,7 +83,7 @@ def _call(listen: str, path: str, data: bytes | None = None, headers: Mapping[st
         reason = getattr(error, "reason", error)
         message = f"no daemon answers at {listen} ({reason}): is it running? Its address is given with --listen"
         raise CommandFailed(message, UNREACHABLE) from None
-    return answer
+    return answer, kind
 
 
 def _read(listen: str, body: bytes, view: type[View]) -> Answer[View]:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nemo_watchdog.durations import duration, shift
+from nemo_watchdog.durations import duration, in_words, shift
 from nemo_watchdog.policy.units import parse_duration
 
 
@@ -32,6 +32,19 @@ def test_a_duration_reads_as_people_say_it(seconds: float, text: str) -> None:
 def test_a_shift_has_its_sign() -> None:
     """Forward as well as back."""
     assert [shift(seconds) for seconds in (3.2, -90.0)] == ["+3.2s", "-1m30s"]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (-3.0, "0 seconds"), (0.4, "0 seconds"), (1.0, "1 second"), (59.4, "59 seconds"), (59.6, "1 minute"),
+        (61.0, "1 minute 1 second"), (1680.0, "28 minutes"), (3599.6, "1 hour"), (4320.0, "1 hour 12 minutes"),
+        (86399.0, "1 day"), (3 * 86400.0, "3 days"), (90000.0, "1 day 1 hour"),
+    ],
+)  # fmt: skip
+def test_a_duration_in_words_is_one_that_can_be_read_aloud(seconds: float, text: str) -> None:
+    """Never 60 of anything, and one of each has no plural."""
+    assert in_words(seconds) == text
 
 
 @given(st.floats(min_value=0.001, max_value=366 * 86400.0))

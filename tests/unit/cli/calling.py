@@ -73,6 +73,7 @@ class StandIn:
     listen: str
     body: Any = field(default_factory=dict)
     code: int = 200
+    content_type: str = "application/json"
     asked: list[tuple[str, str, Any]] = field(default_factory=list)
     """Method, path and JSON body."""
     tokens: list[str | None] = field(default_factory=list)
@@ -88,6 +89,7 @@ def standing_in() -> Iterator[StandIn]:
             it.tokens.append(self.headers.get("Authorization"))
             body = it.body if isinstance(it.body, bytes) else json.dumps(it.body).encode()
             self.send_response(it.code)
+            self.send_header("Content-Type", it.content_type)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)

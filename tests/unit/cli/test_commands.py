@@ -23,6 +23,7 @@ HELP = {
     "status": ("Show what is wrong", "--watch", "--json", "--listen"),
     "pause": ("Start no new action", "--reason", "--for", "--json", "--state-dir"),
     "resume": ("Allow actions again", "--json", "--state-dir"),
+    "report": ("of an incident that is still open it is a draft", "--html", "--output", "--utc", "--listen"),
     "retry": ("Begin the remedy", "--reason", "--json", "--state-dir"),
     "journal": ("is it whole", "verify", "accept"),
     "policy": ("what does one change", "diff"),
