@@ -14,7 +14,7 @@ from nemo_watchdog.views import StandingView
 if TYPE_CHECKING:
     from nemo_watchdog.cli.client import Answer
 
-IncidentArgument = Annotated[str, typer.Argument(metavar="ID", help="The incident's id, as `status DEPENDENCY` shows it.")]
+IncidentArgument = Annotated[str, typer.Argument(metavar="ID", help="Its id, as `status DEPENDENCY` shows it.")]
 
 
 def declare(
