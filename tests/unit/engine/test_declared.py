@@ -109,7 +109,7 @@ def test_a_person_ends_it_with_a_reason() -> None:
     """Which is written down, with who and how long it took."""
     world = platform()
     incident = declare(world, about="gateway")
-    world.pass_time(90.0)
+    world.pass_time(90.00049)
     world.send(ev.ResolveAsked(incident, "fixed by the vendor", "bob"))
     assert world.of(r.IncidentResolved) == [
         r.IncidentResolved(incident, "gateway", 90.0, "resolved by bob: fixed by the vendor")
