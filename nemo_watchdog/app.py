@@ -178,7 +178,8 @@ async def run(settings: Settings) -> None:
             service=SystemdNotify(os.environ),
             history=history,
         )
-        runner = web_runner(core, supervisor, metrics, heartbeats, token, names, Limits.of_this_process())
+        known = partial(_knows, journal)
+        runner = web_runner(core, supervisor, metrics, heartbeats, token, names, Limits.of_this_process(), known)
         await runner.setup()
         try:
             await _listen(runner, host, port)
@@ -237,6 +238,10 @@ def docker(address: str | None) -> DockerContainers:
         return DockerContainers(address)
     except ValueError as error:
         raise NemoWatchdogError(str(error)) from error
+
+
+def _knows(journal: SqliteJournal, incident: str) -> bool:
+    return bool(journal.records(incident, limit=1))
 
 
 async def _close(journal: SqliteJournal) -> None:

@@ -7,16 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from nemo_watchdog.views import GateView
-
-
-@dataclass(frozen=True, slots=True)
-class AcknowledgementView:
-    """Who has taken it upon himself. `until` is None while that has no end."""
-
-    at: str
-    by: str
-    until: str | None = None
+from nemo_watchdog.views import AcknowledgementView, GateView, NoteView
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,16 +103,6 @@ class EvidenceView:
     occasion: str
     parts: tuple[EvidencePartView, ...]
     missing: tuple[MissingPartView, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class NoteView:
-    """What a person wrote. `about` is `note`, or `root_cause`, of which the newest counts."""
-
-    at: str
-    by: str
-    about: str
-    text: str
 
 
 @dataclass(frozen=True, slots=True)

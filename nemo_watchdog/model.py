@@ -269,6 +269,8 @@ class NotificationKind(StrEnum):
     ESCALATED = "escalated"
     FLAPPING = "flapping"
     """It goes down and comes back again and again, or does not any more."""
+    ACKNOWLEDGED = "acknowledged"
+    """Somebody has taken an incident upon himself."""
     RESOLVED = "resolved"
     UNWATCHED = "unwatched"
     """An incident ended, and not because all that was in trouble serves: the policy names it no more."""

@@ -86,6 +86,15 @@ class ImpactView:
 
 
 @dataclass(frozen=True, slots=True)
+class AcknowledgementView:
+    """Who has taken it upon himself. `until` is None while that has no end."""
+
+    at: str
+    by: str
+    until: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class IncidentView:
     id: str
     root: str
@@ -104,6 +113,23 @@ class IncidentView:
     impact: ImpactView | None = None
     title: str = ""
     """What people call it: the rule's title, or the severity's."""
+    acknowledged: AcknowledgementView | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DeclaredView:
+    """What a person declared and nobody has resolved; `dependency` is empty where none was named."""
+
+    id: str
+    text: str
+    severity: str
+    title: str
+    """What people call the severity."""
+    dependency: str
+    opened: str
+    age: float
+    by: str
+    acknowledged: AcknowledgementView | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,6 +229,8 @@ class StatusView:
     """None while there is none."""
     troubles: tuple[TroubleView, ...] = ()
     """The daemon's own, besides those of its journal and its policy."""
+    declared: tuple[DeclaredView, ...] = ()
+    """The open incidents that people declared."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,6 +247,26 @@ class RetryView:
     dependency: str
     incident: str
     decision: GateView
+
+
+@dataclass(frozen=True, slots=True)
+class StandingView:
+    """`POST /api/v1/incidents`, and `/acknowledge` and `/resolve` of one: how it stands now."""
+
+    incident: str
+    severity: str
+    open: bool
+    acknowledged: AcknowledgementView | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NoteView:
+    """What a person wrote. `about` is `note`, or `root_cause`, of which the newest counts."""
+
+    at: str
+    by: str
+    about: str
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,7 +311,18 @@ class ProblemView:
     detail: str
 
 
-View = StatusView | PausesView | RetryView | AcceptedView | LivenessView | ReadinessView | HeardView | ProblemView
+View = (
+    StatusView
+    | PausesView
+    | RetryView
+    | StandingView
+    | NoteView
+    | AcceptedView
+    | LivenessView
+    | ReadinessView
+    | HeardView
+    | ProblemView
+)
 
 
 def as_json(view: View) -> str:

@@ -6,20 +6,19 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from nemo_watchdog.incident_views import (
-    AcknowledgementView,
     DeliveryView,
     EvidencePartView,
     EvidenceView,
     IncidentDetailView,
     IncidentSummaryView,
     MissingPartView,
-    NoteView,
     TimelineEntryView,
 )
 from nemo_watchdog.report.document import Document
 from nemo_watchdog.report.facts import Facts
 from nemo_watchdog.report.markdown import markdown
 from nemo_watchdog.report.report import report
+from nemo_watchdog.views import AcknowledgementView, NoteView
 
 DOCS = Path(__file__).parents[1] / "docs" / "example-report.md"
 ID = "20261123-031207-gateway"

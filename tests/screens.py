@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from nemo_watchdog.engine import events as ev
-from nemo_watchdog.model import Reason, RunState, failed
+from nemo_watchdog.model import Reason, RunState, Severity, failed
 from nemo_watchdog.policy.policy import Limits, Storm
 from nemo_watchdog.runtime.troubles import Trouble
 from nemo_watchdog.views import StatusView, TroubleView, as_json
@@ -34,7 +34,7 @@ NAMES = ("postgres", "redis", "gateway", "gemma", "qwen", "gpu-0", "gpu-1", "dis
 HEAD = """\
 # What `status` shows
 
-`nemo-watchdog status` in terminals of 80x24 and 120x40, in six states. Written by `python -m tests.screens`; a test
+`nemo-watchdog status` in terminals of 80x24 and 120x40, in seven states. Written by `python -m tests.screens`; a test
 holds this page to what the command shows.
 """
 
@@ -53,6 +53,7 @@ def states() -> tuple[State, ...]:
         State("All is well", seen(platform()), ("12 up", "postgres, redis, gateway", "actions left: total 10/10")),
         without_docker(),
         in_an_incident(),
+        with_what_people_say(),
         in_a_storm(),
         State(
             "The policy was not reloaded",
@@ -89,6 +90,21 @@ def in_an_incident() -> State:
     world.finish()
     matters = ("SEV2 Major degradation: postgres and 1 more", "affected: postgres and gateway", "wait (verification)")
     return State("Postgres has crashed, and was restarted", seen(world), matters)
+
+
+def with_what_people_say() -> State:
+    world = platform()
+    world.send(ev.DeclareAsked("the payment provider answers 500", Severity.SEV2, "", "ada"))
+    world.wait(420.0)
+    world.crash("postgres")
+    (incident,) = world.engine.durable.open()
+    world.send(ev.AcknowledgeAsked(incident.incident, "bob", 7200.0))
+    matters = (
+        "SEV2 Major degradation: the payment provider answers 500",
+        "reported by ada",
+        "taken by bob until 14:07:36",
+    )
+    return State("Somebody has declared an incident, and somebody has taken another", seen(world), matters)
 
 
 def in_a_storm() -> State:

@@ -15,6 +15,7 @@ from nemo_watchdog import __version__
 from nemo_watchdog.cli import (
     check,
     classify,
+    declare,
     demo,
     doctor,
     example,
@@ -67,6 +68,9 @@ app.command("pause", short_help="Start no new action for a while, or until `resu
 app.command("resume")(pause.resume)
 app.command("report", short_help="Write the report on an incident, for people.")(report.report)
 app.command("retry", short_help="Begin the remedy of a dependency anew.")(retry.retry)
+app.command("declare", short_help="Report an incident that the watchdog cannot see.")(declare.declare)
+app.command("ack", short_help="Take an open incident upon yourself.")(declare.ack)
+app.command("resolve", short_help="End an incident that somebody declared.")(declare.resolve)
 app.add_typer(journal.app, name="journal")
 app.command("example", short_help="Print a policy to begin with, the unit, alerting rules, …")(example.example)
 app.command("install", short_help="Install it on this machine, in an environment of its own.")(install.install)

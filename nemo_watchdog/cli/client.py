@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import urllib.error
+import urllib.parse
 import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,15 +20,16 @@ from nemo_watchdog.cli.output import UNREACHABLE, WRONG, CommandFailed
 from nemo_watchdog.errors import in_one_line
 from nemo_watchdog.regular_file import read_regular
 from nemo_watchdog.state_dir import TOKEN_BYTES, TOKEN_NAME
-from nemo_watchdog.views import AcceptedView, PausesView, ProblemView, RetryView, StatusView
+from nemo_watchdog.views import AcceptedView, NoteView, PausesView, ProblemView, RetryView, StandingView, StatusView
 
 TIMEOUT = 10.0
+INCIDENTS = "/api/v1/incidents"
 NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 
 # Straight to the daemon: a proxy of the environment must see neither the question nor the token.
 _direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
-View = TypeVar("View", StatusView, PausesView, RetryView, AcceptedView)
+View = TypeVar("View", StatusView, PausesView, RetryView, StandingView, NoteView, AcceptedView)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,11 @@ class Answer(Generic[View]):
 
     view: View
     document: Any
+
+
+def path_of(incident: str) -> str:
+    """Where the incident of that id is; whatever was typed stays one part of the path."""
+    return f"{INCIDENTS}/{urllib.parse.quote(incident, safe='')}"
 
 
 def get(listen: str, path: str, view: type[View]) -> Answer[View]:

@@ -12,7 +12,9 @@ from rich.text import Text
 from nemo_watchdog.durations import duration
 from nemo_watchdog.views import (
     EVERYTHING,
+    AcknowledgementView,
     BudgetView,
+    DeclaredView,
     DependencyView,
     GroupView,
     IncidentView,
@@ -170,16 +172,37 @@ def pauses_said(scope: str, pause: PauseView, clock: Clock) -> Iterator[str]:
 
 def _incidents(view: StatusView, clock: Clock, width: int, most: int | None) -> Iterator[Text]:
     """The gravest first; `most` lines in all, where there is no room for what was done about each of many."""
-    incidents = sorted(view.incidents, key=lambda each: (each.severity, each.opened))
+    opened: list[IncidentView | DeclaredView] = [*view.incidents, *view.declared]
+    incidents = sorted(opened, key=lambda each: (each.severity, each.opened))
     brief = most is not None and 2 * len(incidents) > most
     shown = incidents[: most - 1] if most is not None and len(incidents) > most else incidents
     for incident in shown:
-        grave, rest = incident_said(incident, clock)
+        grave, rest = _said(incident, clock)
         yield from wrapped(Text(grave, style="bold red"), width, 1 if brief else 2)
         if not brief:
             yield from wrapped(Text(f"  {rest}"), width, 2)
     if more := len(incidents) - len(shown):
         yield Text(f"and {more} incidents more", style="bold red")
+
+
+def _said(incident: IncidentView | DeclaredView, clock: Clock) -> tuple[str, str]:
+    return declared_said(incident, clock) if isinstance(incident, DeclaredView) else incident_said(incident, clock)
+
+
+def declared_said(declared: DeclaredView, clock: Clock) -> tuple[str, str]:
+    """What it is; and who says so, of what, and how it is ended."""
+    grave = f"{declared.severity} {declared.title}".rstrip()
+    since = f"since {clock.at(declared.opened)} ({duration(declared.age)})"
+    about = f" of {declared.dependency}" if declared.dependency else ""
+    taken = taken_said(declared.acknowledged, clock)
+    return f"{grave}: {declared.text}", f"{declared.id}, reported{about} by {declared.by} {since}{taken}"
+
+
+def taken_said(taken: AcknowledgementView | None, clock: Clock) -> str:
+    if taken is None:
+        return ""
+    until = f" until {clock.at(taken.until)}" if taken.until else ""
+    return f"; taken by {taken.by}{until}"
 
 
 def incident_said(incident: IncidentView, clock: Clock) -> tuple[str, str]:
@@ -193,7 +216,8 @@ def incident_said(incident: IncidentView, clock: Clock) -> tuple[str, str]:
     affected = f"; affected: {incident.impact.said}" if incident.impact is not None else ""
     told = f"; told to look: {', '.join(incident.escalated)}" if incident.escalated else ""
     actions = f"{tried} action{'s' if tried != 1 else ''}"
-    return f"{grave}: {incident.root}{also} {since}", f"{actions}, rule {incident.rule}{told}{affected}"
+    taken = taken_said(incident.acknowledged, clock)
+    return f"{grave}: {incident.root}{also} {since}", f"{actions}, rule {incident.rule}{taken}{told}{affected}"
 
 
 def _rows(view: StatusView, clock: Clock) -> list[_Row]:

@@ -6,7 +6,16 @@ from collections.abc import Iterator
 
 from rich.text import Text
 
-from nemo_watchdog.cli.page import COLOURS, Clock, Screen, decision_said, incident_said, pauses_said, wrapped
+from nemo_watchdog.cli.page import (
+    COLOURS,
+    Clock,
+    Screen,
+    decision_said,
+    declared_said,
+    incident_said,
+    pauses_said,
+    wrapped,
+)
 from nemo_watchdog.durations import duration
 from nemo_watchdog.views import EVERYTHING, DependencyView, StatusView
 
@@ -54,6 +63,9 @@ def _decided(view: StatusView, name: str, each: DependencyView, clock: Clock) ->
     if incident is not None:
         grave, rest = incident_said(incident, clock)
         yield "incident", f"{incident.id}: {grave}; {rest}", "bold"
+    for declared in view.declared:
+        if declared.dependency == name:
+            yield "declared", "; ".join(declared_said(declared, clock)), "bold"
     decided, value = decision_said(each, clock)
     if decided:
         yield "decided", f"{decided}: {value}" if value else decided, "bold"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from nemo_watchdog.cli import options
-from nemo_watchdog.cli.output import USAGE, as_json, fail
+from nemo_watchdog.cli.output import as_json
 from nemo_watchdog.views import EVERYTHING, PausesView
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def pause(
 
     body: dict[str, Any] = {"scope": scope, "reason": reason, "by": getpass.getuser()}
     if duration is not None:
-        body["duration"] = _seconds(duration)
+        body["duration"] = options.seconds(duration)
     answer = client.post(listen, "/api/v1/pause", body, state_dir, PausesView)
     _tell(answer, json=json)
 
@@ -49,18 +49,6 @@ def resume(
 
     answer = client.post(listen, "/api/v1/resume", {"scope": scope, "by": getpass.getuser()}, state_dir, PausesView)
     _tell(answer, json=json)
-
-
-def _seconds(text: str) -> float:
-    from pydantic_core import PydanticCustomError
-
-    from nemo_watchdog.policy.units import parse_duration
-
-    try:
-        return parse_duration(text)
-    except PydanticCustomError as error:
-        fail(f"--for {text}: {error.message()}")
-        raise typer.Exit(USAGE) from None
 
 
 def _tell(answer: Answer[PausesView], *, json: bool) -> None:

@@ -46,8 +46,14 @@ def status(
         _watch(listen, answer.view, name, utc=utc)
     else:
         _print(_lines(answer.view, name, fits=not everything, utc=utc))
-    ill = answer.view.incidents if name is None else answer.view.dependencies[name].incident
-    raise typer.Exit(WRONG if ill else GOOD)
+    raise typer.Exit(WRONG if _is_ill(answer.view, name) else GOOD)
+
+
+def _is_ill(view: StatusView, name: str | None) -> bool:
+    """An incident is open, of that dependency where one is named; whoever opened it."""
+    if name is None:
+        return bool(view.incidents or view.declared)
+    return view.dependencies[name].incident is not None or any(each.dependency == name for each in view.declared)
 
 
 def _ask(listen: str) -> Answer[StatusView]:

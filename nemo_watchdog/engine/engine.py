@@ -9,22 +9,21 @@ from __future__ import annotations
 from functools import singledispatchmethod
 
 from nemo_watchdog import records as r
-from nemo_watchdog.engine import attribution, overlap, rearming, storm
+from nemo_watchdog.engine import attribution, declared, overlap, rearming, storm
 from nemo_watchdog.engine import events as ev
 from nemo_watchdog.engine.events import Effects, Event
 from nemo_watchdog.engine.gates.order import decide, explain
 from nemo_watchdog.engine.gates.situation import Situation
 from nemo_watchdog.engine.health import Tracker
 from nemo_watchdog.engine.pacing import keep_pace_with_the_policy
-from nemo_watchdog.engine.phases import Phase
 from nemo_watchdog.engine.reconcile import reconcile_all, reconcile_from
-from nemo_watchdog.engine.remediation import acting_incident, advance, end_action
+from nemo_watchdog.engine.remediation import acting_incident, advance, end_action, end_what_was_under_way
 from nemo_watchdog.engine.state import REOPEN_WINDOW, Durable
 from nemo_watchdog.engine.telling import tell
 from nemo_watchdog.engine.turn import Turn
 from nemo_watchdog.engine.volatile import Volatile
 from nemo_watchdog.errors import EngineBug
-from nemo_watchdog.model import CONTAINER, ActionOutcome, ActionResult, Decision, Health, Moment, Target
+from nemo_watchdog.model import CONTAINER, Decision, Health, Moment, Target
 from nemo_watchdog.policy.policy import Policy
 
 NOTHING = Effects()
@@ -84,11 +83,7 @@ class Engine:
     @_take.register
     def _(self, event: ev.Started, turn: Turn) -> None:
         """What was under way when the last process ended has an unknown result: spent, and to be looked at first."""
-        lost = ActionResult(ActionOutcome.UNKNOWN, "the watchdog stopped before it knew the result")
-        for incident in self.durable.open():
-            for name, ladder in incident.ladders.items():
-                if ladder.phase is Phase.ACTING and ladder.actor == name:
-                    end_action(turn, incident, name, lost)
+        end_what_was_under_way(turn)
         turn.settle_what_was_up()
         keep_pace_with_the_policy(turn)
         reconcile_all(turn)
@@ -152,6 +147,10 @@ class Engine:
     def _(self, event: ev.RetryAsked, turn: Turn) -> None:
         rearming.retry(turn, event.dependency, event.reason, event.by)
         reconcile_all(turn)
+
+    @_take.register
+    def _(self, event: ev.Said, turn: Turn) -> None:
+        declared.hear(turn, event)
 
     @_take.register
     def _(self, event: ev.HeartbeatCame, turn: Turn) -> None:

@@ -15,6 +15,7 @@ from nemo_watchdog.model import (
     NotificationKind,
     Observation,
     Past,
+    Severity,
     Told,
 )
 from nemo_watchdog.policy.policy import Policy
@@ -107,6 +108,48 @@ class RetryAsked:
 
 
 @dataclass(frozen=True, slots=True)
+class DeclareAsked:
+    """A person reports an incident; `dependency` is empty where none is named."""
+
+    text: str
+    severity: Severity
+    dependency: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class AcknowledgeAsked:
+    """A person takes an open incident upon himself; `duration` in seconds, None for no end."""
+
+    incident: str
+    by: str
+    duration: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NoteAsked:
+    """What a person writes about an incident that is known, open or over; `about` as `records.NoteAdded` has it."""
+
+    incident: str
+    about: str
+    text: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class ResolveAsked:
+    """A person ends what was declared."""
+
+    incident: str
+    reason: str
+    by: str
+
+
+Said = DeclareAsked | AcknowledgeAsked | NoteAsked | ResolveAsked
+"""What people say of incidents."""
+
+
+@dataclass(frozen=True, slots=True)
 class HeartbeatCame:
     """One that must outlive this process; `said` is one line for people."""
 
@@ -164,6 +207,7 @@ Event = (
     | PauseAsked
     | ResumeAsked
     | RetryAsked
+    | Said
     | HeartbeatCame
     | PolicyChanged
     | Stopping

@@ -174,7 +174,7 @@ def _open(turn: Turn, name: str) -> Incident:
     state = tracker.state
     scene, together = scene_of(volatile, turn.durable, turn.now.monotonic), storm.members(turn, name)
     rule, _ = gravest(volatile.policy, scene, together)
-    identity = name_of(name, turn.now, turn.durable.incidents)
+    identity = name_of(name, turn.now, turn.durable.ids)
     turn.record(
         r.IncidentOpened(
             incident=identity,

@@ -14,6 +14,7 @@ from nemo_watchdog.engine.impact import impact_of
 from nemo_watchdog.engine.listing import listed
 from nemo_watchdog.engine.maintenance import began_within
 from nemo_watchdog.engine.phases import Phase
+from nemo_watchdog.engine.reported import Declared
 from nemo_watchdog.engine.severity import title_of
 from nemo_watchdog.engine.signals import A_STOP_TAKES
 from nemo_watchdog.engine.state import Incident
@@ -44,7 +45,7 @@ class Words:
 
 
 @singledispatch
-def words(record: r.Record, incident: Incident | None, turn: Turn) -> Words:
+def words(record: r.Record, incident: Incident | Declared | None, turn: Turn) -> Words:
     """The message about a record that is news, at the moment when it became true; what is about us has no incident."""
     raise TypeError(f"{type(record).__name__} is not told to people")
 

@@ -67,6 +67,15 @@ def advance(turn: Turn, incident: Incident, name: str) -> None:
         turn.record(r.Suggested(incident.incident, name, situation.action.action))
 
 
+def end_what_was_under_way(turn: Turn) -> None:
+    """What was when the last process ended has an unknown result."""
+    lost = ActionResult(ActionOutcome.UNKNOWN, "the watchdog stopped before it knew the result")
+    for incident in turn.durable.open():
+        for name, ladder in incident.ladders.items():
+            if ladder.phase is Phase.ACTING and ladder.actor == name:
+                end_action(turn, incident, name, lost)
+
+
 def _judge_attempt(turn: Turn, incident: Incident, situation: Situation) -> None:
     """The symptom outlived the verification window, or the container died in it: that attempt failed."""
     name, ladder, tracker = situation.name, situation.ladder, situation.tracker

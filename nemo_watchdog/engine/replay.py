@@ -11,6 +11,7 @@ from nemo_watchdog import records as r
 from nemo_watchdog.engine.flaps import Flaps, Spell
 from nemo_watchdog.engine.pauses import Pause
 from nemo_watchdog.engine.phases import Move, after
+from nemo_watchdog.engine.reported import Acknowledgement, Declared
 from nemo_watchdog.engine.seen import Wait
 from nemo_watchdog.engine.state import UNNAMED, Durable, Heartbeat, Incident
 from nemo_watchdog.engine.together import Storm
@@ -199,6 +200,8 @@ def _(record: r.IncidentMerged, state: Durable, at: Moment) -> None:
 @apply.register
 def _(record: r.SeverityRaised, state: Durable, at: Moment) -> None:
     if incident := state.incidents.get(record.incident):
+        if record.severity != incident.severity:
+            incident.acknowledged = None
         incident.severity, incident.rule = Severity(record.severity), record.rule
 
 
@@ -312,6 +315,8 @@ def _(record: r.DecisionMade, state: Durable, at: Moment) -> None:
 
 @apply.register
 def _(record: r.IncidentResolved, state: Durable, at: Moment) -> None:
+    if declared := state.declared.get(record.incident):
+        declared.resolved, declared.acknowledged = at, None
     if incident := state.incidents.get(record.incident):
         phases = {name: after(ladder.phase, Move.RESOLVED) for name, ladder in incident.ladders.items()}
         state.close(incident, at)
@@ -322,6 +327,19 @@ def _(record: r.IncidentResolved, state: Durable, at: Moment) -> None:
         for name, ladder in incident.ladders.items():
             if ladder.phase is not phases[name] and not state.is_in_use(ladder):
                 ladder.phase = phases[name]
+
+
+@apply.register
+def _(record: r.IncidentDeclared, state: Durable, at: Moment) -> None:
+    severity = Severity(record.severity)
+    state.declared[record.incident] = Declared(record.incident, record.text, severity, record.by, record.dependency, at)
+
+
+@apply.register
+def _(record: r.IncidentAcknowledged, state: Durable, at: Moment) -> None:
+    if one := state.open_one(record.incident):
+        until = None if record.duration is None else at.monotonic + record.duration
+        one.acknowledged = Acknowledgement(record.by, at, until)
 
 
 @apply.register

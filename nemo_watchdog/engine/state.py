@@ -13,6 +13,7 @@ from datetime import datetime
 from nemo_watchdog.engine.flaps import Flaps, Spell, is_flapping
 from nemo_watchdog.engine.pauses import Pause
 from nemo_watchdog.engine.phases import Phase
+from nemo_watchdog.engine.reported import Acknowledgement, Declared
 from nemo_watchdog.engine.seen import Seen
 from nemo_watchdog.engine.together import Storm
 from nemo_watchdog.engine.touches import Act, End, Hold, Initiator
@@ -151,6 +152,8 @@ class Incident:
     """Members whose flapping ended with it."""
     resolved: Moment | None = None
     merged: bool = False
+    acknowledged: Acknowledgement | None = None
+    """Until it is graver, or over."""
 
     def ladder(self, dependency: str) -> Ladder:
         return self.ladders.setdefault(dependency, Ladder())
@@ -192,6 +195,8 @@ class Heartbeat:
 class Durable:
     incidents: dict[str, Incident] = field(default_factory=dict)
     """Open ones, and resolved ones for as long as a recurrence would reopen them."""
+    declared: dict[str, Declared] = field(default_factory=dict)
+    """What people declared: open, and resolved ones for as long as resolved incidents are kept."""
     spends: list[Spend] = field(default_factory=list)
     pauses: dict[str, Pause] = field(default_factory=dict)
     holds: dict[Target, Hold] = field(default_factory=dict)
@@ -213,6 +218,25 @@ class Durable:
 
     def open(self) -> list[Incident]:
         return [incident for incident in self.incidents.values() if incident.resolved is None]
+
+    def open_declared(self) -> list[Declared]:
+        return [declared for declared in self.declared.values() if declared.resolved is None]
+
+    def all_open(self) -> list[Incident | Declared]:
+        return [*self.open(), *self.open_declared()]
+
+    def open_one(self, incident: str) -> Incident | Declared | None:
+        """The open incident of that id, whoever opened it."""
+        return next((one for one in self.all_open() if one.incident == incident), None)
+
+    @property
+    def ids(self) -> set[str]:
+        """Of all incidents that are remembered."""
+        return self.incidents.keys() | self.declared.keys()
+
+    def severities(self) -> dict[str, str]:
+        """Of each open incident, by its id."""
+        return {one.incident: str(one.severity) for one in self.all_open()}
 
     def incident_of(self, dependency: str) -> Incident | None:
         """The open incident that this dependency is part of."""
@@ -237,7 +261,7 @@ class Durable:
             incident.root = dependency
 
     def close(self, incident: Incident, at: Moment) -> None:
-        incident.resolved = at
+        incident.resolved, incident.acknowledged = at, None
         for name in incident.members:
             del self._homes[name]
 
@@ -348,4 +372,9 @@ class Durable:
             name: incident
             for name, incident in self.incidents.items()
             if incident.resolved is None or now - incident.resolved.monotonic < keep_resolved
+        }
+        self.declared = {
+            name: declared
+            for name, declared in self.declared.items()
+            if declared.resolved is None or now - declared.resolved.monotonic < keep_resolved
         }

@@ -11,10 +11,11 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from nemo_watchdog import records as r
-from nemo_watchdog.engine import notices, storm_words
+from nemo_watchdog.engine import declared_words, notices, storm_words
 from nemo_watchdog.engine.flaps import is_due
 from nemo_watchdog.engine.gates.people import human_hold
 from nemo_watchdog.engine.gates.situation import Situation
+from nemo_watchdog.engine.reported import DECLARED, Declared
 from nemo_watchdog.engine.state import Incident
 from nemo_watchdog.engine.turn import Turn
 from nemo_watchdog.engine.volatile import Volatile
@@ -39,6 +40,8 @@ NEWS: Mapping[type[r.Record], NotificationKind] = MappingProxyType(
         r.SparedTooLong: NotificationKind.ESCALATED,
         r.WorkAwaited: NotificationKind.HELD,
         r.WorkTooLong: NotificationKind.ESCALATED,
+        r.IncidentDeclared: NotificationKind.OPENED,
+        r.IncidentAcknowledged: NotificationKind.ACKNOWLEDGED,
         r.IncidentResolved: NotificationKind.RESOLVED,
         r.JournalDistrusted: NotificationKind.JOURNAL,
         r.JournalAccepted: NotificationKind.JOURNAL,
@@ -77,6 +80,9 @@ def tell(record: r.Record, turn: Turn) -> None:
     if isinstance(record, r.JournalDistrusted | r.JournalAccepted):
         _of_the_journal(record, turn)
         return
+    if declared := turn.durable.declared.get(getattr(record, "incident", "")):
+        _of_the_declared(record, declared, turn)
+        return
     draft = _news(record, turn)
     if draft is None:
         return
@@ -93,13 +99,42 @@ def _of_the_journal(record: r.JournalDistrusted | r.JournalAccepted, turn: Turn)
     kind, words = NEWS[type(record)], notices.words(record, None, turn)
     severities = sorted(turn.volatile.policy.severities.items())
     severity, contacts = next(((each, spec.notify) for each, spec in severities if spec.notify), (Severity.SEV1, ()))
+    _straight(words, kind, severity, "", "nemo-watchdog", contacts, turn)
+
+
+def _of_the_declared(record: r.Record, declared: Declared, turn: Turn) -> None:
+    """To those of its severity: no look can say that it is told elsewhere."""
+    kind = NEWS.get(type(record))
+    if kind is None:
+        return
+    if isinstance(record, r.IncidentResolved):
+        words = declared_words.ended(record, declared, turn)
+    else:
+        words = notices.words(record, declared, turn)
+    spec = turn.volatile.policy.severities.get(declared.severity)
+    root, contacts = declared.dependency or DECLARED, spec.notify if spec else ()
+    _straight(words, kind, declared.severity, declared.incident, root, contacts, turn)
+
+
+def _straight(
+    words: notices.Words,
+    kind: NotificationKind,
+    severity: Severity,
+    incident: str,
+    root: str,
+    contacts: tuple[str, ...],
+    turn: Turn,
+) -> None:
+    """What nothing mutes."""
     if contacts:
-        turn.effects.notifications.append(_message(words, kind, severity, "", "nemo-watchdog", contacts, turn))
+        turn.effects.notifications.append(_message(words, kind, severity, incident, root, contacts, turn))
     turn.effects.told.append((kind, Told.QUEUED if contacts else Told.NO_CONTACT))
 
 
-def alert_of(volatile: Volatile, incident: Incident) -> Alert | Told:
+def alert_of(volatile: Volatile, incident: Incident | Declared) -> Alert | Told:
     """The incident as Alertmanager sees it, or why it hears nothing of it."""
+    if isinstance(incident, Declared):
+        return declared_words.alert(volatile.policy, incident)
     return muted_by(incident) or notices.alert(volatile, incident)
 
 
@@ -146,8 +181,9 @@ def _who(draft: Draft, turn: Turn) -> Draft | Told:
     policy, incident = turn.volatile.policy, draft.incident
     spec = policy.severities.get(incident.severity)
     rule = next((rule for rule in policy.classification if rule.name == incident.rule), None)
-    also = (draft.record.to,) if isinstance(draft.record, r.FlappingBegan) and draft.record.to else ()
-    contacts = dict.fromkeys((*(spec.notify if spec else ()), *(rule.notify if rule else ()), *also))
+    also = [draft.record.to] if isinstance(draft.record, r.FlappingBegan) else []
+    also = incident.escalated if isinstance(draft.record, r.IncidentAcknowledged) else also
+    contacts = dict.fromkeys((*(spec.notify if spec else ()), *(rule.notify if rule else ()), *filter(None, also)))
     return replace(draft, contacts=tuple(contacts)) if contacts else Told.NO_CONTACT
 
 

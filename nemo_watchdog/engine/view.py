@@ -15,6 +15,7 @@ from nemo_watchdog.engine.impact import impact_of
 from nemo_watchdog.engine.maintenance import spell_of
 from nemo_watchdog.engine.pauses import Pause
 from nemo_watchdog.engine.phases import Phase
+from nemo_watchdog.engine.reported import Acknowledgement, Declared
 from nemo_watchdog.engine.severity import title_of
 from nemo_watchdog.engine.state import Incident, Ladder
 from nemo_watchdog.engine.storm import in_force
@@ -23,7 +24,9 @@ from nemo_watchdog.engine.touches import taken_off
 from nemo_watchdog.model import Decision, Gate, Moment, Verdict
 from nemo_watchdog.policy.policy import Budget
 from nemo_watchdog.views import (
+    AcknowledgementView,
     BudgetView,
+    DeclaredView,
     DependencyView,
     GateView,
     GroupView,
@@ -34,6 +37,7 @@ from nemo_watchdog.views import (
     PauseView,
     PolicyView,
     RetryView,
+    StandingView,
     StatusView,
     StormView,
     TroubleView,
@@ -58,6 +62,7 @@ def status(
         groups=tuple(_group(engine, group) for group in all_groups(engine.policy)),
         storm=_storm(engine),
         troubles=troubles,
+        declared=tuple(_declared(engine, declared, now) for declared in engine.durable.open_declared()),
     )
 
 
@@ -184,7 +189,35 @@ def _incident(engine: Engine, incident: Incident, now: Moment) -> IncidentView:
         actions=incident.acted,
         impact=ImpactView(impact.affected, impact.core, impact.of_core, str(impact)),
         title=title_of(engine.policy, incident.severity, incident.rule),
+        acknowledged=_acknowledged(incident.acknowledged, now),
     )
+
+
+def _declared(engine: Engine, declared: Declared, now: Moment) -> DeclaredView:
+    return DeclaredView(
+        id=declared.incident,
+        text=declared.text,
+        severity=declared.severity,
+        title=title_of(engine.policy, declared.severity, ""),
+        dependency=declared.dependency,
+        opened=declared.opened.utc.isoformat(),
+        age=round(now.monotonic - declared.opened.monotonic, 3),
+        by=declared.by,
+        acknowledged=_acknowledged(declared.acknowledged, now),
+    )
+
+
+def _acknowledged(given: Acknowledgement | None, now: Moment) -> AcknowledgementView | None:
+    if given is None or not given.holds(now.monotonic):
+        return None
+    return AcknowledgementView(given.at.utc.isoformat(), given.by, _utc(given.until, now))
+
+
+def standing(engine: Engine, incident: str, now: Moment) -> StandingView:
+    """How the incident of that id stands, whoever opened it; raises `KeyError` when it is not remembered."""
+    durable = engine.durable
+    one = durable.incidents.get(incident) or durable.declared[incident]
+    return StandingView(incident, one.severity, one.resolved is None, _acknowledged(one.acknowledged, now))
 
 
 def _utc(at: float | None, now: Moment) -> str | None:

@@ -16,7 +16,7 @@ from nemo_watchdog.journal.seal import BINDING, Head
 from nemo_watchdog.model import Moment, Notification
 from nemo_watchdog.ports import Clock, OutboxItem
 
-OPENING_TYPES = ("incident_opened", "incident_reopened")
+OPENING_TYPES = ("incident_opened", "incident_reopened", "incident_declared")
 HEARTBEAT_TYPE = "heartbeat_heard"
 HEALTH_TYPE = "health_changed"
 CLOSING_TYPES = ("incident_resolved", "incident_merged")

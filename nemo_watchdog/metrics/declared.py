@@ -13,6 +13,7 @@ from nemo_watchdog import __version__
 from nemo_watchdog import records as r
 from nemo_watchdog.engine.engine import Engine
 from nemo_watchdog.engine.maintenance import spell_of
+from nemo_watchdog.engine.reported import DECLARED
 from nemo_watchdog.engine.storm import in_force
 from nemo_watchdog.engine.view import budgets
 from nemo_watchdog.measurements import MeasuredGauges
@@ -103,6 +104,8 @@ class Metrics:
             match record:
                 case r.IncidentOpened():
                     self.incidents.labels(record.root, record.severity, record.rule).inc()
+                case r.IncidentDeclared():
+                    self.incidents.labels(record.dependency, record.severity, DECLARED).inc()
                 case r.IncidentResolved():
                     self.incident_duration.labels(record.root).observe(record.seconds)
                 case r.ActionEnded():

@@ -6,15 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
 
-from nemo_watchdog.incident_views import (
-    EvidenceView,
-    IncidentDetailView,
-    IncidentSummaryView,
-    NoteView,
-    TimelineEntryView,
-)
+from nemo_watchdog.incident_views import EvidenceView, IncidentDetailView, IncidentSummaryView, TimelineEntryView
 from nemo_watchdog.report.attempts import Attempt, Verdict, attempts
 from nemo_watchdog.report.words import Clock, between, moment
+from nemo_watchdog.views import NoteView
 
 PARTS_READ = (".log", "activity", "usage")
 """Of the evidence, what a part's name ends with or has in it: the others are for people with time."""

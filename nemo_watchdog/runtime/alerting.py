@@ -8,6 +8,8 @@ from typing import Protocol
 
 import structlog
 
+from nemo_watchdog.engine.reported import Declared
+from nemo_watchdog.engine.state import Incident
 from nemo_watchdog.engine.telling import alert_of
 from nemo_watchdog.metrics import Metrics
 from nemo_watchdog.model import Alert, Told
@@ -57,7 +59,9 @@ class Alerting:
     def _alerts(self) -> list[Alert]:
         """One an incident that Alertmanager may hear of."""
         engine, alerts, known = self._core.engine, list[Alert](), set[tuple[str, str, bool]]()
-        for incident in engine.durable.incidents.values():
+        durable = engine.durable
+        remembered: list[Incident | Declared] = [*durable.incidents.values(), *durable.declared.values()]
+        for incident in remembered:
             answer = alert_of(engine.volatile, incident)
             news = (incident.incident, str(incident.severity), incident.resolved is not None)
             known.add(news)

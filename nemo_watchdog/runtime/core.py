@@ -295,8 +295,7 @@ class Core:
     def _publish(self, batch: _Batch) -> None:
         records = batch.records[batch.published :]
         batch.published = len(batch.records)
-        open_severities = {i.incident: str(i.severity) for i in self.engine.durable.open()}
-        self._metrics.count(records, open_severities)
+        self._metrics.count(records, self.engine.durable.severities())
         self._log.write(records)
         if self._trouble:
             self._hand_over(batch)

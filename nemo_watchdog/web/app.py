@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from aiohttp import web
 
@@ -10,6 +10,7 @@ from nemo_watchdog.metrics import Metrics
 from nemo_watchdog.runtime.core import Core
 from nemo_watchdog.runtime.heartbeats import Heartbeats
 from nemo_watchdog.runtime.supervisor import Supervisor
+from nemo_watchdog.web.api.declared import DeclaredApi
 from nemo_watchdog.web.api.document import DocumentApi
 from nemo_watchdog.web.api.health import HealthApi
 from nemo_watchdog.web.api.journal import JournalApi
@@ -24,7 +25,8 @@ from nemo_watchdog.web.hosts import known_hosts_only
 from nemo_watchdog.web.operations import routes
 from nemo_watchdog.web.server import Runner
 
-MAX_BODY = 16 * 1024
+MAX_BODY = 64 * 1024
+"""Bytes: the longest note, however its characters are written."""
 
 
 def runner(
@@ -35,8 +37,12 @@ def runner(
     token: str,
     hosts: Iterable[str],
     limits: Limits,
+    known: Callable[[str], bool],
 ) -> web.AppRunner:
-    """What a site is put on; `token` is what a change must bring, `hosts` are the names that reads may come by."""
+    """What a site is put on; `token` is what a change must bring, `hosts` are the names that reads may come by.
+
+    `known` says whether the journal has an incident of that id; it may block, and raise `JournalError`.
+    """
     app = web.Application(client_max_size=MAX_BODY, middlewares=[known_hosts_only(hosts, free=PUSH)])
     served = [
         *MetricsApi(core, metrics).operations(),
@@ -44,6 +50,7 @@ def runner(
         *StatusApi(core, supervisor).operations(),
         *PausesApi(core, token).operations(),
         *RetriesApi(core, token).operations(),
+        *DeclaredApi(core, token, known).operations(),
         *JournalApi(core, token).operations(),
         *PushApi(core, heartbeats).operations(),
     ]

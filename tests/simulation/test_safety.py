@@ -29,6 +29,7 @@ from nemo_watchdog.model import (
     Health,
     Reason,
     RunState,
+    Severity,
     Target,
     failed,
     ok,
@@ -351,6 +352,26 @@ class Safety(RuleBasedStateMachine):
         self.world.send(ev.RetryAsked(name, "test", "ops"))
         self._check_new_actions()
 
+    @rule(about=st.sampled_from([*NAMES, ""]), severity=st.sampled_from(Severity))
+    def a_person_declares_an_incident(self, about: str, severity: Severity) -> None:
+        """It begins no action, and no incident of looks knows it."""
+        before = len(self.world.started), self.world.engine.durable.open()
+        self.world.send(ev.DeclareAsked("test", severity, about, "ops"))
+        assert (len(self.world.started), self.world.engine.durable.open()) == before
+
+    @rule(which=st.integers(0, 5), duration=st.sampled_from([None, 10.0]), over=st.booleans())
+    def people_say_more_of_one(self, which: int, duration: float | None, over: bool) -> None:
+        """Somebody takes it, writes about it, and wants it to end; what looks opened goes on as it was."""
+        known, before = sorted(self.world.engine.durable.ids), len(self.world.started)
+        if not known:
+            return
+        incident, opened = known[which % len(known)], self.world.engine.durable.open()
+        self.world.send(ev.AcknowledgeAsked(incident, "ops", duration))
+        self.world.send(ev.NoteAsked(incident, "note", "test", "ops"))
+        if over:
+            self.world.send(ev.ResolveAsked(incident, "test", "ops"))
+        assert (len(self.world.started), self.world.engine.durable.open()) == (before, opened)
+
     @rule(ladder=st.sampled_from(sorted(LADDERS)))
     def policy_is_reloaded(self, ladder: str) -> None:
         before = self.world.engine.durable.spends[:]
@@ -376,6 +397,7 @@ class Safety(RuleBasedStateMachine):
         assert before.spends == after.spends
         assert before.pauses == after.pauses
         assert {i.incident for i in before.open()} >= {i.incident for i in after.open()}
+        assert before.open_declared() == after.open_declared()
         self.last_reasons = {name: [] for name in NAMES}
         self.is_deaf = False
         self._check_new_actions()

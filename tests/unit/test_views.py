@@ -12,7 +12,7 @@ from pydantic import TypeAdapter
 
 from nemo_watchdog import views
 from nemo_watchdog.engine import events as ev
-from nemo_watchdog.model import ActionOutcome, Reason
+from nemo_watchdog.model import ActionOutcome, Reason, Severity
 from nemo_watchdog.views import StatusView, as_json
 from tests.unit.engine.world import World, dependency, policy
 from tests.unit.statuses import on_the_wire, seen
@@ -22,7 +22,7 @@ WHOLE_STATUS = Path(__file__).with_name("status.json")
 
 @pytest.fixture
 def world() -> World:
-    """Something of everything: an incident with a member and a failed action, a pause, a hold, and nothing wrong."""
+    """Something of everything: an incident with a member and a failed action, a pause, a hold, what people say."""
     watched = World(
         policy(
             dependency("postgres"),
@@ -36,6 +36,10 @@ def world() -> World:
     watched.finish(ActionOutcome.FAILED)
     watched.send(ev.PauseAsked("redis", "deploying", "ops", 60.0))
     watched.stopped_by_hand("redis")
+    watched.send(ev.DeclareAsked("the payment provider answers 500", Severity.SEV2, "", "ada"))
+    (incident,) = watched.engine.durable.open()
+    for each in (incident.incident, *watched.engine.durable.declared):
+        watched.send(ev.AcknowledgeAsked(each, "bob", 3600.0))
     watched.pass_time(2.0)
     return watched
 

@@ -10,7 +10,7 @@ import pytest
 from nemo_watchdog import __version__
 from nemo_watchdog.cli import client
 from nemo_watchdog.engine import events as ev
-from nemo_watchdog.model import Reason, failed
+from nemo_watchdog.model import Reason, Severity, failed
 from nemo_watchdog.policy.cron import Cron
 from nemo_watchdog.policy.policy import Limits, Storm
 from nemo_watchdog.policy.windows import MaintenanceWindow
@@ -46,6 +46,42 @@ def test_an_open_incident_is_1_and_is_explained(call: Call, daemon: StandIn, wor
     assert "wait (upstream): it needs postgres" in result.out
     assert "SEV1 Complete outage: postgres and 1 more since " in result.out
     assert "1 action, rule outage; affected: postgres and gateway (2 of 2 core)\n" in result.out
+
+
+def test_what_a_person_declared_is_1_and_stands_with_the_incidents(call: Call, daemon: StandIn, world: World) -> None:
+    """Of the dependency that it names, too, and of no other."""
+    world.send(ev.DeclareAsked("it is [red]slow\x1b[2J", Severity.SEV3, "gateway", "ada"))
+    (incident,) = world.engine.durable.declared
+    world.send(ev.AcknowledgeAsked(incident, "bob", 3600.0))
+    daemon.body = status_of(world)
+    result = call("status", "--utc", "--listen", daemon.listen)
+    assert result.code == 1
+    shown = "SEV3 Minor issue: it is [red]slow\\x1b[2J"
+    rest = f"{incident}, reported of gateway by ada since 12:00:06 (0s); taken by bob until 13:00:06"
+    assert f"{shown}\n  {rest}\n" in result.out
+    result = call("status", "gateway", "--utc", "--listen", daemon.listen)
+    assert result.code == 1
+    assert f"declared     {shown}; {rest}\n" in result.out
+    result = call("status", "postgres", "--listen", daemon.listen)
+    assert (result.code, "declared" in result.out) == (0, False)
+
+
+def test_who_has_taken_an_incident_is_said(call: Call, daemon: StandIn, world: World) -> None:
+    """Until when, where that has an end."""
+    world.crash("postgres")
+    world.send(ev.AcknowledgeAsked(world.engine.durable.open()[0].incident, "bob"))
+    daemon.body = status_of(world)
+    assert "rule down; taken by bob; affected: " in call("status", "--listen", daemon.listen).out
+
+
+def test_an_older_daemon_tells_nothing_of_what_people_say(call: Call, daemon: StandIn, world: World) -> None:
+    """Its answer is read all the same."""
+    world.crash("postgres")
+    daemon.body = status_of(world)
+    del daemon.body["declared"], daemon.body["incidents"][0]["acknowledged"]
+    result = call("status", "--listen", daemon.listen)
+    assert (result.code, result.err) == (1, "")
+    assert "rule down; affected: " in result.out
 
 
 def test_what_stands_in_for_each_other_is_counted(call: Call, daemon: StandIn) -> None:

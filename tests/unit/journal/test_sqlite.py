@@ -168,15 +168,20 @@ def test_prune_forgets_closed_incidents_only(tmp_path: Path) -> None:
             "open": ["incident_opened", "action_ended"],
             "reopened": ["incident_opened", "incident_resolved", "incident_reopened"],
             "recent": ["incident_opened"],
+            "declared": ["incident_declared", "incident_acknowledged", "note_added"],
+            "ended": ["incident_declared", "incident_resolved", "note_added"],
+            "again": ["incident_resolved", "incident_declared"],
             "": ["paused", "incident_resolved"],
         }.items():
             journal.append([{"type": kind, "incident": incident} for kind in kinds], [], moment(0))
         journal.append([{"type": "incident_resolved", "incident": "recent"}], [], moment(100))
-        assert journal.prune(moment(50).utc) == 5
+        assert journal.prune(moment(50).utc) == 8
         assert {str(record["incident"]) for _, record in journal.replay(moment(200))} == {
             "open",
             "reopened",
             "recent",
+            "declared",
+            "again",
             "",
         }
 

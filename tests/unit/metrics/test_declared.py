@@ -11,7 +11,7 @@ from prometheus_client.exposition import generate_latest
 from nemo_watchdog import records as r
 from nemo_watchdog.engine import events as ev
 from nemo_watchdog.metrics import Metrics
-from nemo_watchdog.model import ActionOutcome, Finding, Health, Moment, Observation, Reason, failed, ok
+from nemo_watchdog.model import ActionOutcome, Finding, Health, Moment, Observation, Reason, Severity, failed, ok
 from nemo_watchdog.policy.policy import Limits, Storm
 from tests.unit.engine.world import World, dependency, policy
 
@@ -86,6 +86,22 @@ def test_records_are_counted(metrics: Metrics) -> None:
     metrics.count([r.IncidentResolved("i", "gateway", 42.0, "every member is up")], {})
     assert value(metrics, "incidents_open", severity="SEV2") == 0.0
     assert value(metrics, "incident_duration_seconds_sum", dependency="gateway") == 42.0
+
+
+@pytest.mark.parametrize("about", ["gateway", ""])
+def test_what_people_declare_is_counted_with_the_others(metrics: Metrics, about: str) -> None:
+    """By the dependency that they name, if they do; no word of theirs is a label."""
+    world = World(policy(dependency("gateway")))
+    world.send(ev.DeclareAsked("it is slow", Severity.SEV3, about, "ada"))
+    (incident,) = world.engine.durable.declared
+    metrics.count(world.effects[-1].records, world.engine.durable.severities())
+    assert value(metrics, "incidents_total", dependency=about, severity="SEV3", rule="declared") == 1.0
+    assert value(metrics, "incidents_open", severity="SEV3") == 1.0
+    world.pass_time(60.0)
+    world.send(ev.ResolveAsked(incident, "mended", "ada"))
+    metrics.count(world.effects[-1].records, world.engine.durable.severities())
+    assert value(metrics, "incidents_open", severity="SEV3") == 0.0
+    assert value(metrics, "incident_duration_seconds_sum", dependency=about) == 60.0
 
 
 def test_what_moves_with_time_is_computed_at_the_scrape(metrics: Metrics) -> None:

@@ -7,13 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from nemo_watchdog.incident_views import (
-    DeliveryView,
-    IncidentDetailView,
-    IncidentSummaryView,
-    NoteView,
-    TimelineEntryView,
-)
+from nemo_watchdog.incident_views import DeliveryView, IncidentDetailView, IncidentSummaryView, TimelineEntryView
 from nemo_watchdog.report.document import (
     Block,
     Code,
@@ -28,6 +22,7 @@ from nemo_watchdog.report.document import (
 )
 from nemo_watchdog.report.facts import Facts
 from nemo_watchdog.report.report import report
+from nemo_watchdog.views import NoteView
 
 DAY = "2026-11-23"
 NOW = datetime(2026, 11, 23, 4, tzinfo=UTC)

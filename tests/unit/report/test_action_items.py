@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from nemo_watchdog.incident_views import AcknowledgementView, DeliveryView, EvidenceView, MissingPartView
+from nemo_watchdog.incident_views import DeliveryView, EvidenceView, MissingPartView
 from nemo_watchdog.report import action_items as rules
 from nemo_watchdog.report.facts import Facts
+from nemo_watchdog.views import AcknowledgementView
 from tests.unit.report.parts import at, attempt, entry, facts, lines, summary, written
 
 NOTHING: list[str] = []

@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from nemo_watchdog.incident_views import EvidencePartView, EvidenceView, NoteView
+from nemo_watchdog.incident_views import EvidencePartView, EvidenceView
 from nemo_watchdog.model import Reason
 from nemo_watchdog.report.facts import Facts, parts_read
+from nemo_watchdog.views import NoteView
 from tests.unit.report.parts import at, attempt, entry, facts, written
 
 ENDED = "It ended because every member is up."

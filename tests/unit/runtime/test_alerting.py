@@ -9,7 +9,7 @@ from structlog.testing import capture_logs
 
 from nemo_watchdog.engine import events as ev
 from nemo_watchdog.engine.telling import alert_of
-from nemo_watchdog.model import CONTAINER, ActionOutcome, ActionRequest, ActionResult, Alert, Target
+from nemo_watchdog.model import CONTAINER, ActionOutcome, ActionRequest, ActionResult, Alert, Severity, Target
 from nemo_watchdog.ports import Delivery
 from nemo_watchdog.runtime import alerting as module
 from nemo_watchdog.runtime.alerting import Alerting
@@ -76,6 +76,26 @@ async def test_an_incident_fires_and_resolves(shell: Shell, sink: Sink) -> None:
         (over,) = sink.pushed[-1]
         assert over.ends_at == shell.clock.now().utc
         assert (over.labels, over.starts_at) == (alert.labels, alert.starts_at)
+
+
+async def test_what_a_person_declares_fires_until_it_is_resolved(shell: Shell, sink: Sink) -> None:
+    """Beside what looks have opened; each is counted once."""
+    shell.fail()
+    shell.core.tell(ev.DeclareAsked("it is slow", Severity.SEV3, "", "ada"))
+    (incident,) = shell.core.engine.durable.declared
+    alerting = Alerting(sink, shell.core, shell.metrics)
+    async with running(alerting.run()):
+        await until(lambda: sink.pushed)
+        assert [(each.labels["rule"], each.ends_at) for each in sink.pushed[-1]] == [
+            ("outage", None),
+            ("declared", None),
+        ]
+        shell.core.tell(ev.ResolveAsked(incident, "mended", "ada"))
+        alerting.poke()
+        await until(lambda: len(sink.pushed) > 1)
+        (_, over) = sink.pushed[-1]
+        assert (over.incident, over.ends_at) == (incident, shell.clock.now().utc)
+    assert shell.metric("notices_total", kind="alert", outcome="queued") == 3.0
 
 
 async def test_a_firing_alert_is_sent_again(shell: Shell, sink: Sink, monkeypatch: pytest.MonkeyPatch) -> None:

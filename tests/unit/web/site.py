@@ -10,6 +10,7 @@ from typing import Any
 from aiohttp import ClientResponse, web
 from aiohttp.test_utils import BaseTestServer, TestClient
 
+from nemo_watchdog.errors import JournalError
 from nemo_watchdog.runtime.heartbeats import Heartbeats
 from nemo_watchdog.web.app import runner
 from nemo_watchdog.web.door import Limits
@@ -18,6 +19,8 @@ from tests.unit.runtime.whole import Daemon
 TOKEN = "the-token"
 HOSTS = ("localhost", "x")
 LIMITS = Limits(connections=64)
+FORGOTTEN = "20260101-000000-gateway"
+"""An incident that the journal has, and nobody else."""
 BEARER = {"Authorization": f"Bearer {TOKEN}"}
 
 
@@ -35,9 +38,16 @@ class Site:
         self.daemon = daemon
         self.heartbeats = Heartbeats(daemon.shell.core)
         core, metrics = daemon.shell.core, daemon.shell.metrics
-        made = runner(core, daemon.supervisor, metrics, self.heartbeats, TOKEN, HOSTS, limits)
+        self.unreadable = ""
+        """Why the journal cannot be read; empty while it can."""
+        made = runner(core, daemon.supervisor, metrics, self.heartbeats, TOKEN, HOSTS, limits, self._knows)
         self.app = made.app
         self.client: TestClient[web.Request, None] = TestClient(_Served(made))
+
+    def _knows(self, incident: str) -> bool:
+        if self.unreadable:
+            raise JournalError(self.unreadable)
+        return incident == FORGOTTEN
 
     async def get(self, path: str, **headers: str) -> ClientResponse:
         return await self.client.get(path, headers=headers)

@@ -1,0 +1,93 @@
+"""What people read of what a person declared, and of who has taken an incident. A record in, words out; pure.
+
+What people wrote is data in it: it stands as it is, on a line of its own.
+"""
+
+from __future__ import annotations
+
+from nemo_watchdog import records as r
+from nemo_watchdog.durations import duration
+from nemo_watchdog.engine.notices import Words, words
+from nemo_watchdog.engine.reported import DECLARED, Declared
+from nemo_watchdog.engine.severity import title_of
+from nemo_watchdog.engine.state import Incident
+from nemo_watchdog.engine.turn import Turn
+from nemo_watchdog.model import Alert
+from nemo_watchdog.policy.policy import Policy
+
+LONGEST_TITLE = 100
+"""Characters of what was reported that a title has."""
+
+
+@words.register
+def _(record: r.IncidentDeclared, incident: Declared, turn: Turn) -> Words:
+    policy = turn.volatile.policy
+    spec = policy.severities.get(incident.severity)
+    respond = f" Respond within {duration(spec.respond_within)}." if spec else ""
+    about = f"It is about {incident.dependency}.\n" if incident.dependency else ""
+    body = (
+        f"{_reported(incident)}\n{about}{_graveness(incident, policy)}{respond}\n"
+        f"Next: the watchdog does nothing about it. `nemo-watchdog ack {record.incident}` takes it; when it is over: "
+        f"`nemo-watchdog resolve {record.incident} --reason …`."
+    )
+    return Words("opened", f"reported: {_short(incident.text)}", body)
+
+
+@words.register
+def _(record: r.IncidentAcknowledged, incident: Incident | Declared, turn: Turn) -> Words:
+    lasts = f", for {duration(record.duration)}" if record.duration is not None else ""
+    taken, key = f"{record.by} has taken it{lasts}.", f"acknowledged:{turn.now.utc.isoformat()}"
+    if isinstance(incident, Declared):
+        body = f"{taken}\n{_reported(incident)}\n{_graveness(incident, turn.volatile.policy)}"
+        return Words(key, f"{record.by} has taken: {_short(incident.text)}", body)
+    body = f"{taken}\nNext: the watchdog goes on as before; that holds nothing back."
+    return Words(key, f"{incident.root}: {record.by} has taken it", body)
+
+
+def ended(record: r.IncidentResolved, declared: Declared, turn: Turn) -> Words:
+    """A person says that it is over."""
+    why = f"{record.why[:1].upper()}{record.why[1:]}"
+    body = (
+        f"{why}\nOver after {duration(record.seconds)}. {_reported(declared)}\n"
+        f"{_graveness(declared, turn.volatile.policy)}\nNext: nothing to do."
+    )
+    return Words("resolved", f"over: {_short(declared.text)}", body)
+
+
+def alert(policy: Policy, declared: Declared) -> Alert:
+    """What was declared for Alertmanager: firing until a person resolves it."""
+    named = {"dependency": declared.dependency} if declared.dependency else {}
+    return Alert(
+        incident=declared.incident,
+        labels={
+            "alertname": "NemoWatchdogIncident",
+            "incident": declared.incident,
+            **named,
+            "severity": declared.severity,
+            "rule": DECLARED,
+        },
+        annotations={
+            "summary": declared.text,
+            "description": _reported(declared),
+            "title": _title(declared, policy),
+        },
+        starts_at=declared.opened.utc,
+        ends_at=declared.resolved.utc if declared.resolved else None,
+    )
+
+
+def _reported(declared: Declared) -> str:
+    return f"Reported by {declared.by} at {declared.opened.utc:%Y-%m-%d %H:%M:%S} UTC: {declared.text}"
+
+
+def _graveness(declared: Declared, policy: Policy) -> str:
+    """How grave, and what people call it."""
+    return f"{declared.severity} {_title(declared, policy)}".rstrip() + "."
+
+
+def _title(declared: Declared, policy: Policy) -> str:
+    return title_of(policy, declared.severity, "")
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= LONGEST_TITLE else f"{text[: LONGEST_TITLE - 1]}…"

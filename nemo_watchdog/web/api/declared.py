@@ -1,0 +1,169 @@
+"""`/api/v1/incidents`, as far as people change something: declare one, take it, write about it, end it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Annotated, Literal
+
+from aiohttp import web
+from pydantic import AfterValidator, Field
+from pydantic_core import PydanticCustomError
+
+from nemo_watchdog.engine.declared import why_not_declared, why_not_open, why_not_resolved
+from nemo_watchdog.engine.events import AcknowledgeAsked, DeclareAsked, NoteAsked, ResolveAsked
+from nemo_watchdog.engine.view import standing
+from nemo_watchdog.errors import JournalError, in_one_line
+from nemo_watchdog.model import Severity
+from nemo_watchdog.runtime.core import Core
+from nemo_watchdog.views import NoteView, StandingView
+from nemo_watchdog.web.answers import answer, on_disk
+from nemo_watchdog.web.asked import ChangeBody, Line, asked
+from nemo_watchdog.web.operations import Operation
+
+INCIDENTS = "/api/v1/incidents"
+LONGEST_NOTE = 4000
+"""Characters."""
+
+
+def _lines(text: str) -> str:
+    """Lines of a person, with what else a terminal might obey shown as such."""
+    lines = [in_one_line(line.expandtabs(4)).rstrip() for line in text.replace("\r\n", "\n").split("\n")]
+    if not (shown := "\n".join(lines).strip("\n")):
+        raise PydanticCustomError("no_words", "expected words")
+    return shown
+
+
+class DeclareBody(ChangeBody):
+    """What the watchdog cannot see; `dependency` where it is about one."""
+
+    text: Line = Field(min_length=1, max_length=500)
+    severity: Severity = Severity.SEV2
+    dependency: str = ""
+
+
+class AcknowledgeBody(ChangeBody):
+    """`for` in seconds, left out for no end."""
+
+    duration: float | None = Field(default=None, alias="for", gt=0, le=31 * 86400)
+
+
+class ResolveBody(ChangeBody):
+    reason: Line = Field(min_length=1, max_length=500)
+
+
+class NoteBody(ChangeBody):
+    about: Literal["note", "root_cause"] = "note"
+    text: Annotated[str, AfterValidator(_lines)] = Field(min_length=1, max_length=LONGEST_NOTE)
+
+
+@dataclass(frozen=True, slots=True)
+class DeclaredApi:
+    core: Core
+    token: str
+    known: Callable[[str], bool]
+    """Whether the journal still has anything of that incident. It blocks and may raise `JournalError`."""
+
+    def operations(self) -> tuple[Operation, ...]:
+        return (
+            Operation(
+                method="POST",
+                path=INCIDENTS,
+                handler=self.declare,
+                summary="Declare an incident that the watchdog cannot see",
+                body=DeclareBody,
+                answers=StandingView,
+                status=201,
+                refuses=(404, 409),
+            ),
+            Operation(
+                method="POST",
+                path=f"{INCIDENTS}/{{id}}/acknowledge",
+                handler=self.acknowledge,
+                summary="Take an open incident upon oneself",
+                body=AcknowledgeBody,
+                answers=StandingView,
+                refuses=(404, 409),
+            ),
+            Operation(
+                method="POST",
+                path=f"{INCIDENTS}/{{id}}/resolve",
+                handler=self.resolve,
+                summary="End an incident that was declared",
+                body=ResolveBody,
+                answers=StandingView,
+                refuses=(404, 409),
+            ),
+            Operation(
+                method="POST",
+                path=f"{INCIDENTS}/{{id}}/notes",
+                handler=self.note,
+                summary="Write something about an incident, open or over",
+                body=NoteBody,
+                answers=NoteView,
+                status=201,
+                refuses=(404,),
+            ),
+        )
+
+    async def declare(self, request: web.Request) -> web.Response:
+        wanted = await asked(request, self.token, DeclareBody)
+        engine, name = self.core.engine, wanted.dependency
+        if name and name not in engine.trackers:
+            known = ", ".join(engine.trackers)
+            raise web.HTTPNotFound(text=f"there is no dependency {name}; there are: {known}")
+        if why := why_not_declared(engine.durable):
+            raise web.HTTPConflict(text=why)
+        self.core.tell(DeclareAsked(wanted.text, wanted.severity, name, wanted.by))
+        incident = list(engine.durable.declared)[-1]
+        response = await self._stands(incident, 201)
+        response.headers["Location"] = f"{INCIDENTS}/{incident}"
+        return response
+
+    async def acknowledge(self, request: web.Request) -> web.Response:
+        wanted = await asked(request, self.token, AcknowledgeBody)
+        incident = self._remembered(request)
+        if why := why_not_open(self.core.engine.durable, incident):
+            raise web.HTTPConflict(text=why)
+        self.core.tell(AcknowledgeAsked(incident, wanted.by, wanted.duration))
+        return await self._stands(incident)
+
+    async def resolve(self, request: web.Request) -> web.Response:
+        wanted = await asked(request, self.token, ResolveBody)
+        incident, engine = self._remembered(request), self.core.engine
+        if why := why_not_resolved(engine.volatile, engine.durable, incident):
+            raise web.HTTPConflict(text=why)
+        self.core.tell(ResolveAsked(incident, wanted.reason, wanted.by))
+        return await self._stands(incident)
+
+    async def note(self, request: web.Request) -> web.Response:
+        wanted = await asked(request, self.token, NoteBody)
+        incident = request.match_info["id"]
+        if not await self._is_known(incident):
+            raise web.HTTPNotFound(text=f"the journal has no incident {in_one_line(incident)}")
+        at = self.core.clock.now().utc.isoformat()
+        self.core.tell(NoteAsked(incident, wanted.about, wanted.text, wanted.by))
+        await on_disk(self.core, "the note could not be written: write it again when the journal takes writes")
+        return answer(NoteView(at, wanted.by, wanted.about, wanted.text), 201)
+
+    async def _stands(self, incident: str, status: int = 200) -> web.Response:
+        view = standing(self.core.engine, incident, self.core.clock.now())
+        await on_disk(self.core, "it is so now, but could not be written: it will not outlive a restart of the daemon")
+        return answer(view, status)
+
+    def _remembered(self, request: web.Request) -> str:
+        """The incident that the path names: open, or over for a few minutes."""
+        incident, durable = request.match_info["id"], self.core.engine.durable
+        if incident not in durable.ids:
+            opened = ", ".join(durable.severities()) or "none"
+            raise web.HTTPNotFound(text=f"there is no open incident {in_one_line(incident)}; open are: {opened}")
+        return incident
+
+    async def _is_known(self, incident: str) -> bool:
+        if incident in self.core.engine.durable.ids:
+            return True
+        try:
+            return await self.core.in_journal_thread(partial(self.known, incident))
+        except JournalError as error:
+            raise web.HTTPServiceUnavailable(text=f"the journal cannot be read: {error}") from error
