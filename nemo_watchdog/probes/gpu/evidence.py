@@ -12,9 +12,9 @@ from nemo_watchdog.durations import duration
 from nemo_watchdog.errors import in_one_line
 from nemo_watchdog.probes.gpu.judge import RECOVERY, THROTTLES, code_failure
 from nemo_watchdog.probes.gpu.xid_table import action_of, describe
+from nemo_watchdog.sizes import size
 
 _MOST_PROCESSES = 50
-_MIB = 1 << 20
 _ON = {0: "off", 1: "on"}
 
 
@@ -58,7 +58,7 @@ def _memory(device: Mapping[str, Any], more: Mapping[str, Any]) -> str:
     used, total = device.get("memory_used"), more.get("memory_total")
     if used is None:
         return ""
-    return f"memory {_mib(used)}" if total is None else f"memory {_mib(used)} of {_mib(total)} MiB used"
+    return f"memory {size(used)} used" if total is None else f"memory {size(used)} of {size(total)} used"
 
 
 def _load(device: Mapping[str, Any]) -> str:
@@ -118,7 +118,7 @@ def _processes(processes: list[Mapping[str, Any]] | None, names: Mapping[str, st
         yield "  no process is on it"
     largest = sorted(processes, key=lambda each: each["memory"] or 0, reverse=True)
     for each in largest[:_MOST_PROCESSES]:
-        held = "memory unknown" if each["memory"] is None else f"{_mib(each['memory'])} MiB"
+        held = "memory unknown" if each["memory"] is None else size(each["memory"])
         yield f"  process {each['pid']}: {held}, {_container(each['container'], names)}"
     if len(largest) > _MOST_PROCESSES:
         yield f"  … {len(largest) - _MOST_PROCESSES} more processes"
@@ -129,7 +129,3 @@ def _container(container: str | None, names: Mapping[str, str]) -> str:
     if container is None:
         return "of no container that can be seen"
     return f"container {in_one_line(names.get(container, container[:12]))}"
-
-
-def _mib(count: int) -> str:
-    return f"{count / _MIB:.0f}"

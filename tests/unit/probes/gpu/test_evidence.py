@@ -45,7 +45,7 @@ async def test_each_gpu_is_told_with_what_is_on_it(probe: Probe, control: Contro
     first, second = (await told(probe)).split("\nGPU 1: NVIDIA Stub 2 GPU-stub-2\n")
     assert first.splitlines() == [
         "GPU 0: NVIDIA Stub 1 GPU-stub-1",
-        "  memory 60 of 80 MiB used",
+        "  memory 60 MiB of 80 MiB used",
         "  utilisation 25%, 55 °C, slows down at 92 °C, 150 W, 50% of its limit",
         f"  graphics clock 1200 MHz of 1980, memory clock 9500 MHz of 9501, {SLOWED}, 16 PCIe lanes",
         "  2 uncorrected memory errors since the driver loaded, 2 ever, 3 remapped rows, 3 PCIe replays",
