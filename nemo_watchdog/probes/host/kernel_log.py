@@ -41,7 +41,7 @@ def kernel_text(path: str = KERNEL_LOG) -> str:
         return f"there is no {path} here"
     except OSError as error:
         return (
-            f"the watchdog may not read {path} ({error.strerror}): its unit closes the kernel's log"
+            f"the watchdog may not read {path} ({error.strerror}): the shipped unit closes the kernel's log"
             " (ProtectKernelLogs, DevicePolicy), and docs/probes/gpu.md has what opens it"
         )
     try:

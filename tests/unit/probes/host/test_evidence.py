@@ -178,7 +178,7 @@ def test_a_log_that_may_not_be_read_says_what_opens_it(tmp_path: Path, monkeypat
 
     monkeypatch.setattr(os, "open", refuse)
     assert kernel_text() == (
-        "the watchdog may not read /dev/kmsg (Operation not permitted): its unit closes the kernel's log"
+        "the watchdog may not read /dev/kmsg (Operation not permitted): the shipped unit closes the kernel's log"
         " (ProtectKernelLogs, DevicePolicy), and docs/probes/gpu.md has what opens it"
     )
     monkeypatch.undo()
