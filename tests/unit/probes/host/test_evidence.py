@@ -107,12 +107,12 @@ async def test_a_file_system_that_hangs_costs_its_own_line(monkeypatch: pytest.M
         return statvfs(path)
 
     monkeypatch.setattr(os, "statvfs", hanging)
-    monkeypatch.setattr(evidence, "FOR_EVIDENCE", 0.3)
+    monkeypatch.setattr(evidence, "FOR_EVIDENCE", 1.5)
     questions = machine_questions(["/dead", "/none"])
     first = await questions["host.txt"]()
     second = await questions["host.txt"]()
     over.set()
-    assert "\n/dead did not answer within 300ms\n" in first
+    assert "\n/dead did not answer within 1.5s\n" in first
     assert "\n/none cannot be read: No such file or directory\n" in first
     assert "\n/: " in first
     assert "\n/dead has not answered since it was asked before\n" in second

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
+import re
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from pathlib import Path
@@ -116,7 +117,7 @@ async def test_what_hangs_is_given_up() -> None:
     told = await told_by(stall, within=0.3)
     assert monotonic() - began < 2.0
     assert told.splitlines()[0].endswith(", no answer")
-    assert told.splitlines()[1].startswith("… nothing came within 3")
+    assert re.fullmatch("… nothing came within [0-9.]+m?s", told.splitlines()[1])
 
 
 @pytest.mark.parametrize(
@@ -132,9 +133,8 @@ async def test_what_hangs_is_given_up() -> None:
 async def test_what_drips_is_told_as_far_as_it_came(parts: Iterable[bytes], kept: str) -> None:
     told = await told_by(saying(*parts), within=0.4)
     assert kept in told
-    last = told.splitlines()[-1]
-    assert last.startswith("… after ")
-    assert " nothing more came, and the answer was not whole after 40" in last
+    last = "… after [0-9.]+m?s nothing more came, and the answer was not whole after [0-9.]+m?s"
+    assert re.fullmatch(last, told.splitlines()[-1])
 
 
 async def test_a_connection_that_ends_too_early() -> None:
