@@ -2,7 +2,7 @@
 
 Paths used, for a socket proxy's allow-list: GET /version, /_ping, /events, /containers/NAME/(json|stats|top|logs);
 POST /containers/NAME/restart. For `execute` alone: POST /containers/NAME/exec, /exec/ID/start; GET /exec/ID/json. For
-`labels` and `all_inspected` alone: GET /containers/json.
+`labels`, `all_inspected` and `largest` alone: GET /containers/json.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from aiodocker.exceptions import DockerError
 from nemo_watchdog.containers.connection import Connection
 from nemo_watchdog.containers.event_stream import EVENTS, EventStream, read_event
 from nemo_watchdog.containers.parse import (
+    own_name,
     parse_inspect,
     parse_labels,
     parse_log,
@@ -208,7 +209,7 @@ class DockerContainers:
         what = "which containers run"
         told = await self._connection.ask("/containers/json", what, LONGEST_LIST)
         try:
-            names = [str(each["Names"][0]).removeprefix("/") for each in json.loads(told)]
+            names = [name for each in json.loads(told) if (name := own_name(each))]
         except (ValueError, LookupError, TypeError) as error:
             raise QuestionRefused(200, "no list of containers", what) from error
         turn = asyncio.Semaphore(INSPECTED_AT_ONCE)

@@ -163,19 +163,21 @@ def parse_titles(top: object) -> tuple[str, ...]:
 
 
 def parse_labels(containers: object) -> dict[str, dict[str, str]]:
-    """Of GET /containers/json?all=1 the labels of those that were started once. Raises ValueError for another answer.
-
-    A container has its own name, `/web`, and one more for each link to it, `/other/web`.
-    """
+    """Of GET /containers/json?all=1 the labels of those once started. Raises ValueError for another answer."""
     labels = {}
     try:
         for container in containers:  # type: ignore[attr-defined]
-            own = [name[1:] for name in container["Names"] or () if name.count("/") == 1]
+            own = own_name(container)
             if own and container["State"] != "created":
-                labels[own[0]] = {str(key): str(value) for key, value in (container["Labels"] or {}).items()}
+                labels[own] = {str(key): str(value) for key, value in (container["Labels"] or {}).items()}
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError("no list of containers") from error
     return labels
+
+
+def own_name(listed: Any) -> str:
+    """Of one of GET /containers/json, which has its own name, `/web`, and one more for each link to it, `/it/web`."""
+    return next((str(name)[1:] for name in listed["Names"] or () if str(name).count("/") == 1), "")
 
 
 def parse_log(told: bytes) -> list[LogLine]:

@@ -32,9 +32,9 @@ COSTS: Mapping[Call, str] = {
     Call.EVENTS: "nobody hears who stops a container or that one exits, so nothing is restarted",
     Call.INSPECT: "no container's state is known, so nothing is restarted",
     Call.STATS: "whether what gives no answer works or hangs is not seen, nor a container's memory",
-    Call.TOP: "hangs in the kernel are not seen, nor what is in progress",
+    Call.TOP: "hangs in the kernel are not seen, nor what is in progress, and evidence has no processes",
     Call.LOGS: "log probes are blind, and the last words of what crashed (disk full, data damaged) are not read",
-    Call.LIST: "no container's labels are seen, so nothing is discovered",
+    Call.LIST: "no container's labels are seen, so nothing is discovered, and evidence has no largest containers",
     Call.RESTART: "nothing is restarted",
     Call.EXEC: "a GPU that a container has lost is not seen",
     Call.EXEC_START: "a GPU that a container has lost is not seen",
@@ -89,8 +89,8 @@ async def look(docker: Docker, host: str | None, wanted: Wanted, environ: Mappin
         yield await OneThread("nemo-watchdog-doctor").run(partial(no_way, error, host, environ))
         return
     name, inspected = await _one_that_is_there(docker, wanted.containers)
-    calls = [Call.PING, Call.EVENTS, Call.STATS, Call.TOP, Call.LOGS]
-    calls += [call for call in (Call.LIST, *_ORDERS) if call in wanted.calls]
+    calls = [Call.PING, Call.EVENTS, Call.STATS, Call.TOP, Call.LOGS, Call.LIST]
+    calls += [call for call in _ORDERS if call in wanted.calls]
     told = await asyncio.gather(*(_answer(docker, call, name) for call in calls))
     answers = {Call.VERSION: version, Call.INSPECT: inspected, **dict(zip(calls, told, strict=True))}
     by_name = name != NOBODY and not _is_let_through(await _answer(docker, Call.INSPECT, NOBODY))
@@ -131,10 +131,13 @@ def _refused(answers: Mapping[Call, Answer | NoWay], wanted: Wanted, name: str, 
     for call, answer in answers.items():
         if _is_let_through(answer) or call in unknown:
             continue
-        grade = Grade.WARNING if call in {Call.STATS, Call.TOP, Call.LOGS} - wanted.calls else Grade.BAD
+        grade = Grade.WARNING if call in {Call.STATS, Call.TOP, Call.LOGS, Call.LIST} - wanted.calls else Grade.BAD
         if isinstance(answer, NoWay):
             seen, remedy = f"{call}: {answer}", "systemctl status docker, journalctl -u docker"
         else:
+            if call is Call.LIST and call not in wanted.calls:
+                yield skipped(CHECK, f"{call} is not let through: evidence has no largest containers", _to_allow(call))
+                continue
             words = f" {answer.words}" if answer.words else ""
             seen, remedy = f"{call} is refused ({answer.status}{words}): {COSTS[call]}", _to_allow(call)
         yield Finding(f"{CHECK} {call}", grade, seen, remedy)

@@ -14,6 +14,7 @@ from nemo_watchdog.durations import duration
 from nemo_watchdog.errors import JournalError, in_one_line
 from nemo_watchdog.journal.examination import examine
 from nemo_watchdog.journal.seal import head_of
+from nemo_watchdog.sizes import size
 from nemo_watchdog.state_dir import JOURNAL_NAME, TOKEN_NAME
 
 STATE, JOURNAL, TOKEN = "state directory", "journal", "token"
@@ -58,7 +59,7 @@ def _directory(folder: Path, seen: os.stat_result) -> Iterator[Finding]:
         yield from troubles
     else:
         room = os.statvfs(folder)
-        yield good(STATE, f"{folder} is {_name(seen.st_uid)}'s alone, {_size(room.f_bavail * room.f_frsize)} free")
+        yield good(STATE, f"{folder} is {_name(seen.st_uid)}'s alone, {size(room.f_bavail * room.f_frsize)} free")
 
 
 def _rights(folder: Path, seen: os.stat_result) -> Iterator[Finding]:
@@ -84,7 +85,7 @@ def _room(folder: Path) -> Iterator[Finding]:
         yield bad(STATE, f"nothing can be written into {folder}", f"chmod 700 {folder}")
     if free < LEAST_FREE:
         remedy = f"make room: df -h {folder}; with a full disk nothing is done"
-        yield bad(STATE, f"only {_size(free)} are free for {folder}", remedy)
+        yield bad(STATE, f"only {size(free)} are free for {folder}", remedy)
     elif room.f_files and not room.f_favail:
         yield bad(STATE, f"no file can be made in {folder}: no inode is free", f"remove files: df -i {folder}")
 
@@ -132,7 +133,3 @@ def _name(uid: int) -> str:
         return pwd.getpwuid(uid).pw_name
     except KeyError:
         return str(uid)
-
-
-def _size(count: int) -> str:
-    return f"{count / _MIB / 1024:.1f} GiB" if count >= 1024 * _MIB else f"{count // _MIB} MiB"

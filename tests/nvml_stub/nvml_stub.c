@@ -1,8 +1,8 @@
 /* A stand-in for libnvidia-ml.so.1: it answers as a healthy GPU would, save for what the control file says.
  *
  * NVML_STUB_CONTROL names a file of lines `symbol=code[:milliseconds]` (the call sleeps, then returns the code) and
- * `name=value` for readings: devices, used, temperature, slowdown, utilization, ecc, power, clocks, remap_pending,
- * remap_failed, retire_pending, replays, width, pid, vram, action, action_return; `xid` is delivered as an event of
+ * `name=value` for readings: devices, used, total, temperature, slowdown, utilization, ecc, power, clocks, remap_pending,
+ * remap_failed, retire_pending, replays, width, persistence, pid, vram, action, action_return; `xid` is delivered as an event of
  * device 0 once for each new value of `xid_number`, `event_type` is its kind.
  * It is read at every call, so that a test can change the hardware under a running process.
  * Layouts and symbols: nvml.h, as in the ctypes classes of nvidia-ml-py.
@@ -89,7 +89,7 @@ int nvmlDeviceGetMemoryInfo(void *handle, memory_t *memory)
 {
     (void)handle;
     GUARD();
-    memory->total = 100;
+    memory->total = (unsigned long long)control("total", 100, NULL);
     memory->used = (unsigned long long)control("used", 40, NULL);
     memory->free = memory->total - memory->used;
     return 0;
@@ -230,6 +230,43 @@ int nvmlDeviceGetComputeRunningProcesses_v3(void *handle, unsigned int *count, p
     return 0;
 }
 #endif
+
+int nvmlDeviceGetName(void *handle, char *name, unsigned int length)
+{
+    GUARD();
+    snprintf(name, length, "NVIDIA Stub %u", (unsigned int)(uintptr_t)handle);
+    return 0;
+}
+
+int nvmlDeviceGetUUID(void *handle, char *uuid, unsigned int length)
+{
+    GUARD();
+    snprintf(uuid, length, "GPU-stub-%u", (unsigned int)(uintptr_t)handle);
+    return 0;
+}
+
+int nvmlDeviceGetPersistenceMode(void *handle, unsigned int *mode)
+{
+    (void)handle;
+    GUARD();
+    return number("persistence", 1, mode);
+}
+
+int nvmlDeviceGetClockInfo(void *handle, unsigned int kind, unsigned int *clock)
+{
+    (void)handle;
+    GUARD();
+    *clock = kind == 2 ? 9500 : 1200;
+    return 0;
+}
+
+int nvmlDeviceGetMaxClockInfo(void *handle, unsigned int kind, unsigned int *clock)
+{
+    (void)handle;
+    GUARD();
+    *clock = kind == 2 ? 9501 : 1980;
+    return 0;
+}
 
 int nvmlEventSetCreate(void **set) { GUARD(); *set = (void *)(uintptr_t)1; return 0; }
 int nvmlEventSetFree(void *set) { (void)set; GUARD(); return 0; }

@@ -24,6 +24,7 @@ PURE = sorted(
                 "ports.py",
                 "views.py",
                 "durations.py",
+                "sizes.py",
             )
         ),
         *(PACKAGE / "policy" / name for name in ("condition.py", "policy.py", "lint.py", "times.py", "units.py")),

@@ -2,7 +2,8 @@
 
 It answers every line on its standard input with one line of JSON on its standard output: `{"error": code}` when NVML
 as a whole does not work (it ends then, so that the next one loads the library afresh), else
-`{"devices": [...], "xids": [...]}`. A value that the hardware does not have is null: unknown, never unhealthy.
+`{"devices": [...], "xids": [...]}`. To the line `more` each device has `more` as well, which is for people; what goes
+wrong there is nothing that a look has seen. A value that the hardware does not have is null: unknown, never unhealthy.
 It judges nothing. `python -m nemo_watchdog.probes.gpu.child [KERNEL_LOG]`
 """
 
@@ -30,6 +31,11 @@ _UNKNOWN = frozenset(
         pynvml.NVML_ERROR_ARGUMENT_VERSION_MISMATCH,
     }
 )
+MORE = "more"
+_CLOCKS = {
+    "graphics": pynvml.NVML_CLOCK_GRAPHICS,
+    "memory": pynvml.NVML_CLOCK_MEM,
+}
 _NONE_REMAPPED = (None, None, None, None)
 
 
@@ -107,6 +113,32 @@ def _held_by(handle: Any, containers: dict[int, str]) -> Mapping[str, int]:
     return held
 
 
+def _more(index: int) -> Mapping[str, Any]:
+    """What people want to know of a device beside its readings; `error` is set when it did not tell all."""
+    more: dict[str, Any] = {"error": None}
+    try:
+        handle = pynvml.nvmlDeviceGetHandleByIndex(index)
+        more["name"] = _maybe(pynvml.nvmlDeviceGetName, handle)
+        more["uuid"] = _maybe(pynvml.nvmlDeviceGetUUID, handle)
+        memory = _maybe(pynvml.nvmlDeviceGetMemoryInfo, handle)
+        more["memory_total"] = None if memory is None else memory.total
+        more["persistence"] = _maybe(pynvml.nvmlDeviceGetPersistenceMode, handle)
+        more["clocks"] = {
+            kind: (
+                _maybe(pynvml.nvmlDeviceGetClockInfo, handle, clock),
+                _maybe(pynvml.nvmlDeviceGetMaxClockInfo, handle, clock),
+            )
+            for kind, clock in _CLOCKS.items()
+        }
+        processes = _maybe(pynvml.nvmlDeviceGetComputeRunningProcesses, handle)
+        more["processes"] = processes and [
+            {"pid": each.pid, "memory": each.usedGpuMemory, "container": container_of(each.pid)} for each in processes
+        ]
+    except pynvml.NVMLError as error:
+        more["error"] = error.value
+    return more
+
+
 def _handles() -> Sequence[Any]:
     handles = []
     for index in range(pynvml.nvmlDeviceGetCount()):
@@ -117,11 +149,14 @@ def _handles() -> Sequence[Any]:
     return handles
 
 
-def _look(xids: Xids) -> Mapping[str, Any]:
+def _look(xids: Xids, asked: str) -> Mapping[str, Any]:
     containers: dict[int, str] = {}
     heard = xids.heard()
     devices = [_device(index, containers) for index in range(pynvml.nvmlDeviceGetCount())]
     xids.remember(containers)
+    if asked == MORE:
+        for device in devices:
+            device["more"] = _more(device["index"])
     return {"devices": devices, "xids": heard}
 
 
@@ -130,13 +165,13 @@ def main(kernel_log: str = KERNEL_LOG) -> None:
     answers = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)
     xids: Xids | None = None
-    for _ in sys.stdin:
+    for asked in sys.stdin:
         try:
             if xids is None:
                 pynvml.nvmlInit()
                 xids = Xids(kernel_log)
                 xids.register(_handles())
-            answer = _look(xids)
+            answer = _look(xids, asked.strip())
         except pynvml.NVMLError as error:
             answer = {"error": error.value}
         answers.write(json.dumps(answer) + "\n")

@@ -25,9 +25,9 @@ _REASON_OF_CODE = {
     18: (Reason.DRIVER_MISMATCH, "library and kernel module differ: the driver was upgraded, and a reboot is due"),
     28: (Reason.GPU_LOST, "the driver no longer finds it"),
 }
-_RECOVERY = {1: "a reset of the GPU", 2: "a reboot of the host", 3: "a drain of its peers", 4: "a drain and a reset"}
+RECOVERY = {1: "a reset of the GPU", 2: "a reboot of the host", 3: "a drain of its peers", 4: "a drain and a reset"}
 # nvmlClocksEventReason*: the others (idle, a power cap that was set, application clocks) are no trouble.
-_THROTTLES = {
+THROTTLES = {
     0x8: "the hardware slows it down",
     0x20: "it is too hot (software slowdown)",
     0x40: "it is too hot (hardware slowdown)",
@@ -70,7 +70,7 @@ def troubles(device: Mapping[str, Any], limits: Limits) -> Iterator[Finding]:
         return
     action = device.get("recovery_action") or 0
     if action:
-        yield failed(Reason.GPU_RESET_REQUIRED, f"{name} wants {_RECOVERY.get(action, f'recovery action {action}')}")
+        yield failed(Reason.GPU_RESET_REQUIRED, f"{name} wants {RECOVERY.get(action, f'recovery action {action}')}")
     yield from _memory_errors(name, device)
     yield from _pressures(name, device, limits)
 
@@ -95,7 +95,7 @@ def _pressures(name: str, device: Mapping[str, Any], limits: Limits) -> Iterator
     hottest = min((limit for limit in (limits.max_temperature, slowdown) if limit), default=None)
     if temperature is not None and hottest is not None and temperature > hottest:
         yield degraded(Reason.TEMPERATURE_HIGH, f"{name} has {temperature} °C, more than {hottest} °C")
-    throttles = [text for bit, text in _THROTTLES.items() if (device.get("clock_event_reasons") or 0) & bit]
+    throttles = [text for bit, text in THROTTLES.items() if (device.get("clock_event_reasons") or 0) & bit]
     if throttles:
         yield degraded(Reason.GPU_THROTTLED, f"{name} is throttled: {', '.join(throttles)}")
     width, least = device.get("pcie_width"), limits.min_pcie_width

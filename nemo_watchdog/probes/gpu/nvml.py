@@ -48,18 +48,26 @@ class NvmlChild:
         self._dying: subprocess.Popen[bytes] | None = None
         self._reply: asyncio.Future[Mapping[str, Any]] | None = None
         self._asked = 0.0
+        self._asked_for_more = False
         self._buffer = bytearray()
 
-    async def ask(self, patience: float, stuck_after: float) -> Mapping[str, Any]:
+    async def ask(self, patience: float, stuck_after: float, *, for_more: bool = False) -> Mapping[str, Any]:
         """The child's answer within `patience` seconds; a question older than `stuck_after` seconds kills it.
 
-        Raises ChildStuck, ChildEnded, or OSError when no process can be started. May be cancelled at any time; the
-        question then stays asked.
+        Whoever asks `for_more`, what people want to know, waits for a look that is under way; a look that comes then
+        takes that answer, which has all that a look needs. Raises ChildStuck, ChildEnded, or OSError when no process
+        can be started. May be cancelled at any time; the question then stays asked.
         """
         until = monotonic() + patience
-        if not await self._gone(until):
-            raise ChildStuck("the process that was killed is still in the driver")
-        reply = self._reply or self._question()
+        while True:
+            if not await self._gone(until):
+                raise ChildStuck("the process that was killed is still in the driver")
+            if self._reply is None or self._asked_for_more or not for_more:
+                break
+            if (left := until - monotonic()) <= 0:
+                raise ChildStuck(f"no answer for {duration(monotonic() - self._asked)}")
+            await asyncio.wait({self._reply}, timeout=left)
+        reply = self._reply or self._question(for_more=for_more)
         now = monotonic()
         done, _ = await asyncio.wait({reply}, timeout=max(0.0, min(until, self._asked + stuck_after) - now))
         if done:
@@ -88,14 +96,14 @@ class NvmlChild:
             await asyncio.sleep(_LOOK_FOR_DEATH_EVERY)
         return True
 
-    def _question(self) -> asyncio.Future[Mapping[str, Any]]:
+    def _question(self, *, for_more: bool) -> asyncio.Future[Mapping[str, Any]]:
         running = self._running or self._start()
         self._reply = asyncio.get_running_loop().create_future()
         # Nobody may be waiting when it fails, and asyncio logs an exception that nobody fetched.
         self._reply.add_done_callback(lambda reply: reply.cancelled() or reply.exception())
-        self._asked = monotonic()
+        self._asked, self._asked_for_more = monotonic(), for_more
         with contextlib.suppress(BrokenPipeError):  # the end of its output tells the same
-            running.stdin.write(b"look\n")
+            running.stdin.write(b"more\n" if for_more else b"look\n")
         return self._reply
 
     def _start(self) -> _Running:

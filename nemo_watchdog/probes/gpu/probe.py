@@ -6,6 +6,7 @@ of the container on top: an Xid error of its own process whose cure is its resta
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from time import monotonic
@@ -13,16 +14,23 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import AfterValidator
 
+from nemo_watchdog.errors import ContainersUnreachable
+from nemo_watchdog.evidence import Questions
 from nemo_watchdog.model import ContainerStatus, Finding, Reason, failed, ok
 from nemo_watchdog.policy.units import Duration, Ratio, Whole, duration_within, number_within
 from nemo_watchdog.ports import ProbeContext
 from nemo_watchdog.probes.gpu.container import ContainerView
+from nemo_watchdog.probes.gpu.evidence import containers_in, gpus_text
 from nemo_watchdog.probes.gpu.judge import Limits, code_failure, measured, troubles, worst_of, xid_trouble
 from nemo_watchdog.probes.gpu.nvml import ChildEnded, ChildStuck, NvmlClient
 from nemo_watchdog.probes.gpu.xid_table import XidAction, action_of
 from nemo_watchdog.probes.shared.beside import Beside
-from nemo_watchdog.probes.shared.deadline import patience_of
+from nemo_watchdog.probes.shared.deadline import FOR_EVIDENCE, patience_of
 from nemo_watchdog.probes.shared.options import ProbeOptions
+
+_FOR_NAMES = 1.0
+"""Seconds for the names of containers, of what there is for evidence."""
+_MOST_NAMES = 8
 
 
 class GpuOptions(ProbeOptions):
@@ -61,20 +69,45 @@ class GpuProbe:
 
     async def look(self) -> Finding:
         beside = Beside(self._timeout)
+        answer = await self._ask(self._patience)
+        return answer if isinstance(answer, Finding) else await self._judge(answer, beside)
+
+    def evidence(self) -> Questions:
+        """See `ports.EvidenceSource`: all GPUs of the machine, whichever this one looks at."""
+        return {"gpus.txt": self._gpus_text}
+
+    async def close(self) -> None:
+        await self._client.close()
+
+    async def _ask(self, patience: float, *, for_more: bool = False) -> Mapping[str, Any] | Finding:
+        """The child's answer; a finding where NVML as a whole gives none."""
         try:
-            answer = await self._client.child().ask(self._patience, self._options.stuck_after)
+            answer = await self._client.child().ask(patience, self._options.stuck_after, for_more=for_more)
         except ChildStuck as error:
             return failed(Reason.DRIVER_STUCK, f"the NVIDIA driver hangs: {error}")
         except ChildEnded as error:
             return failed(Reason.NVML_UNAVAILABLE, f"the process that reads NVML ended: {error}")
         except OSError as error:
             return failed(Reason.WATCHDOG_OVERLOADED, f"the process that reads NVML did not start: {error.strerror}")
-        if "error" in answer:
-            return code_failure("NVML", answer["error"])
-        return await self._judge(answer, beside)
+        return code_failure("NVML", answer["error"]) if "error" in answer else answer
 
-    async def close(self) -> None:
-        await self._client.close()
+    async def _gpus_text(self) -> str:
+        answer = await self._ask(FOR_EVIDENCE - _FOR_NAMES, for_more=True)
+        if isinstance(answer, Finding):
+            return answer.detail
+        ids = containers_in(answer)[:_MOST_NAMES]
+        names = await asyncio.gather(*map(self._name_of, ids))
+        return gpus_text(answer, {each: name for each, name in zip(ids, names, strict=True) if name}, monotonic())
+
+    async def _name_of(self, container_id: str) -> str:
+        """Empty where Docker does not tell."""
+        if self._containers is None:
+            return ""
+        try:
+            async with asyncio.timeout(_FOR_NAMES):
+                return str((await self._containers.inspection(container_id)).get("Name") or "").removeprefix("/")
+        except (TimeoutError, ContainersUnreachable):
+            return ""
 
     async def _judge(self, answer: Mapping[str, Any], beside: Beside) -> Finding:
         wanted = self._options.device

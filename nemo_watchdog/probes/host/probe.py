@@ -13,11 +13,13 @@ from typing import Annotated
 from pydantic import AfterValidator, Field
 
 from nemo_watchdog.durations import duration, shift
+from nemo_watchdog.evidence import Questions
 from nemo_watchdog.model import Category, Finding, Outcome, Reason, degraded, failed, ok
 from nemo_watchdog.one_thread import OneThread, StillBusy
 from nemo_watchdog.policy.units import Duration, Ratio, duration_within, number_within, wrong
 from nemo_watchdog.ports import ProbeContext
 from nemo_watchdog.probes.host import readings
+from nemo_watchdog.probes.host.evidence import machine_questions
 from nemo_watchdog.probes.shared.deadline import patience_of
 from nemo_watchdog.probes.shared.options import ProbeOptions
 
@@ -63,6 +65,7 @@ class HostProbe:
     def __init__(self, options: HostOptions, context: ProbeContext) -> None:
         self._options = options
         self._mounts = tuple(dict.fromkeys((*options.min_disk_free, *options.min_inodes_free)))
+        self._evidence = machine_questions(self._mounts)
         self._patience = patience_of(context.timeout)
         self._thread = OneThread("nemo-watchdog-disk")
         self._oom_kills: int | None = None
@@ -82,6 +85,10 @@ class HostProbe:
         troubles.sort(key=_gravity)
         worst = troubles[0]
         return Finding(worst.outcome, worst.reason, "; ".join(trouble.detail for trouble in troubles), measured)
+
+    def evidence(self) -> Questions:
+        """See `ports.EvidenceSource`."""
+        return self._evidence
 
     async def close(self) -> None:
         """A thread in a file system that hangs ends with it, or with the process."""

@@ -54,7 +54,7 @@ def pressure(resource: str) -> float | None:
 
     Source: Linux, Documentation/accounting/psi.rst; the file is absent or refuses without CONFIG_PSI or with psi=0.
     """
-    for line in (_text(f"pressure/{resource}") or "").splitlines():
+    for line in (text_of(f"pressure/{resource}") or "").splitlines():
         kind, *fields = line.split()
         if kind == "some":
             values = dict(field.split("=", 1) for field in fields)
@@ -72,13 +72,13 @@ def load_per_core() -> float | None:
 
 def files_used() -> float | None:
     """Open file handles of the whole system, as a part of its limit. Source: proc(5), /proc/sys/fs/file-nr."""
-    numbers = (_text("sys/fs/file-nr") or "").split()
+    numbers = (text_of("sys/fs/file-nr") or "").split()
     return int(numbers[0]) / int(numbers[2]) if len(numbers) == 3 and int(numbers[2]) else None
 
 
 def oom_kills() -> int | None:
     """Processes that the kernel killed for memory since boot, in all control groups (`oom_kill`, Linux 4.13)."""
-    for line in (_text("vmstat") or "").splitlines():
+    for line in (text_of("vmstat") or "").splitlines():
         name, _, value = line.partition(" ")
         if name == "oom_kill":
             return int(value)
@@ -119,8 +119,9 @@ def _space_of(mount: str) -> Space | OSError:
     return Space(its.f_bavail / usable if usable else 0.0, its.f_favail / its.f_files if its.f_files else None)
 
 
-def _text(name: str) -> str | None:
+def text_of(name: str) -> str | None:
+    """A file below /proc; None where there is none, or it may not be read."""
     try:
-        return (PROC / name).read_text(encoding="ascii")
+        return (PROC / name).read_text(encoding="utf-8", errors="replace")
     except OSError:
         return None

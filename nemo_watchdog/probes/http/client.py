@@ -39,6 +39,7 @@ _BAD_REQUEST = 400
 _NO_DEADLINE = aiohttp.ClientTimeout()
 HEADERS = {"User-Agent": "nemo-watchdog", "Accept": "*/*", "Accept-Encoding": "identity"}
 _KEEPALIVE = 75.0
+REDIRECTS = frozenset({301, 302, 303, 307, 308})
 NEW_EVERY = 30.0
 """Seconds after which a look connects anew, however well the ones before were."""
 _SYSTEM_TRUST = Trust(TlsOptions(), look=0.0)  # a file of an operator is in none of it
@@ -257,3 +258,14 @@ def wrong_status(status: int, expected: str, headers: Mapping[str, str]) -> Find
     if status in (502, 504):
         return failed(Reason.UPSTREAM_UNAVAILABLE, f"{detail}: what lies behind it does not answer")
     return failed(Reason.WRONG_STATUS, detail)
+
+
+def redirect_target(url: URL, location: str | None) -> URL | None:
+    """Where a redirect leads; None when what is sent with the request would go to another server, or in clear text."""
+    try:
+        elsewhere = url.join(URL(location or ""))
+    except ValueError:
+        return None
+    same = (elsewhere.scheme, elsewhere.host, elsewhere.port) == (url.scheme, url.host, url.port)
+    to_tls = (url.scheme, elsewhere.scheme) == ("http", "https") and elsewhere.host == url.host
+    return elsewhere.with_user(None).with_fragment(None) if location and (same or to_tls) else None

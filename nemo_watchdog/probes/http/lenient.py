@@ -29,9 +29,9 @@ _MOST_CHUNKS = 1000
 _MOST_HINTS = 10
 """Bytes of the line before a chunk, chunks, and answers of 1xx before the answer: reading them must not take long."""
 
-_STATUS_LINE = re.compile(rb"\s*HTTP/\d(?:\.\d)?[ \t]+(\d{3})(?=\s)", re.IGNORECASE)
+STATUS_LINE = re.compile(rb"\s*HTTP/\d(?:\.\d)?[ \t]+(\d{3})(?=\s)", re.IGNORECASE)
 _BEGINS = b"HTTP/"
-_HEAD_ENDS = re.compile(rb"\r?\n\r?\n")
+HEAD_ENDS = re.compile(rb"\r?\n\r?\n")
 _CHUNK_SIZE = re.compile(rb"[ \t]*([0-9a-f]{1,15})\b[^\n]{0,4000}\n", re.IGNORECASE)
 _CHUNK_ENDS = re.compile(rb"\r?\n")
 _LENGTH = re.compile(r"\+?(\d{1,15})")
@@ -41,7 +41,7 @@ _SAID = {
     "Bad status line": "bytes that are no status line",
     "Got more than": "its headers are too long or too many",
 }
-_WITHOUT_BODY = frozenset({101, 204, 304})
+WITHOUT_BODY = frozenset({101, 204, 304})
 
 
 @dataclass(slots=True)  # not frozen: each look makes one, and that would cost it a microsecond
@@ -81,9 +81,9 @@ async def read_again(error: aiohttp.ClientError | OSError, request: Request, mos
     data, odd = b"", _in_words(error)
     try:
         async with asyncio.timeout(wait):
-            reader, writer = await _connect(request)
+            reader, writer = await connect(request)
             try:
-                writer.write(_as_bytes(request))
+                writer.write(as_bytes(request))
                 while part := await reader.read(_CHUNK):
                     data += part
                     try:
@@ -121,7 +121,7 @@ def _in_words(error: aiohttp.ClientError | OSError) -> str:
     return _SAID.get(words, words)
 
 
-async def _connect(request: Request) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+async def connect(request: Request) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
     if request.socket is not None:
         return await asyncio.open_unix_connection(request.socket)
     tls: ssl.SSLContext | None = None
@@ -130,7 +130,7 @@ async def _connect(request: Request) -> tuple[asyncio.StreamReader, asyncio.Stre
     return await asyncio.open_connection(request.url.host, request.url.port, ssl=tls)
 
 
-def _as_bytes(request: Request) -> bytes:
+def as_bytes(request: Request) -> bytes:
     headers = CIMultiDict({"Host": request.url.host_port_subcomponent or ""})
     headers.update(request.headers)
     headers["Connection"] = "close"
@@ -142,20 +142,20 @@ def _as_bytes(request: Request) -> bytes:
 def _read(data: bytes, method: str, most: int, odd: str, *, ended: bool) -> Answer | None:
     """The answer, None when it is no HTTP; raises `_More`."""
     for _ in range(_MOST_HINTS):
-        status, end = _status(data), _HEAD_ENDS.search(data)
+        status, end = _status(data), HEAD_ENDS.search(data)
         if status is None:
             return None
         if end is None:
             if ended or len(data) > _MOST_HEAD:
                 return Answer(status, {}, b"", odd, body_is_certain=False)
             raise _More
-        if not 100 <= status < 200 or status in _WITHOUT_BODY:
+        if not 100 <= status < 200 or status in WITHOUT_BODY:
             break
         data = data[end.end() :]
     else:
         return None
-    headers = _headers(data[: end.start()])
-    if method == "HEAD" or status in _WITHOUT_BODY:
+    headers = headers_of(data[: end.start()])
+    if method == "HEAD" or status in WITHOUT_BODY:
         return Answer(status, headers, b"", odd)
     body, certain = _body(headers, data[end.end() :], most, ended=ended)
     return Answer(status, headers, body if len(body) <= most else None, odd, certain)
@@ -163,7 +163,7 @@ def _read(data: bytes, method: str, most: int, odd: str, *, ended: bool) -> Answ
 
 def _status(data: bytes) -> int | None:
     """None when it is no HTTP; raises `_More`."""
-    if (line := _STATUS_LINE.match(data)) is not None:
+    if (line := STATUS_LINE.match(data)) is not None:
         return int(line[1])
     begun = data.lstrip()
     if b"\n" in begun or not _BEGINS.startswith(begun[: len(_BEGINS)].upper()) or len(data) > _MOST_HEAD:
@@ -171,7 +171,7 @@ def _status(data: bytes) -> int | None:
     raise _More
 
 
-def _headers(head: bytes) -> CIMultiDict[str]:
+def headers_of(head: bytes) -> CIMultiDict[str]:
     """Each line with a colon; one that begins with a space goes on with the line before."""
     headers: CIMultiDict[str] = CIMultiDict()
     unfolded = re.sub(rb"\r?\n[ \t]+", b" ", head)

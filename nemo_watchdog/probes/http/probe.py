@@ -16,6 +16,7 @@ from pydantic import AfterValidator, Field, model_validator
 from yarl import URL
 
 from nemo_watchdog.durations import duration
+from nemo_watchdog.evidence import Questions
 from nemo_watchdog.model import Finding, Outcome, Reason, degraded, failed, ok
 from nemo_watchdog.policy.policy import Secret
 from nemo_watchdog.policy.units import Duration, SecretText, Whole, number_within, wrong
@@ -23,21 +24,23 @@ from nemo_watchdog.ports import ProbeContext
 from nemo_watchdog.probes.http.client import (
     BODY_LIMIT,
     HEADERS,
+    REDIRECTS,
     Headers,
     HttpClient,
     HttpUrl,
     http_failure,
     read_body,
+    redirect_target,
     split_credentials,
     unless_tls_explains,
 )
+from nemo_watchdog.probes.http.evidence import answer_text
 from nemo_watchdog.probes.http.expect import Expectation, HttpExpect
 from nemo_watchdog.probes.http.lenient import Answer, Request, oddly_answered, read_again
-from nemo_watchdog.probes.shared.deadline import patience_of
+from nemo_watchdog.probes.shared.deadline import FOR_EVIDENCE, patience_of
 from nemo_watchdog.probes.shared.options import ProbeOptions, wrong_secret
 from nemo_watchdog.probes.shared.tls import CertificateWatch, TlsOptions, Trust, bad_ca_file, shake_hands
 
-_REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _ERROR = 400
 
 
@@ -123,6 +126,7 @@ class HttpProbe:
         self._tls = self._url.scheme == "https"
         self._may_need_trust = self._tls or options.redirects > 0
         self._trust = Trust(options, context.timeout)
+        self._evidence_trust = Trust(options, FOR_EVIDENCE)
         self._certificate = CertificateWatch(options.certificate_warning)
         self._shakes_hands = self._tls or options.phases
         self._context: ssl.SSLContext | None = None
@@ -142,9 +146,9 @@ class HttpProbe:
                 asked = monotonic()
                 answer = await self._ask(session, url, asked - began)
                 first_byte = self._first_byte_at - asked
-                if not left or answer.status not in _REDIRECTS:
+                if not left or answer.status not in REDIRECTS:
                     break
-                elsewhere = _target(url, answer.headers.get("Location"))
+                elsewhere = redirect_target(url, answer.headers.get("Location"))
                 if elsewhere is None:
                     return failed(Reason.WRONG_STATUS, f"answered {answer.status}, a redirect to another server")
                 url = elsewhere
@@ -160,8 +164,25 @@ class HttpProbe:
             return finding
         return await self._with_handshake(finding, first_byte, self._patience - took)
 
+    def evidence(self) -> Questions:
+        """See `ports.EvidenceSource`."""
+        return {"answer.txt": self._answer_text}
+
     async def close(self) -> None:
         await self._client.close()
+
+    async def _answer_text(self) -> str:
+        began = monotonic()
+        try:
+            trust = await self._evidence_trust.context() if self._may_need_trust else None
+        except OSError as error:
+            return bad_ca_file(error).detail
+        left = FOR_EVIDENCE - (monotonic() - began)
+        return await answer_text(self._request(self._url, trust), self._redirects, left)
+
+    def _request(self, url: URL, trust: ssl.SSLContext | None) -> Request:
+        """What a look asks, for a connection of its own."""
+        return Request(self._method, url, {**HEADERS, **(self._headers or {})}, trust, self._options.socket)
 
     async def _ask(self, session: aiohttp.ClientSession, url: URL, took: float) -> Answer:
         """One answer, `took` seconds after the look began. A status that says it all is not held up by its body."""
@@ -175,8 +196,7 @@ class HttpProbe:
                     return Answer(status, headers, b"")
                 return Answer(status, headers, await read_body(response))
         except (aiohttp.ClientError, OSError) as error:
-            sent = {**HEADERS, **(self._headers or {})}
-            request = Request(self._method, url, sent, self._context, self._options.socket)
+            request = self._request(url, self._context)
             answer = await read_again(error, request, BODY_LIMIT, (self._patience - took) / 2)
             if answer is None:
                 raise
@@ -224,14 +244,3 @@ class HttpProbe:
         if finding.outcome is Outcome.OK and (expiring := self._certificate.finding()) is not None:
             finding = expiring
         return Finding(finding.outcome, finding.reason, finding.detail, measured)
-
-
-def _target(url: URL, location: str | None) -> URL | None:
-    """Where a redirect leads; None when what is sent with the request would go to another server, or in clear text."""
-    try:
-        elsewhere = url.join(URL(location or ""))
-    except ValueError:
-        return None
-    same = (elsewhere.scheme, elsewhere.host, elsewhere.port) == (url.scheme, url.host, url.port)
-    to_tls = (url.scheme, elsewhere.scheme) == ("http", "https") and elsewhere.host == url.host
-    return elsewhere.with_user(None).with_fragment(None) if location and (same or to_tls) else None

@@ -18,6 +18,7 @@ from pydantic import AfterValidator, Field
 from yarl import URL
 
 from nemo_watchdog.durations import duration
+from nemo_watchdog.evidence import Questions
 from nemo_watchdog.model import Finding, Outcome, Reason, degraded, failed, ok
 from nemo_watchdog.policy.units import Duration, Whole, duration_within, number_within, wrong
 from nemo_watchdog.ports import ProbeContext
@@ -35,8 +36,10 @@ from nemo_watchdog.probes.http.client import (
     unless_tls_explains,
     wrong_status,
 )
+from nemo_watchdog.probes.http.evidence import answer_text
 from nemo_watchdog.probes.http.lenient import Answer, Request, oddly_answered, read_again
 from nemo_watchdog.probes.llm.canary import Canary, CanaryRounds, LlmCanary
+from nemo_watchdog.probes.llm.evidence import metrics_text
 from nemo_watchdog.probes.llm.load import Load, read_load
 from nemo_watchdog.probes.llm.silence import Silence
 from nemo_watchdog.probes.shared.deadline import patience_of
@@ -128,6 +131,13 @@ class LlmProbe:
                 return _with(canary, measured)
         return _with(health.finding, measured)
 
+    def evidence(self) -> Questions:
+        """See `ports.EvidenceSource`. Metrics where the look asks for them: asking wakes some servers."""
+        questions = {"answer.txt": lambda: answer_text(self._request(self._health_url), 0)}
+        if (metrics := self._metrics_url) is not None:
+            questions["metrics.txt"] = lambda: metrics_text(self._request(metrics))
+        return questions
+
     async def close(self) -> None:
         if self._canary is not None:
             await self._canary.forget()
@@ -150,8 +160,8 @@ class LlmProbe:
             detail = f"it took the connection and gave no answer within {duration(self._deadline)}"
             return _Health(failed(Reason.OVERLOADED, detail), answered=False)
         except (aiohttp.ClientError, OSError) as error:
-            request = Request("GET", self._health_url, {**HEADERS, **(self._headers or {})})
-            again = await read_again(error, request, BODY_LIMIT, (self._deadline - (monotonic() - began)) / 2)
+            patience = (self._deadline - (monotonic() - began)) / 2
+            again = await read_again(error, self._request(self._health_url), BODY_LIMIT, patience)
             if again is None:
                 return _Health(await self._unless_tls_explains(http_failure(error), monotonic() - began))
             answer = again
@@ -165,6 +175,10 @@ class LlmProbe:
             return _Health(degraded(Reason.SLOW, detail))
         self._client.was_well()
         return _Health(ok("answered as expected"))
+
+    def _request(self, url: URL) -> Request:
+        """For a connection of its own."""
+        return Request("GET", url, {**HEADERS, **(self._headers or {})})
 
     async def _unless_tls_explains(self, finding: Finding, took: float, status: int | None = None) -> Finding:
         return await unless_tls_explains(finding, self._health_url, self._deadline - took, status)

@@ -42,6 +42,7 @@ REFUSED = [
         "GET /",
         "GET /info",
         "GET /containers/json?all=true",
+        "GET /containers/json",
         "GET /images/json",
         "GET /volumes",
         "GET /networks",
@@ -149,8 +150,9 @@ async def test_commands_run_in_the_containers_that_are_named(tmp_path: Path) -> 
 
 
 async def test_which_containers_there_are_is_told_where_that_is_wanted(tmp_path: Path) -> None:
-    asked = [f"GET {version}/containers/json?{query}" for version, query in (("", "all=true"), ("/v1.41", "limit=1"))]
-    refused = ["POST /containers/json?all=true", "GET /containers/json", "GET /containers/json?all=true&size=true"]
+    told = (("", "?all=true"), ("/v1.41", "?limit=1"), ("", ""))
+    asked = [f"GET {version}/containers/json{query}" for version, query in told]
+    refused = ["POST /containers/json?all=true", "GET /containers/json?", "GET /containers/json?all=true&size=true"]
     assert await passed([*asked, *refused], tmp_path, {"SOCKET_PROXY_LIST": "1"}) == asked
 
 
@@ -184,6 +186,7 @@ async def test_every_question_and_order_of_the_adapter_passes(start_platform: St
             await ask_everything(docker, name)
             assert await docker.execute(name, ["/bin/sh", "-c", "exit 7"]) == 7
             assert name in await docker.labels()
+            assert await docker.largest(1)
         finally:
             await docker.close()
         assert proxy.refused == []

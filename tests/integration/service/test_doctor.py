@@ -66,7 +66,7 @@ async def test_beside_a_daemon_all_is_well(start_platform: StartPlatform, tmp_pa
         assert code == 0, found
         assert found["docker"]["grade"] == "good"
         assert found["docker"]["seen"].endswith(
-            "lets through version, inspect, ping, events, stats, top, logs, restart"
+            "lets through version, inspect, ping, events, stats, top, logs, list, restart"
         )
         assert found["docker's clock"]["grade"] == "good"
         assert found["dependencies"]["seen"] == "1 look well: gateway"
@@ -92,11 +92,14 @@ async def test_behind_a_proxy_each_refused_call_is_named(start_platform: StartPl
         assert found["docker top"] == {
             "check": "docker top",
             "grade": "warning",
-            "seen": "top is refused (403 not on the list): hangs in the kernel are not seen, nor what is in progress",
+            "seen": (
+                "top is refused (403 not on the list): hangs in the kernel are not seen, nor what is in progress, "
+                "and evidence has no processes"
+            ),
             "remedy": "allow GET /containers/*/top in the proxy",
         }
         assert found["docker restart"]["grade"] == "bad"
-        assert found["docker"]["seen"].endswith("lets through version, inspect, ping, events, stats, logs")
+        assert found["docker"]["seen"].endswith("lets through version, inspect, ping, events, stats, logs, list")
         assert not any(platform.name("gateway") in each for each in proxy.refused if each.startswith("POST"))
         name = platform.name("gateway")
         async with SocketProxy(tmp_path / "proxy.sock", documented_rules(PAGE, name)) as proxy:

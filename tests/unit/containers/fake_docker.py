@@ -163,8 +163,12 @@ class FakeDocker:
     async def _list(self, request: web.Request) -> web.Response:
         told = self.listed
         if told is None:
-            told = json.dumps([{"Id": name} for name in (*self.containers, "gone")]).encode()
-        return web.Response(body=told if request.query["all"] == "true" else b"[]", content_type="application/json")
+            told = json.dumps(
+                [{"Id": name, "Names": [f"/other/{name}", f"/{name}"]} for name in (*self.containers, "gone")]
+            ).encode()
+        return web.Response(
+            body=told if request.query.get("all", "true") == "true" else b"[]", content_type="application/json"
+        )
 
     async def _part(self, request: web.Request) -> web.StreamResponse:
         self.asked_more.append(dict(request.query))

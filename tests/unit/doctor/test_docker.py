@@ -52,7 +52,7 @@ async def test_all_is_let_through() -> None:
         (
             "docker",
             "good",
-            "24.0.7 (API 1.43) lets through version, inspect, ping, events, stats, top, logs, restart",
+            "24.0.7 (API 1.43) lets through version, inspect, ping, events, stats, top, logs, list, restart",
             "",
         ),
         ("docker's clock", "good", "as ours, within a second", ""),
@@ -100,6 +100,16 @@ async def test_a_refused_call_is_named_with_what_it_costs(call: Call, grade: str
 async def test_what_the_policy_cannot_do_without_is_bad() -> None:
     found = told(await look(Docker({Call.LOGS: REFUSED, Call.STATS: REFUSED}), wanted(Call.LOGS)))
     assert [each[:2] for each in found[:2]] == [("docker stats", "warning"), ("docker logs", "bad")]
+
+
+async def test_a_list_that_only_evidence_wants_is_no_trouble() -> None:
+    """A proxy need not tell which containers there are."""
+    found = told(await look(Docker({Call.LIST: REFUSED})))
+    assert [each[1] for each in found] == ["skipped", "good", "good"]
+    assert found[0][2:] == (
+        "list is not let through: evidence has no largest containers",
+        "allow GET /containers/json in the proxy",
+    )
 
 
 async def test_where_nothing_is_restarted_nobody_asks_whether_it_could_be() -> None:
