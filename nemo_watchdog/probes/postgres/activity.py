@@ -1,11 +1,14 @@
 """Who is at work in a Postgres and who waits for whom: a sentence about those who block others, then the sessions.
 
 A role without pg_read_all_stats sees of others the process, user, database and application, and who waits for a lock,
-as pg_locks shows to everyone. Sources: PostgreSQL manual, "pg_stat_activity", "pg_blocking_pids".
+as pg_locks shows to everyone. A query may hold a secret: of a
+session that is idle it is the last one, however long ago. Sources: PostgreSQL manual, "pg_stat_activity",
+"pg_blocking_pids".
 """
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -19,6 +22,10 @@ _SESSIONS = 200
 _PREPARED = 20
 _QUERY_CHARACTERS = 300
 _NAMED = 5
+
+_SECRET = re.compile(r"passw\w*|secret\w*|\w*token\b|credential\w*|api_?key\w*", re.IGNORECASE)
+_QUOTED = re.compile(r"'(?:[^']|'')*(?:'|$)|(\$\w*\$).*?(?:\1|$)", re.DOTALL)
+_MASKED = "'***'"
 
 PREPARED = 0
 """The process that pg_blocking_pids gives for a prepared transaction."""
@@ -153,8 +160,15 @@ def _line(row: Mapping[str, Any]) -> Sequence[str]:
         _lasting(row["transaction_seconds"]),
         cell(": ".join(waits)),
         cell(", ".join(blockers)),
-        cell(row["query"], _QUERY_CHARACTERS),
+        cell(without_secrets(row["query"]), _QUERY_CHARACTERS),
     )
+
+
+def without_secrets(query: str | None) -> str | None:
+    """Of a query that speaks of one, such as `ALTER ROLE … PASSWORD '…'`, the beginning, and no text in quotes."""
+    if query is None or (found := _SECRET.search(query)) is None:
+        return query
+    return f"{_QUOTED.sub(_MASKED, query[: found.end()])} (the rest is not kept)"
 
 
 def utc(at: datetime | None) -> str:

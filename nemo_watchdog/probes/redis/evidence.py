@@ -14,15 +14,18 @@ from functools import partial
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
+import redis.asyncio.connection as client
 from redis import exceptions
 
 from nemo_watchdog.durations import duration
 from nemo_watchdog.errors import EvidenceError, in_one_line
 from nemo_watchdog.evidence import Questions
+from nemo_watchdog.model import Finding, Reason
 from nemo_watchdog.probes.redis import clients, slowlog
 from nemo_watchdog.probes.redis.address import WrongAddress
 from nemo_watchdog.probes.redis.failures import redis_failure
 from nemo_watchdog.probes.redis.info import number, parse_info
+from nemo_watchdog.probes.redis.refusal import refusal
 from nemo_watchdog.probes.redis.sentinel import NoMaster
 from nemo_watchdog.probes.redis.way import Way, Ways
 from nemo_watchdog.probes.shared.network import os_failure
@@ -55,13 +58,16 @@ class RedisEvidence:
 
     async def _answer(self, question: Question) -> str:
         async with self._one:
+            way: Way | None = None
             try:
-                async with asyncio.timeout(PATIENCE) as limit, self._connected() as ask:
-                    return await question(ask)
+                async with asyncio.timeout(PATIENCE) as limit:
+                    way = await self._ways.find(self._last())
+                    async with _connected(way) as ask:
+                        return await question(ask)
             except (NoMaster, WrongAddress) as error:
                 why = error.finding.detail
             except exceptions.RedisError as error:
-                why = redis_failure(error).detail
+                why = (await _told_at_the_accept(error, way)).detail
             except OSError as error:
                 why = f"no answer within {duration(PATIENCE)}" if limit.expired() else os_failure(error).detail
             except (ValueError, RuntimeError):
@@ -69,32 +75,41 @@ class RedisEvidence:
                 why = "its answer is not the Redis protocol, or the connection has ended in it"
         raise EvidenceError(why)
 
-    @contextlib.asynccontextmanager
-    async def _connected(self) -> AsyncIterator[Ask]:
-        way = await self._ways.find(self._last())
-        # The database is left out: nothing that is asked is in one, and to select it may be forbidden.
-        connection = way.make(**{name: value for name, value in way.settings.items() if name != "db"})
 
-        async def ask(*words: str) -> Any:
-            try:
-                await connection.send_command(*words, check_health=False)
-                return await connection.read_response(disconnect_on_error=False)
-            except exceptions.NoPermissionError:
-                raise EvidenceError(f"the user may not run {' '.join(words)} (NOPERM)") from None
-            except exceptions.ResponseError as error:
-                if "unknown command" in str(error):
-                    raise EvidenceError(f"it has no command {words[0]}: renamed, or taken away") from None
-                raise
+@contextlib.asynccontextmanager
+async def _connected(way: Way) -> AsyncIterator[Ask]:
+    # The database is left out: nothing that is asked is in one, and to select it may be forbidden.
+    connection = way.make(**{name: value for name, value in way.settings.items() if name != "db"})
 
+    async def ask(*words: str) -> Any:
         try:
-            await connection.connect()  # type: ignore[no-untyped-call]
-            yield ask
-        finally:
-            with contextlib.suppress(exceptions.RedisError, OSError):
-                # nowait: a peer that hangs must not hold up the end.
-                await connection.disconnect(nowait=True)
-            # The transport closes its socket in the next turn of the loop.
-            await asyncio.sleep(0)
+            await connection.send_command(*words, check_health=False)
+            return await connection.read_response(disconnect_on_error=False)
+        except exceptions.NoPermissionError:
+            raise EvidenceError(f"the user may not run {' '.join(words)} (NOPERM)") from None
+        except exceptions.ResponseError as error:
+            if "unknown command" in str(error):
+                raise EvidenceError(f"it has no command {words[0]}: renamed, or taken away") from None
+            raise
+
+    try:
+        await connection.connect()  # type: ignore[no-untyped-call]
+        yield ask
+    finally:
+        with contextlib.suppress(exceptions.RedisError, OSError):
+            # nowait: a peer that hangs must not hold up the end.
+            await connection.disconnect(nowait=True)
+        # The transport closes its socket in the next turn of the loop.
+        await asyncio.sleep(0)
+
+
+async def _told_at_the_accept(error: exceptions.RedisError, way: Way | None) -> Finding:
+    """Whom it does not take it tells so at the accept, and who writes then may see the end and not the words."""
+    finding = redis_failure(error)
+    if finding.reason is not Reason.CONNECTION_LOST or way is None or way.make is not client.Connection:
+        return finding
+    refused = await refusal(*way.address, PATIENCE)
+    return finding if refused is None else redis_failure(refused)
 
 
 def _text(reply: Any) -> str:
