@@ -213,6 +213,17 @@ async def test_our_own_statement_ends_on_the_server(postgres: Postgres, monkeypa
             await ask(probe, "slow.txt")
 
 
+async def test_a_frozen_server_ends_no_question_late(postgres: Postgres) -> None:
+    """Each of the four says so within its own time, and is answered again when the server goes on."""
+    async with probing("postgres", {"dsn": postgres.dsn()}) as probe:
+        with postgres.frozen():
+            asking = [asyncio.create_task(ask(probe, name)) for name in ("activity.txt", "locks.txt")]
+            async with asyncio.timeout(20):
+                told = await asyncio.gather(*asking, return_exceptions=True)
+        assert [str(each) for each in told] == ["no answer within 3.75s"] * 2
+        assert await ask(probe, "locks.txt") == "Nobody waits for a lock.\n"
+
+
 async def test_a_server_without_connections_says_so(postgres: Postgres) -> None:
     """To a user without a reserved one; a superuser has its answer through that, all four of them one after another."""
     async with session(postgres, "admin") as admin:
