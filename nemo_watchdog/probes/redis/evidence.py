@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from functools import partial
 from types import MappingProxyType
@@ -35,7 +34,6 @@ PATIENCE = 4.0
 _MOST_CLIENTS = 10_000
 _LONGEST_INFO = 128 * 1024
 
-_SECRET = re.compile(r"passw|secret|token|credential", re.IGNORECASE)
 _COUNTS = ("cmdstat_", "errorstat_", "latency_percentiles_")
 """What begins so is named after a command or an error, and counts it."""
 
@@ -131,7 +129,7 @@ def info_in_words(text: str) -> str:
 
 def _line(line: str) -> str:
     name, colon, value = line.partition(":")
-    if value and _SECRET.search(name) and not name.startswith(_COUNTS):
+    if value and slowlog.SECRET.search(name) and not name.startswith(_COUNTS):
         value = "(not kept: it may be a secret)"
     return in_one_line(f"{name}{colon}{value}")
 

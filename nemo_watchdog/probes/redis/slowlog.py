@@ -5,6 +5,7 @@ Source: Redis documentation, "SLOWLOG GET".
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -15,6 +16,8 @@ from nemo_watchdog.probes.shared.table import cell, table
 ENTRIES = 32
 _ARGUMENTS = 4
 _LONGEST = 64
+SECRET = re.compile(r"passw|secret|token|credential", re.IGNORECASE)
+"""What speaks of one may hold one."""
 _OF_SECRETS = frozenset({"AUTH", "HELLO", "ACL", "MIGRATE"})
 _SETS = frozenset({("CONFIG", "SET"), ("SENTINEL", "SET"), ("SENTINEL", "CONFIG")})
 
@@ -50,6 +53,9 @@ def command(words: Sequence[object]) -> str:
         return " ".join([*shown, "(arguments not kept)"] if arguments else shown)
     if arguments and (name.upper(), arguments[0].upper()) in _SETS:
         return " ".join([*shown, cell(arguments[0], _LONGEST), "(arguments not kept)"])
-    shown += [cell(each, _LONGEST) for each in arguments[:_ARGUMENTS]]
+    for each in arguments[:_ARGUMENTS]:
+        if SECRET.search(each):
+            return " ".join([*shown, "(the rest is not kept)"])
+        shown.append(cell(each, _LONGEST))
     left = len(arguments) - _ARGUMENTS
     return " ".join([*shown, f"(and {left} more)"] if left > 0 else shown)

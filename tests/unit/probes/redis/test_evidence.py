@@ -71,6 +71,8 @@ async def answer(name: str, handler: Handler, url: str = "redis://127.0.0.1:{por
         (["SENTINEL", "SET", "main", "auth-pass", "hunter2"], "SENTINEL SET (arguments not kept)"),
         (["CONFIG", "GET", "maxmemory"], "CONFIG GET maxmemory"),
         (["HELLO"], "HELLO"),
+        (["SET", "user:7:password", "hunter2"], "SET (the rest is not kept)"),
+        (["HSET", "user:7", "Token", "hunter2"], "HSET user:7 (the rest is not kept)"),
     ],
 )
 def test_a_command_is_cut_and_shows_no_secret(words: list[str], shown: str) -> None:
