@@ -17,6 +17,7 @@ from aiohttp import web
 
 from nemo_watchdog.archive import SqliteArchive, size_of
 from nemo_watchdog.containers.docker import DockerContainers
+from nemo_watchdog.containers.evidence import container_questions
 from nemo_watchdog.engine.engine import Engine
 from nemo_watchdog.engine.replay import salvage
 from nemo_watchdog.errors import NemoWatchdogError
@@ -31,6 +32,7 @@ from nemo_watchdog.policy.discovered import Labels
 from nemo_watchdog.policy.loader import load_policy
 from nemo_watchdog.policy.policy import Dependency, Policy
 from nemo_watchdog.ports import Action, ActionContext, Containers, Delivery, Heartbeats, Probe, ProbeContext
+from nemo_watchdog.probes.host.evidence import machine_questions
 from nemo_watchdog.regular_file import read_regular
 from nemo_watchdog.runtime import files
 from nemo_watchdog.runtime import heartbeats as heard
@@ -150,8 +152,10 @@ async def run(settings: Settings) -> None:
         archiving = _archiving(settings.state_dir / ARCHIVE_NAME, core, metrics)
         history = History(archiving, clock, metrics)
 
+        of_container, of_machine = partial(container_questions, containers), machine_questions(())
+
         def ask(name: str) -> Questions:
-            return questions(name, engine, supervisor.loops, lambda _: {}, dict)
+            return questions(name, engine, supervisor.loops, of_container, lambda: of_machine)
 
         evidence = EvidenceTaker(core, metrics, ask, archiving.keep_evidence)
         heartbeats = heard.Heartbeats(core)

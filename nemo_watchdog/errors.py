@@ -55,6 +55,10 @@ class ArchiveError(NemoWatchdogError):
     """What is kept for people cannot be read or written; nothing is decided by it."""
 
 
+class EvidenceError(NemoWatchdogError):
+    """A question for evidence has no answer; the message says why, in one line for people, and holds no secret."""
+
+
 class ContainersUnreachable(NemoWatchdogError):
     """The container engine does not answer: nothing is known about any container, and no order reached it."""
 

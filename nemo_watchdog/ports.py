@@ -45,7 +45,8 @@ class EvidenceSource(Protocol):
     """What a probe may be beside `Probe`: it can tell what a restart would destroy.
 
     Each answer is text for people. It is asked beside a look, so on connections of its own, in any order, several at
-    once; it may be cancelled at any await and must then leave nothing open. What it raises is written down as missing.
+    once; it may be cancelled at any await and must then leave nothing open. What it raises is written down as missing:
+    `EvidenceError` has the words for people.
     """
 
     def evidence(self) -> Questions: ...

@@ -28,7 +28,7 @@ LOG_WITHIN = timedelta(minutes=10)
 LARGEST = 5
 
 _LONGEST_LINE = 2000
-_FOR_A_PART = 1.5
+_FOR_A_PART = 0.8
 """Seconds for each of two questions that make one text: what one of them tells is kept when the other hangs."""
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import re
 import warnings
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
@@ -18,9 +19,21 @@ from time import monotonic
 from typing import Any, Final
 
 from nemo_watchdog.durations import duration
+from nemo_watchdog.errors import EvidenceError
+from nemo_watchdog.evidence import Questions
 from nemo_watchdog.model import Finding, Outcome
-from nemo_watchdog.ports import ActionKind, Probe, ProbeContext, ProbeKind
-from nemo_watchdog.testing.servers import Handler, Server, drop, drop_after_request, flood, free_port, garble, stall
+from nemo_watchdog.ports import ActionKind, EvidenceSource, Probe, ProbeContext, ProbeKind
+from nemo_watchdog.testing.servers import (
+    Handler,
+    Server,
+    drip,
+    drop,
+    drop_after_request,
+    flood,
+    free_port,
+    garble,
+    stall,
+)
 
 LONG: Final = 60.0
 """Seconds that no check waits for: the timeout of a probe whose own deadline must not be what ends a look."""
@@ -29,6 +42,14 @@ PATIENCE: Final = 10.0
 """Seconds within which every look that is not meant to hang must end."""
 
 MISBEHAVIOURS: Final[tuple[Handler, ...]] = (drop, drop_after_request, garble, flood)
+
+
+SILENCES: Final[tuple[Handler, ...]] = (stall, drip)
+"""Servers against which what has no deadline of its own never ends."""
+
+_CUT = 0.5
+"""Seconds after which questions for evidence are cancelled, as the runtime does in the end."""
+_PART = re.compile(r"[A-Za-z0-9._-]+")
 
 
 class Nonconforming(AssertionError):
@@ -84,11 +105,13 @@ async def probe_conforms(
     if finding.outcome is not Outcome.OK:
         raise Nonconforming(f"a target that is well gave {finding}")
     await cancels_wherever_it_is(kind, well)
+    await evidence_is_text(kind, well, hidden)
     for options in failing:
         finding = await look_is_a_finding(kind, options, hidden)
         if finding.outcome is Outcome.OK:
             raise Nonconforming(f"a target that is not well gave {finding}")
         await cancels_wherever_it_is(kind, options)
+        await evidence_is_text(kind, options, hidden)
 
 
 async def network_probe_conforms(it: NetworkProbe) -> None:
@@ -102,6 +125,8 @@ async def network_probe_conforms(it: NetworkProbe) -> None:
     if it.asks:
         await keeps_the_callers_deadline(it)
         await cancels_cleanly(it)
+    for handler in (*MISBEHAVIOURS, *SILENCES):
+        await misbehaviour_ends_evidence(it, handler)
 
 
 # -- one by one: any probe
@@ -154,24 +179,36 @@ async def look_is_a_finding(kind: ProbeKind, options: Mapping[str, Any], secrets
 async def cancels_wherever_it_is(kind: ProbeKind, options: Mapping[str, Any], steps: int = 20) -> None:
     """A look that is cancelled at its first await, its second, and so on raises CancelledError and leaves nothing open.
 
-    A look that ends before the cancellation reaches it may end as it likes.
+    So does each question for evidence. What ends before the cancellation reaches it may end as it likes.
     """
-    for step in range(steps):
+    for asked in ("a look", *_questions(make(kind, options))):
+        for step in range(steps):
+            with nothing_stays_open():
+                async with probing(kind, options, LONG) as probe:
+                    task = asyncio.ensure_future(_questions(probe)[asked]() if asked != "a look" else probe.look())
+                    for _ in range(step):
+                        await asyncio.sleep(0)
+                    over = task.done()
+                    await _cancelled(asked, task)
+                await asyncio.sleep(0)
+            if over:
+                break
+
+
+async def evidence_is_text(
+    kind: ProbeKind, options: Mapping[str, Any], secrets: Iterable[str] = ()
+) -> Mapping[str, str]:
+    """All questions for evidence, asked at once: each gives text or raises `EvidenceError`, on one line.
+
+    Neither shows a secret, and nothing stays open after them. One that has no answer for long is cancelled. Returns the
+    texts, none for a probe without `evidence`. Another exception comes out as it is.
+    """
+    async with probing(kind, options, LONG) as probe:
+        await _evidence(probe, secrets, PATIENCE)  # what the first of its kind opens for good is no leak
         with nothing_stays_open():
-            async with probing(kind, options, LONG) as probe:
-                task = asyncio.ensure_future(probe.look())
-                for _ in range(step):
-                    await asyncio.sleep(0)
-                over = task.done()
-                task.cancel()
-                await asyncio.wait({task}, timeout=PATIENCE)
-                if not task.done():
-                    raise Nonconforming(f"a look that is cancelled goes on for more than {duration(PATIENCE)}")
-                if not over and not task.cancelled():
-                    raise Nonconforming(f"a look that is cancelled swallows that: {task}")
+            texts = await _evidence(probe, secrets, PATIENCE)
             await asyncio.sleep(0)
-        if over:
-            return
+    return texts
 
 
 # -- one by one: probes of the network
@@ -238,7 +275,71 @@ async def misbehaviour_is_a_finding(it: NetworkProbe, handler: Handler) -> list[
     return [_is_finding(finding, it.secrets) for finding in findings]
 
 
+async def misbehaviour_ends_evidence(it: NetworkProbe, handler: Handler) -> Mapping[str, str]:
+    """A server that drops, garbles, floods, drips or is silent: each question is answered, raises, or is cancelled.
+
+    No connection outlives them, no secret shows. Returns the texts.
+    """
+    async with Server(handler).running() as server:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            async with probing(it.kind, it.options(server.port), LONG) as probe:
+                texts = await _evidence(probe, it.secrets, _CUT)
+                await _all_closed(server)
+                gc.collect()
+    return texts
+
+
 # -- what they are made of
+
+
+def _questions(probe: Probe) -> Questions:
+    """None, of a probe that has no evidence."""
+    questions = probe.evidence() if isinstance(probe, EvidenceSource) else {}
+    for name in questions:
+        if not _PART.fullmatch(name):
+            raise Nonconforming(f"the name of a part is letters, digits, `.`, `_` and `-`, not {name!r}")
+    return questions
+
+
+async def _evidence(probe: Probe, secrets: Iterable[str], within: float) -> Mapping[str, str]:
+    asked = {name: asyncio.ensure_future(question()) for name, question in _questions(probe).items()}
+    if asked:
+        await asyncio.wait(asked.values(), timeout=within)
+    for name, task in asked.items():
+        await _cancelled(name, task)
+    return {
+        name: text
+        for name, task in asked.items()
+        if not task.cancelled() and (text := _text_of(name, task, secrets)) is not None
+    }
+
+
+def _text_of(name: str, task: asyncio.Future[str], secrets: Iterable[str]) -> str | None:
+    """None when it said why there is none."""
+    if (error := task.exception()) is None:
+        text: object = task.result()
+        if not isinstance(text, str):
+            raise Nonconforming(f"{name} must be text, not {text!r}")
+        hides(text, secrets)
+        return text
+    if not isinstance(error, EvidenceError):
+        raise error
+    if "\n" in str(error):
+        raise Nonconforming(f"why there is no {name} is one line: {error}")
+    hides(str(error), secrets)
+    return None
+
+
+async def _cancelled(what: str, task: asyncio.Future[Any]) -> None:
+    """Cancelled unless it is over; it must be so soon."""
+    over = task.done()
+    task.cancel()
+    await asyncio.wait({task}, timeout=PATIENCE)
+    if not task.done():
+        raise Nonconforming(f"{what} that is cancelled goes on for more than {duration(PATIENCE)}")
+    if not over and not task.cancelled():
+        raise Nonconforming(f"{what} that is cancelled swallows that: {task}")
 
 
 def _is_finding(finding: object, secrets: Iterable[str]) -> Finding:

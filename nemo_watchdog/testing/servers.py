@@ -103,6 +103,15 @@ async def flood(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
         await writer.drain()
 
 
+async def drip(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Answers with a byte now and then, without end."""
+    await reader.read(4096)
+    while not writer.is_closing():
+        writer.write(b"1")
+        await writer.drain()
+        await asyncio.sleep(0.02)
+
+
 def say(answer: bytes) -> Handler:
     """Answers every request with the same bytes, on a connection that stays."""
 

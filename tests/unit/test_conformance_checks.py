@@ -10,13 +10,15 @@ from typing import Any, ClassVar
 import pytest
 from pydantic import BaseModel
 
+from nemo_watchdog.errors import EvidenceError
+from nemo_watchdog.evidence import Questions
 from nemo_watchdog.model import Finding, Reason, failed, ok
 from nemo_watchdog.plugins import Kind
 from nemo_watchdog.ports import Probe, ProbeContext
 from nemo_watchdog.probes.shared.options import ProbeOptions
 from nemo_watchdog.testing import conformance
 from nemo_watchdog.testing.conformance import NetworkProbe, Nonconforming
-from nemo_watchdog.testing.servers import Server, drop
+from nemo_watchdog.testing.servers import Server, drop, stall
 
 SECRET = "hunter2"
 
@@ -120,6 +122,73 @@ class Prints(Good):
         return f"Prints({SECRET})"
 
 
+class Tells(Good):
+    """Asks for evidence as it looks."""
+
+    async def told(self) -> str:
+        return str(await self.look())
+
+    def evidence(self) -> Questions:
+        return {"word.txt": self.told}
+
+
+class TellsWhyNot(Tells):
+    async def told(self) -> str:
+        raise EvidenceError("nobody knows")
+
+
+class TellsNoText(Tells):
+    async def told(self) -> str:
+        return b"word"  # type: ignore[return-value]
+
+
+class TellsSecretText(Tells):
+    async def told(self) -> str:
+        return f"it is {SECRET}"
+
+
+class TellsSecretReason(Tells):
+    async def told(self) -> str:
+        raise EvidenceError(f"not for {SECRET}")
+
+
+class TellsReasonInLines(Tells):
+    async def told(self) -> str:
+        raise EvidenceError("first\nsecond")
+
+
+class TellsToAnyFile(Tells):
+    def evidence(self) -> Questions:
+        return {"../word": self.told}
+
+
+class TellsAndRaises(Tells):
+    async def told(self) -> str:
+        raise KeyError("x")
+
+
+class TellsAndLeaks(Tells, Leaks):
+    """The look leaves a file open, and so does the question."""
+
+    async def look(self) -> Finding:
+        return await Good.look(self)
+
+    async def told(self) -> str:
+        return str(await Leaks.look(self))
+
+
+class TellsAndSwallows(Tells, SwallowsCancellation):
+    async def look(self) -> Finding:
+        return await Good.look(self)
+
+    async def told(self) -> str:
+        return str(await SwallowsCancellation.look(self))
+
+
+class TellsAndKeepsConnection(Tells, KeepsConnection):
+    """Until it is closed."""
+
+
 class Loose(BaseModel):
     port: int = 0
     well: bool = True
@@ -143,8 +212,9 @@ async def conforms(probe: type[Good], failing: Mapping[str, Any]) -> None:
 
 async def test_a_good_probe_passes_everything() -> None:
     """As a probe of anything, and as one of the network."""
-    await conforms(Good, {"well": False})
-    await conformance.network_probe_conforms(network(Good))
+    for probe in (Good, Tells, TellsWhyNot):
+        await conforms(probe, {"well": False})
+        await conformance.network_probe_conforms(network(probe))
 
 
 @pytest.mark.parametrize(
@@ -157,6 +227,13 @@ async def test_a_good_probe_passes_everything() -> None:
         (Leaks, "left open: /dev/null"),
         (SwallowsCancellation, "swallows that"),
         (Prints, r"Prints\(\*\*\*\)"),
+        (TellsNoText, r"word\.txt must be text, not b'word'"),
+        (TellsSecretText, r"a secret shows: it is \*\*\*"),
+        (TellsSecretReason, r"a secret shows: not for \*\*\*"),
+        (TellsReasonInLines, r"why there is no word\.txt is one line"),
+        (TellsToAnyFile, r"letters, digits, .* not '\.\./word'"),
+        (TellsAndLeaks, "left open: /dev/null"),
+        (TellsAndSwallows, r"word\.txt that is cancelled swallows that"),
     ],
 )
 async def test_a_mistake_of_any_probe_is_found(probe: type[Good], said: str) -> None:
@@ -174,6 +251,8 @@ async def test_an_exception_comes_out_as_it_is() -> None:
     """The author sees where it was raised."""
     with pytest.raises(KeyError):
         await conforms(Raises, {"well": False})
+    with pytest.raises(KeyError):
+        await conforms(TellsAndRaises, {"well": False})
     with pytest.raises(KeyError):
         await conformance.misbehaviour_is_a_finding(network(Raises), drop)
 
@@ -199,6 +278,8 @@ async def test_a_connection_that_outlives_its_look_is_found(monkeypatch: pytest.
         await conformance.keeps_the_callers_deadline(network(KeepsConnection))
     with pytest.raises(Nonconforming, match="1 connections of an ended look are still open"):
         await conformance.cancels_cleanly(network(KeepsConnection))
+    with pytest.raises(Nonconforming, match="1 connections of an ended look are still open"):
+        await conformance.misbehaviour_ends_evidence(network(TellsAndKeepsConnection), stall)
 
 
 async def test_a_swallowed_deadline_and_a_swallowed_cancellation_are_found() -> None:

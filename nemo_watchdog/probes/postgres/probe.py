@@ -11,18 +11,18 @@ import asyncpg
 from pydantic import AfterValidator
 
 from nemo_watchdog.durations import duration
-from nemo_watchdog.model import Finding, Reason, failed
+from nemo_watchdog.evidence import Questions
+from nemo_watchdog.model import Finding, Reason
 from nemo_watchdog.policy.units import BudgetText, Duration, Ratio, SecretText, Whole, number_within
 from nemo_watchdog.ports import ProbeContext
 from nemo_watchdog.probes.postgres.address import NotServing, checked, parse
 from nemo_watchdog.probes.postgres.canary import write
-from nemo_watchdog.probes.postgres.failures import postgres_failure
+from nemo_watchdog.probes.postgres.evidence import PostgresEvidence
 from nemo_watchdog.probes.postgres.readings import BASIC_QUERY, Deadlocks, Limits, judge, query
 from nemo_watchdog.probes.postgres.recovery import RecoveryWatch
-from nemo_watchdog.probes.postgres.sessions import Session, Sessions, Unreadable
+from nemo_watchdog.probes.postgres.sessions import NOT_SERVED, Session, Sessions, why_not
 from nemo_watchdog.probes.shared.beside import Beside
 from nemo_watchdog.probes.shared.farewell import Farewell, Goodbye
-from nemo_watchdog.probes.shared.network import os_failure
 from nemo_watchdog.probes.shared.options import ProbeOptions
 
 _GOODBYE = Goodbye(
@@ -66,7 +66,8 @@ class PostgresProbe:
         self._recovery = RecoveryWatch(context.containers, context.container)
         self._farewell = Farewell(context.containers, context.container, _GOODBYE)
         self._timeout = context.timeout
-        self._sessions = Sessions(options.dsn, parse(options.dsn.reveal()), context.timeout, self._ask)
+        self._sessions = Sessions(options.dsn, parse(options.dsn.reveal()), context.timeout)
+        self._evidence = PostgresEvidence(options.dsn)
 
     async def look(self) -> Finding:
         beside = Beside(self._timeout)
@@ -75,21 +76,16 @@ class PostgresProbe:
 
     async def _look(self, beside: Beside) -> Finding:
         try:
-            row = await self._sessions.row(beside)
-        except NotServing as error:
-            return error.finding
-        except asyncpg.PostgresError as error:
-            return postgres_failure(error)
-        except Unreadable:
-            return failed(Reason.WRONG_TARGET, "it sent a message that is none of Postgres's protocol")
-        except (asyncpg.InterfaceError, asyncpg.InternalClientError):
-            return failed(Reason.CONNECTION_LOST, "the session ended before the answer")
-        except OSError as error:
-            return os_failure(error)
+            row = await self._sessions.answer(self._ask, beside)
+        except NOT_SERVED as error:
+            return why_not(error)
         return self._judge(row)
 
     async def close(self) -> None:
         """No session outlives its look."""
+
+    def evidence(self) -> Questions:
+        return self._evidence.questions()
 
     async def _ask(self, session: Session) -> asyncpg.Record:
         row = await self._fetch(session)

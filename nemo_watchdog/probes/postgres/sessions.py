@@ -1,4 +1,4 @@
-"""The way to a row: a session of its own for each look, gone when the look ends.
+"""The way to an answer: a session of its own for each look, gone when the look ends.
 
 None is kept between looks: a smart shutdown (SIGTERM, which `docker stop` sends) waits for every session, and Docker
 kills what it waits for too long for; DROP DATABASE and the like wait for those in that database.
@@ -15,20 +15,22 @@ import contextlib
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from time import monotonic
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 import asyncpg
 
 from nemo_watchdog.durations import duration
-from nemo_watchdog.model import Reason
+from nemo_watchdog.model import Finding, Reason, failed
 from nemo_watchdog.policy.policy import Secret
 from nemo_watchdog.probes.postgres.address import Address, NotServing, shake_hands
 from nemo_watchdog.probes.postgres.failures import PROTOCOL_VIOLATION, postgres_failure
 from nemo_watchdog.probes.shared.beside import Beside
 from nemo_watchdog.probes.shared.deadline import patience_of
 from nemo_watchdog.probes.shared.named_files import CANNOT_BE_READ, NamedFiles
+from nemo_watchdog.probes.shared.network import os_failure
 
 Session: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
+Answer = TypeVar("Answer")
 
 LOGIN_AGAIN = 10.0
 """Seconds between two tries of a login while logins hang: each leaves the server a process that waits for a minute
@@ -43,7 +45,11 @@ _LONGEST_LOCK = 1.0
 # 1.18, in each of its modes). A setting would stay with a server session that others use: only a server itself gets it.
 _SETTLE = "select case when pg_backend_pid() = $1 then set_config('lock_timeout', $2, false) end"
 
-_NO_ROW = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError)
+_NO_ANSWER = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError)
+
+
+NOT_SERVED = (*_NO_ANSWER, NotServing)
+"""What `Sessions.answer` raises; `why_not` says what it means."""
 
 
 class Unreadable(asyncpg.InterfaceError):
@@ -55,7 +61,7 @@ def readable() -> Iterator[None]:
     """For such a message asyncpg raises whatever its parser does: a BufferError of its own, a ValueError, others."""
     try:
         yield
-    except (*_NO_ROW, NotServing):
+    except NOT_SERVED:
         raise
     except Exception as error:
         raise Unreadable(type(error).__name__) from error
@@ -70,37 +76,42 @@ class _Signs:
 
 
 class Sessions:
-    """`ask` gets the row over a session, which a server's error leaves usable. `timeout` in seconds, of a look."""
+    """`timeout` in seconds, of a look. One look at a time."""
 
-    def __init__(
-        self, dsn: Secret, address: Address, timeout: float, ask: Callable[[Session], Awaitable[asyncpg.Record]]
-    ) -> None:
+    def __init__(self, dsn: Secret, address: Address, timeout: float) -> None:
         self._dsn = dsn
         self._address = address
         self._patience = patience_of(timeout)
-        self._ask = ask
         self._pooler: bool | None = None
         """A pooler stood between us and the server when it last could be told; None before."""
         self._login_hung: float | None = None
         self._files = NamedFiles(address.files, timeout)
 
-    async def row(self, beside: Beside) -> asyncpg.Record:
-        """What `ask` gives. Raises NotServing, also when the look is late, and what asyncpg and the socket raise."""
+    @property
+    def pooled(self) -> bool:
+        """Whether a pooler stands between us and the server; it is known when there is a session."""
+        return self._pooler is True
+
+    async def answer(self, ask: Callable[[Session], Awaitable[Answer]], beside: Beside) -> Answer:
+        """What `ask` gets over a session, which a server's error leaves usable.
+
+        Raises NotServing, also when the look is late, and what asyncpg and the socket raise: `NOT_SERVED`.
+        """
         signs = _Signs()
         try:
             async with asyncio.timeout(self._patience) as limit:
                 try:
-                    return await self._row(signs, beside)
-                except (*_NO_ROW, NotServing) as error:
+                    return await self._answer(ask, signs, beside)
+                except NOT_SERVED as error:
                     if not _was_cut(error):
                         raise
-                return await self._row(signs, beside)
+                return await self._answer(ask, signs, beside)
         except TimeoutError:
             if not limit.expired():
                 raise  # the kernel's, about the connection
             raise self._late(signs) from None
 
-    async def _row(self, signs: _Signs, beside: Beside) -> asyncpg.Record:
+    async def _answer(self, ask: Callable[[Session], Awaitable[Answer]], signs: _Signs, beside: Beside) -> Answer:
         try:
             await shake_hands(self._address)
         except (OSError, NotServing):
@@ -114,9 +125,9 @@ class Sessions:
         try:
             await self._settle(session)
             with readable():
-                row = await self._ask(session)
+                answer = await ask(session)
             await beside.ask(_say_goodbye(session))
-            return row
+            return answer
         finally:
             session.terminate()  # it needs no answer from the server
 
@@ -178,7 +189,7 @@ class Sessions:
             session = await self._connect("pgbouncer")
         except asyncpg.PostgresError as error:
             return error.sqlstate == PROTOCOL_VIOLATION
-        except (*_NO_ROW, NotServing):
+        except NOT_SERVED:
             return None
         told = str(getattr(session.get_settings(), "server_version", ""))
         session.terminate()
@@ -201,6 +212,19 @@ class Sessions:
         return NotServing(Reason.TIMEOUT, f"no answer within {within}")
 
 
+def why_not(error: Exception) -> Finding:
+    """What one of `NOT_SERVED` means."""
+    if isinstance(error, NotServing):
+        return error.finding
+    if isinstance(error, asyncpg.PostgresError):
+        return postgres_failure(error)
+    if isinstance(error, Unreadable):
+        return failed(Reason.WRONG_TARGET, "it sent a message that is none of Postgres's protocol")
+    if isinstance(error, OSError):
+        return os_failure(error)
+    return failed(Reason.CONNECTION_LOST, "the session ended before the answer")
+
+
 def _was_cut(error: Exception) -> bool:
     """One process that dies takes every session with it, ours among them: the next one is told why."""
     if isinstance(error, NotServing):
@@ -220,5 +244,5 @@ def _logins_blocked() -> NotServing:
 
 async def _say_goodbye(session: Session) -> None:
     """So that the server's log has nothing to complain about."""
-    with contextlib.suppress(*_NO_ROW):
+    with contextlib.suppress(*_NO_ANSWER):
         await session.close()

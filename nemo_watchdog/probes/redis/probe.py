@@ -1,7 +1,6 @@
 """One connection to Redis, kept between looks: PING and INFO together, and a write where the policy asks for one.
 
-redis-py makes a wrong password, LOADING and a full client table all kinds of ConnectionError: the reply's own first
-word decides here, never the class alone. There is no pool and no retry but one fresh connection.
+There is no pool and no retry but one fresh connection.
 """
 
 from __future__ import annotations
@@ -20,25 +19,22 @@ from pydantic import AfterValidator, Field, model_validator
 from redis import exceptions
 
 from nemo_watchdog.durations import duration
+from nemo_watchdog.evidence import Questions
 from nemo_watchdog.model import Category, Finding, Reason, degraded, failed, ok
 from nemo_watchdog.policy.units import Duration, Ratio, SecretText, wrong
 from nemo_watchdog.ports import ProbeContext
-from nemo_watchdog.probes.redis.address import (
-    WrongAddress,
-    checked,
-    connect_over_tls,
-    files_of,
-    settings_of,
-)
+from nemo_watchdog.probes.redis.address import WrongAddress, checked, connect_over_tls, settings_of
+from nemo_watchdog.probes.redis.evidence import PATIENCE, RedisEvidence
+from nemo_watchdog.probes.redis.failures import LOADING, redis_failure
 from nemo_watchdog.probes.redis.info import measure, number, parse_info, work_in
 from nemo_watchdog.probes.redis.refusal import refusal
-from nemo_watchdog.probes.redis.sentinel import SETTINGS, NoMaster, find_master
+from nemo_watchdog.probes.redis.sentinel import NoMaster
+from nemo_watchdog.probes.redis.way import Way, Ways
 from nemo_watchdog.probes.redis.witness import complaint
 from nemo_watchdog.probes.shared.address import parse_address
 from nemo_watchdog.probes.shared.beside import Beside
 from nemo_watchdog.probes.shared.deadline import patience_of
 from nemo_watchdog.probes.shared.farewell import Farewell, Goodbye
-from nemo_watchdog.probes.shared.named_files import CANNOT_BE_READ
 from nemo_watchdog.probes.shared.network import os_failure
 from nemo_watchdog.probes.shared.options import ProbeOptions
 from nemo_watchdog.probes.shared.tls_mistakes import may_be_tls, unless_it_speaks_tls, unless_it_wants_a_certificate
@@ -56,22 +52,6 @@ _GOODBYE = Goodbye(
     re.compile(r"^\d+:[A-Z] "), "# User requested shutdown...", "# Redis is now ready to exit, bye bye..."
 )
 """An end for an error says the last alone."""
-
-_REASON_OF = {
-    "LOADING": (Reason.LOADING, "it loads its data from disk"),
-    "MISCONF": (Reason.PERSISTENCE_FAILED, "it refuses writes because it could not save its data"),
-    "OOM": (Reason.MEMORY_FULL, "it refuses writes because maxmemory is reached"),
-    "READONLY": (Reason.READ_ONLY, "it is a read-only replica"),
-    "MASTERDOWN": (Reason.UPSTREAM_UNAVAILABLE, "its link to the master is down"),
-    "CLUSTERDOWN": (Reason.UPSTREAM_UNAVAILABLE, "its cluster is down"),
-    "NOREPLICAS": (Reason.UPSTREAM_UNAVAILABLE, "it has too few good replicas to accept writes"),
-    "BUSY": (Reason.OVERLOADED, "a script or function keeps it busy"),
-    "NOAUTH": (Reason.AUTH_FAILED, "it wants a password"),
-    "WRONGPASS": (Reason.AUTH_FAILED, "the user name or password is wrong"),
-    "NOPERM": (Reason.PERMISSION_DENIED, "the user may not run PING and INFO, or the write that is asked for"),
-    "DENIED": (Reason.AUTH_FAILED, "protected mode lets only local clients in"),
-    "MOVED": (Reason.WRONG_TARGET, "another node of the cluster has the key"),
-}
 
 
 def _addresses(addresses: list[str]) -> list[str]:
@@ -129,9 +109,11 @@ class RedisProbe:
         self._farewell = Farewell(context.containers, context.container, _GOODBYE)
         self._timeout = context.timeout
         self._key = f"{_CANARY_PREFIX}{secrets.token_hex(4)}"
-        self._files = files_of(options.url.reveal(), context.timeout)
         self._connection: client.AbstractConnection | None = None
-        self._way: tuple[type[client.AbstractConnection], dict[str, Any]] | None = None
+        where = options.url, options.sentinels, options.master, options.sentinel_password
+        self._ways = Ways(*where, context.timeout)
+        self._evidence = RedisEvidence(Ways(*where, PATIENCE), lambda: self._way)
+        self._way: Way | None = None
         """How the last connection was made."""
         self._peer: tuple[str, int, bool] | None = None
         """Host, port and whether over TLS, of the last connection; None where no mistake about TLS can explain it."""
@@ -170,6 +152,9 @@ class RedisProbe:
     async def close(self) -> None:
         await self._drop()
 
+    def evidence(self) -> Questions:
+        return self._evidence.questions()
+
     async def _replies(self) -> list[Any]:
         """The replies. Raises also TimeoutError, and `_HeldBack` when it lives for all that."""
         asking = asyncio.create_task(self._ask())
@@ -178,7 +163,7 @@ class RedisProbe:
             async with asyncio.timeout(patience_of(self._timeout)):
                 await asyncio.wait({asking}, timeout=self._timeout * _ASKED_ALONE)
                 if not asking.done() and self._way is not None:
-                    witness = asyncio.create_task(complaint(*self._way))
+                    witness = asyncio.create_task(complaint(self._way.make, self._way.settings))
                 await asyncio.wait({asking})
             return asking.result()
         except TimeoutError:
@@ -200,29 +185,15 @@ class RedisProbe:
 
     async def _connect(self) -> client.AbstractConnection:
         await self._drop()
-        settings = settings_of(self._options.url.reveal())
-        make = settings.pop("connection_class", client.Connection)
-        if self._options.sentinels and self._options.master is not None:
-            password = self._options.sentinel_password
-            settings["host"], settings["port"] = await find_master(
-                self._options.sentinels,
-                self._options.master,
-                None if password is None else password.reveal(),
-                self._timeout / 2 / len(self._options.sentinels),
-            )
-        if not await self._files.can_be_opened():
-            raise WrongAddress(Reason.PERMISSION_DENIED, CANNOT_BE_READ)
-        self._way = make, {**settings, **SETTINGS}
-        over_tls = make is client.SSLConnection
-        address = (settings.get("host", "localhost"), settings.get("port", 6379))
-        can_be_a_mistake = make is not client.UnixDomainSocketConnection and "ssl_certfile" not in settings
-        self._peer = (*address, over_tls) if can_be_a_mistake else None
-        self._connection = make(**self._way[1])
+        self._way = way = await self._ways.find()
+        can_be_a_mistake = way.make is not client.UnixDomainSocketConnection and "ssl_certfile" not in way.settings
+        self._peer = (*way.address, way.over_tls) if can_be_a_mistake else None
+        self._connection = way.make(**way.settings)
         try:
-            if over_tls:
-                await connect_over_tls(self._connection, *address, self._timeout * _FOR_TLS)
+            if way.over_tls:
+                await connect_over_tls(self._connection, *way.address, self._timeout * _FOR_TLS)
             else:
-                await self._connection.connect()
+                await self._connection.connect()  # type: ignore[no-untyped-call]
         except BaseException:
             await self._drop()
             raise
@@ -286,7 +257,7 @@ class RedisProbe:
         role = self._options.role
         is_replica = info.get("role") == "slave"
         if info.get("loading") == "1":
-            return _with(failed(Reason.LOADING, _REASON_OF["LOADING"][1]), info, measured)
+            return _with(failed(Reason.LOADING, LOADING), info, measured)
         if info.get("aof_last_write_status") == "err":
             return failed(Reason.PERSISTENCE_FAILED, "the last write to its append-only file failed", measured)
         if role == "primary" and is_replica:
@@ -343,29 +314,3 @@ def _with(finding: Finding, info: Mapping[str, str], measured: Mapping[str, floa
         detail += f": {info.get('loading_loaded_perc', '?')}% loaded, about {left} left"
     progress = measured.get("redis_loading_ratio") if finding.reason is Reason.LOADING else None
     return Finding(finding.outcome, finding.reason, detail, measured, progress)
-
-
-def redis_failure(error: exceptions.RedisError) -> Finding:
-    """The finding for an error reply or for a connection that failed."""
-    word = getattr(error, "status_code", None) or str(error).split(" ", 1)[0]
-    if word in _REASON_OF:
-        reason, text = _REASON_OF[word]
-        return failed(reason, f"{text} ({word})")
-    text = str(error)
-    if "max number of clients" in text:
-        return failed(Reason.TOO_MANY_CONNECTIONS, "all of its client connections are in use")
-    if isinstance(error, exceptions.AuthenticationError | exceptions.AuthenticationWrongNumberOfArgsError):
-        return failed(Reason.AUTH_FAILED, "it does not accept the credentials")
-    if isinstance(error, exceptions.TimeoutError):
-        return failed(Reason.TIMEOUT, "no answer in time")
-    if isinstance(error, exceptions.InvalidResponse):
-        return failed(Reason.PROTOCOL_ERROR, "its answer is not the Redis protocol")
-    if isinstance(error, exceptions.ConnectionError):
-        # redis-py wraps what the kernel said; the original is the error's cause or context.
-        inner = error.__cause__ or error.__context__
-        if isinstance(inner, OSError):
-            return os_failure(inner)
-        return failed(Reason.CONNECTION_LOST, "the connection was lost")
-    if isinstance(error, exceptions.ResponseError) and "DB index" in text:
-        return failed(Reason.WRONG_TARGET, "it has no database of that number")
-    return failed(Reason.WRONG_ANSWER, "it answers with an error that this probe does not know")

@@ -6,7 +6,7 @@ FOR_FILES = 1 / 3
 """The part of a look in which a file system must show the files that it needs: who waited longer would end as a server
 that does not answer."""
 
-FOR_EVIDENCE = 3.5
+FOR_EVIDENCE = 1.5
 """Seconds of its own for an answer that is kept: a little less than the four that whoever keeps it waits."""
 
 

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 
+from nemo_watchdog.errors import EvidenceError
+from nemo_watchdog.evidence import Questions
 from nemo_watchdog.model import Finding, Reason, failed, ok
 from nemo_watchdog.plugins import Kind
 from nemo_watchdog.policy.units import Duration
@@ -42,6 +45,17 @@ class FileAgeProbe:
 
     async def close(self) -> None:
         """Nothing outlives a look."""
+
+    def evidence(self) -> Questions:
+        return {"file.txt": self._told}
+
+    async def _told(self) -> str:
+        try:
+            status = await asyncio.to_thread(self._path.stat)
+        except OSError as error:
+            raise EvidenceError(error.strerror or "the file cannot be looked at") from None
+        at = datetime.fromtimestamp(status.st_mtime, UTC)
+        return f"{status.st_size} bytes, written at {at:%Y-%m-%d %H:%M:%S}Z\n"
 
 
 KIND = Kind(options=FileAgeOptions, make=FileAgeProbe)

@@ -9,7 +9,7 @@ import pytest
 from nemo_watchdog_file_age import KIND
 
 from nemo_watchdog.model import Category, Reason
-from nemo_watchdog.testing.conformance import look_is_a_finding, probe_conforms
+from nemo_watchdog.testing.conformance import evidence_is_text, look_is_a_finding, probe_conforms
 
 
 @pytest.fixture
@@ -39,3 +39,12 @@ async def test_an_old_file_needs_a_person(dump: Path) -> None:
     assert finding.reason is Reason.REPORTED_INTEGRITY
     assert finding.reason.category is not Category.FAULT
     assert finding.measurements["file_age_seconds"] > 0.0
+
+
+async def test_what_a_person_wants_to_know_of_it_is_kept(dump: Path) -> None:
+    """How large it is, and of when; of what is not there nothing."""
+    dump.write_bytes(b"12345")
+    os.utime(dump, (0, 0))
+    told = await evidence_is_text(KIND, {"path": str(dump), "at_most": "26h"})
+    assert told == {"file.txt": "5 bytes, written at 1970-01-01 00:00:00Z\n"}
+    assert await evidence_is_text(KIND, {"path": str(dump.parent / "nothing"), "at_most": "26h"}) == {}

@@ -8,9 +8,12 @@ import pytest
 
 from nemo_watchdog.model import Reason
 from nemo_watchdog.policy.units import parse_duration
+from nemo_watchdog.ports import EvidenceSource
 from nemo_watchdog.probes import PROBES
 from nemo_watchdog.testing import conformance
-from nemo_watchdog.testing.conformance import MISBEHAVIOURS, NetworkProbe
+from nemo_watchdog.testing.conformance import MISBEHAVIOURS, SILENCES, NetworkProbe
+from tests.unit.probes.making import make
+from tests.unit.probes.servers import free_port
 
 SECRET = "hunter2-very-secret"
 HEADERS = {"Authorization": f"Bearer {SECRET}"}
@@ -29,6 +32,7 @@ OPTIONS: dict[str, Any] = {
 }
 ASKS = [kind for kind in OPTIONS if kind != "tcp"]
 """The probes that send something and wait for an answer."""
+HAVE_EVIDENCE = ["postgres", "redis"]
 every_kind = pytest.mark.parametrize("kind", OPTIONS)
 
 
@@ -78,6 +82,27 @@ async def test_cancelled_look_raises_and_leaves_nothing_open(kind: str) -> None:
 async def test_misbehaving_server_is_a_finding_without_secrets(kind: str, handler: Any) -> None:
     """A server that drops, garbles or floods gives a finding, never an exception, and never a secret."""
     await conformance.misbehaviour_is_a_finding(subject(kind), handler)
+
+
+@pytest.mark.parametrize("kind", HAVE_EVIDENCE)
+@pytest.mark.parametrize("handler", [*MISBEHAVIOURS, *SILENCES])
+async def test_evidence_of_a_misbehaving_server_leaves_nothing_open(kind: str, handler: Any) -> None:
+    """Whatever a server does, its evidence is text or missing, without secrets, and can be cancelled."""
+    assert await conformance.misbehaviour_ends_evidence(subject(kind), handler) == {}
+
+
+@pytest.mark.parametrize("kind", HAVE_EVIDENCE)
+async def test_evidence_of_a_refused_port_is_missing(kind: str) -> None:
+    """Nobody is there to tell; at each await the question can be cancelled."""
+    options = OPTIONS[kind](free_port())
+    assert await conformance.evidence_is_text(PROBES[kind], options, [SECRET]) == {}
+    await conformance.cancels_wherever_it_is(PROBES[kind], options)
+
+
+def test_the_probes_with_evidence_are_these() -> None:
+    """No other has any, and none of these has lost it."""
+    with_some = {kind for kind in OPTIONS if isinstance(make(kind, OPTIONS[kind](1)), EvidenceSource)}
+    assert with_some == set(HAVE_EVIDENCE)
 
 
 @every_kind

@@ -13,8 +13,8 @@ from redis import exceptions
 
 from nemo_watchdog.model import Category, Finding, Outcome, Reason
 from nemo_watchdog.probes.redis import probe as module
+from nemo_watchdog.probes.redis.failures import redis_failure
 from nemo_watchdog.probes.redis.info import measure, parse_info
-from nemo_watchdog.probes.redis.probe import redis_failure
 from tests.unit.probes.making import make, probing
 from tests.unit.probes.servers import Handler, Server, drop, drop_after_request
 
