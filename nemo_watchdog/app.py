@@ -19,6 +19,7 @@ from nemo_watchdog.containers.docker import DockerContainers
 from nemo_watchdog.engine.engine import Engine
 from nemo_watchdog.engine.replay import salvage
 from nemo_watchdog.errors import NemoWatchdogError
+from nemo_watchdog.journal.reader import JournalReader
 from nemo_watchdog.journal.sqlite import SqliteJournal
 from nemo_watchdog.metrics import FEW_BUCKETS, Metrics
 from nemo_watchdog.model import Alert
@@ -47,6 +48,7 @@ from nemo_watchdog.state_dir import JOURNAL_NAME, LABELS_NAME, TOKEN_BYTES, TOKE
 from nemo_watchdog.web.app import runner as web_runner
 from nemo_watchdog.web.door import Limits
 from nemo_watchdog.web.hosts import is_name, own_names
+from nemo_watchdog.web.past import Past
 
 log = structlog.get_logger("nemo_watchdog")
 
@@ -158,7 +160,8 @@ async def run(settings: Settings) -> None:
             metrics=metrics,
             service=SystemdNotify(os.environ),
         )
-        runner = web_runner(core, supervisor, metrics, heartbeats, token, names, Limits.of_this_process())
+        past = Past(JournalReader(settings.state_dir / JOURNAL_NAME))
+        runner = web_runner(core, supervisor, metrics, heartbeats, past, token, names, Limits.of_this_process())
         await runner.setup()
         try:
             await _listen(runner, host, port)

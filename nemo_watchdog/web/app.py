@@ -10,7 +10,9 @@ from nemo_watchdog.metrics import Metrics
 from nemo_watchdog.runtime.core import Core
 from nemo_watchdog.runtime.heartbeats import Heartbeats
 from nemo_watchdog.runtime.supervisor import Supervisor
+from nemo_watchdog.web.api.evidence import EvidenceApi
 from nemo_watchdog.web.api.health import HealthApi
+from nemo_watchdog.web.api.incidents import IncidentsApi
 from nemo_watchdog.web.api.journal import JournalApi
 from nemo_watchdog.web.api.metrics import MetricsApi
 from nemo_watchdog.web.api.pauses import PausesApi
@@ -20,6 +22,7 @@ from nemo_watchdog.web.api.retries import RetriesApi
 from nemo_watchdog.web.api.status import StatusApi
 from nemo_watchdog.web.door import Limits
 from nemo_watchdog.web.hosts import known_hosts_only
+from nemo_watchdog.web.past import Past
 from nemo_watchdog.web.server import Runner
 
 MAX_BODY = 16 * 1024
@@ -30,6 +33,7 @@ def runner(
     supervisor: Supervisor,
     metrics: Metrics,
     heartbeats: Heartbeats,
+    past: Past,
     token: str,
     hosts: Iterable[str],
     limits: Limits,
@@ -41,6 +45,8 @@ def runner(
             *MetricsApi(core, metrics).routes(),
             *HealthApi(core, supervisor).routes(),
             *StatusApi(core, supervisor).routes(),
+            *IncidentsApi(core, past).routes(),
+            *EvidenceApi(past).routes(),
             *PausesApi(core, token).routes(),
             *RetriesApi(core, token).routes(),
             *JournalApi(core, token).routes(),

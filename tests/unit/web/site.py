@@ -10,9 +10,11 @@ from typing import Any
 from aiohttp import ClientResponse, web
 from aiohttp.test_utils import BaseTestServer, TestClient
 
+from nemo_watchdog.journal.reader import JournalReader
 from nemo_watchdog.runtime.heartbeats import Heartbeats
 from nemo_watchdog.web.app import runner
 from nemo_watchdog.web.door import Limits
+from nemo_watchdog.web.past import Past
 from tests.unit.runtime.whole import Daemon
 
 TOKEN = "the-token"
@@ -31,11 +33,12 @@ class _Served(BaseTestServer):
 
 
 class Site:
-    def __init__(self, daemon: Daemon, limits: Limits = LIMITS) -> None:
+    def __init__(self, daemon: Daemon, limits: Limits = LIMITS, past: Past | None = None) -> None:
         self.daemon = daemon
         self.heartbeats = Heartbeats(daemon.shell.core)
         core, metrics = daemon.shell.core, daemon.shell.metrics
-        served = _Served(runner(core, daemon.supervisor, metrics, self.heartbeats, TOKEN, HOSTS, limits))
+        past = past or Past(JournalReader(daemon.file.with_name("journal.db")))
+        served = _Served(runner(core, daemon.supervisor, metrics, self.heartbeats, past, TOKEN, HOSTS, limits))
         self.client: TestClient[web.Request, None] = TestClient(served)
 
     async def get(self, path: str, **headers: str) -> ClientResponse:
@@ -59,10 +62,10 @@ class Site:
 
 
 @asynccontextmanager
-async def serving(daemon: Daemon, limits: Limits = LIMITS) -> AsyncIterator[Site]:
+async def serving(daemon: Daemon, limits: Limits = LIMITS, past: Past | None = None) -> AsyncIterator[Site]:
     """The site of a daemon that runs."""
     await daemon.start()
-    made = Site(daemon, limits)
+    made = Site(daemon, limits, past)
     await made.client.start_server()
     yield made
     await made.client.close()
