@@ -18,6 +18,8 @@ from nemo_watchdog.cli import (
     demo,
     doctor,
     example,
+    incident,
+    incidents,
     init,
     install,
     journal,
@@ -62,6 +64,8 @@ app.command("classify")(classify.classify)
 app.command("schema", short_help="Print the JSON Schema of a policy file, for editors.")(schema.schema)
 app.add_typer(policy.app, name="policy")
 app.command("status", short_help="Show what is wrong, what is done about it and when.")(status.status)
+app.command("incidents", short_help="List the incidents that are and that were.")(incidents.incidents)
+app.command("incident", short_help="Tell all about one incident: what happened, who was told, why.")(incident.incident)
 app.command("pause", short_help="Start no new action for a while, or until `resume`.")(pause.pause)
 app.command("resume")(pause.resume)
 app.command("retry", short_help="Begin the remedy of a dependency anew.")(retry.retry)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import urllib.error
+import urllib.parse
 import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,15 +20,17 @@ from nemo_watchdog.cli.output import UNREACHABLE, WRONG, CommandFailed
 from nemo_watchdog.errors import in_one_line
 from nemo_watchdog.regular_file import read_regular
 from nemo_watchdog.state_dir import TOKEN_BYTES, TOKEN_NAME
-from nemo_watchdog.views import AcceptedView, PausesView, ProblemView, RetryView, StatusView
+from nemo_watchdog.views import ProblemView
 
 TIMEOUT = 10.0
+INCIDENTS = "/api/v1/incidents"
 NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 
 # Straight to the daemon: a proxy of the environment must see neither the question nor the token.
 _direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
-View = TypeVar("View", StatusView, PausesView, RetryView, AcceptedView)
+View = TypeVar("View")
+"""A view as the daemon answers it: of `views` or `incident_views`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +41,18 @@ class Answer(Generic[View]):
     document: Any
 
 
+def path_of(incident: str) -> str:
+    """Where the incident of that id is; whatever was typed stays one part of the path."""
+    return f"{INCIDENTS}/{urllib.parse.quote(incident, safe='')}"
+
+
 def get(listen: str, path: str, view: type[View]) -> Answer[View]:
     return _read(listen, _call(listen, path), view)
+
+
+def text(listen: str, path: str) -> str:
+    """An answer that is no document, as it came: nothing of it is fit for a terminal yet."""
+    return _call(listen, path).decode(errors="replace")
 
 
 def post(listen: str, path: str, body: dict[str, Any], state_dir: Path, view: type[View]) -> Answer[View]:
