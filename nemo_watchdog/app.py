@@ -7,7 +7,7 @@ import gc
 import os
 import secrets
 import signal
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -22,6 +22,7 @@ from nemo_watchdog.engine.engine import Engine
 from nemo_watchdog.engine.replay import salvage
 from nemo_watchdog.errors import NemoWatchdogError
 from nemo_watchdog.evidence import Questions
+from nemo_watchdog.journal.reader import JournalReader
 from nemo_watchdog.journal.sqlite import SqliteJournal
 from nemo_watchdog.metrics import FEW_BUCKETS, Metrics
 from nemo_watchdog.model import Alert
@@ -48,6 +49,7 @@ from nemo_watchdog.runtime.executor import Executor
 from nemo_watchdog.runtime.history import History
 from nemo_watchdog.runtime.outbox import Outbox
 from nemo_watchdog.runtime.policy_files import PolicyFiles
+from nemo_watchdog.runtime.probe_loop import ProbeLoop
 from nemo_watchdog.runtime.reloads import PolicySource
 from nemo_watchdog.runtime.supervisor import Supervisor
 from nemo_watchdog.sd_notify import SystemdNotify
@@ -55,6 +57,7 @@ from nemo_watchdog.state_dir import ARCHIVE_NAME, JOURNAL_NAME, LABELS_NAME, TOK
 from nemo_watchdog.web.app import runner as web_runner
 from nemo_watchdog.web.door import Limits
 from nemo_watchdog.web.hosts import is_name, own_names
+from nemo_watchdog.web.past import Past
 
 log = structlog.get_logger("nemo_watchdog")
 
@@ -152,12 +155,9 @@ async def run(settings: Settings) -> None:
         archiving = _archiving(settings.state_dir / ARCHIVE_NAME, core, metrics)
         history = History(archiving, clock, metrics)
 
-        of_container, of_machine = partial(container_questions, containers), machine_questions(())
-
-        def ask(name: str) -> Questions:
-            return questions(name, engine, supervisor.loops, of_container, lambda: of_machine)
-
-        evidence = EvidenceTaker(core, metrics, ask, archiving.keep_evidence)
+        evidence = EvidenceTaker(
+            core, metrics, _questions(engine, containers, lambda: supervisor.loops), archiving.keep_evidence
+        )
         heartbeats = heard.Heartbeats(core)
         watch = ContainerWatch(containers, core, metrics)
         watch.on_other_containers = discovery.poke
@@ -182,8 +182,8 @@ async def run(settings: Settings) -> None:
             service=SystemdNotify(os.environ),
             history=history,
         )
-        known = partial(_knows, journal)
-        runner = web_runner(core, supervisor, metrics, heartbeats, token, names, Limits.of_this_process(), known)
+        past = Past(JournalReader(settings.state_dir / JOURNAL_NAME), archiving.evidence_of)
+        runner = web_runner(core, supervisor, metrics, heartbeats, past, token, names, Limits.of_this_process())
         await runner.setup()
         try:
             await _listen(runner, host, port)
@@ -199,6 +199,14 @@ async def run(settings: Settings) -> None:
             await archiving.close(CLOSE_ARCHIVE_WITHIN)
     finally:
         await _close(journal)
+
+
+def _questions(
+    engine: Engine, containers: Containers, loops: Callable[[], Mapping[str, ProbeLoop]]
+) -> Callable[[str], Questions]:
+    """What is asked about a dependency when it may be destroyed."""
+    of_container, of_machine = partial(container_questions, containers), machine_questions(())
+    return lambda name: questions(name, engine, loops(), of_container, of_machine)
 
 
 class PolicyAlertmanagers:
@@ -242,10 +250,6 @@ def docker(address: str | None) -> DockerContainers:
         return DockerContainers(address)
     except ValueError as error:
         raise NemoWatchdogError(str(error)) from error
-
-
-def _knows(journal: SqliteJournal, incident: str) -> bool:
-    return bool(journal.records(incident, limit=1))
 
 
 async def _close(journal: SqliteJournal) -> None:

@@ -9,9 +9,12 @@ daemon. Standard library only.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 EVERYTHING = "*"
 """The scope of a pause that holds all dependencies."""
@@ -311,21 +314,8 @@ class ProblemView:
     detail: str
 
 
-View = (
-    StatusView
-    | PausesView
-    | RetryView
-    | StandingView
-    | NoteView
-    | AcceptedView
-    | LivenessView
-    | ReadinessView
-    | HeardView
-    | ProblemView
-)
-
-
-def as_json(view: View) -> str:
+def as_json(view: DataclassInstance | Sequence[DataclassInstance]) -> str:
+    """A view, or a list of them, as it leaves."""
     return json.dumps(view, default=_fields)
 
 

@@ -27,7 +27,8 @@ def waits_for_a_core() -> dict[str, int]:
     """How long each thread of this process has waited for a core so far, in nanoseconds; empty where nobody tells.
 
     And how long the cores themselves were away, where this machine is a virtual one: a thread seems to run then.
-    Sources: Linux, Documentation/scheduler/sched-stats.rst, "/proc/<pid>/schedstat", second field; proc_stat(5), "steal".
+    Sources: Linux, Documentation/scheduler/sched-stats.rst, "/proc/<pid>/schedstat", second field; proc_stat(5),
+    "steal".
     """
     waits = {}
     with contextlib.suppress(OSError, IndexError):
@@ -40,7 +41,7 @@ def waits_for_a_core() -> dict[str, int]:
 
 
 def seconds_without_a_core(since: Mapping[str, int]) -> float:
-    """How long the threads and the cores have waited since then, all of them: a step waits for whom it starts and who has the GIL."""
+    """How long the threads and the cores have waited since then, all of them: a step waits for whom it starts, too."""
     return sum(max(0, waited - since.get(thread, 0)) for thread, waited in waits_for_a_core().items()) / 1e9
 
 

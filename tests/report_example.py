@@ -99,7 +99,7 @@ def facts() -> Facts:
 
 def _timeline() -> tuple[TimelineEntryView, ...]:
     return (
-        entry("03:11:53", "health_changed", "gateway gave no answer within 3s"),
+        entry("03:11:53", "first_sign", "gateway gave no answer within 3s"),
         entry("03:12:07", "incident_opened", "gateway is down: timeout (no answer within 3s)"),
         entry("03:12:07", "delivered", "gateway is down: told to log", None),
         entry("03:12:08", "evidence_taken", "evidence of gateway taken before docker.restart, 3 parts"),

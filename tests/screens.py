@@ -1,4 +1,4 @@
-"""`python -m tests.screens` writes docs/screens.md: what `nemo-watchdog status` shows in a terminal, state by state.
+"""`python -m tests.screens` writes docs/screens.md: what `status`, `incidents` and `incident` show in a terminal.
 
 A real terminal (tmux) of both sizes, and the real command; what it asks is a stand-in for a daemon in that state.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -15,6 +16,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from nemo_watchdog.engine import events as ev
+from nemo_watchdog.incident_views import IncidentDetailView, IncidentsView
 from nemo_watchdog.model import Reason, RunState, Severity, failed
 from nemo_watchdog.policy.policy import Limits, Storm
 from nemo_watchdog.runtime.troubles import Trouble
@@ -22,6 +24,7 @@ from nemo_watchdog.views import StatusView, TroubleView, as_json
 from tests.parts import need
 from tests.unit.cli.calling import standing_in
 from tests.unit.engine.world import World, dependency, policy
+from tests.unit.pasts import detail, healed, incident_of, summary, taken
 from tests.unit.statuses import seen
 
 DOCS = Path(__file__).parents[1] / "docs" / "screens.md"
@@ -32,20 +35,22 @@ MISTAKE = "/etc/nemo-watchdog/policy.yaml:41:5: dependencies.gateway.prob: unkno
 NAMES = ("postgres", "redis", "gateway", "gemma", "qwen", "gpu-0", "gpu-1", "disk", "alerts", "site", "mail", "users")
 
 HEAD = """\
-# What `status` shows
+# What the commands show
 
-`nemo-watchdog status` in terminals of 80x24 and 120x40, in seven states. Written by `python -m tests.screens`; a test
-holds this page to what the command shows.
+`nemo-watchdog status` in terminals of 80x24 and 120x40, in seven states, then `incidents` and `incident ID`. Written by
+`python -m tests.screens`; a test holds this page to what the commands show.
 """
 
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """`matters` are the words that must be on the screen, whatever its size."""
+    """`matters` are the words that must be on the screen, whatever its size; what is `longer` scrolls."""
 
     title: str
-    view: StatusView
+    view: StatusView | IncidentsView | IncidentDetailView
     matters: tuple[str, ...]
+    command: tuple[str, ...] = ("status",)
+    longer: bool = False
 
 
 def states() -> tuple[State, ...]:
@@ -61,6 +66,8 @@ def states() -> tuple[State, ...]:
             ("policy not reloaded", "policy.yaml:41:5", "did you mean `probe`?", "12 up"),
         ),
         with_a_full_journal(),
+        the_incidents(),
+        one_incident(),
     )
 
 
@@ -124,17 +131,37 @@ def with_a_full_journal() -> State:
     return State("The disk of the journal is full", seen(world), matters)
 
 
+def the_incidents() -> State:
+    over = summary(healed())
+    still = replace(over, id="20260105-131502-gateway", root="gateway", members=("gateway",), reason="refused")
+    still = replace(still, severity="SEV2", opened="2026-01-05T13:15:02+00:00", resolved=None, seconds=95.0, actions=1)
+    declared = replace(over, id="20260104-081100-declared", root="", members=(), declared="users see old prices")
+    declared = replace(declared, severity="SEV3", opened="2026-01-04T08:11:00+00:00", seconds=1500.0, actions=0)
+    declared = replace(declared, why="resolved by anna: deployed again")
+    matters = ("gateway → refused: open, 1 action", "every member is up, 2 actions", "25m SEV3 users see old prices")
+    return State("What has happened", IncidentsView((still, over, declared)), matters, ("incidents",))
+
+
+def one_incident() -> State:
+    world = healed()
+    view = detail(world, kept=[taken(incident_of(world))])
+    matters = ("who was told", "evidence", "--evidence 1/postgres.log", "postgres.activity.txt could not be had")
+    return State("All about one incident", view, matters, ("incident", view.incident.id), longer=True)
+
+
 def captures(state: State) -> Iterator[str]:
     """The screen, without what is blank at its end, for each size."""
     with standing_in() as daemon:
         daemon.body = json.loads(as_json(state.view))
         for columns, lines in SIZES:
-            yield capture(columns, lines, {"NEMO_WATCHDOG_LISTEN": daemon.listen, "TZ": "UTC"})
+            yield capture(state, columns, lines, {"NEMO_WATCHDOG_LISTEN": daemon.listen, "TZ": "UTC"})
 
 
-def capture(columns: int, lines: int, environ: Mapping[str, str]) -> str:
+def capture(state: State, columns: int, lines: int, environ: Mapping[str, str]) -> str:
+    """All of what is `longer`, as one reads it who scrolls back."""
     tmux = (need("tmux"), "-L", f"nemo-test-{secrets.token_hex(4)}", "-f", "/dev/null")
-    shown = f"{sys.executable} -m nemo_watchdog status; {' '.join(tmux[:3])} wait-for -S shown; exec sleep {WITHIN:g}"
+    asked = f"{sys.executable} -m nemo_watchdog {shlex.join(state.command)}"
+    shown = f"{asked}; {' '.join(tmux[:3])} wait-for -S shown; exec sleep {WITHIN:g}"
     outer = {name: value for name, value in os.environ.items() if name not in {"COLUMNS", "LINES", "NO_COLOR"}}
     environment = {**outer, **environ, "LC_ALL": "C.UTF-8"}
     size = ("-x", str(columns), "-y", str(lines))
@@ -142,7 +169,12 @@ def capture(columns: int, lines: int, environ: Mapping[str, str]) -> str:
         subprocess.run((*tmux, "new-session", "-d", *size, shown), env=environment, check=True, timeout=WITHIN)
         subprocess.run((*tmux, "wait-for", "shown"), env=environment, check=True, timeout=WITHIN)
         screen = subprocess.run(
-            (*tmux, "capture-pane", "-p"), env=environment, check=True, timeout=WITHIN, capture_output=True, text=True
+            (*tmux, "capture-pane", "-p", *(["-S", "-"] if state.longer else [])),
+            env=environment,
+            check=True,
+            timeout=WITHIN,
+            capture_output=True,
+            text=True,
         )
     finally:
         subprocess.run((*tmux, "kill-server"), env=environment, check=False, timeout=WITHIN, capture_output=True)

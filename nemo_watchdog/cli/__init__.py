@@ -19,6 +19,8 @@ from nemo_watchdog.cli import (
     demo,
     doctor,
     example,
+    incident,
+    incidents,
     init,
     install,
     journal,
@@ -64,6 +66,8 @@ app.command("classify")(classify.classify)
 app.command("schema", short_help="Print the JSON Schema of a policy file, for editors.")(schema.schema)
 app.add_typer(policy.app, name="policy")
 app.command("status", short_help="Show what is wrong, what is done about it and when.")(status.status)
+app.command("incidents", short_help="List the incidents that are and that were.")(incidents.incidents)
+app.command("incident", short_help="Tell all about one incident: what happened, who was told, why.")(incident.incident)
 app.command("pause", short_help="Start no new action for a while, or until `resume`.")(pause.pause)
 app.command("resume")(pause.resume)
 app.command("report", short_help="Write the report on an incident, for people.")(report.report)

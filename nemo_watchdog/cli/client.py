@@ -20,7 +20,7 @@ from nemo_watchdog.cli.output import UNREACHABLE, WRONG, CommandFailed
 from nemo_watchdog.errors import in_one_line
 from nemo_watchdog.regular_file import read_regular
 from nemo_watchdog.state_dir import TOKEN_BYTES, TOKEN_NAME
-from nemo_watchdog.views import AcceptedView, NoteView, PausesView, ProblemView, RetryView, StandingView, StatusView
+from nemo_watchdog.views import ProblemView
 
 TIMEOUT = 10.0
 INCIDENTS = "/api/v1/incidents"
@@ -29,7 +29,8 @@ NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 # Straight to the daemon: a proxy of the environment must see neither the question nor the token.
 _direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
-View = TypeVar("View", StatusView, PausesView, RetryView, StandingView, NoteView, AcceptedView)
+View = TypeVar("View")
+"""A view as the daemon answers it: of `views` or `incident_views`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,11 @@ def get_text(listen: str, path: str, content_type: str) -> str:
     if kind != content_type:
         raise CommandFailed(f"what answers at {listen} is not a nemo-watchdog that writes {content_type}", UNREACHABLE)
     return "\n".join(map(in_one_line, body.decode(errors="replace").split("\n")))
+
+
+def text(listen: str, path: str) -> str:
+    """An answer that is no document, as it came: nothing of it is fit for a terminal yet."""
+    return _call(listen, path).decode(errors="replace")
 
 
 def post(listen: str, path: str, body: dict[str, Any], state_dir: Path, view: type[View]) -> Answer[View]:

@@ -11,6 +11,7 @@ from nemo_watchdog.errors import NemoWatchdogError
 
 if TYPE_CHECKING:
     from rich.table import Table
+    from rich.text import Text
 
 GOOD, WRONG, USAGE, UNREACHABLE = 0, 1, 2, 3
 
@@ -29,6 +30,15 @@ def fail(message: str) -> None:
 
 def as_json(value: Any) -> None:
     print(json.dumps(value, indent=2, default=str))
+
+
+def print_lines(lines: Iterable[Text]) -> None:
+    """Lines that were made for this terminal's width."""
+    from rich.console import Console
+
+    console = Console()
+    for line in lines:
+        console.print(line, soft_wrap=True)
 
 
 def whole_table(*headers: str, unbroken: Iterable[str] = ()) -> Table:

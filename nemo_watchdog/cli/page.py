@@ -126,12 +126,12 @@ def _squeezed(lines: list[Text], room: int, width: int) -> list[Text]:
 
 def _head(view: StatusView, clock: Clock) -> Text:
     healths = [each.health for each in view.dependencies.values()]
-    known = [*WORST_FIRST, "up"]
-    order = sorted(set(healths), key=lambda health: known.index(health) if health in known else -1)
+    places = [*WORST_FIRST, "up"]
+    order = sorted(set(healths), key=lambda health: places.index(health) if health in places else -1)
     counted = ", ".join(f"{healths.count(health)} {health}" for health in order)
     many = len(healths)
-    said = f"{clock.now}  {many} {'dependencies' if many != 1 else 'dependency'}: {counted}  autonomy {view.autonomy}"
-    return Text(said, style="bold")
+    known = f"{many} {'dependencies' if many != 1 else 'dependency'}{': ' if counted else ''}{counted}"
+    return Text(f"{clock.now}  {known}  autonomy {view.autonomy}", style="bold")
 
 
 def _alarms(view: StatusView, clock: Clock) -> Iterator[Text]:

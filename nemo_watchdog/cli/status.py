@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nemo_watchdog.cli import options
-from nemo_watchdog.cli.output import GOOD, UNREACHABLE, USAGE, WRONG, CommandFailed, as_json
+from nemo_watchdog.cli.output import GOOD, UNREACHABLE, USAGE, WRONG, CommandFailed, as_json, print_lines
 from nemo_watchdog.views import StatusView
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def status(
     elif watch:
         _watch(listen, answer.view, name, utc=utc)
     else:
-        _print(_lines(answer.view, name, fits=not everything, utc=utc))
+        print_lines(_lines(answer.view, name, fits=not everything, utc=utc))
     raise typer.Exit(WRONG if _is_ill(answer.view, name) else GOOD)
 
 
@@ -81,14 +81,6 @@ def _lines(view: StatusView, name: str | None, *, fits: bool, utc: bool, spare: 
         return page(view, screen)
     _must_have(view, name)
     return page_of_one(view, name, screen)
-
-
-def _print(lines: list[Text]) -> None:
-    from rich.console import Console
-
-    console = Console()
-    for line in lines:
-        console.print(line, soft_wrap=True)
 
 
 def _watch(listen: str, view: StatusView, name: str | None, *, utc: bool) -> None:

@@ -14,8 +14,8 @@ from nemo_watchdog.views import NoteView
 PARTS_READ = (".log", "activity", "usage")
 """Of the evidence, what a part's name ends with or has in it: the others are for people with time."""
 
-SIGNS = ("health_changed", "side_changed", "run_changed", "ended_by_itself")
-"""Kinds of entries that tell what was seen, and not what somebody did."""
+FIRST_SIGN = "first_sign"
+"""The kind of the entry that tells since when it failed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,7 @@ class Facts:
     def first_sign(self) -> TimelineEntryView | None:
         """What was seen of a member before the incident was opened."""
         opened, members = moment(self.incident.opened), {self.incident.root, *self.incident.members}
-        seen = (each for each in self.entries(*SIGNS) if each.dependency in members)
+        seen = (each for each in self.entries(FIRST_SIGN) if each.dependency in members)
         return next((each for each in seen if moment(each.at) < opened), None)
 
     @property

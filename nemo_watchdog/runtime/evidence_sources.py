@@ -1,4 +1,4 @@
-"""What can be asked about a dependency: its probe, its container, its last looks and those of what it needs, the machine."""
+"""What can be asked about a dependency: its probe, container and last looks, those of what it needs, the machine."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def questions(
     engine: Engine,
     loops: Mapping[str, ProbeLoop],
     of_container: Callable[[str], Questions],
-    of_machine: Callable[[], Questions],
+    of_machine: Questions,
 ) -> Questions:
     """All of them, by the end of the name of their parts."""
 
@@ -27,7 +27,7 @@ def questions(
 
     spec, loop = engine.policy.dependencies.get(name), loops.get(name)
     return {
-        **of_machine(),
+        **of_machine,
         **(of_container(spec.container) if spec is not None and spec.container is not None else {}),
         **(_of_probe(loop) if loop is not None else {}),
         "looks.txt": looks,

@@ -3,26 +3,66 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from aiohttp import web
 
 from nemo_watchdog.runtime.core import Core
-from nemo_watchdog.views import View, as_json
+from nemo_watchdog.views import as_json
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 WRITTEN_WITHIN = 5.0
+JSON = "application/json"
+NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 
 
-def answer(view: View, status: int = 200) -> web.Response:
+@dataclass(frozen=True, slots=True)
+class Tagged:
+    """A body with its ETag, a strong one: the same only for the same bytes. Made in a thread, for it may be long."""
+
+    body: bytes
+    tag: str
+
+    @classmethod
+    def of(cls, text: str) -> Tagged:
+        body = text.encode(errors="replace")
+        return cls(body, hashlib.sha256(body).hexdigest()[:32])
+
+    @classmethod
+    def of_view(cls, view: DataclassInstance | Sequence[DataclassInstance]) -> Tagged:
+        return cls.of(as_json(view))
+
+
+def answer(view: DataclassInstance, status: int = 200) -> web.Response:
     return _response(as_json(view), status)
 
 
-async def large_answer(view: View) -> web.Response:
+async def large_answer(view: DataclassInstance) -> web.Response:
     """Written in a thread, so that no look waits for it: nobody changes a view."""
     return _response(await asyncio.to_thread(as_json, view))
 
 
+def unless_known(
+    request: web.Request, tagged: Tagged, content_type: str = JSON, headers: Mapping[str, str] = NO_HEADERS
+) -> web.Response:
+    """304 for who has just that already (RFC 9110, 13.1.2), the whole for everybody else."""
+    known = [etag.value for etag in request.if_none_match or ()]
+    if tagged.tag in known or "*" in known:
+        response = web.Response(status=304)
+    else:
+        response = web.Response(body=tagged.body, content_type=content_type, charset="utf-8", headers=headers)
+    response.etag = tagged.tag
+    return response
+
+
 def _response(text: str, status: int = 200) -> web.Response:
-    return web.Response(text=text, content_type="application/json", status=status)
+    return web.Response(text=text, content_type=JSON, status=status)
 
 
 async def on_disk(core: Core, otherwise: str) -> None:

@@ -2,27 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Mapping
 
 from aiohttp import web
 
 from nemo_watchdog.metrics import Metrics
+from nemo_watchdog.model import Severity
+from nemo_watchdog.policy.policy import SeveritySpec
 from nemo_watchdog.runtime.core import Core
 from nemo_watchdog.runtime.heartbeats import Heartbeats
 from nemo_watchdog.runtime.supervisor import Supervisor
 from nemo_watchdog.web.api.declared import DeclaredApi
 from nemo_watchdog.web.api.document import DocumentApi
+from nemo_watchdog.web.api.evidence import EvidenceApi
 from nemo_watchdog.web.api.health import HealthApi
+from nemo_watchdog.web.api.incidents import IncidentsApi
 from nemo_watchdog.web.api.journal import JournalApi
 from nemo_watchdog.web.api.metrics import MetricsApi
 from nemo_watchdog.web.api.pauses import PausesApi
 from nemo_watchdog.web.api.push import ROUTE as PUSH
 from nemo_watchdog.web.api.push import PushApi
+from nemo_watchdog.web.api.reports import ReportsApi
 from nemo_watchdog.web.api.retries import RetriesApi
 from nemo_watchdog.web.api.status import StatusApi
 from nemo_watchdog.web.door import Limits
 from nemo_watchdog.web.hosts import known_hosts_only
 from nemo_watchdog.web.operations import routes
+from nemo_watchdog.web.past import Past
 from nemo_watchdog.web.server import Runner
 
 MAX_BODY = 64 * 1024
@@ -34,25 +40,42 @@ def runner(
     supervisor: Supervisor,
     metrics: Metrics,
     heartbeats: Heartbeats,
+    past: Past,
     token: str,
     hosts: Iterable[str],
     limits: Limits,
-    known: Callable[[str], bool],
 ) -> web.AppRunner:
-    """What a site is put on; `token` is what a change must bring, `hosts` are the names that reads may come by.
-
-    `known` says whether the journal has an incident of that id; it may block, and raise `JournalError`.
-    """
+    """What a site is put on; `token` is what a change must bring, `hosts` are the names that reads may come by."""
     app = web.Application(client_max_size=MAX_BODY, middlewares=[known_hosts_only(hosts, free=PUSH)])
+    incidents = IncidentsApi(core, past)
     served = [
         *MetricsApi(core, metrics).operations(),
         *HealthApi(core, supervisor).operations(),
         *StatusApi(core, supervisor).operations(),
+        *incidents.operations(),
+        *_reports(core, incidents).operations(),
+        *EvidenceApi(past).operations(),
         *PausesApi(core, token).operations(),
         *RetriesApi(core, token).operations(),
-        *DeclaredApi(core, token, known).operations(),
+        *DeclaredApi(core, token, past).operations(),
         *JournalApi(core, token).operations(),
         *PushApi(core, heartbeats).operations(),
     ]
     app.add_routes(routes([*served, *DocumentApi(served).operations()]))
     return Runner(app, limits, lambda why: metrics.connections_refused.labels(why).inc())
+
+
+def _reports(core: Core, incidents: IncidentsApi) -> ReportsApi:
+    """By the policy in force: of each severity how soon a person should look, and who is told."""
+
+    def severities() -> Mapping[Severity, SeveritySpec]:
+        return core.engine.policy.severities
+
+    return ReportsApi(
+        detail=incidents.detail,
+        recent=incidents.recent,
+        evidence=incidents.past.part,
+        respond_within=lambda: {name: spec.respond_within for name, spec in severities().items()},
+        contacts_of=lambda: {name: spec.notify for name, spec in severities().items()},
+        now=lambda: core.clock.now().utc,
+    )

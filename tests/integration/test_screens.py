@@ -1,4 +1,4 @@
-"""The status in a real terminal: what matters is on the screen in each state, and docs/screens.md shows just that."""
+"""The commands in a real terminal: what matters is on the screen in each state, and docs/screens.md shows just that."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def test_what_matters_is_on_the_screen(captured: dict[str, list[str]], state: St
     """Of a small terminal and of a larger one."""
     for (columns, lines), screen in zip(SIZES, captured[state.title], strict=True):
         shown = screen.splitlines()
-        assert len(shown) < lines
+        assert state.longer or len(shown) < lines
         assert max(map(len, shown)) <= columns
         words = " ".join(screen.split())
         assert [each for each in state.matters if each not in words] == []

@@ -31,6 +31,7 @@ PURE = sorted(
         *(PACKAGE / "engine").rglob("*.py"),
         *(PACKAGE / "records").rglob("*.py"),
         *(PACKAGE / "report").rglob("*.py"),
+        *(PACKAGE / "timeline").rglob("*.py"),
     ]
 )
 ENGINE_MAY_IMPORT = (

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from typing import Annotated, Literal
 
 from aiohttp import web
@@ -14,13 +12,14 @@ from pydantic_core import PydanticCustomError
 from nemo_watchdog.engine.declared import why_not_declared, why_not_open, why_not_resolved
 from nemo_watchdog.engine.events import AcknowledgeAsked, DeclareAsked, NoteAsked, ResolveAsked
 from nemo_watchdog.engine.view import standing
-from nemo_watchdog.errors import JournalError, in_one_line
+from nemo_watchdog.errors import in_one_line
 from nemo_watchdog.model import Severity
 from nemo_watchdog.runtime.core import Core
 from nemo_watchdog.views import NoteView, StandingView
 from nemo_watchdog.web.answers import answer, on_disk
 from nemo_watchdog.web.asked import ChangeBody, Line, asked
 from nemo_watchdog.web.operations import Operation
+from nemo_watchdog.web.past import Past
 
 INCIDENTS = "/api/v1/incidents"
 LONGEST_NOTE = 4000
@@ -62,8 +61,7 @@ class NoteBody(ChangeBody):
 class DeclaredApi:
     core: Core
     token: str
-    known: Callable[[str], bool]
-    """Whether the journal still has anything of that incident. It blocks and may raise `JournalError`."""
+    past: Past
 
     def operations(self) -> tuple[Operation, ...]:
         return (
@@ -161,9 +159,4 @@ class DeclaredApi:
         return incident
 
     async def _is_known(self, incident: str) -> bool:
-        if incident in self.core.engine.durable.ids:
-            return True
-        try:
-            return await self.core.in_journal_thread(partial(self.known, incident))
-        except JournalError as error:
-            raise web.HTTPServiceUnavailable(text=f"the journal cannot be read: {error}") from error
+        return incident in self.core.engine.durable.ids or await self.past.read(lambda reader: reader.knows(incident))

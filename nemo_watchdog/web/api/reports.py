@@ -6,8 +6,10 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, tzinfo
+from typing import Literal
 
 from aiohttp import web
+from pydantic import BaseModel, Field
 from pydantic_core import PydanticCustomError
 
 from nemo_watchdog.errors import ArchiveError
@@ -18,6 +20,7 @@ from nemo_watchdog.report.facts import Facts, parts_read
 from nemo_watchdog.report.html import page
 from nemo_watchdog.report.markdown import markdown
 from nemo_watchdog.report.report import report
+from nemo_watchdog.web.operations import Operation
 
 ROUTE = "/api/v1/incidents/{id}/report"
 LONGEST_ZONE = 64
@@ -31,6 +34,11 @@ _NOTHING_FROM_OUTSIDE = {
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'",
     "X-Content-Type-Options": "nosniff",
 }
+
+
+class ReportParameters(BaseModel):
+    format: Literal["markdown", "html"] = "markdown"
+    zone: str = Field(UTC_NAME, description="An IANA name, such as `Europe/Berlin`.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +56,18 @@ class ReportsApi:
     contacts_of: Callable[[], Mapping[str, Sequence[str]]]
     now: Callable[[], datetime]
 
-    def routes(self) -> list[web.RouteDef]:
-        return [web.get(ROUTE, self.get)]
+    def operations(self) -> tuple[Operation, ...]:
+        return (
+            Operation(
+                method="GET",
+                path=ROUTE,
+                handler=self.get,
+                summary="What happened, as a document to send",
+                query=ReportParameters,
+                media=tuple(content_type for content_type, _ in _FORMATS.values()),
+                refuses=(400, 404, 503),
+            ),
+        )
 
     async def get(self, request: web.Request) -> web.Response:
         wanted = request.query.get("format", "markdown")

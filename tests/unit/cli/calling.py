@@ -68,10 +68,11 @@ def status_of(world: World, *problems: str, **more: Any) -> dict[str, Any]:
 
 @dataclass
 class StandIn:
-    """Answers every request with `code` and `body`; keeps what was asked."""
+    """Answers every request with `code` and `body`, or of `bodies` with that of its path; keeps what was asked."""
 
     listen: str
     body: Any = field(default_factory=dict)
+    bodies: dict[str, Any] = field(default_factory=dict)
     code: int = 200
     content_type: str = "application/json"
     asked: list[tuple[str, str, Any]] = field(default_factory=list)
@@ -87,7 +88,8 @@ def standing_in() -> Iterator[StandIn]:
             sent = json.loads(self.rfile.read(length)) if length else None
             it.asked.append((self.command, self.path, sent))
             it.tokens.append(self.headers.get("Authorization"))
-            body = it.body if isinstance(it.body, bytes) else json.dumps(it.body).encode()
+            said = it.bodies.get(self.path, it.body)
+            body = said if isinstance(said, bytes) else json.dumps(said).encode()
             self.send_response(it.code)
             self.send_header("Content-Type", it.content_type)
             self.send_header("Content-Length", str(len(body)))

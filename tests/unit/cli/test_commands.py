@@ -21,6 +21,8 @@ HELP = {
     "doctor": ("what to do about each", "--as-service", "--send", "--docker", "--state-dir", "--url", "--json"),
     "schema": ("JSON Schema",),
     "status": ("Show what is wrong", "--watch", "--json", "--listen"),
+    "incidents": ("List the incidents", "--since", "--open", "--dependency", "--limit", "--utc", "--json", "--listen"),
+    "incident": ("Tell all about one", "--evidence", "--export", "--utc", "--json", "--listen"),
     "pause": ("Start no new action", "--reason", "--for", "--json", "--state-dir"),
     "resume": ("Allow actions again", "--json", "--state-dir"),
     "report": ("of an incident that is still open it is a draft", "--html", "--output", "--utc", "--listen"),

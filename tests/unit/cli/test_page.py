@@ -43,6 +43,12 @@ def test_all_well_is_three_lines_and_the_names() -> None:
     assert lines[-1] == "actions left: total 10/10"
 
 
+def test_where_nothing_is_watched_that_is_said() -> None:
+    """With nothing to count."""
+    lines = shown(seen(World(policy())))
+    assert lines[0] == "12:00:00 UTC  0 dependencies  autonomy act"
+
+
 def test_one_error_of_all_is_said_once() -> None:
     """Without Docker each dependency says the same; the names stand together, and the cause above them."""
     world = platform()

@@ -127,7 +127,7 @@ def test_the_first_evidence_of_the_root_is_read() -> None:
 def test_the_last_action_that_was_verified_is_what_worked() -> None:
     """Beside all that was tried, and how long each part took."""
     of = facts(
-        entry("03:11", "health_changed", "no answer"),
+        entry("03:11", "first_sign", "no answer"),
         entry("03:12", "incident_opened"),
         *attempt("03:12"),
         *attempt("03:20", verdict="member_recovered"),

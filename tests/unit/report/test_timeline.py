@@ -19,7 +19,7 @@ def test_the_milestones_have_their_names() -> None:
     """Those that a post-mortem is asked for, the first sign among them where the record has one."""
     found = written(
         facts(
-            entry("03:11", "health_changed", "gateway gave no answer"),
+            entry("03:11", "first_sign", "gateway gave no answer"),
             OPENED,
             entry("03:20", "incident_acknowledged", "ops has taken it", None),
             entry("03:39", "member_recovered", "gateway serves again"),
@@ -38,7 +38,7 @@ def test_the_milestones_have_their_names() -> None:
 
 def test_only_what_was_seen_of_a_member_is_a_first_sign() -> None:
     """And not what somebody did to it, or what was seen of another."""
-    of = facts(entry("03:10", "paused", "a pause"), entry("03:11", "health_changed", "redis is slow", "redis"), OPENED)
+    of = facts(entry("03:10", "paused", "a pause"), entry("03:11", "first_sign", "redis is slow", "redis"), OPENED)
     assert written(of, "Timeline")[:2] == ["03:10 - a pause", "03:12 - Detected: gateway is down: timeout"]
 
 

@@ -11,9 +11,11 @@ from aiohttp import ClientResponse, web
 from aiohttp.test_utils import BaseTestServer, TestClient
 
 from nemo_watchdog.errors import JournalError
+from nemo_watchdog.journal.reader import JournalReader
 from nemo_watchdog.runtime.heartbeats import Heartbeats
 from nemo_watchdog.web.app import runner
 from nemo_watchdog.web.door import Limits
+from nemo_watchdog.web.past import Past
 from tests.unit.runtime.whole import Daemon
 
 TOKEN = "the-token"
@@ -33,21 +35,28 @@ class _Served(BaseTestServer):
         return self._made
 
 
-class Site:
-    def __init__(self, daemon: Daemon, limits: Limits = LIMITS) -> None:
-        self.daemon = daemon
-        self.heartbeats = Heartbeats(daemon.shell.core)
-        core, metrics = daemon.shell.core, daemon.shell.metrics
-        self.unreadable = ""
-        """Why the journal cannot be read; empty while it can."""
-        made = runner(core, daemon.supervisor, metrics, self.heartbeats, TOKEN, HOSTS, limits, self._knows)
-        self.app = made.app
-        self.client: TestClient[web.Request, None] = TestClient(_Served(made))
+class _Reader(JournalReader):
+    """Of a journal with one incident that nobody else remembers."""
 
-    def _knows(self, incident: str) -> bool:
+    unreadable = ""
+    """Why it cannot be read; empty while it can."""
+
+    def knows(self, incident: str) -> bool:
         if self.unreadable:
             raise JournalError(self.unreadable)
         return incident == FORGOTTEN
+
+
+class Site:
+    def __init__(self, daemon: Daemon, limits: Limits = LIMITS, past: Past | None = None) -> None:
+        self.daemon = daemon
+        self.heartbeats = Heartbeats(daemon.shell.core)
+        core, metrics = daemon.shell.core, daemon.shell.metrics
+        self.reader = _Reader(daemon.file.with_name("journal.db"))
+        past = past or Past(self.reader)
+        made = runner(core, daemon.supervisor, metrics, self.heartbeats, past, TOKEN, HOSTS, limits)
+        self.app = made.app
+        self.client: TestClient[web.Request, None] = TestClient(_Served(made))
 
     async def get(self, path: str, **headers: str) -> ClientResponse:
         return await self.client.get(path, headers=headers)
@@ -70,10 +79,10 @@ class Site:
 
 
 @asynccontextmanager
-async def serving(daemon: Daemon, limits: Limits = LIMITS) -> AsyncIterator[Site]:
+async def serving(daemon: Daemon, limits: Limits = LIMITS, past: Past | None = None) -> AsyncIterator[Site]:
     """The site of a daemon that runs."""
     await daemon.start()
-    made = Site(daemon, limits)
+    made = Site(daemon, limits, past)
     await made.client.start_server()
     yield made
     await made.client.close()

@@ -53,7 +53,7 @@ async def test_everything_that_is_served_is_in_it(site: Site) -> None:
 
 
 async def test_it_is_whole(site: Site) -> None:
-    """Every type that it names is there, every parameter of a path is told, and every operation has a name of its own."""
+    """Every type that it names is there, every parameter of a path is told, every operation has its own name."""
     told = await document(site)
     assert told["openapi"] == "3.1.0"
     assert {each.rpartition("/")[2] for each in references(told)} <= set(told["components"]["schemas"])

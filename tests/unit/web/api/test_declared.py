@@ -192,11 +192,11 @@ async def test_a_note_about_what_only_the_journal_remembers_is_taken(site: Site)
 async def test_while_the_journal_cannot_be_read_what_is_remembered_still_takes_notes(site: Site) -> None:
     """Of the others nobody knows whether they were."""
     incident = await declared(site)
-    site.unreadable = "the disk is gone"
+    site.reader.unreadable = "the disk is gone"
     assert (await said(site, f"/{incident}/notes", text="x")).status == 201
     response = await said(site, f"/{FORGOTTEN}/notes", text="x")
     assert response.status == 503
-    assert await detail(response) == "the journal cannot be read: the disk is gone"
+    assert await detail(response) == "the disk is gone"
 
 
 async def test_what_cannot_be_written_says_so(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:

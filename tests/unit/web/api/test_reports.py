@@ -17,6 +17,7 @@ from nemo_watchdog.report.facts import Facts
 from nemo_watchdog.report.html import page
 from nemo_watchdog.report.markdown import markdown
 from nemo_watchdog.web.api.reports import ReportsApi
+from nemo_watchdog.web.operations import routes
 from tests import report_example as example
 
 PATH = f"/api/v1/incidents/{example.ID}/report"
@@ -61,7 +62,7 @@ async def client(kept: Kept) -> AsyncIterator[TestClient[web.Request, web.Applic
         contacts_of=lambda: of.contacts_of,
         now=lambda: of.now,
     )
-    app.add_routes(api.routes())
+    app.add_routes(routes(api.operations()))
     async with TestClient(TestServer(app)) as made:
         yield made
 
@@ -114,7 +115,7 @@ async def test_what_cannot_be_written_is_said(parameters: dict[str, str], said: 
     """Before anything is read."""
     app = web.Application(handler_args={"max_line_size": 200_000})
     api = ReportsApi(kept.detail, kept.recent, kept.evidence, dict, dict, lambda: kept.facts.now)
-    app.add_routes(api.routes())
+    app.add_routes(routes(api.operations()))
     server = TestServer(app)
     async with TestClient(server) as client:
         response = await client.get(PATH, params=parameters)

@@ -1,0 +1,84 @@
+"""What was seen of what is watched, and what people did to it or to the watchdog, in sentences; see `words`. Pure."""
+
+from __future__ import annotations
+
+from nemo_watchdog import records as r
+from nemo_watchdog.durations import duration
+from nemo_watchdog.model import Health
+from nemo_watchdog.timeline.words import Story, lasting, said, seen
+from nemo_watchdog.views import EVERYTHING
+
+
+@said.register
+def _(record: r.HealthChanged, story: Story) -> str:
+    served = ""
+    if record.health not in (Health.UP, Health.DEGRADED) and record.not_served_for:
+        served = f"; it was last seen to serve {duration(record.not_served_for)} ago"
+    return f"{record.dependency} is {seen(record.health, record.reason, record.detail)}{served}."
+
+
+@said.register
+def _(record: r.SeenUp, story: Story) -> str:
+    return f"{record.dependency} is up for the first time as the policy names it now."
+
+
+@said.register
+def _(record: r.EndedByItself, story: Story) -> str:
+    by = f", of {record.by}" if record.by else ""
+    return f"No person ended the {record.target_kind} {record.target} of {record.dependency}: {record.reason}{by}."
+
+
+@said.register
+def _(record: r.HeartbeatHeard, story: Story) -> str:
+    words = f" ({record.said})" if record.said else ""
+    return f"{record.dependency} called: it went {'well' if record.well else 'wrong'}{words}."
+
+
+@said.register
+def _(record: r.SideChanged, story: Story) -> str:
+    side = "serves now" if record.serves else "is down now"
+    counts = f"; {record.changes} more towards flapping" if record.changes else ""
+    return f"{record.dependency} {side}, and did not before{counts}."
+
+
+@said.register
+def _(record: r.RunChanged, story: Story) -> str:
+    by = "by somebody's order" if record.ordered else "by Docker"
+    return f"The container of {record.dependency} was started anew {by}."
+
+
+@said.register
+def _(record: r.HoldPlaced, story: Story) -> str:
+    undone = "it was started again, but " if record.undone else ""
+    limit = f", {lasting(record.lasts, '')} at most" if record.lasts is not None else ""
+    return f"{record.dependency} is left alone{limit}: {undone}{record.what}."
+
+
+@said.register
+def _(record: r.HoldReleased, story: Story) -> str:
+    return f"{record.dependency} is left alone no more."
+
+
+def _scope(scope: str) -> str:
+    return "everything" if scope == EVERYTHING else scope
+
+
+@said.register
+def _(record: r.Paused, story: Story) -> str:
+    span = lasting(record.duration, "until somebody resumes it")
+    return f"{record.by} paused {_scope(record.scope)} {span}: {record.reason}."
+
+
+@said.register
+def _(record: r.Resumed, story: Story) -> str:
+    return f"{record.by} resumed {_scope(record.scope)}."
+
+
+@said.register
+def _(record: r.JournalDistrusted, story: Story) -> str:
+    return f"The journal was found damaged, and nothing was done until a person accepted it: {record.damage}."
+
+
+@said.register
+def _(record: r.JournalAccepted, story: Story) -> str:
+    return f"{record.by} lets the watchdog go on from a damaged journal ({record.damage}): {record.reason}."
