@@ -125,7 +125,7 @@ def test_a_part_whose_text_is_damaged_is_a_missing_one(path: Path) -> None:
     [
         (
             f"PRAGMA user_version = {len(MIGRATIONS) + 1}",
-            r"it was written by a newer nemo-watchdog \(schema 2; this one knows 1\): install that version again, or move",
+            r"written by a newer nemo-watchdog \(schema 2; this one knows 1\): install that version again, or move the",
         ),
         (
             "PRAGMA application_id = 7",

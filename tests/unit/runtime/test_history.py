@@ -7,12 +7,15 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
+from nemo_watchdog.archive import SqliteArchive
 from nemo_watchdog.errors import ArchiveError
 from nemo_watchdog.model import Finding, Moment, Observation, Reason, failed, ok
 from nemo_watchdog.ports import LATENCY_BOUNDS, LookRun
@@ -341,7 +344,7 @@ def until_end(looks: Sequence[tuple[Finding, float, float, str, str]], jumps: Se
         for name, given_looks in seen.items():
             runs = looking.kept.archive.runs[name]
             assert runs == before[name] == await looking.all(name)
-            assert all(one.last < other.first for one, other in zip(runs, runs[1:], strict=False))
+            assert all(one.last < other.first for one, other in pairwise(runs))
             assert all(run.first <= run.last and sum(run.histogram) == run.looks for run in runs)
             if not jumps or min(jumps) > -module.SMALL_STEP / 1000:
                 counts = Counter((finding.outcome, finding.reason) for finding, _ in given_looks)
@@ -386,6 +389,40 @@ def test_runs_never_overlap_whatever_the_clock_does(
 ) -> None:
     """Hours forth and back, written or not: what memory says is what the disk says."""
     until_end(looks, jumps)
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.lists(LOOK, min_size=1, max_size=40), st.lists(st.floats(-20_000, 20_000), min_size=1, max_size=3))
+def test_the_disk_has_what_memory_had(
+    tmp_path_factory: pytest.TempPathFactory,
+    looks: Sequence[tuple[Finding, float, float, str, str]],
+    jumps: Sequence[float],
+) -> None:
+    """The real archive keeps the same rules: whoever starts anew reads what was read before, to the microsecond."""
+
+    async def story(path: Path) -> None:
+        looking, now, names = Looking(), 0.0, set[str]()
+        looking.kept.archive = SqliteArchive(path)  # type: ignore[assignment]
+        for number, (finding, latency, step, event, name) in enumerate(looks):
+            now += step + jumps[number % len(jumps)] * (number % 3 == 0)
+            looking.look(now, finding, latency, name)
+            names.add(name)
+            if event == "write":
+                await looking.history.write()
+        before = {name: await looking.all(name) for name in names}
+        await looking.history.write()
+        looking.history = History(looking.kept.archiving, looking.kept.shell.clock, looking.kept.shell.metrics)
+        for name in names:
+            after = await looking.all(name)
+            assert short(after) == short(before[name])
+            for read, was in zip(after, before[name], strict=True):
+                assert read.histogram == was.histogram
+                assert read.latency_sum == pytest.approx(was.latency_sum, abs=1e-6)
+                assert read.latency_max == pytest.approx(was.latency_max, abs=1e-6)
+        await looking.kept.archiving.close(10.0)
+        looking.kept.shell.core.close()
+
+    asyncio.run(story(tmp_path_factory.mktemp("archive") / "archive.sqlite3"))
 
 
 async def test_a_thousand_at_once_stall_nobody(looking: Looking) -> None:
