@@ -1,8 +1,8 @@
 """What it costs to keep how each look went: bytes on disk, CPU of a look, and the time to read three months back.
 
-On a clock that the benchmark moves: ninety days pass in two minutes. The looks go through the same `History`, `Archiving`
-and SQLite file as in the daemon; those of a thousand are written every minute, those of three months every quarter of an
-hour, which leaves the same rows. Fails when a limit is not kept.
+On a clock that the benchmark moves: ninety days pass in minutes. The looks go through the same `History`, `Archiving`
+and SQLite file as in the daemon; those of a thousand are written every minute, those of three months every quarter of
+an hour, which leaves the same rows. Fails when a limit is not kept.
 """
 
 from __future__ import annotations

@@ -205,4 +205,6 @@ def _is_damage(error: Exception) -> bool:
     if isinstance(error, UnicodeDecodeError):  # in SQLite's own words about what it read
         return True
     name = getattr(error, "sqlite_errorname", "")
+    if name == "SQLITE_ERROR" and "no such" in str(error):  # we ask for what we made: its schema is not what it was
+        return True
     return name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB"))

@@ -34,9 +34,8 @@ def kept(daemon: Daemon) -> Sequence[LookRun]:
 
 async def looked(daemon: Daemon) -> int:
     """How often this process has looked."""
-    found = re.findall(
-        r'^nemo_watchdog_probes_total\{dependency="port".*\} (\S+)$', await daemon.metrics(), re.MULTILINE
-    )
+    page = await daemon.metrics()
+    found = re.findall(r'^nemo_watchdog_probes_total\{dependency="port".*\} (\S+)$', page, re.MULTILINE)
     return int(sum(map(float, found)))
 
 

@@ -9,7 +9,8 @@ from nemo_watchdog.errors import PolicyError
 from nemo_watchdog.policy.lint import lint
 from nemo_watchdog.policy.policy import Policy, Retention
 from nemo_watchdog.policy.retention import SHORTEST_RECORDS
-from tests.unit.policy.test_lint import parse, policy
+from tests.unit.policy.fakes import parse
+from tests.unit.policy.test_lint import policy
 
 
 def kept(section: str) -> Policy:

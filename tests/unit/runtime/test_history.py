@@ -103,7 +103,7 @@ async def test_a_run_ends_with_its_quarter_of_an_hour(looking: Looking) -> None:
         assert 4 <= len(runs) <= 5
         assert all((run.last - run.first).total_seconds() < 900 for run in runs)
         assert sum(run.looks for run in runs) == 360
-        ends.update((run.last - NOON).total_seconds() // 10 for run in runs[:-1])
+        ends.update(int((run.last - NOON).total_seconds()) // 10 for run in runs[:-1])
     assert max(ends.values()) <= 6
 
 
@@ -127,7 +127,7 @@ async def test_only_what_is_new_is_written(looking: Looking) -> None:
     looking.looks(0, 10)
     await looking.history.write()
     written = list[LookRun]()
-    looking.kept.archive.keep_looks = written.extend  # type: ignore[method-assign]
+    looking.kept.archive.keep_looks = written.extend  # type: ignore[method-assign, assignment]
     await looking.history.write()
     assert written == []
     looking.looks(20)

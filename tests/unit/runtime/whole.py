@@ -11,14 +11,16 @@ from nemo_watchdog.model import Health, ok
 from nemo_watchdog.policy.policy import Dependency, Policy
 from nemo_watchdog.ports import Probe
 from nemo_watchdog.runtime.alerting import Alerting
+from nemo_watchdog.runtime.archiving import Archiving
 from nemo_watchdog.runtime.clock import SystemClock
 from nemo_watchdog.runtime.discovery import Discovery
 from nemo_watchdog.runtime.executor import Executor
+from nemo_watchdog.runtime.history import History
 from nemo_watchdog.runtime.outbox import Outbox
 from nemo_watchdog.runtime.policy_files import PolicyFiles
 from nemo_watchdog.runtime.reloads import PolicySource
 from nemo_watchdog.runtime.supervisor import Supervisor
-from nemo_watchdog.testing import RecordingAction, RecordingNotifier, ScriptedProbe
+from nemo_watchdog.testing import MemoryArchive, RecordingAction, RecordingNotifier, ScriptedProbe
 from tests.unit.engine.world import dependency, policy
 from tests.unit.runtime.shell import Shell, until
 from tests.unit.runtime.test_alerting import Sink
@@ -74,6 +76,8 @@ class Daemon:
         self.service = Service(watchdog)
         self.labels = Discovery(self.shell.containers, folder / "labels.json")
         core, metrics = self.shell.core, self.shell.metrics
+        self.archive = MemoryArchive()
+        history = History(Archiving(lambda: self.archive, core, metrics), self.shell.clock, metrics)
         self.supervisor = Supervisor(
             core,
             source=PolicySource(
@@ -88,6 +92,7 @@ class Daemon:
             alerting=Alerting(Sink(), core, metrics),
             metrics=metrics,
             service=self.service,
+            history=history,
         )
         self.task: asyncio.Task[None] | None = None
 
