@@ -51,7 +51,7 @@ def look_runs(
 
     Raises `ValueError`, `OverflowError` and `LookupError` for what `look_row` did not make.
     """
-    time, zone = datetime.fromtimestamp, UTC
+    time, zone, known = datetime.fromtimestamp, UTC, dict[bytes, tuple[int, ...]]()
     return [
         LookRun(
             dependency,
@@ -61,7 +61,7 @@ def look_runs(
             looks,
             latency_sum / 1e6,
             latency_max / 1e6,
-            _unpack(histogram),
+            known.get(histogram) or known.setdefault(histogram, _unpack(histogram)),
         )
         for sight, first, span, looks, latency_sum, latency_max, histogram in found
     ]
