@@ -80,7 +80,7 @@ class Files:
         with self._writing:
             try:
                 connection = self._use()
-                connection.execute("PRAGMA incremental_vacuum").fetchall()
+                connection.executescript("PRAGMA incremental_vacuum")  # `execute` would free one page of them
                 connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
             except FAILURES as error:
                 raise self._failed("written", error) from error
@@ -205,4 +205,6 @@ def _is_damage(error: Exception) -> bool:
     if isinstance(error, UnicodeDecodeError):  # in SQLite's own words about what it read
         return True
     name = getattr(error, "sqlite_errorname", "")
+    if name == "SQLITE_ERROR" and "no such" in str(error):  # we ask for what we made: its schema is not what it was
+        return True
     return name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB"))

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import struct
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from nemo_watchdog.evidence import Missing
 from nemo_watchdog.ports import LATENCY_BOUNDS, LookRun
@@ -43,21 +44,27 @@ def look_row(run: LookRun, dependency: int, sight: int) -> LookRow:
     return dependency, first, span, sight, run.looks, latency_sum, latency_max, _pack(run.histogram)
 
 
-def look_run(dependency: str, outcome: str, reason: str | None, row: Sequence[int], histogram: bytes) -> LookRun:
-    """`row`: first, span, looks, latency_sum, latency_max. Raises `ValueError` and `OverflowError`."""
-    first, span, looks, latency_sum, latency_max = row
-    from_time = datetime.fromtimestamp
-    return LookRun(
-        dependency,
-        outcome,
-        reason,
-        from_time(first / 1000, UTC),
-        from_time((first + span) / 1000, UTC),
-        looks,
-        latency_sum / 1e6,
-        latency_max / 1e6,
-        _unpack(histogram),
-    )
+def look_runs(
+    dependency: str, sights: Mapping[int, tuple[str, str | None]], found: Iterable[Sequence[Any]]
+) -> list[LookRun]:
+    """`found`: sight, first, span, looks, latency_sum, latency_max, histogram; thousands of them are made at once.
+
+    Raises `ValueError`, `OverflowError` and `LookupError` for what `look_row` did not make.
+    """
+    time, zone, known = datetime.fromtimestamp, UTC, dict[bytes, tuple[int, ...]]()
+    return [
+        LookRun(
+            dependency,
+            *sights[sight],
+            time(first / 1000, zone),
+            time((first + span) / 1000, zone),
+            looks,
+            latency_sum / 1e6,
+            latency_max / 1e6,
+            known.get(histogram) or known.setdefault(histogram, _unpack(histogram)),
+        )
+        for sight, first, span, looks, latency_sum, latency_max, histogram in found
+    ]
 
 
 def compressed(text: str) -> bytes:

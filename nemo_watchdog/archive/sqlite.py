@@ -20,7 +20,7 @@ EVIDENCE_FORGOTTEN_AT_ONCE = 20
 
 _COLUMNS = "dependency, first, span, sight, looks, latency_sum, latency_max, histogram"
 _PUT = f"({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
-_READ = "first, span, looks, latency_sum, latency_max, histogram, sight"
+_READ = "sight, first, span, looks, latency_sum, latency_max, histogram"
 
 
 class SqliteArchive:
@@ -106,10 +106,10 @@ class SqliteArchive:
     def looks(self, dependency: str, since: datetime, until: datetime) -> Sequence[LookRun]:
         """See `ports.Archive.looks`."""
         with self._files.reading() as connection:
+            begin, end = milliseconds(since), milliseconds(until)
             number = _number(connection, dependency)
             if number is None:
                 return []
-            begin, end = milliseconds(since), milliseconds(until)
             sights = {
                 number: (outcome, reason or None)
                 for number, outcome, reason in connection.execute("SELECT id, outcome, reason FROM sights")
@@ -121,8 +121,8 @@ class SqliteArchive:
                 f"AND first + span >= ?2 UNION ALL SELECT {_READ} FROM newest_looks "
                 "WHERE dependency = ?1 AND first <= ?3 AND first + span >= ?2",
                 (number, begin, end),
-            ).fetchall()
-            return [rows.look_run(dependency, *sights[sight], each, histogram) for *each, histogram, sight in found]
+            )
+            return rows.look_runs(dependency, sights, found)
 
     # -- gates
 

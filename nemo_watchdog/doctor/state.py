@@ -15,7 +15,7 @@ from nemo_watchdog.errors import JournalError, in_one_line
 from nemo_watchdog.journal.examination import examine
 from nemo_watchdog.journal.seal import head_of
 from nemo_watchdog.sizes import size
-from nemo_watchdog.state_dir import JOURNAL_NAME, TOKEN_NAME
+from nemo_watchdog.state_dir import ARCHIVE_NAME, JOURNAL_NAME, TOKEN_NAME
 
 STATE, JOURNAL, TOKEN = "state directory", "journal", "token"
 LEAST_FREE = 100 * 1024 * 1024
@@ -66,7 +66,8 @@ def _rights(folder: Path, seen: os.stat_result) -> Iterator[Finding]:
     if seen.st_mode & _OTHERS:
         yield bad(STATE, f"others may look into {folder} (mode {seen.st_mode & 0o7777:04o})", f"chmod 700 {folder}")
     journal = folder / JOURNAL_NAME
-    mine = (journal, journal.with_name(f"{JOURNAL_NAME}-wal"), head_of(journal), folder / TOKEN_NAME)
+    logs = (folder / f"{name}-wal" for name in (JOURNAL_NAME, ARCHIVE_NAME))
+    mine = (journal, folder / ARCHIVE_NAME, *logs, head_of(journal), folder / TOKEN_NAME)
     if strange := [file.name for file in mine if file.exists() and file.lstat().st_uid != seen.st_uid]:
         owner = _name(seen.st_uid)
         what = (

@@ -15,6 +15,8 @@ import threading
 import time
 import urllib.request
 from collections.abc import Awaitable, Callable
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -24,13 +26,14 @@ import uvloop
 
 from nemo_watchdog import app
 from nemo_watchdog.app import Settings
+from nemo_watchdog.archive import SqliteArchive
 from nemo_watchdog.errors import NemoWatchdogError, PolicyError
 from nemo_watchdog.journal import reading
 from nemo_watchdog.journal.place import Place
 from nemo_watchdog.journal.sqlite import SqliteJournal
 from nemo_watchdog.runtime import supervisor
 from nemo_watchdog.runtime.clock import SystemClock, boot_id
-from nemo_watchdog.state_dir import JOURNAL_NAME, TOKEN_NAME
+from nemo_watchdog.state_dir import ARCHIVE_NAME, JOURNAL_NAME, TOKEN_NAME
 from nemo_watchdog.testing.servers import free_port
 from tests.unit.cli.calling import Call, call
 
@@ -337,6 +340,39 @@ def test_a_damaged_journal_lets_it_start_and_observe_only_until_a_person_accepts
     assert accepted["reason"] == "I have looked"
     assert [body["type"] for body in records].count("incident_opened") == 1  # what happened meanwhile is there
     assert len(list(settings.state_dir.glob("damaged-*"))) == 1
+
+
+def looks_of(settings: Settings) -> int:
+    """How many looks the archive has of the one that is watched."""
+    with closing(SqliteArchive(settings.state_dir / ARCHIVE_NAME)) as archive:
+        now = datetime.now(UTC)
+        return sum(run.looks for run in archive.looks("port", now - timedelta(days=1), now))
+
+
+def test_how_each_look_went_is_kept(settings: Settings) -> None:
+    """At the latest by the daemon's end, and the next one adds to it."""
+
+    async def story() -> None:
+        await until_never_up(settings.listen)
+
+    live(settings, story)
+    first = looks_of(settings)
+    assert first >= 3
+    live(settings, story)
+    assert looks_of(settings) >= first + 3
+
+
+def test_an_archive_that_cannot_be_opened_stops_no_start(settings: Settings) -> None:
+    """The daemon watches, says what is not kept, and ends well."""
+    (settings.state_dir / ARCHIVE_NAME).mkdir(parents=True)
+
+    async def story() -> None:
+        body = await until_never_up(settings.listen)
+        (trouble,) = [each for each in body["troubles"] if "no evidence and no history" in each["what"]]
+        assert "is not a regular file: move it away, and a new one is made" in trouble["why"]
+        assert await ready(settings.listen)
+
+    live(settings, story)
 
 
 def test_a_record_that_makes_no_sense_is_damage(settings: Settings, call: Call) -> None:

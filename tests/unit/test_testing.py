@@ -18,11 +18,12 @@ from nemo_watchdog.model import (
     failed,
     ok,
 )
-from nemo_watchdog.ports import Action, Clock, Containers, Delivery, Journal, Notifier, Probe
+from nemo_watchdog.ports import Action, Archive, Clock, Containers, Delivery, Journal, Notifier, Probe
 from nemo_watchdog.testing import (
     HANG,
     FakeContainers,
     ManualClock,
+    MemoryArchive,
     MemoryJournal,
     RecordingAction,
     RecordingNotifier,
@@ -40,8 +41,9 @@ def test_the_fakes_fit_the_ports() -> None:
     action: Action = RecordingAction()
     containers: Containers = FakeContainers(clock)
     journal: Journal = MemoryJournal(clock)
+    archive: Archive = MemoryArchive()
     notifier: Notifier = RecordingNotifier()
-    assert all((clock, probe, action, containers, journal, notifier))
+    assert all((clock, probe, action, containers, journal, archive, notifier))
 
 
 def test_the_clock_moves_when_told() -> None:

@@ -23,6 +23,7 @@ from nemo_watchdog.policy.policy import (
     Flapping,
     Limits,
     Remedy,
+    Retention,
     Rule,
     Secret,
     SeveritySpec,
@@ -129,6 +130,7 @@ def test_everything_arrives() -> None:
         Condition(category=frozenset({Category.FAULT}), reason=reasons),
     )
     assert policy.limits == Limits(Budget(6, 86400), 2, {"cache": 1}, Storm(0.6, 2, "core", 20.0, 60.0))
+    assert policy.retention == Retention(180 * 86400.0, 14 * 86400.0, 500_000_000)
     assert policy.autonomy is Autonomy.SUGGEST
     assert policy.contacts == {
         "night": (Secret("tgram://bot/chat"), Secret("mailto://user:pass@example.org")),

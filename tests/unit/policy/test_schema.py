@@ -89,6 +89,7 @@ def test_an_expansion_may_stand_for_any_value(validator: Draft202012Validator) -
           redis: {probe: redis, url: "${URL}", write: "${W}"}
           host: {probe: host, min_memory_available: "${M:-5%}"}
         limits: {budget: "${B}", concurrent_actions: "${C:-1}"}
+        retention: {records: "${D}", evidence_size: "${S}"}
         """
     )
     assert [error.message for error in validator.iter_errors(document)] == []

@@ -12,7 +12,7 @@ from nemo_watchdog.model import ContainerEvent, Health, Past, Reason, failed, ok
 from nemo_watchdog.runtime import supervisor as module
 from nemo_watchdog.runtime.clock import SystemClock
 from nemo_watchdog.testing import HANG
-from tests.unit.engine.world import EVER
+from tests.unit.engine.world import EVER, policy
 from tests.unit.runtime.shell import until
 from tests.unit.runtime.whole import Daemon, quick
 
@@ -36,6 +36,22 @@ async def test_a_stop_ends_every_loop_and_closes_every_probe(tmp_path: Path) -> 
     assert "stopping" in daemon.service.heard
     assert {name: probe.closed for name, probe in daemon.probes.items()} == {"a": 1, "b": 1}
     assert asyncio.all_tasks() == {asyncio.current_task()}
+    daemon.shell.core.close()
+
+
+async def test_how_each_look_went_is_kept_at_the_stop(tmp_path: Path) -> None:
+    """Of what the policy names no more, too."""
+    daemon = Daemon(tmp_path, quick("a"), quick("b"))
+    await daemon.start()
+    await until(lambda: daemon.health("a") is daemon.health("b") is Health.UP)
+    daemon.next = policy(quick("a"))
+    daemon.supervisor.reload()
+    await until(lambda: list(daemon.supervisor.loops) == ["a"])
+    await daemon.stop()
+    for name, probe in daemon.probes.items():
+        kept = sum(run.looks for run in daemon.archive.runs[name])
+        assert kept in (probe.looks - 1, probe.looks)  # the last one may have been cut off
+    assert daemon.archive.pruned
     daemon.shell.core.close()
 
 

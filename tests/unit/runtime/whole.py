@@ -7,20 +7,22 @@ from dataclasses import replace
 from pathlib import Path
 
 from nemo_watchdog.errors import PolicyError
-from nemo_watchdog.evidence import Evidence, Questions
+from nemo_watchdog.evidence import Questions
 from nemo_watchdog.model import Health, ok
 from nemo_watchdog.policy.policy import Dependency, Policy
 from nemo_watchdog.ports import Probe
 from nemo_watchdog.runtime.alerting import Alerting
+from nemo_watchdog.runtime.archiving import Archiving
 from nemo_watchdog.runtime.clock import SystemClock
 from nemo_watchdog.runtime.discovery import Discovery
 from nemo_watchdog.runtime.evidence import EvidenceTaker
 from nemo_watchdog.runtime.executor import Executor
+from nemo_watchdog.runtime.history import History
 from nemo_watchdog.runtime.outbox import Outbox
 from nemo_watchdog.runtime.policy_files import PolicyFiles
 from nemo_watchdog.runtime.reloads import PolicySource
 from nemo_watchdog.runtime.supervisor import Supervisor
-from nemo_watchdog.testing import RecordingAction, RecordingNotifier, ScriptedProbe
+from nemo_watchdog.testing import MemoryArchive, RecordingAction, RecordingNotifier, ScriptedProbe
 from tests.unit.engine.world import dependency, policy
 from tests.unit.runtime.shell import Shell, until
 from tests.unit.runtime.test_alerting import Sink
@@ -76,9 +78,10 @@ class Daemon:
         self.service = Service(watchdog)
         self.labels = Discovery(self.shell.containers, folder / "labels.json")
         core, metrics = self.shell.core, self.shell.metrics
-        self.kept: list[Evidence] = []
         self.questions: Questions = {}
-        evidence = EvidenceTaker(core, metrics, lambda _: self.questions, self._keep)
+        self.archive = MemoryArchive()
+        history = History(Archiving(lambda: self.archive, core, metrics), self.shell.clock, metrics)
+        evidence = EvidenceTaker(core, metrics, lambda _: self.questions, history.archiving.keep_evidence)
         self.supervisor = Supervisor(
             core,
             source=PolicySource(
@@ -94,6 +97,7 @@ class Daemon:
             alerting=Alerting(Sink(), core, metrics),
             metrics=metrics,
             service=self.service,
+            history=history,
         )
         self.task: asyncio.Task[None] | None = None
 
@@ -102,9 +106,6 @@ class Daemon:
         if isinstance(self.next, PolicyError):
             raise self.next
         return self.next
-
-    async def _keep(self, evidence: Evidence) -> None:
-        self.kept.append(evidence)
 
     def _probe(self, spec: Dependency) -> Probe:
         return self.probes.setdefault(spec.name, ScriptedProbe(ok()))
