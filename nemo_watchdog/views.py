@@ -266,7 +266,8 @@ class ProblemView:
 View = StatusView | PausesView | RetryView | AcceptedView | LivenessView | ReadinessView | HeardView | ProblemView
 
 
-def as_json(view: View) -> str:
+def as_json(view: Any) -> str:
+    """Of a view, here or in `incident_views`, or of several."""
     return json.dumps(view, default=_fields)
 
 
