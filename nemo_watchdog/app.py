@@ -9,6 +9,7 @@ import secrets
 import signal
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 
@@ -17,8 +18,10 @@ from aiohttp import web
 
 from nemo_watchdog.containers.docker import DockerContainers
 from nemo_watchdog.engine.engine import Engine
+from nemo_watchdog.engine.explaining_past import OF_INCIDENTS
 from nemo_watchdog.engine.replay import salvage
 from nemo_watchdog.errors import NemoWatchdogError
+from nemo_watchdog.journal.about import About, read_about
 from nemo_watchdog.journal.sqlite import SqliteJournal
 from nemo_watchdog.metrics import FEW_BUCKETS, Metrics
 from nemo_watchdog.model import Alert
@@ -38,6 +41,7 @@ from nemo_watchdog.runtime.container_watch import ContainerWatch
 from nemo_watchdog.runtime.core import Core
 from nemo_watchdog.runtime.discovery import Discovery
 from nemo_watchdog.runtime.executor import Executor
+from nemo_watchdog.runtime.explanations import Explanations
 from nemo_watchdog.runtime.outbox import Outbox
 from nemo_watchdog.runtime.policy_files import PolicyFiles
 from nemo_watchdog.runtime.reloads import PolicySource
@@ -158,7 +162,9 @@ async def run(settings: Settings) -> None:
             metrics=metrics,
             service=SystemdNotify(os.environ),
         )
-        runner = web_runner(core, supervisor, metrics, heartbeats, token, names, Limits.of_this_process())
+        explanations = Explanations(core, partial(_about, OneThread("explain"), settings.state_dir / JOURNAL_NAME))
+        limits = Limits.of_this_process()
+        runner = web_runner(core, supervisor, metrics, heartbeats, explanations, token, names, limits)
         await runner.setup()
         try:
             await _listen(runner, host, port)
@@ -173,6 +179,11 @@ async def run(settings: Settings) -> None:
             core.close()
     finally:
         await _close(journal)
+
+
+async def _about(thread: OneThread, path: Path, name: str, until: datetime) -> About:
+    """In a thread of its own: a disk that hangs holds up nothing else, and no second one is asked meanwhile."""
+    return await thread.run(partial(read_about, path, name, until, OF_INCIDENTS))
 
 
 class PolicyAlertmanagers:

@@ -18,6 +18,7 @@ from nemo_watchdog.cli import (
     demo,
     doctor,
     example,
+    explain,
     init,
     install,
     journal,
@@ -62,6 +63,7 @@ app.command("classify")(classify.classify)
 app.command("schema", short_help="Print the JSON Schema of a policy file, for editors.")(schema.schema)
 app.add_typer(policy.app, name="policy")
 app.command("status", short_help="Show what is wrong, what is done about it and when.")(status.status)
+app.command("explain", short_help="Say why one is so, and why nothing is done, now or then.")(explain.explain)
 app.command("pause", short_help="Start no new action for a while, or until `resume`.")(pause.pause)
 app.command("resume")(pause.resume)
 app.command("retry", short_help="Begin the remedy of a dependency anew.")(retry.retry)

@@ -17,6 +17,7 @@ from pydantic import TypeAdapter, ValidationError
 from nemo_watchdog import __version__
 from nemo_watchdog.cli.output import UNREACHABLE, WRONG, CommandFailed
 from nemo_watchdog.errors import in_one_line
+from nemo_watchdog.incident_views import ExplanationView
 from nemo_watchdog.regular_file import read_regular
 from nemo_watchdog.state_dir import TOKEN_BYTES, TOKEN_NAME
 from nemo_watchdog.views import AcceptedView, PausesView, ProblemView, RetryView, StatusView
@@ -27,7 +28,7 @@ NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 # Straight to the daemon: a proxy of the environment must see neither the question nor the token.
 _direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
-View = TypeVar("View", StatusView, PausesView, RetryView, AcceptedView)
+View = TypeVar("View", StatusView, PausesView, RetryView, AcceptedView, ExplanationView)
 
 
 @dataclass(frozen=True, slots=True)

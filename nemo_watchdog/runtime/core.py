@@ -28,7 +28,7 @@ from nemo_watchdog.metrics import Metrics
 from nemo_watchdog.model import CONTAINER, ActionOutcome, ActionRequest, ActionResult, Moment, Notification, Target
 from nemo_watchdog.one_thread import OneThreadExecutor
 from nemo_watchdog.ports import Clock, Journal
-from nemo_watchdog.records import Record
+from nemo_watchdog.records import DecisionMade, Record
 from nemo_watchdog.runtime.record_log import RecordLog
 from nemo_watchdog.runtime.troubles import Troubles
 
@@ -85,6 +85,8 @@ class Core:
         """Called with what happens while the journal takes no writes: people must hear of it all the same."""
         self.on_ask_witness: Callable[[set[str]], None] = _ignore
         """Called with the dependencies to which another way is to be asked."""
+        self.on_decided: Callable[[DecisionMade, Moment], None] = _ignore
+        """Called with each change of mind of the engine, as soon as it has changed it."""
         self.troubles = Troubles(clock)
         self._log = RecordLog(lambda: clock.now().monotonic)
         self._journal = journal
@@ -114,6 +116,9 @@ class Core:
             self._metrics.notices.labels(kind, word).inc()
         if effects.records or effects.notifications or effects.actions:
             self._queue_up(effects, now)
+        for record in effects.records:
+            if isinstance(record, DecisionMade):
+                self.on_decided(record, now)
         if effects.ask_witness:
             self.on_ask_witness(effects.ask_witness)
         for name in effects.probe_soon:

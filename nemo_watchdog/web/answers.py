@@ -6,6 +6,7 @@ import asyncio
 
 from aiohttp import web
 
+from nemo_watchdog.incident_views import ExplanationView
 from nemo_watchdog.runtime.core import Core
 from nemo_watchdog.views import View, as_json
 
@@ -16,7 +17,7 @@ def answer(view: View, status: int = 200) -> web.Response:
     return _response(as_json(view), status)
 
 
-async def large_answer(view: View) -> web.Response:
+async def large_answer(view: View | ExplanationView) -> web.Response:
     """Written in a thread, so that no look waits for it: nobody changes a view."""
     return _response(await asyncio.to_thread(as_json, view))
 

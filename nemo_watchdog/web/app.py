@@ -8,8 +8,10 @@ from aiohttp import web
 
 from nemo_watchdog.metrics import Metrics
 from nemo_watchdog.runtime.core import Core
+from nemo_watchdog.runtime.explanations import Explanations
 from nemo_watchdog.runtime.heartbeats import Heartbeats
 from nemo_watchdog.runtime.supervisor import Supervisor
+from nemo_watchdog.web.api.explanations import ExplanationsApi
 from nemo_watchdog.web.api.health import HealthApi
 from nemo_watchdog.web.api.journal import JournalApi
 from nemo_watchdog.web.api.metrics import MetricsApi
@@ -30,6 +32,7 @@ def runner(
     supervisor: Supervisor,
     metrics: Metrics,
     heartbeats: Heartbeats,
+    explanations: Explanations,
     token: str,
     hosts: Iterable[str],
     limits: Limits,
@@ -41,6 +44,7 @@ def runner(
             *MetricsApi(core, metrics).routes(),
             *HealthApi(core, supervisor).routes(),
             *StatusApi(core, supervisor).routes(),
+            *ExplanationsApi(core, explanations).routes(),
             *PausesApi(core, token).routes(),
             *RetriesApi(core, token).routes(),
             *JournalApi(core, token).routes(),

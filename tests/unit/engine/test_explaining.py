@@ -94,7 +94,8 @@ def test_root_and_members_know_each_other() -> None:
     world.crash("postgres")
     world.fail("gateway", Reason.REFUSED)
     assert "of which postgres is the root." in said(world)
-    assert "It is the root of the incident 20260105-120006-postgres, open since 2026-01-05 12:00:06 UTC; gateway fails with it." in said(world, "postgres")  # fmt: skip
+    root = "It is the root of the incident 20260105-120006-postgres, open since 2026-01-05 12:00:06 UTC"
+    assert f"{root}; gateway fails with it." in said(world, "postgres")
 
 
 def test_what_somebody_did_is_said_with_when_that_was_seen() -> None:
@@ -136,7 +137,8 @@ def test_what_stands_behind_the_first_gate_is_said_too() -> None:
     view, text = explained(world), said(world)
     assert view.next_action is None
     assert "The backoff ends at 2026-01-05 12:00:08 UTC." in text
-    assert "After that the gate autonomy would hold it back, as things are: the policy lets the watchdog only observe." in text  # fmt: skip
+    behind = "After that the gate autonomy would hold it back, as things are"
+    assert f"{behind}: the policy lets the watchdog only observe." in text
 
 
 def test_while_something_is_judged_it_is_said_what_comes_if_it_has_not_helped() -> None:
@@ -159,7 +161,8 @@ def test_what_is_up_says_what_would_be_done_and_what_would_hold_it() -> None:
     assert (view.health, view.decision, view.next_action, view.incident) == ("up", None, None, None)
     text = said(world)
     assert "gateway is up since 2026-01-05 12:00:02 UTC." in text
-    assert "If it failed, its remedy restart would begin with this: docker.restart of c-gateway, attempt 1 of 3; after that lead is told." in text  # fmt: skip
+    first = "docker.restart of c-gateway, attempt 1 of 3; after that lead is told."
+    assert f"If it failed, its remedy restart would begin with this: {first}" in text
     assert "held back" not in text
     world.send(ev.PauseAsked("gateway", "deploying", "ops", 60.0))
     held = "It would be held back now by the gate pause, until 2026-01-05 12:01:03 UTC: ops paused gateway: deploying."

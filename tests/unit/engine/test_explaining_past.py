@@ -1,4 +1,4 @@
-"""Why it was so at a time that is past: the records give back what the engine decided then, and no more than they know."""
+"""Why it was so at a time that is past: what the engine decided then, as the records give it back, and no more."""
 
 from __future__ import annotations
 
@@ -39,7 +39,8 @@ class Watched(World):
         for name, tracker in self.engine.trackers.items():
             incident = self.engine.durable.incident_of(name)
             stands = incident.decisions.get(name) if incident is not None else None
-            self.answers[name, self.utc] = tracker.state.health, stands, incident and incident.incident
+            home = incident.incident if incident is not None else None
+            self.answers[name, self.utc] = tracker.state.health, stands, home
         return effects
 
 
@@ -204,8 +205,8 @@ def test_an_incident_is_told_as_it_was_then() -> None:
     assert (before.severity, before.rule) == ("SEV2", "down")
     assert "Actions on it in that incident up to then: 1." in before.said
     assert (after.severity, after.rule) == ("SEV1", "outage")
-    root = "It was the root of the incident 20260105-120006-gateway, open since 2026-01-05 12:00:06 UTC: SEV1 by the rule outage."  # fmt: skip
-    assert root in after.said
+    root = "It was the root of the incident 20260105-120006-gateway, open since 2026-01-05 12:00:06 UTC"
+    assert f"{root}: SEV1 by the rule outage." in after.said
 
 
 def test_who_had_been_told_is_said() -> None:
