@@ -1,4 +1,4 @@
-"""`python -m tests.screens` writes docs/screens.md: what `nemo-watchdog status` shows in a terminal, state by state.
+"""`python -m tests.screens` writes docs/screens.md: what `status` and `explain` show in a terminal, state by state.
 
 A real terminal (tmux) of both sizes, and the real command; what it asks is a stand-in for a daemon in that state.
 """
@@ -15,6 +15,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from nemo_watchdog.engine import events as ev
+from nemo_watchdog.engine.explaining import explain_now
+from nemo_watchdog.incident_views import ExplanationView
 from nemo_watchdog.model import Reason, RunState, failed
 from nemo_watchdog.policy.policy import Limits, Storm
 from nemo_watchdog.runtime.troubles import Trouble
@@ -32,10 +34,10 @@ MISTAKE = "/etc/nemo-watchdog/policy.yaml:41:5: dependencies.gateway.prob: unkno
 NAMES = ("postgres", "redis", "gateway", "gemma", "qwen", "gpu-0", "gpu-1", "disk", "alerts", "site", "mail", "users")
 
 HEAD = """\
-# What `status` shows
+# What `status` and `explain` show
 
-`nemo-watchdog status` in terminals of 80x24 and 120x40, in six states. Written by `python -m tests.screens`; a test
-holds this page to what the command shows.
+`nemo-watchdog status` in terminals of 80x24 and 120x40, in six states, and `nemo-watchdog explain` of one. Written
+by `python -m tests.screens`; a test holds this page to what the commands show.
 """
 
 
@@ -44,8 +46,9 @@ class State:
     """`matters` are the words that must be on the screen, whatever its size."""
 
     title: str
-    view: StatusView
+    view: StatusView | ExplanationView
     matters: tuple[str, ...]
+    command: str = "status"
 
 
 def states() -> tuple[State, ...]:
@@ -60,6 +63,7 @@ def states() -> tuple[State, ...]:
             ("policy not reloaded", "policy.yaml:41:5", "did you mean `probe`?", "12 up"),
         ),
         with_a_full_journal(),
+        stopped_by_somebody(),
     )
 
 
@@ -108,17 +112,34 @@ def with_a_full_journal() -> State:
     return State("The disk of the journal is full", seen(world), matters)
 
 
+def stopped_by_somebody() -> State:
+    world = platform()
+    world.stopped_by_hand("redis")
+    world.fail("gateway", Reason.REFUSED)
+    world.pass_time(300.0)
+    world.send(ev.Tick())
+    matters = (
+        "redis is down since",
+        "by the gate human_hold: somebody stopped the container",
+        "held until it runs again",
+    )
+    view = explain_now(world.engine, "redis", world.now)
+    return State("Why is it not restarted?", view, matters, "explain redis")
+
+
 def captures(state: State) -> Iterator[str]:
     """The screen, without what is blank at its end, for each size."""
     with standing_in() as daemon:
         daemon.body = json.loads(as_json(state.view))
         for columns, lines in SIZES:
-            yield capture(columns, lines, {"NEMO_WATCHDOG_LISTEN": daemon.listen, "TZ": "UTC"})
+            yield capture(state.command, columns, lines, {"NEMO_WATCHDOG_LISTEN": daemon.listen, "TZ": "UTC"})
 
 
-def capture(columns: int, lines: int, environ: Mapping[str, str]) -> str:
+def capture(command: str, columns: int, lines: int, environ: Mapping[str, str]) -> str:
     tmux = (need("tmux"), "-L", f"nemo-test-{secrets.token_hex(4)}", "-f", "/dev/null")
-    shown = f"{sys.executable} -m nemo_watchdog status; {' '.join(tmux[:3])} wait-for -S shown; exec sleep {WITHIN:g}"
+    shown = (
+        f"{sys.executable} -m nemo_watchdog {command}; {' '.join(tmux[:3])} wait-for -S shown; exec sleep {WITHIN:g}"
+    )
     outer = {name: value for name, value in os.environ.items() if name not in {"COLUMNS", "LINES", "NO_COLOR"}}
     environment = {**outer, **environ, "LC_ALL": "C.UTF-8"}
     size = ("-x", str(columns), "-y", str(lines))

@@ -18,7 +18,7 @@ _DAY = timedelta(days=1)
 def past(text: str, now: datetime, zone: tzinfo | None) -> datetime:
     """Aware. A time without a zone is one of `zone`, None for this machine's. Raises `ValueError` that says why."""
     try:
-        at = _read(text.strip(), now.astimezone(zone), zone)
+        at = _read(text.strip(), now.astimezone(zone), zone).astimezone(zone)
     except (ValueError, OverflowError, PydanticCustomError):
         raise ValueError(f"{text} is no time that can be read: {HOW}") from None
     if at > now:

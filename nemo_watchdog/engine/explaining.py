@@ -53,7 +53,7 @@ def explain_now(engine: Engine, name: str, now: Moment, looks: Sequence[LookRunV
     said = [
         *_how_it_is(name, tracker, flaps=engine.durable.is_flapping(name)),
         *_incident(engine.policy, name, incident),
-        *(_decided(situation, decision, shut, now) if decision is not None else _undecided(situation, shut, now)),
+        *_acts_or_not(situation, decision, shut, now),
         *_left(situation),
     ]
     state = tracker.state
@@ -143,6 +143,17 @@ def _asks(policy: Policy, rule: str) -> str:
 # -- what is decided ----------------------------------------------------------------------------------------------
 
 
+def _acts_or_not(s: Situation, decision: Decision | None, shut: Sequence[Decision], now: Moment) -> Iterator[str]:
+    if decision is not None:
+        yield from _decided(s, decision, shut, now)
+    elif s.tracker.state.health is Health.UP:
+        yield from _if_it_failed(s, shut, now)
+    else:
+        yield "There is nothing to decide: no incident is open for it."
+        if shut:
+            yield from _decided(s, shut[0], shut, now)
+
+
 def _decided(s: Situation, decision: Decision, shut: Sequence[Decision], now: Moment) -> Iterator[str]:
     yield from filter(None, decided(NOW, decision.verdict, decision.gate, decision.value))
     hold = s.durable.hold_on(s.name, s.spec.container, s.now) if decision.gate is Gate.HUMAN_HOLD else None
@@ -170,16 +181,15 @@ def _then(s: Situation, decision: Decision, shut: Sequence[Decision], now: Momen
             yield sentence(f"After that the gate {each.gate} would hold it back, as things are: {each.value}")
 
 
-def _undecided(s: Situation, shut: Sequence[Decision], now: Moment) -> Iterator[str]:
-    """What would be done if it failed, and what would hold it back."""
-    up = s.tracker.state.health is Health.UP
-    yield f"There is nothing to decide: {'it is up' if up else 'no incident is open for it'}."
+def _if_it_failed(s: Situation, shut: Sequence[Decision], now: Moment) -> Iterator[str]:
+    """What would be done, and what would hold it back."""
+    yield "There is nothing to decide: it is up."
     if s.remedy is None:
         yield "If it failed, a person would be told and nothing done: the policy names no remedy for it."
         return
     yield f"If it failed, its remedy {s.remedy.name} would begin with this: {_step(s)}."
     for each in shut:
-        if each.gate in HOLDS_WHATEVER_COMES or (not up and each.gate is Gate.GRACE):
+        if each.gate in HOLDS_WHATEVER_COMES:
             until = "" if each.until is None else f", until {told(now.before(now.monotonic - each.until).utc)}"
             yield sentence(f"It would be held back now by the gate {each.gate}{until}: {each.value}")
 

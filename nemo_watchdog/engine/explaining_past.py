@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Any
 
@@ -49,6 +49,9 @@ class _Then:
     incidents: dict[str, _Known] = field(default_factory=dict)
     decision: Mapping[str, Any] | None = None
     decided_at: datetime | None = None
+    hold: Mapping[str, Any] | None = None
+    """What people did to its container."""
+    held_at: datetime | None = None
 
     def take(self, at: datetime, record: Mapping[str, Any]) -> None:
         """One record more; what is not about it, its incidents or its state changes nothing."""
@@ -75,6 +78,19 @@ class _Then:
     def decided(self, at: datetime, record: Mapping[str, Any]) -> None:
         self.enter(record["incident"])
         self.decision, self.decided_at = record, at
+
+    def touched(self, at: datetime, record: Mapping[str, Any]) -> None:
+        self.hold, self.held_at = record, at
+
+    def released(self, *_: object) -> None:
+        self.hold = self.held_at = None
+
+    def held(self, at: datetime) -> str:
+        """For what it was left alone at that time; empty for nothing."""
+        if self.hold is None or self.held_at is None:
+            return ""
+        lasts = self.hold["lasts"]
+        return "" if lasts is not None and at >= self.held_at + timedelta(seconds=lasts) else str(self.hold["what"])
 
     def begun_anew(self, *_: object) -> None:
         """Its trouble is over, or its remedy begins again: what was decided of it stands no more."""
@@ -132,6 +148,8 @@ _MINE: Mapping[str, _Takes] = MappingProxyType(
         r.ActionIntended.TYPE: _Then.intended,
         r.ActionEnded.TYPE: _Then.ended,
         r.Escalated.TYPE: _Then.escalated,
+        r.HoldPlaced.TYPE: _Then.touched,
+        r.HoldReleased.TYPE: _Then.released,
     }
 )
 """What a record says that names the dependency."""
@@ -243,8 +261,9 @@ def _said(
     if then.home and incident is not None:
         yield from _incident(then, incident)
     if decision is None:
-        why = "it was up" if health["health"] == Health.UP else "no incident was open for it"
-        yield f"There was nothing to decide: {why if not then.home or health['health'] == Health.UP else NOT_YET}."
+        yield f"There was nothing to decide: {_why_not(then, health)}."
+        if held := then.held(at):
+            yield sentence(f"It was left alone, for what people had done: {held}")
         return
     yield from filter(None, decided(THEN, decision.verdict, decision.gate, decision.value))
     if then.decided_at is not None:
@@ -257,7 +276,10 @@ def _said(
         yield f"Who had been told to look: {', '.join(incident.told)}."
 
 
-NOT_YET = "nothing had been decided of it yet"
+def _why_not(then: _Then, health: Mapping[str, Any]) -> str:
+    if health["health"] == Health.UP:
+        return "it was up"
+    return "nothing had been decided of it yet" if then.home else "no incident was open for it"
 
 
 def _incident(then: _Then, incident: _Known) -> Iterator[str]:

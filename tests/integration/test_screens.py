@@ -1,4 +1,4 @@
-"""The status in a real terminal: what matters is on the screen in each state, and docs/screens.md shows just that."""
+"""What is shown in a real terminal: what matters is on the screen in each state, and docs/screens.md has just that."""
 
 from __future__ import annotations
 

@@ -21,6 +21,7 @@ HELP = {
     "doctor": ("what to do about each", "--as-service", "--send", "--docker", "--state-dir", "--url", "--json"),
     "schema": ("JSON Schema",),
     "status": ("Show what is wrong", "--watch", "--json", "--listen"),
+    "explain": ("Say why a dependency is in its state", "--at", "--utc", "--json", "--listen"),
     "pause": ("Start no new action", "--reason", "--for", "--json", "--state-dir"),
     "resume": ("Allow actions again", "--json", "--state-dir"),
     "retry": ("Begin the remedy", "--reason", "--json", "--state-dir"),

@@ -105,6 +105,17 @@ def test_what_somebody_did_is_said_with_when_that_was_seen() -> None:
     assert "That was seen at 2026-01-05 12:00:03 UTC." in text
 
 
+def test_what_is_down_in_no_incident_says_what_holds_all_the_same() -> None:
+    """Nobody is told of a stop for a while; whoever asks is."""
+    world = World(policy(dependency("gateway")))
+    world.stopped_by_hand("gateway")
+    view, text = explained(world), said(world)
+    assert (view.incident, view.decision) == (None, None)
+    assert "There is nothing to decide: no incident is open for it." in text
+    assert "Nothing is done for now, by the gate human_hold: somebody stopped the container" in text
+    assert "If it failed" not in text
+
+
 def test_a_backoff_ends_when_the_next_action_can_come() -> None:
     """With what that is, what was tried, and what is left."""
     world = failed_just_now()

@@ -226,3 +226,29 @@ def test_before_the_records_begin_nothing_is_known() -> None:
     assert (view.health, view.gates) == (None, ())
     assert view.said[0].startswith("The records say nothing of redis up to ")
     assert explanation_at("redis", [], None, (), NOON, None).said[0].startswith("The records are empty:")
+
+
+def test_what_people_did_is_said_also_before_it_is_an_incident() -> None:
+    """Nobody is told of a stop for a while; whoever asks is."""
+    world = World(policy(dependency("gateway")))
+    world.stopped_by_hand("gateway")
+    view = asked(world, "gateway", world.utc)
+    assert (view.health, view.incident, view.decision) == ("down", None, None)
+    left_alone = (
+        "It was left alone, for what people had done: somebody stopped the container through Docker (signal 15)."
+    )
+    assert left_alone in view.said
+    world.pass_time(60.0)
+    world.run("gateway")
+    assert left_alone not in asked(world, "gateway", world.utc).said
+
+
+def test_a_stop_that_may_take_so_long_holds_no_longer() -> None:
+    """The record says for how long."""
+    world = World(policy(dependency("gateway")))
+    world.records.append((world.now, r.HoldPlaced("gateway", "somebody is stopping it", lasts=900.0)))
+    world.records.append((world.now, r.HealthChanged("gateway", "down", "fault", "refused", "test")))
+    end = world.utc + timedelta(seconds=900)
+    said = "It was left alone, for what people had done: somebody is stopping it."
+    assert said in asked(world, "gateway", end - timedelta(seconds=1)).said
+    assert said not in asked(world, "gateway", end).said
