@@ -119,7 +119,9 @@ async def test_what_the_policy_named_once_is_still_explained(site: Site) -> None
     core = site.daemon.shell.core
     policy = core.engine.policy
     others = {name: spec for name, spec in policy.dependencies.items() if name != "gateway"}
-    core.tell(ev.PolicyChanged(replace(policy, dependencies=others)))
+    site.daemon.next = replace(policy, dependencies=others)
+    site.daemon.supervisor.reload()
+    await until(lambda: "gateway" not in core.engine.trackers)
     assert (await answered(site, at(then)))["decision"]["gate"] == "pause"
     assert (await site.get(NOW)).status == 404
 
