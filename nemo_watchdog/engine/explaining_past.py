@@ -17,7 +17,7 @@ from nemo_watchdog import records as r
 from nemo_watchdog.engine.gate_words import THEN, decided, seen_as, sentence, told
 from nemo_watchdog.engine.gates.order import GATES
 from nemo_watchdog.incident_views import ExplanationView, LookRunView
-from nemo_watchdog.model import ActionOutcome, Gate, Health, Moment, Verdict
+from nemo_watchdog.model import ActionOutcome, Gate, Health, Moment, Reason, Verdict
 from nemo_watchdog.views import GateView
 
 History = Sequence[tuple[Moment, Mapping[str, Any]]]
@@ -43,6 +43,8 @@ class _Then:
     name: str
     health: Mapping[str, Any] | None = None
     since: datetime | None = None
+    serves: bool = False
+    """It was seen up, and nothing was decided of it since."""
     home: str = ""
     """The open incident that it is in; empty where it is in none."""
     was_in: set[str] = field(default_factory=set)
@@ -68,16 +70,24 @@ class _Then:
         self.was_in.add(incident)
 
     def changed(self, at: datetime, record: Mapping[str, Any]) -> None:
-        if self.health is None or self.health["health"] != record["health"]:
-            self.since = at
-        self.health = record
+        self._is(at, record["health"], record["category"], record["reason"], record["detail"])
 
-    def joined(self, _: datetime, record: Mapping[str, Any]) -> None:
+    def _is(self, at: datetime, health: str, category: str | None, reason: str | None, detail: str) -> None:
+        if self.health is None or self.health["health"] != health:
+            self.since = at
+        self.health = {"health": health, "category": category, "reason": reason, "detail": detail}
+        self.serves = health == Health.UP
+
+    def joined(self, at: datetime, record: Mapping[str, Any]) -> None:
         self.enter(record["incident"])
+        if health := record.get("health"):  # no change of it is written down of what was never seen otherwise
+            reason = record["reason"]
+            self._is(at, health, record.get("category") or _CATEGORIES.get(reason), reason, record["detail"])
 
     def decided(self, at: datetime, record: Mapping[str, Any]) -> None:
+        """Of what is up nothing is decided: it is seen otherwise again, at another address, say."""
         self.enter(record["incident"])
-        self.decision, self.decided_at = record, at
+        self.decision, self.decided_at, self.serves = record, at, False
 
     def touched(self, at: datetime, record: Mapping[str, Any]) -> None:
         self.hold, self.held_at = record, at
@@ -111,11 +121,13 @@ class _Then:
     def opened(self, at: datetime, record: Mapping[str, Any]) -> None:
         self.incidents[record["incident"]] = _Known(at, record["root"], record["severity"], record["rule"])
         if record["root"] == self.name:
-            self.enter(record["incident"])
+            self.joined(at, record)
 
-    def reopened(self, _: datetime, record: Mapping[str, Any]) -> None:
+    def reopened(self, at: datetime, record: Mapping[str, Any]) -> None:
         """What was in it is again, unless another open incident has it by now."""
-        if record["dependency"] == self.name or (record["incident"] in self.was_in and not self.home):
+        if record["dependency"] == self.name:
+            self.joined(at, record)
+        elif record["incident"] in self.was_in and not self.home:
             self.enter(record["incident"])
 
     def merged(self, _: datetime, record: Mapping[str, Any]) -> None:
@@ -134,6 +146,9 @@ class _Then:
     def rerooted(self, _: datetime, record: Mapping[str, Any]) -> None:
         if known := self.known(record):
             known.root = record["root"]
+
+
+_CATEGORIES: Mapping[str | None, str] = MappingProxyType({str(each): each.category for each in Reason})
 
 
 _Takes = Callable[[_Then, datetime, Mapping[str, Any]], None]
@@ -190,7 +205,7 @@ def explanation_at(
     decision: GateView | None = None
     table: tuple[GateView, ...] = ()
     kept_at: str | None = None
-    if health is not None and health["health"] != Health.UP and then.decision is not None:
+    if health is not None and not then.serves and then.decision is not None:
         decision, table, kept_at = _decision(then, gates)
     return ExplanationView(
         dependency=name,

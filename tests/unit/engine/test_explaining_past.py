@@ -252,3 +252,40 @@ def test_a_stop_that_may_take_so_long_holds_no_longer() -> None:
     said = "It was left alone, for what people had done: somebody is stopping it."
     assert said in asked(world, "gateway", end - timedelta(seconds=1)).said
     assert said not in asked(world, "gateway", end).said
+
+
+def test_what_was_never_seen_otherwise_is_as_its_incident_says() -> None:
+    """Of what is unknown from its first look on no change of health is written down."""
+    world = Watched(policy(dependency("gateway"), dependency("redis")), running=False)
+    world.run("gateway", age=3600.0)
+    world.fail("gateway", times=4)
+    world.wait(120.0)
+    world.fail("gateway", times=4)
+    view = asked(world, "gateway", world.utc)
+    assert (view.health, view.category, view.reason) == ("unknown", "blind", "wrong_target")
+    assert told(view) == ("wait", "blind")
+    assert gives_back_what_was_decided(world) > 0
+
+
+def test_what_is_looked_at_elsewhere_is_not_up_for_having_been_so() -> None:
+    """A reload gives it another address, and nothing is known of that."""
+    world = World(policy(dependency("gateway", digest="first")))
+    moved = dependency("gateway", digest="another", options={"url": "http://elsewhere"})
+    world.send(ev.PolicyChanged(policy(moved)))
+    world.fail("gateway", times=4)
+    world.wait(120.0)
+    world.fail("gateway", times=4)
+    view = asked(world, "gateway", world.utc)
+    assert (view.health, view.reason) == ("unknown", "wrong_target")
+    assert told(view) == ("wait", "blind")
+
+
+def test_what_is_decided_stands_though_it_was_up_when_that_was_written_last() -> None:
+    """Of what is up nothing is decided."""
+    world = World(policy(dependency("gateway"), dependency("redis", needs=["gateway"])))
+    world.records.append((world.now, r.MemberJoined("i-1", "gateway", "refused", "test")))
+    world.records.append((world.now, r.DecisionMade("i-1", "gateway", "wait", "blind", "test")))
+    assert told(asked(world, "gateway", world.utc)) == ("wait", "blind")
+    world.records.append((world.now, r.IncidentReopened("i-1", "gateway", "no_such_reason", "test", "down")))
+    view = asked(world, "gateway", world.utc)
+    assert (view.health, view.category, view.reason) == ("down", None, "no_such_reason")
