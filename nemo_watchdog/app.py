@@ -9,6 +9,7 @@ import secrets
 import signal
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 
@@ -19,9 +20,11 @@ from nemo_watchdog.archive import SqliteArchive, size_of
 from nemo_watchdog.containers.docker import DockerContainers
 from nemo_watchdog.containers.evidence import container_questions
 from nemo_watchdog.engine.engine import Engine
+from nemo_watchdog.engine.explaining_past import OF_INCIDENTS
 from nemo_watchdog.engine.replay import salvage
 from nemo_watchdog.errors import NemoWatchdogError
 from nemo_watchdog.evidence import Questions
+from nemo_watchdog.journal.about import About, read_about
 from nemo_watchdog.journal.reader import JournalReader
 from nemo_watchdog.journal.sqlite import SqliteJournal
 from nemo_watchdog.metrics import FEW_BUCKETS, Metrics
@@ -43,10 +46,10 @@ from nemo_watchdog.runtime.clock import SystemClock, boot_id
 from nemo_watchdog.runtime.container_watch import ContainerWatch
 from nemo_watchdog.runtime.core import Core
 from nemo_watchdog.runtime.discovery import Discovery
-from nemo_watchdog.runtime.evidence import EvidenceTaker
 from nemo_watchdog.runtime.evidence_sources import questions
 from nemo_watchdog.runtime.executor import Executor
-from nemo_watchdog.runtime.history import History
+from nemo_watchdog.runtime.explanations import Explanations
+from nemo_watchdog.runtime.keeping import Keeping
 from nemo_watchdog.runtime.outbox import Outbox
 from nemo_watchdog.runtime.policy_files import PolicyFiles
 from nemo_watchdog.runtime.probe_loop import ProbeLoop
@@ -135,8 +138,7 @@ async def run(settings: Settings) -> None:
     clock = SystemClock()
     for warning in installed().warnings:
         log.warning("plugin not used", problem=warning)
-    policy_files = PolicyFiles(settings.policy)
-    policy = _take_policy(settings.policy)
+    policy_files, policy = PolicyFiles(settings.policy), _take_policy(settings.policy)
     journal = _open_journal(settings.state_dir)
     try:
         token = _token(settings.state_dir)
@@ -153,11 +155,8 @@ async def run(settings: Settings) -> None:
         metrics = Metrics(settings.latency_buckets)
         core = Core(engine, journal, clock, metrics)
         archiving = _archiving(settings.state_dir / ARCHIVE_NAME, core, metrics)
-        history = History(archiving, clock, metrics)
-
-        evidence = EvidenceTaker(
-            core, metrics, _questions(engine, containers, lambda: supervisor.loops), archiving.keep_evidence
-        )
+        ask = _questions(engine, containers, lambda: supervisor.loops)
+        keeping = Keeping(core, metrics, archiving, ask, archiving.keep_evidence)
         heartbeats = heard.Heartbeats(core)
         watch = ContainerWatch(containers, core, metrics)
         watch.on_other_containers = discovery.poke
@@ -165,25 +164,24 @@ async def run(settings: Settings) -> None:
         sink = PolicyAlertmanagers(engine)
         supervisor = Supervisor(
             core,
-            source=PolicySource(
-                policy_files,
-                take,
-                discovery,
-            ),
+            source=PolicySource(policy_files, take, discovery),
             probe=partial(make_probe, containers=containers, heartbeats=heartbeats),
             containers=watch,
             executor=Executor(
-                partial(make_action, context=ActionContext(containers, core.touched)), core, watch, evidence.before
+                partial(make_action, context=ActionContext(containers, core.touched)),
+                core,
+                watch,
+                keeping.evidence.before,
             ),
-            evidence=evidence,
             outbox=Outbox(journal, notifier, core, metrics),
             alerting=Alerting(sink, core, metrics),
             metrics=metrics,
             service=SystemdNotify(os.environ),
-            history=history,
+            keeping=keeping,
         )
-        past = Past(JournalReader(settings.state_dir / JOURNAL_NAME), archiving.evidence_of)
-        runner = web_runner(core, supervisor, metrics, heartbeats, past, token, names, Limits.of_this_process())
+        past, explanations = _readers(settings.state_dir / JOURNAL_NAME, core, keeping)
+        limits = Limits.of_this_process()
+        runner = web_runner(core, supervisor, metrics, heartbeats, past, explanations, token, names, limits)
         await runner.setup()
         try:
             await _listen(runner, host, port)
@@ -207,6 +205,18 @@ def _questions(
     """What is asked about a dependency when it may be destroyed."""
     of_container, of_machine = partial(container_questions, containers), machine_questions(())
     return lambda name: questions(name, engine, loops(), of_container, of_machine)
+
+
+def _readers(journal: Path, core: Core, keeping: Keeping) -> tuple[Past, Explanations]:
+    """Who answers about what was."""
+    past = Past(JournalReader(journal), keeping.archiving.evidence_of)
+    about = partial(_about, OneThread("nemo-watchdog-explain"), journal)
+    return past, Explanations(core, about, keeping.archiving.gates, keeping.history.read)
+
+
+async def _about(thread: OneThread, path: Path, name: str, until: datetime) -> About:
+    """In a thread of its own: a disk that hangs holds up nothing else, and no second one is asked meanwhile."""
+    return await thread.run(partial(read_about, path, name, until, OF_INCIDENTS))
 
 
 class PolicyAlertmanagers:

@@ -1,4 +1,4 @@
-"""`python -m tests.screens` writes docs/screens.md: what `status`, `incidents` and `incident` show in a terminal.
+"""`python -m tests.screens` writes docs/screens.md: what `status`, `explain` and the incidents look like.
 
 A real terminal (tmux) of both sizes, and the real command; what it asks is a stand-in for a daemon in that state.
 """
@@ -16,7 +16,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from nemo_watchdog.engine import events as ev
-from nemo_watchdog.incident_views import IncidentDetailView, IncidentsView
+from nemo_watchdog.engine.explaining import explain_now
+from nemo_watchdog.incident_views import ExplanationView, IncidentDetailView, IncidentsView
 from nemo_watchdog.model import Reason, RunState, Severity, failed
 from nemo_watchdog.policy.policy import Limits, Storm
 from nemo_watchdog.runtime.troubles import Trouble
@@ -37,8 +38,8 @@ NAMES = ("postgres", "redis", "gateway", "gemma", "qwen", "gpu-0", "gpu-1", "dis
 HEAD = """\
 # What the commands show
 
-`nemo-watchdog status` in terminals of 80x24 and 120x40, in seven states, then `incidents` and `incident ID`. Written by
-`python -m tests.screens`; a test holds this page to what the commands show.
+`nemo-watchdog status` in terminals of 80x24 and 120x40, in seven states, then `explain NAME`, `incidents` and
+`incident ID`. Written by `python -m tests.screens`; a test holds this page to what the commands show.
 """
 
 
@@ -47,7 +48,7 @@ class State:
     """`matters` are the words that must be on the screen, whatever its size; what is `longer` scrolls."""
 
     title: str
-    view: StatusView | IncidentsView | IncidentDetailView
+    view: StatusView | ExplanationView | IncidentsView | IncidentDetailView
     matters: tuple[str, ...]
     command: tuple[str, ...] = ("status",)
     longer: bool = False
@@ -66,8 +67,10 @@ def states() -> tuple[State, ...]:
             ("policy not reloaded", "policy.yaml:41:5", "did you mean `probe`?", "12 up"),
         ),
         with_a_full_journal(),
+        stopped_by_somebody(),
         the_incidents(),
         one_incident(),
+        stopped_by_somebody(),
     )
 
 
@@ -147,6 +150,21 @@ def one_incident() -> State:
     view = detail(world, kept=[taken(incident_of(world))])
     matters = ("who was told", "evidence", "--evidence 1/postgres.log", "postgres.activity.txt could not be had")
     return State("All about one incident", view, matters, ("incident", view.incident.id), longer=True)
+
+
+def stopped_by_somebody() -> State:
+    world = platform()
+    world.stopped_by_hand("redis")
+    world.fail("gateway", Reason.REFUSED)
+    world.pass_time(300.0)
+    world.send(ev.Tick())
+    matters = (
+        "redis is down since",
+        "by the gate human_hold: somebody stopped the container",
+        "held until it runs again",
+    )
+    view = explain_now(world.engine, "redis", world.now)
+    return State("Why is it not restarted?", view, matters, ("explain", "redis"))
 
 
 def captures(state: State) -> Iterator[str]:

@@ -19,6 +19,7 @@ from nemo_watchdog.cli import (
     demo,
     doctor,
     example,
+    explain,
     incident,
     incidents,
     init,
@@ -66,6 +67,7 @@ app.command("classify")(classify.classify)
 app.command("schema", short_help="Print the JSON Schema of a policy file, for editors.")(schema.schema)
 app.add_typer(policy.app, name="policy")
 app.command("status", short_help="Show what is wrong, what is done about it and when.")(status.status)
+app.command("explain", short_help="Say why one is so, and why nothing is done, now or then.")(explain.explain)
 app.command("incidents", short_help="List the incidents that are and that were.")(incidents.incidents)
 app.command("incident", short_help="Tell all about one incident: what happened, who was told, why.")(incident.incident)
 app.command("pause", short_help="Start no new action for a while, or until `resume`.")(pause.pause)

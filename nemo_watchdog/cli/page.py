@@ -76,6 +76,11 @@ class Clock:
         """`03:19:51 CET`."""
         return f"{self._now:%H:%M:%S} {self._now.tzname()}"
 
+    @property
+    def day(self) -> str:
+        """`2026-11-27`."""
+        return f"{self._now:%Y-%m-%d}"
+
     def at(self, time: str) -> str:
         """`03:19:51`, or `Nov 26 03:19:51`."""
         local = self._local(time)

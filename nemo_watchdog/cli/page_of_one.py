@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from rich.text import Text
 
@@ -17,7 +17,7 @@ from nemo_watchdog.cli.page import (
     wrapped,
 )
 from nemo_watchdog.durations import duration
-from nemo_watchdog.views import EVERYTHING, DependencyView, StatusView
+from nemo_watchdog.views import EVERYTHING, DependencyView, GateView, StatusView
 
 LABEL_WIDTH = 13
 
@@ -26,11 +26,27 @@ def page_of_one(view: StatusView, name: str, screen: Screen) -> list[Text]:
     """Nothing of it is cut: who asks for one wants to know."""
     clock, each = Clock(view.now, screen.zone), view.dependencies[name]
     parts = [*_seen(view, name, each, clock), *_decided(view, name, each, clock)]
-    lines = [Text(f"{name}, at {clock.now}", style="bold")]
+    return [Text(f"{name}, at {clock.now}", style="bold"), *labelled(parts, screen.columns)]
+
+
+def labelled(parts: Iterable[tuple[str, str, str]], columns: int) -> Iterator[Text]:
+    """Lines of a label, what is said, and its style."""
     for label, said, style in parts:
         line = Text(f"{label:<{LABEL_WIDTH}}") + Text(said, style=style)
-        lines += wrapped(line, screen.columns, None, indent=LABEL_WIDTH)
-    return lines
+        yield from wrapped(line, columns, None, indent=LABEL_WIDTH)
+
+
+def gates_said(gates: Iterable[GateView], clock: Clock) -> Iterator[tuple[str, str, str]]:
+    """Those that are shut, in their order, and then the open ones."""
+    opened = []
+    for gate in gates:
+        if gate.verdict == "open":
+            opened.append(gate.gate)
+            continue
+        until = f" until {clock.at(gate.until)}" if gate.until else ""
+        yield "gate", f"{gate.gate}: {gate.verdict}{until}: {gate.value}", ""
+    if opened:
+        yield "open gates", ", ".join(opened), "dim"
 
 
 def _seen(view: StatusView, name: str, each: DependencyView, clock: Clock) -> Iterator[tuple[str, str, str]]:
@@ -71,10 +87,4 @@ def _decided(view: StatusView, name: str, each: DependencyView, clock: Clock) ->
         yield "decided", f"{decided}: {value}" if value else decided, "bold"
     if (budget := view.budgets.get(name)) is not None:
         yield "actions left", f"{budget.remaining} of {budget.of} in {duration(budget.window)}", ""
-    closed = [gate for gate in each.explain if gate.verdict != "open"]
-    for gate in closed:
-        until = f" until {clock.at(gate.until)}" if gate.until else ""
-        yield "gate", f"{gate.gate}: {gate.verdict}{until}: {gate.value}", ""
-    opened = [gate.gate for gate in each.explain if gate.verdict == "open"]
-    if opened:
-        yield "open gates", ", ".join(opened), "dim"
+    yield from gates_said(each.explain, clock)

@@ -77,7 +77,7 @@ class Tracker:
         self._at_risk = seen.at_risk.get(spec.name)
         """What it last answered of its data in this run, where that was not that they are well."""
         self.in_progress = InProgress()
-        self._is_dockers_word = False
+        self.is_dockers_word = False
         """The state is what an inspect said, and no look."""
 
     # -- what comes in ---------------------------------------------------------------------------------------
@@ -171,7 +171,7 @@ class Tracker:
             self.state,
             word or self._remembering(self._believed(self._on_its_way(self._judge_looks(now.monotonic)))),
         )
-        self._is_dockers_word = word is not None
+        self.is_dockers_word = word is not None
         if after.health is Health.UP:
             self.proven, self._grace_until = True, None
             full = len(self._looks) == self._history
@@ -246,6 +246,11 @@ class Tracker:
     def failure_threshold_met(self) -> bool:
         """Enough failed looks since the last action or the last start."""
         return self._failures() >= self.spec.down_after.count
+
+    @property
+    def failed_looks(self) -> tuple[int, int]:
+        """How many of the looks that the threshold for down asks about have failed, and how many these are."""
+        return self._failures(), len(self._looks[-self.spec.down_after.window :])
 
     @property
     def fresh_evidence(self) -> bool:
@@ -359,7 +364,7 @@ class Tracker:
         running = container.state is RunState.RUNNING
         if running and self.grace_until(now) is not None and state is not UNSEEN:
             return State(Health.STARTING, Category.BUSY, Reason.STARTING, "the container has just started")
-        if self._is_dockers_word:
+        if self.is_dockers_word:
             detail = f"the container is {container.state}; not looked at yet"
             return State(Health.UNKNOWN, Category.BLIND, Reason.NOT_LOOKED, detail)
         return state
@@ -373,7 +378,7 @@ class Tracker:
             category = _category(last)
             if category is not Category.FAULT and category is not state.category:
                 return _as_state(Health.DOWN, last)
-        if self._is_dockers_word:
+        if self.is_dockers_word:
             return self._without_looks(now)
         return state
 

@@ -69,7 +69,7 @@ def status(
 def under_way(engine: Engine, actions: Container[str], now: Moment) -> tuple[UnderWayView, ...]:
     """Those of the actions, by their ids, that still are."""
     return tuple(
-        UnderWayView(name, ladder.action, _utc(ladder.verify_until, now) if ladder.phase is Phase.VERIFYING else None)
+        UnderWayView(name, ladder.action, utc_of(ladder.verify_until, now) if ladder.phase is Phase.VERIFYING else None)
         for name, ladder in still_under_way(engine.durable, actions)
     )
 
@@ -92,7 +92,7 @@ def pauses(engine: Engine, now: Moment) -> dict[str, PauseView]:
 
 
 def _pause(pause: Pause, now: Moment) -> PauseView:
-    return PauseView(pause.reason, pause.by, _utc(pause.until, now))
+    return PauseView(pause.reason, pause.by, utc_of(pause.until, now))
 
 
 def retried(engine: Engine, name: str, now: Moment) -> RetryView:
@@ -100,7 +100,7 @@ def retried(engine: Engine, name: str, now: Moment) -> RetryView:
     incident, decision = engine.durable.incident_of(name), engine.decision(name, now)
     if incident is None or decision is None:
         raise KeyError(name)
-    return RetryView(name, incident.incident, _gate(decision, now))
+    return RetryView(name, incident.incident, gate_view(decision, now))
 
 
 def budgets(engine: Engine, now: float) -> Iterator[tuple[str, BudgetView]]:
@@ -138,17 +138,18 @@ def _dependency(engine: Engine, name: str, now: Moment) -> DependencyView:
         held=hold.what if hold is not None else taken_off(tracker.container) or None,
         latency=tracker.last.latency if tracker.last else None,
         incident=incident.incident if incident else None,
-        decision=_gate(decision, now) if decision else None,
-        explain=tuple(_gate(answer, now) for answer in engine.explanation(name, now)),
+        decision=gate_view(decision, now) if decision else None,
+        explain=tuple(gate_view(answer, now) for answer in engine.explanation(name, now)),
         maintenance=MaintenanceView(spell.names, spell.until.isoformat()) if spell else None,
         flapping=engine.durable.is_flapping(name),
     )
 
 
-def _gate(decision: Decision, now: Moment) -> GateView:
+def gate_view(decision: Decision, now: Moment) -> GateView:
+    """As it is told."""
     if decision.verdict is Verdict.OPEN:
         return _open(decision.gate)
-    return GateView(decision.gate, decision.verdict, decision.value, _utc(decision.until, now))
+    return GateView(decision.gate, decision.verdict, decision.value, utc_of(decision.until, now))
 
 
 @cache
@@ -210,7 +211,7 @@ def _declared(engine: Engine, declared: Declared, now: Moment) -> DeclaredView:
 def _acknowledged(given: Acknowledgement | None, now: Moment) -> AcknowledgementView | None:
     if given is None or not given.holds(now.monotonic):
         return None
-    return AcknowledgementView(given.at.utc.isoformat(), given.by, _utc(given.until, now))
+    return AcknowledgementView(given.at.utc.isoformat(), given.by, utc_of(given.until, now))
 
 
 def standing(engine: Engine, incident: str, now: Moment) -> StandingView:
@@ -220,5 +221,6 @@ def standing(engine: Engine, incident: str, now: Moment) -> StandingView:
     return StandingView(incident, one.severity, one.resolved is None, _acknowledged(one.acknowledged, now))
 
 
-def _utc(at: float | None, now: Moment) -> str | None:
+def utc_of(at: float | None, now: Moment) -> str | None:
+    """What the wall clock says at monotonic seconds; None of no time."""
     return None if at is None else (now.utc + timedelta(seconds=at - now.monotonic)).isoformat()

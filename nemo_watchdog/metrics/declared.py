@@ -72,6 +72,7 @@ class Metrics:
             buckets=EVIDENCE_BUCKETS,
         )
         self.connections_refused = self._counter("connections_refused", "Connections that had to go, by why", "why")
+        self.gates_not_kept = self._counter("gates_not_kept", "Decisions of which `explain --at` knows one gate only")
         self.open_files = self._gauge("open_files", "File descriptors that this process has open")
         self.open_files_limit = self._gauge("open_files_limit", "File descriptors that this process may have")
         self.loop_lag = self._gauge("event_loop_lag_seconds", "How late the event loop ran the worst of its last ticks")

@@ -65,6 +65,7 @@ class EvidenceTaker:
         self._work = asyncio.Event()
         self._left_behind: set[asyncio.Task[str]] = set()
         """Questions that did not end when they were cancelled."""
+        core.after_step.append(self.after_step)
 
     def after_step(self, effects: Effects, _: Moment) -> None:
         """Hears what the engine has decided: which incidents have opened, and which actions a person asked for."""

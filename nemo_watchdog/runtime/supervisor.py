@@ -18,10 +18,9 @@ from nemo_watchdog.runtime import files
 from nemo_watchdog.runtime.alerting import Alerting
 from nemo_watchdog.runtime.container_watch import ContainerWatch
 from nemo_watchdog.runtime.core import Core
-from nemo_watchdog.runtime.evidence import EvidenceTaker
 from nemo_watchdog.runtime.executor import Executor
-from nemo_watchdog.runtime.history import History
 from nemo_watchdog.runtime.in_progress import InProgress
+from nemo_watchdog.runtime.keeping import Keeping
 from nemo_watchdog.runtime.outbox import Outbox
 from nemo_watchdog.runtime.probe_loop import ProbeLoop
 from nemo_watchdog.runtime.reloads import PolicySource, Reloads
@@ -66,14 +65,12 @@ class Supervisor:
         probe: Callable[[Dependency], Probe],
         containers: ContainerWatch,
         executor: Executor,
-        evidence: EvidenceTaker,
         outbox: Outbox,
         alerting: Alerting,
         metrics: Metrics,
         service: ServiceManager,
-        history: History | None = None,
+        keeping: Keeping,
     ) -> None:
-        """Without a `history` nothing is kept of looks."""
         self.core = core
         self.loops: dict[str, ProbeLoop] = {}
         self.reloads = Reloads(core, source, metrics, service=service, summary=self._summary, adopt=self._adopt)
@@ -81,12 +78,11 @@ class Supervisor:
         self._probe = probe
         self._containers = containers
         self._executor = executor
-        self._evidence = evidence
         self._outbox = outbox
         self._alerting = alerting
         self._metrics = metrics
         self._service = service
-        self._history = history
+        self._keeping = keeping
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._stop = asyncio.Event()
         self._witness = StormWitness(core)
@@ -121,7 +117,6 @@ class Supervisor:
         core.on_written = self._written
         core.on_unwritten = self._unwritten
         core.on_ask_witness = self._ask_witness
-        core.after_step.append(self._evidence.after_step)
         async with asyncio.TaskGroup() as group:
             self._group = group
             roots = [
@@ -130,15 +125,12 @@ class Supervisor:
                 self._root(core.look_at_journal_forever(), "journal"),
                 self._root(self._outbox.run(), "outbox"),
                 self._root(self._alerting.run(), "alerting"),
-                self._root(self._evidence.run(), "evidence"),
                 self._root(self._measure_lag(), "lag"),
                 self._root(self.reloads.run(), "policy"),
                 self._root(self.reloads.discover(), "labels"),
                 self._root(files.watch(self._metrics), "files"),
+                *(self._root(work, name) for work, name in self._keeping.work()),
             ]
-            if self._history is not None:
-                roots.append(self._root(self._history.archiving.run(), "archive"))
-                roots.append(self._root(self._history.run(), "history"))
             await core.start()
             await self._containers.reconcile()
             roots += [
@@ -160,11 +152,7 @@ class Supervisor:
         for task in [*others, *self._tasks.values()]:
             task.cancel()
         await asyncio.gather(*others, *self._tasks.values(), return_exceptions=True)
-        await asyncio.gather(
-            self.core.stop(STOP_WITHIN),
-            self._evidence.finish(STOP_WITHIN),
-            *([self._history.stop(STOP_WITHIN)] if self._history is not None else []),
-        )
+        await asyncio.gather(self.core.stop(STOP_WITHIN), self._keeping.stop(STOP_WITHIN))
         writer.cancel()
         log.info("stopped")
 
@@ -183,15 +171,13 @@ class Supervisor:
                 del self.loops[name]
             if name not in wanted:
                 self._metrics.forget(name)
-                if self._history is not None:
-                    self._history.forget(name)
+                self._keeping.history.forget(name)
         for name, spec in wanted.items():
             if name not in self.loops:
                 work = WorkWitness(spec, self._containers) if spec.container else None
                 at_work = InProgress(spec, self._containers)
-                loop = ProbeLoop(
-                    spec, self._probe(spec), self.core, self._metrics, self.lag, work, at_work, self._history
-                )
+                history = self._keeping.history
+                loop = ProbeLoop(spec, self._probe(spec), self.core, self._metrics, self.lag, work, at_work, history)
                 self.loops[name] = loop
                 self._tasks[f"probe {name}"] = self._root(loop.run(), f"probe {name}")
 

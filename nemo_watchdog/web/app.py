@@ -10,11 +10,13 @@ from nemo_watchdog.metrics import Metrics
 from nemo_watchdog.model import Severity
 from nemo_watchdog.policy.policy import SeveritySpec
 from nemo_watchdog.runtime.core import Core
+from nemo_watchdog.runtime.explanations import Explanations
 from nemo_watchdog.runtime.heartbeats import Heartbeats
 from nemo_watchdog.runtime.supervisor import Supervisor
 from nemo_watchdog.web.api.declared import DeclaredApi
 from nemo_watchdog.web.api.document import DocumentApi
 from nemo_watchdog.web.api.evidence import EvidenceApi
+from nemo_watchdog.web.api.explanations import ExplanationsApi
 from nemo_watchdog.web.api.health import HealthApi
 from nemo_watchdog.web.api.incidents import IncidentsApi
 from nemo_watchdog.web.api.journal import JournalApi
@@ -41,6 +43,7 @@ def runner(
     metrics: Metrics,
     heartbeats: Heartbeats,
     past: Past,
+    explanations: Explanations,
     token: str,
     hosts: Iterable[str],
     limits: Limits,
@@ -55,6 +58,7 @@ def runner(
         *incidents.operations(),
         *_reports(core, incidents).operations(),
         *EvidenceApi(past).operations(),
+        *ExplanationsApi(core, explanations).operations(),
         *PausesApi(core, token).operations(),
         *RetriesApi(core, token).operations(),
         *DeclaredApi(core, token, past).operations(),

@@ -9,7 +9,7 @@ from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import Any, TypeVar
 from unittest.mock import patch
 
 import structlog
@@ -17,22 +17,24 @@ import structlog
 from nemo_watchdog.actions.docker.restart import KIND
 from nemo_watchdog.engine import replay
 from nemo_watchdog.engine.engine import Engine
-from nemo_watchdog.evidence import Evidence, Questions
+from nemo_watchdog.evidence import Questions
 from nemo_watchdog.metrics import Metrics
 from nemo_watchdog.model import Alert, Notification
 from nemo_watchdog.policy.policy import Policy
-from nemo_watchdog.ports import Action, ActionContext, Delivery, Journal
+from nemo_watchdog.ports import Action, ActionContext, Archive, Delivery, Journal
 from nemo_watchdog.runtime import alerting, container_watch, core, files, outbox, policy_files, reloads, supervisor
 from nemo_watchdog.runtime.alerting import Alerting
+from nemo_watchdog.runtime.archiving import Archiving
 from nemo_watchdog.runtime.container_watch import ContainerWatch
 from nemo_watchdog.runtime.core import Core
-from nemo_watchdog.runtime.evidence import EvidenceTaker
 from nemo_watchdog.runtime.executor import Executor
+from nemo_watchdog.runtime.keeping import Keeping
 from nemo_watchdog.runtime.outbox import Outbox
 from nemo_watchdog.runtime.policy_files import Look as PolicyLook
 from nemo_watchdog.runtime.policy_files import PolicyFiles
 from nemo_watchdog.runtime.reloads import PolicySource
 from nemo_watchdog.runtime.supervisor import Supervisor
+from nemo_watchdog.testing import MemoryArchive
 from tests.simulation.docker import Port
 from tests.simulation.platform import Look, Platform
 from tests.simulation.virtual_time import Disk, InlineThread, VirtualClock, VirtualLoop
@@ -54,6 +56,9 @@ PACES: Mapping[Any, Mapping[str, Any]] = {
 
 The loop itself never lags here, and a policy is reloaded by SIGHUP.
 """
+
+
+T = TypeVar("T")
 
 
 @contextmanager
@@ -159,14 +164,15 @@ class Life:
         watch = ContainerWatch(port, self.core, metrics)
         context = ActionContext(port, self.core.touched)
         actions: dict[str, Action] = {"docker.restart": KIND.make(context)}
-        evidence = EvidenceTaker(self.core, metrics, self._questions, _keep_nothing)
+        archiving = _InMemory(MemoryArchive, self.core, metrics)
+        keeping = Keeping(self.core, metrics, archiving, self._questions, archiving.keep_evidence)
         self.supervisor = Supervisor(
             self.core,
             source=PolicySource(_NoFiles(), load, _NoLabels()),
             probe=lambda spec: Look(platform, spec.name),
             containers=watch,
-            executor=Executor(actions.get, self.core, watch, evidence.before),
-            evidence=evidence,
+            executor=Executor(actions.get, self.core, watch, keeping.evidence.before),
+            keeping=keeping,
             outbox=Outbox(journal, mailbox, self.core, metrics),
             alerting=Alerting(_NoAlertmanager(), self.core, metrics),
             metrics=metrics,
@@ -206,8 +212,19 @@ class Life:
         self.supervisor.stop()
 
 
-async def _keep_nothing(_: Evidence) -> None:
-    """Nobody reads it."""
+class _InMemory(Archiving):
+    """Without a thread, of which this loop has none."""
+
+    _kept = MemoryArchive()
+
+    async def run(self) -> None:
+        await asyncio.Event().wait()
+
+    async def _write(self, call: Callable[[Archive], T]) -> T:
+        return call(self._kept)
+
+    async def _read(self, call: Callable[[Archive], T]) -> T:
+        return call(self._kept)
 
 
 def _nobody(_: object) -> None:

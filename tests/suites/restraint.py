@@ -1,18 +1,21 @@
 """The must-not-restart suite: `python -m tests.suites.restraint`. In each situation a restart would be wrong.
 
-Exit code 0 when the watchdog saw each for what it is and Docker saw no restart but those that a person did.
+Exit code 0 when the watchdog saw each for what it is, `explain` named the gate that held, then and later, and Docker
+saw no restart but those that a person did.
 """
 
 from __future__ import annotations
 
 import asyncio
 import sys
+from collections import Counter
 
 from tests.suites.at_risk import AT_RISK
 from tests.suites.blind import BLIND
 from tests.suites.busy import BUSY
 from tests.suites.endings import ENDINGS
 from tests.suites.exits import EXITS
+from tests.suites.explained import must_explain
 from tests.suites.held import HELD
 from tests.suites.looping import LOOPING
 from tests.suites.never_up import NEVER_UP
@@ -44,9 +47,14 @@ SITUATIONS = (
 )
 
 
-async def goes_on(stage: Stage, _: Situation) -> None:
-    """It has its chances to do something."""
+EXPLAINED: Counter[str] = Counter()
+"""How many situations `explain` named each gate in, then and later."""
+
+
+async def goes_on(stage: Stage, situation: Situation) -> None:
+    """It has its chances to do something, and can say why it does not."""
     await stage.daemon.more_looks(6)
+    EXPLAINED[await must_explain(stage, situation.of)] += 1
 
 
 def main() -> int:
@@ -55,6 +63,8 @@ def main() -> int:
     title = "Situations in which a restart would be wrong"
     chosen = choose(SITUATIONS, sys.argv[1:])
     well = asyncio.run(play_all(chosen, goes_on, lambda situation: situation.by_people, title))
+    gates = ", ".join(f"{gate} {count}" for gate, count in EXPLAINED.most_common())
+    print(f"explain named what held in {EXPLAINED.total()} of {len(chosen)}, then and later: {gates}")
     return 0 if well else 1
 
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import signal
 import socket
 import sys
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import pytest
 
-from tests.integration.daemon import Daemon, DaemonError
+from tests.integration.daemon import COMMAND, Daemon, DaemonError
 from tests.integration.service.parts import SLOW_POLICY, Service, SlowService, tcp_policy
 
 
@@ -52,6 +54,36 @@ async def test_an_open_incident_survives_a_kill(tmp_path: Path) -> None:
         await service.start()
         await daemon.event("incident_resolved", incident=opened["incident"])
         assert [line["event"] for line in daemon.events].count("incident_opened") == 1
+
+
+async def test_why_nothing_was_done_is_told_also_when_it_is_over_and_after_a_kill(tmp_path: Path) -> None:
+    """By the command line, in a process of its own: now, then, and for a time before the records."""
+    async with Service() as service, Daemon(tcp_policy(service.port), tmp_path) as daemon:
+        await daemon.wait_for_health("service", "up")
+        await service.stop()
+        await daemon.event("decision_made", dependency="service")
+        await daemon.more_looks(2)
+        now = await explained(daemon)
+        assert (now["health"], now["decision"]["gate"]) == ("down", "remedy")
+        await service.start()
+        await daemon.event("incident_resolved")
+        await daemon.restart(kill=True)
+        await daemon.wait_for_health("service", "up")
+        then = await explained(daemon, "--at", now["at"])
+        assert (then["health"], then["incident"], then["decision"]) == ("down", now["incident"], now["decision"])
+        assert (await explained(daemon))["decision"] is None
+        assert (await explained(daemon, "--at", "1d ago"))["health"] is None
+
+
+async def explained(daemon: Daemon, *more: str) -> dict[str, Any]:
+    listen = f"127.0.0.1:{daemon.port}"
+    process = await asyncio.create_subprocess_exec(
+        *(*COMMAND, "explain", "service", "--json", "--listen", listen, *more), stdout=asyncio.subprocess.PIPE
+    )
+    out, _ = await process.communicate()
+    assert process.returncode == 0
+    told: dict[str, Any] = json.loads(out)
+    return told
 
 
 async def test_a_pause_survives_a_kill(tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ HELP = {
     "status": ("Show what is wrong", "--watch", "--json", "--listen"),
     "incidents": ("List the incidents", "--since", "--open", "--dependency", "--limit", "--utc", "--json", "--listen"),
     "incident": ("Tell all about one", "--evidence", "--export", "--utc", "--json", "--listen"),
+    "explain": ("Say why a dependency is in its state", "--at", "--utc", "--json", "--listen"),
     "pause": ("Start no new action", "--reason", "--for", "--json", "--state-dir"),
     "resume": ("Allow actions again", "--json", "--state-dir"),
     "report": ("of an incident that is still open it is a draft", "--html", "--output", "--utc", "--listen"),

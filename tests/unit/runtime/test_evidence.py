@@ -45,7 +45,6 @@ class Taking:
         self.asked: list[str] = []
         self.questions: Questions = questions or {"log": answer("Traceback")}
         self.taker = EvidenceTaker(shell.core, shell.metrics, self._ask, self._keep)
-        shell.core.after_step.append(self.taker.after_step)
 
     def _ask(self, dependency: str) -> Questions:
         self.asked.append(dependency)

@@ -15,9 +15,8 @@ from nemo_watchdog.runtime.alerting import Alerting
 from nemo_watchdog.runtime.archiving import Archiving
 from nemo_watchdog.runtime.clock import SystemClock
 from nemo_watchdog.runtime.discovery import Discovery
-from nemo_watchdog.runtime.evidence import EvidenceTaker
 from nemo_watchdog.runtime.executor import Executor
-from nemo_watchdog.runtime.history import History
+from nemo_watchdog.runtime.keeping import Keeping
 from nemo_watchdog.runtime.outbox import Outbox
 from nemo_watchdog.runtime.policy_files import PolicyFiles
 from nemo_watchdog.runtime.reloads import PolicySource
@@ -80,8 +79,8 @@ class Daemon:
         core, metrics = self.shell.core, self.shell.metrics
         self.questions: Questions = {}
         self.archive = MemoryArchive()
-        history = History(Archiving(lambda: self.archive, core, metrics), self.shell.clock, metrics)
-        evidence = EvidenceTaker(core, metrics, lambda _: self.questions, history.archiving.keep_evidence)
+        archiving = Archiving(lambda: self.archive, core, metrics)
+        self.keeping = Keeping(core, metrics, archiving, lambda _: self.questions, archiving.keep_evidence)
         self.supervisor = Supervisor(
             core,
             source=PolicySource(
@@ -91,13 +90,14 @@ class Daemon:
             ),
             probe=self._probe,
             containers=self.shell.watch,
-            executor=Executor({"docker.restart": self.action}.get, core, self.shell.watch, evidence.before),
-            evidence=evidence,
+            executor=Executor(
+                {"docker.restart": self.action}.get, core, self.shell.watch, self.keeping.evidence.before
+            ),
             outbox=Outbox(self.shell.memory, self.notifier, core, metrics),
             alerting=Alerting(Sink(), core, metrics),
             metrics=metrics,
             service=self.service,
-            history=history,
+            keeping=self.keeping,
         )
         self.task: asyncio.Task[None] | None = None
 

@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import datetime
 from typing import Any
 
 from aiohttp import ClientResponse, web
 from aiohttp.test_utils import BaseTestServer, TestClient
 
 from nemo_watchdog.errors import JournalError
+from nemo_watchdog.journal.about import About
 from nemo_watchdog.journal.reader import JournalReader
+from nemo_watchdog.runtime.explanations import Explanations
 from nemo_watchdog.runtime.heartbeats import Heartbeats
 from nemo_watchdog.web.app import runner
 from nemo_watchdog.web.door import Limits
@@ -53,10 +56,20 @@ class Site:
         self.heartbeats = Heartbeats(daemon.shell.core)
         core, metrics = daemon.shell.core, daemon.shell.metrics
         self.reader = _Reader(daemon.file.with_name("journal.db"))
+        self.explanations = Explanations(core, self.about)
         past = past or Past(self.reader)
-        made = runner(core, daemon.supervisor, metrics, self.heartbeats, past, TOKEN, HOSTS, limits)
+        parts = (core, daemon.supervisor, metrics, self.heartbeats, past, self.explanations)
+        made = runner(*parts, TOKEN, HOSTS, limits)
         self.app = made.app
         self.client: TestClient[web.Request, None] = TestClient(_Served(made))
+
+    async def about(self, name: str, until: datetime) -> About:
+        """What the journal in memory has of it; raises `JournalError`."""
+        shell = self.daemon.shell
+        records = shell.memory.replay(shell.clock.now())
+        named = [each for each in records if name in (each[1].get("dependency"), each[1].get("root"))]
+        begins = records[0][0].utc if records else None
+        return About([each for each in named if each[0].utc <= until], begins, known=bool(named))
 
     async def get(self, path: str, **headers: str) -> ClientResponse:
         return await self.client.get(path, headers=headers)

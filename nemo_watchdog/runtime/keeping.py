@@ -1,0 +1,43 @@
+"""All that is kept for people to read later: looks, evidence, how gates stood. Nothing is decided by any of it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from typing import Any
+
+from nemo_watchdog.evidence import Evidence, Questions
+from nemo_watchdog.metrics import Metrics
+from nemo_watchdog.runtime.archiving import Archiving
+from nemo_watchdog.runtime.core import Core
+from nemo_watchdog.runtime.evidence import EvidenceTaker
+from nemo_watchdog.runtime.gate_recorder import GateRecorder
+from nemo_watchdog.runtime.history import History
+
+
+class Keeping:
+    """Its parts, and their tasks. `ask` gives the questions about a dependency, `keep` stores what they bring."""
+
+    def __init__(
+        self,
+        core: Core,
+        metrics: Metrics,
+        archiving: Archiving,
+        ask: Callable[[str], Questions],
+        keep: Callable[[Evidence], Awaitable[None]],
+    ) -> None:
+        self.archiving = archiving
+        self.history = History(archiving, core.clock, metrics)
+        self.evidence = EvidenceTaker(core, metrics, ask, keep)
+        self.gates = GateRecorder(core, archiving.keep_gates, metrics)
+
+    def work(self) -> Iterator[tuple[Coroutine[Any, Any, None], str]]:
+        """What runs for ever, each with its name."""
+        yield self.archiving.run(), "archive"
+        yield self.history.run(), "history"
+        yield self.evidence.run(), "evidence"
+        yield self.gates.run(), "gates"
+
+    async def stop(self, within: float) -> None:
+        """Keeps what is not yet kept, for at most `within` seconds."""
+        await asyncio.gather(self.history.stop(within), self.evidence.finish(within))
