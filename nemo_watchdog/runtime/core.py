@@ -29,6 +29,7 @@ from nemo_watchdog.model import CONTAINER, ActionOutcome, ActionRequest, ActionR
 from nemo_watchdog.one_thread import OneThreadExecutor
 from nemo_watchdog.ports import Clock, Journal
 from nemo_watchdog.records import Record
+from nemo_watchdog.runtime.clean import clean
 from nemo_watchdog.runtime.record_log import RecordLog
 from nemo_watchdog.runtime.troubles import Troubles
 
@@ -85,7 +86,7 @@ class Core:
         """Called with what happens while the journal takes no writes: people must hear of it all the same."""
         self.on_ask_witness: Callable[[set[str]], None] = _ignore
         """Called with the dependencies to which another way is to be asked."""
-        self.troubles = Troubles(clock)
+        self.troubles = Troubles(clock, self.redact)
         self._log = RecordLog(lambda: clock.now().monotonic)
         self._journal = journal
         self._metrics = metrics
@@ -105,7 +106,7 @@ class Core:
     def tell(self, event: ev.Event) -> None:
         """Gives the engine one event and passes on what it wants done."""
         now = self.clock.now()
-        effects = self.engine.step(event, now)
+        effects = self.engine.step(clean(event, self.redact), now)
         if effects is NOTHING:
             return
         if effects.bug:
@@ -119,6 +120,10 @@ class Core:
         for name in effects.probe_soon:
             self.on_probe_soon(name)
         self._wake_at(effects.wake_at, now)
+
+    def redact(self, text: str) -> str:
+        """Without the secrets of the policy in force, and without what looks like one."""
+        return self.engine.policy.redactor.text(text)
 
     def touched(self, container: str) -> str:
         """What somebody has done to it since the action on it was decided; "" when nobody did anything."""

@@ -29,6 +29,7 @@ PURE = sorted(
         *(PACKAGE / "policy" / name for name in ("condition.py", "policy.py", "lint.py", "times.py", "units.py")),
         *(PACKAGE / "engine").rglob("*.py"),
         *(PACKAGE / "records").rglob("*.py"),
+        *(PACKAGE / "redaction").rglob("*.py"),
     ]
 )
 ENGINE_MAY_IMPORT = (
