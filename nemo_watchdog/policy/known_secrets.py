@@ -103,10 +103,8 @@ def _of_contact(address: str) -> Iterator[str]:
 
 def _by_rule(key: str, value: str) -> Iterator[str]:
     """What a redactor that knows nothing takes out of it where it stands."""
-    if "\n" not in value:
-        named = f"{key}: {value}"
-        yield from hidden(named, _RULES.text(named))
-    yield from hidden(value, _RULES.text(value))
+    said = value if "\n" in value else f"{key}: {value}"
+    yield from hidden(said, _RULES.text(said))
 
 
 def _from_outside(key: str, value: Any) -> Iterator[str]:

@@ -1,14 +1,14 @@
 """What looks like a key though nothing says so: long, of capitals, small letters and digits, with no words in it.
 
 Hexadecimal is never taken for one: container ids, image digests, commits, checksums and trace ids are, and a reader
-needs them. A key in hexadecimal is found by its name, or because it is known. The numbers are measured on the samples
-in tests/unit/redaction: no false positive there, and 1,000 random keys of 40 characters and more of which 98 % are
-found.
+needs them. A key in hexadecimal is found by its name, or because it is known. Measured by
+tests/unit/redaction: no false positive in its samples, and of 1,000 random keys of 40 characters 95 % are found.
 """
 
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 
 from nemo_watchdog.redaction.mark import hide
 
@@ -49,7 +49,7 @@ def looks_random(run: str) -> bool:
     if len(set(run)) < _DIFFERENT or len(_SIGNS.findall(run)) > _MOST_SIGNS * len(run):
         return False
     kinds = [0 if each.isdigit() else 1 if each.islower() else 2 if each.isupper() else 3 for each in run]
-    return sum(a != b for a, b in zip(kinds, kinds[1:], strict=False)) >= _CHANGES * len(run)
+    return sum(a != b for a, b in pairwise(kinds)) >= _CHANGES * len(run)
 
 
 def looks_like_a_key(value: str) -> bool:
@@ -57,7 +57,7 @@ def looks_like_a_key(value: str) -> bool:
     if len(value) < 8 or not value.isprintable() or " " in value:
         return False
     mixed = bool(_UPPER.search(value)) + bool(_LOWER.search(value)) + bool(_DIGIT.search(value))
-    return mixed >= 2 and not _QUANTITY.fullmatch(value) and not value.startswith(("/", "./", "http"))
+    return mixed >= 2 and not _QUANTITY.fullmatch(value) and not value.startswith(("/", "./")) and "://" not in value
 
 
 _QUANTITY = re.compile(r"[0-9]+(?:[.:,-][0-9]+)*[A-Za-z/%]{0,12}|[A-Z]?[a-z]+[0-9]{0,2}|[A-Z_]+[0-9]?|[0-9a-fA-F-]{36}")

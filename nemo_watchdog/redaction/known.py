@@ -2,7 +2,7 @@
 
 A value is replaced blindly when it has at least 6 characters and is no plain word: no word of a few letters of one
 case (`postgres`, `localhost`), no number of fewer than 8 digits (a port, a year), none that what is shown needs
-(`keep`: names of dependencies and containers). Those are hidden where a name says that they are secrets, and only there.
+(`keep`: names of dependencies and containers). Those are hidden where a name says that they are secrets.
 """
 
 from __future__ import annotations

@@ -23,17 +23,19 @@ class Shape:
     sign: str
     pattern: re.Pattern[str]
     source: str
+    begins: bool = True
+    """Whether it begins with its sign, which is long enough to be no word's beginning."""
 
 
 def _words(name: str, signs: str, rest: str, source: str) -> Iterator[Shape]:
     """Words that begin with one of these signs: searched for by that, which is fast, and then for no letter before."""
     for sign in signs.split():
         begin = re.escape(sign)
-        yield Shape(name, sign, re.compile(rf"{begin}(?<![A-Za-z0-9_-]{begin}){rest}"), source)
+        yield Shape(name, sign, re.compile(rf"{begin}(?<![A-Za-z0-9_-]{begin}){rest}"), source, len(sign) > 2)
 
 
 def _place(name: str, sign: str, pattern: str, source: str) -> Iterator[Shape]:
-    yield Shape(name, sign, re.compile(pattern), source)
+    yield Shape(name, sign, re.compile(pattern), source, begins=False)
 
 
 _AWS = "https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html"
@@ -125,7 +127,13 @@ def without_shapes(text: str) -> str:
     for shape in SHAPES:
         if shape.sign in text:
             text = hide(text, map(_secret, shape.pattern.finditer(text)))
-    return text
+    return hide(text, (found.span() for found in _CUT.finditer(text))) if text.endswith("…") else text
+
+
+_CUT = re.compile(
+    rf"(?<![A-Za-z0-9_-])(?:{'|'.join(re.escape(each.sign) for each in SHAPES if each.begins)})[A-Za-z0-9_.+/=-]*+(?=…\Z)"
+)
+"""One that was cut (`…`) is shorter than its shape."""
 
 
 def _secret(found: re.Match[str]) -> tuple[int, int]:
@@ -139,7 +147,7 @@ _DASHES = "-----"
 
 
 def without_private_keys(text: str) -> str:
-    """PEM and OpenPGP blocks (RFC 7468, RFC 9580), over several lines or with `\\n` in one; also without their end."""
+    r"""PEM and OpenPGP blocks (RFC 7468, RFC 9580), over several lines or with `\n` in one; also without their end."""
     return hide(text, _bodies(text))
 
 

@@ -92,6 +92,7 @@ def test_one_that_was_cut_off_is_known_by_its_beginning() -> None:
     """A finding's one line ends with `…` where it was cut."""
     assert Redactor(["hunter2-canary"]).text("it says hunter2-ca…") == f"it says {MARK}…"
     assert Redactor(["hunter2-canary"]).text("it says hunt…") == "it says hunt…"
+    assert Redactor().text("it got ghp_Ab12cd…") == f"it got {MARK}…"
 
 
 def test_each_line_of_one_with_several_is_known() -> None:
