@@ -1,4 +1,4 @@
-"""The secrets that a policy holds, for a redactor: what came from outside, what is secret by its type, what its name says.
+"""The secrets that a policy holds, for a redactor: what came from outside, and what is secret by its type or name.
 
 Of an address that is its password and what else in it is a key, not the host: that is what a reader needs. Of what came
 from the environment for a place that is not secret (`container: ${NAME}`), it is what is called a secret there or looks

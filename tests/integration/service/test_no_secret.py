@@ -29,7 +29,8 @@ Run = Callable[..., Awaitable[str]]
 
 PLACES = (
     "dsn", "redis_url", "header", "query", "userinfo", "contact", "environment_of_the_policy", "secret_file",
-    "argument", "push_token", "push_words", "command_output", "http_body", "redis_answer", "container_environment", "container_url",
+    "argument", "push_token", "push_words", "command_output", "http_body", "redis_answer", "container_environment",
+    "container_url",
     "container_command", "container_option", "container_label", "last_words", "log_named", "log_header", "log_url",
     "probe_label",
 )  # fmt: skip
@@ -174,7 +175,8 @@ async def test_a_secret_is_nowhere(run: Run, tmp_path: Path) -> None:
         "SERVER": server, "ENDED": ended, "FILE": str(secret_file), "DSN": canary["dsn"], "QUERY": canary["query"],
         "ARGUMENT": canary["argument"], "REDIS_URL": canary["redis_url"], "USERINFO": canary["userinfo"],
         "HEADER": canary["header"], "CONTACT": canary["contact"], "PUSH_TOKEN": canary["push_token"],
-        "ENVIRONMENT": canary["environment_of_the_policy"], "OUTPUT": f"token={canary['command_output']} {keys['stripe']}",
+        "ENVIRONMENT": canary["environment_of_the_policy"],
+        "OUTPUT": f"token={canary['command_output']} {keys['stripe']}",
         **{name: str(port) for name, port in ports.items()},
     }  # fmt: skip
     text = POLICY
