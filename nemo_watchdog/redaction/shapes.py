@@ -130,9 +130,8 @@ def without_shapes(text: str) -> str:
     return hide(text, (found.span() for found in _CUT.finditer(text))) if text.endswith("…") else text
 
 
-_CUT = re.compile(
-    rf"(?<![A-Za-z0-9_-])(?:{'|'.join(re.escape(each.sign) for each in SHAPES if each.begins)})[A-Za-z0-9_.+/=-]*+(?=…\Z)"
-)
+_BEGINNINGS = "|".join(re.escape(shape.sign) for shape in SHAPES if shape.begins)
+_CUT = re.compile(rf"(?<![A-Za-z0-9_-])(?:{_BEGINNINGS})[A-Za-z0-9_.+/=-]*+(?=…\Z)")
 """One that was cut (`…`) is shorter than its shape."""
 
 
