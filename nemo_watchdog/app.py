@@ -8,7 +8,7 @@ import os
 import secrets
 import signal
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -37,6 +37,7 @@ from nemo_watchdog.policy.loader import load_policy
 from nemo_watchdog.policy.policy import Dependency, Policy
 from nemo_watchdog.ports import Action, ActionContext, Containers, Delivery, Heartbeats, Probe, ProbeContext
 from nemo_watchdog.probes.host.evidence import machine_questions
+from nemo_watchdog.redaction.redactor import Redactor
 from nemo_watchdog.regular_file import read_regular
 from nemo_watchdog.runtime import files
 from nemo_watchdog.runtime import heartbeats as heard
@@ -123,40 +124,54 @@ def read_policy(path: Path, environ: Mapping[str, str], labelled: Mapping[str, L
     return load_policy(path, installed(), environ=environ, labelled=labelled)
 
 
-def _take_policy(path: Path, discovery: Discovery | None = None) -> Policy:
-    """For the daemon: whom it will never reach is said now, and not in the outage."""
+def _take_policy(path: Path, token: str, discovery: Discovery | None = None) -> Policy:
+    """For the daemon, whose `token` is a secret like those of the policy.
+
+    Whom it will never reach is said now, and not in the outage.
+    """
     policy = read_policy(path, os.environ, discovery.labelled if discovery is not None else None)
+    policy = replace(policy, redactor=policy.redactor.knowing((token,)))
     for advice in unusable_addresses(policy.contacts):
         log.warning("a contact cannot be told", where=advice.path, problem=advice.message)
     return policy
 
 
-async def run(settings: Settings) -> None:
-    """The daemon, until SIGTERM or SIGINT. Raises `NemoWatchdogError` when it cannot start."""
+def _nobody(_redactor: Callable[[], Redactor]) -> None:
+    """Whose log has no secrets to hide."""
+
+
+async def run(settings: Settings, redact_with: Callable[[Callable[[], Redactor]], None] = _nobody) -> None:
+    """The daemon, until SIGTERM or SIGINT. Raises `NemoWatchdogError` when it cannot start.
+
+    `redact_with` is told what knows the secrets of the policy in force, for the log.
+    """
     (host, port), names = settings.address, settings.hosts
     files.raise_limit()
     clock = SystemClock()
     for warning in installed().warnings:
         log.warning("plugin not used", problem=warning)
-    policy_files, policy = PolicyFiles(settings.policy), _take_policy(settings.policy)
+    policy_files, policy = PolicyFiles(settings.policy), _take_policy(settings.policy, "")
+    redact_with(lambda: policy.redactor)
     journal = _open_journal(settings.state_dir)
     try:
         token = _token(settings.state_dir)
+        policy = replace(policy, redactor=policy.redactor.knowing((token,)))
         durable, nonsense = salvage(journal.replay(clock.now()))
         if nonsense:
             journal.distrust(nonsense)
         containers = docker(settings.docker)
         discovery = Discovery(containers, settings.state_dir / LABELS_NAME)
-        take = partial(_take_policy, settings.policy, discovery)
+        take = partial(_take_policy, settings.policy, token, discovery)
         if policy.discovers:
             await discovery.begin()
             policy = take()
         engine = Engine(policy, durable)
+        redact_with(lambda: engine.policy.redactor)
         metrics = Metrics(settings.latency_buckets)
         core = Core(engine, journal, clock, metrics)
         archiving = _archiving(settings.state_dir / ARCHIVE_NAME, core, metrics)
         ask = _questions(engine, containers, lambda: supervisor.loops)
-        keeping = Keeping(core, metrics, archiving, ask, archiving.keep_evidence)
+        keeping = Keeping(core, metrics, archiving, ask)
         heartbeats = heard.Heartbeats(core)
         watch = ContainerWatch(containers, core, metrics)
         watch.on_other_containers = discovery.poke
@@ -184,19 +199,22 @@ async def run(settings: Settings) -> None:
         runner = web_runner(core, supervisor, metrics, heartbeats, past, explanations, token, names, limits)
         await runner.setup()
         try:
-            await _listen(runner, host, port)
-            _on_signals(supervisor)
-            asyncio.get_running_loop().call_later(SETTLED_AFTER, gc.freeze)
-            await supervisor.run()
+            await _serve(supervisor, runner, host, port)
         finally:
-            await runner.cleanup()
-            await notifier.close()
-            await sink.close()
-            await containers.close()
+            for close in (runner.cleanup, notifier.close, sink.close, containers.close):
+                await close()
             core.close()
             await archiving.close(CLOSE_ARCHIVE_WITHIN)
     finally:
         await _close(journal)
+
+
+async def _serve(supervisor: Supervisor, runner: web.AppRunner, host: str, port: int) -> None:
+    """Until somebody stops it."""
+    await _listen(runner, host, port)
+    _on_signals(supervisor)
+    asyncio.get_running_loop().call_later(SETTLED_AFTER, gc.freeze)
+    await supervisor.run()
 
 
 def _questions(

@@ -7,11 +7,13 @@ import os
 import re
 import sys
 import warnings
+from collections.abc import Callable
 from typing import TextIO
 
 import structlog
 
 from nemo_watchdog.errors import outline
+from nemo_watchdog.redaction.redactor import Redactor
 
 LEVELS = ("debug", "info", "warning", "error")
 
@@ -34,12 +36,33 @@ def configure(level: str, style: str) -> None:
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
+            _without_secrets,
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
     )
+
+
+class _WithoutSecrets:
+    """The last thing that is done to a line: all values of it, whoever has put them there."""
+
+    def __init__(self) -> None:
+        rules = Redactor()
+        self.redactor: Callable[[], Redactor] = lambda: rules
+
+    def __call__(self, _: object, __: str, line: structlog.typing.EventDict) -> structlog.typing.EventDict:
+        document = self.redactor().document
+        return {key: document(value) for key, value in line.items()}
+
+
+_without_secrets = _WithoutSecrets()
+
+
+def redact_with(redactor: Callable[[], Redactor]) -> None:
+    """From now on each line is without what that one knows; before, it goes by rules alone."""
+    _without_secrets.redactor = redactor
 
 
 def hear_libraries() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import monotonic
 from typing import Any
 
@@ -20,6 +20,7 @@ from nemo_watchdog.model import Finding, Outcome, Reason, RunState, failed
 from nemo_watchdog.policy.discovered import Labels
 from nemo_watchdog.policy.policy import Dependency, Policy
 from nemo_watchdog.ports import Containers
+from nemo_watchdog.runtime.clean import clean_finding
 from nemo_watchdog.runtime.files import lack_behind, raise_limit
 from nemo_watchdog.runtime.probe_loop import blind_without_files
 
@@ -81,7 +82,9 @@ async def look_at_all(policy: Policy, docker: str | None) -> dict[str, Look]:
         looks = await asyncio.gather(*(_look(spec, containers) for spec in specs))
     finally:
         await containers.close()
-    return {spec.name: look for spec, look in zip(specs, looks, strict=True)}
+    redact = policy.redactor.text
+    cleaned = (replace(look, finding=clean_finding(look.finding, redact)) for look in looks)
+    return {spec.name: look for spec, look in zip(specs, cleaned, strict=True)}
 
 
 async def _look(spec: Dependency, containers: Containers) -> Look:

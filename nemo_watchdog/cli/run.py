@@ -68,4 +68,5 @@ def run(
     logs.configure(log_level, style)
     logs.hear_libraries()
     gc.freeze()  # the modules stay: walking them at every full collection would stop the loop for some 40 ms
-    uvloop.run(app.run(app.Settings(policy, state_dir, listen, docker, buckets, tuple(allow_host or ()))))
+    settings = app.Settings(policy, state_dir, listen, docker, buckets, tuple(allow_host or ()))
+    uvloop.run(app.run(settings, logs.redact_with))

@@ -44,6 +44,11 @@ def concerns_us(labels: Labels) -> bool:
     return any(label.startswith(PREFIX) for label in labels)
 
 
+def kept_of(labels: Labels) -> dict[str, str]:
+    """Those that `discover` reads: what others say about a container is not ours to keep."""
+    return {label: value for label, value in labels.items() if label.startswith(PREFIX) or label == _ONE_OFF}
+
+
 def discover(file: Any, containers: Mapping[str, Labels], catalog: Catalog) -> Discovered:
     """What the labels of these containers add to a policy file, `file` being its plain values.
 

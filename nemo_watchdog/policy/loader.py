@@ -22,6 +22,7 @@ from nemo_watchdog.policy.document import START, Document, read_document
 from nemo_watchdog.policy.document import Path as Where
 from nemo_watchdog.policy.fields import check_name
 from nemo_watchdog.policy.files import read_text
+from nemo_watchdog.policy.known_secrets import redactor_of
 from nemo_watchdog.policy.maintenance import MaintenanceSection
 from nemo_watchdog.policy.own_options import ask, find, missing, own, shared
 from nemo_watchdog.policy.policy import Policy
@@ -75,7 +76,9 @@ def parse_policy(
     policy = None if document.value is None else _Reader(document, problems, catalog).read()
     if policy is None or document.issues:
         raise PolicyError(problems.found())
-    return _with_labels(policy, document, catalog, labelled) if policy.discovers and labelled else policy
+    if policy.discovers and labelled:
+        policy = _with_labels(policy, document, catalog, labelled)
+    return replace(policy, redactor=redactor_of(policy))
 
 
 def _with_labels(alone: Policy, document: Document, catalog: Catalog, labelled: Mapping[str, Labels]) -> Policy:

@@ -17,10 +17,14 @@ from nemo_watchdog.durations import duration
 from nemo_watchdog.model import CONTAINER, Autonomy, Category, OnCleanExit, Severity, Target, WhenUnsure
 from nemo_watchdog.policy.condition import Condition
 from nemo_watchdog.policy.windows import MaintenanceWindow
+from nemo_watchdog.redaction.redactor import Redactor
 
 ALLOWANCE = 60.0
 """Seconds that an action may take beyond what its own options give it, unless the policy says otherwise."""
 
+
+NOTHING_KNOWN = Redactor()
+"""It goes by rules alone."""
 
 CORE_TAG = "core"
 """What the users of the platform notice the lack of at once."""
@@ -296,3 +300,5 @@ class Policy:
     """Why labels are not used, for people; no secret is in it."""
     document: Any = field(default=None, repr=False, compare=False)
     """What the file says, as plain values: for those who tell what a reload changed. Secrets are in it."""
+    redactor: Redactor = field(default=NOTHING_KNOWN, repr=False, compare=False)
+    """Knows the secrets of this policy."""

@@ -38,6 +38,7 @@ from nemo_watchdog.model import (
 from nemo_watchdog.one_thread import OneThreadExecutor
 from nemo_watchdog.ports import Clock, Journal
 from nemo_watchdog.records import Record
+from nemo_watchdog.runtime.clean import clean
 from nemo_watchdog.runtime.record_log import RecordLog
 from nemo_watchdog.runtime.troubles import Troubles
 
@@ -93,7 +94,7 @@ class Core:
         """Called with the dependencies to which another way is to be asked."""
         self.after_step: list[Callable[[ev.Effects, Moment], None]] = []
         """Called with what a step has decided, before any of it is written or done."""
-        self.troubles = Troubles(clock)
+        self.troubles = Troubles(clock, self.redact)
         self._log = RecordLog(lambda: clock.now().monotonic)
         self._journal = journal
         self._metrics = metrics
@@ -113,7 +114,7 @@ class Core:
     def tell(self, event: ev.Event) -> None:
         """Gives the engine one event and passes on what it wants done."""
         now = self.clock.now()
-        effects = self.engine.step(event, now)
+        effects = self.engine.step(clean(event, self.redact), now)
         if effects is NOTHING:
             return
         for hear in self.after_step:
@@ -129,6 +130,10 @@ class Core:
         for name in effects.probe_soon:
             self.on_probe_soon(name)
         self._wake_at(effects.wake_at, now)
+
+    def redact(self, text: str) -> str:
+        """Without the secrets of the policy in force, and without what looks like one."""
+        return self.engine.policy.redactor.text(text)
 
     def touched(self, container: str) -> str:
         """What somebody has done to it since the action on it was decided; "" when nobody did anything."""

@@ -18,7 +18,7 @@ import structlog
 
 from nemo_watchdog.errors import ContainersUnreachable
 from nemo_watchdog.one_thread import OneThread, StillBusy
-from nemo_watchdog.policy.discovered import Labels, concerns_us
+from nemo_watchdog.policy.discovered import Labels, concerns_us, kept_of
 from nemo_watchdog.ports import Containers
 from nemo_watchdog.regular_file import read_regular
 
@@ -41,7 +41,7 @@ LARGEST = 1 << 24
 
 
 class Discovery:
-    """`labelled` is what counts: the containers with our labels and all labels of each. Making it reads the disk."""
+    """`labelled` is what counts: the containers with our labels, and those alone. Making it reads the disk."""
 
     def __init__(self, containers: Containers, memory: Path) -> None:
         self._containers = containers
@@ -89,7 +89,7 @@ class Discovery:
             self._answers = False
             return False
         self._answers = True
-        ours = {name: dict(labels) for name, labels in sorted(told.items()) if concerns_us(labels)}
+        ours = {name: kept_of(labels) for name, labels in sorted(told.items()) if concerns_us(labels)}
         first = [name for name in self.labelled if name in ours]
         self._seen = {name: ours[name] for name in dict.fromkeys((*first, *ours))}
         return True
@@ -116,7 +116,7 @@ def _remembered(memory: Path) -> Mapping[str, Labels]:
 
 
 def _remember(memory: Path, labelled: Mapping[str, Labels]) -> None:
-    """Whole or not at all, and for our own eyes: a label may hold a password."""
+    """Whole or not at all, and for our own eyes: a label of ours may hold a password."""
     beside = memory.with_name(f"{memory.name}.new")
     beside.unlink(missing_ok=True)
     with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:

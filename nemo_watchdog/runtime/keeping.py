@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from typing import Any
 
 from nemo_watchdog.evidence import Evidence, Questions
@@ -11,12 +11,13 @@ from nemo_watchdog.metrics import Metrics
 from nemo_watchdog.runtime.archiving import Archiving
 from nemo_watchdog.runtime.core import Core
 from nemo_watchdog.runtime.evidence import EvidenceTaker
+from nemo_watchdog.runtime.evidence_redaction import redacted
 from nemo_watchdog.runtime.gate_recorder import GateRecorder
 from nemo_watchdog.runtime.history import History
 
 
 class Keeping:
-    """Its parts, and their tasks. `ask` gives the questions about a dependency, `keep` stores what they bring."""
+    """Its parts, and their tasks. `ask` gives the questions about a dependency."""
 
     def __init__(
         self,
@@ -24,11 +25,11 @@ class Keeping:
         metrics: Metrics,
         archiving: Archiving,
         ask: Callable[[str], Questions],
-        keep: Callable[[Evidence], Awaitable[None]],
     ) -> None:
+        self._core = core
         self.archiving = archiving
         self.history = History(archiving, core.clock, metrics)
-        self.evidence = EvidenceTaker(core, metrics, ask, keep)
+        self.evidence = EvidenceTaker(core, metrics, ask, self._keep)
         self.gates = GateRecorder(core, archiving.keep_gates, metrics)
 
     def work(self) -> Iterator[tuple[Coroutine[Any, Any, None], str]]:
@@ -41,3 +42,8 @@ class Keeping:
     async def stop(self, within: float) -> None:
         """Keeps what is not yet kept, for at most `within` seconds."""
         await asyncio.gather(self.history.stop(within), self.evidence.finish(within))
+
+    async def _keep(self, evidence: Evidence) -> None:
+        """In a thread: a long log is looked through for secrets while others are looked at."""
+        redactor = self._core.engine.policy.redactor
+        await self.archiving.keep_evidence(await asyncio.to_thread(redacted, evidence, redactor))

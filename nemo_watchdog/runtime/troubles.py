@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Callable, Container
 from enum import StrEnum
 
 from nemo_watchdog.ports import Clock
@@ -21,15 +21,17 @@ class Trouble(StrEnum):
 class Troubles:
     """Each begins and ends; how often it is found between does not matter. `of` names one of several alike."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, redact: Callable[[str], str]) -> None:
+        """`redact` takes the secrets out of a text."""
         self._clock = clock
+        self._redact = redact
         self._open: dict[tuple[Trouble, str], TroubleView] = {}
 
     def found(self, trouble: Trouble, why: str, of: str = "") -> bool:
         """Whether it is new."""
         known = self._open.get((trouble, of))
         since = self._clock.now().utc.isoformat() if known is None else known.since
-        self._open[trouble, of] = TroubleView(trouble.format(of), why, since)
+        self._open[trouble, of] = TroubleView(self._redact(trouble.format(of)), self._redact(why), since)
         return known is None
 
     def over(self, trouble: Trouble, of: str = "") -> bool:

@@ -165,7 +165,7 @@ class Life:
         context = ActionContext(port, self.core.touched)
         actions: dict[str, Action] = {"docker.restart": KIND.make(context)}
         archiving = _InMemory(MemoryArchive, self.core, metrics)
-        keeping = Keeping(self.core, metrics, archiving, self._questions, archiving.keep_evidence)
+        keeping = Keeping(self.core, metrics, archiving, self._questions)
         self.supervisor = Supervisor(
             self.core,
             source=PolicySource(_NoFiles(), load, _NoLabels()),

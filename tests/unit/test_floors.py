@@ -32,6 +32,7 @@ PURE = sorted(
         *(PACKAGE / "records").rglob("*.py"),
         *(PACKAGE / "report").rglob("*.py"),
         *(PACKAGE / "timeline").rglob("*.py"),
+        *(PACKAGE / "redaction").rglob("*.py"),
     ]
 )
 ENGINE_MAY_IMPORT = (

@@ -14,6 +14,7 @@ import pytest
 import structlog
 
 from nemo_watchdog import logs
+from nemo_watchdog.redaction.redactor import Redactor
 
 
 @pytest.fixture(autouse=True)
@@ -147,3 +148,20 @@ def test_a_warning_and_a_callback_that_fails_are_lines_too(capsys: pytest.Captur
     assert (first["library"], first["place"], first["said"]) == ("python", "library.py:7", "UserWarning")
     assert (second["library"], second["said"].startswith("Exception in callback")) == ("asyncio", True)
     assert second["error"].startswith("RuntimeError < test_logs.py:")
+
+
+def test_a_secret_is_in_no_line(capsys: pytest.CaptureFixture[str]) -> None:
+    """By rule from the first line on, and what is known as soon as somebody knows it; also in what libraries raise."""
+    before = logs._without_secrets.redactor
+    try:
+        logs.configure("debug", "json")
+        logs.redact_with(lambda: Redactor(["canary-known"]))
+        try:
+            int("token=canary-raised")
+        except ValueError:
+            structlog.get_logger().exception("canary-known", problem="redis://:canary-url@h", tried=["canary-known"])
+    finally:
+        logs.redact_with(before)
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "canary" not in line
+    assert json.loads(line)["problem"] == "redis://:[redacted]@h"

@@ -20,7 +20,7 @@ from tests.unit.engine.world import policy
 from tests.unit.runtime.shell import until
 from tests.unit.runtime.whole import Daemon, quick
 
-WEB = {"nemo-watchdog.probe": "docker", "version": "1"}
+WEB = {"nemo-watchdog.probe": "docker"}
 
 
 @pytest.fixture(autouse=True)

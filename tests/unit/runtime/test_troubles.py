@@ -8,7 +8,7 @@ from tests.unit.journal.parts import MovableClock, moment
 
 def test_a_trouble_keeps_its_begin_and_has_its_newest_cause() -> None:
     clock = MovableClock()
-    troubles = Troubles(clock)
+    troubles = Troubles(clock, str)
     began = clock.now().utc.isoformat()
     assert troubles.found(Trouble.CONTACT, "refused", "on-call")
     clock.moment = moment(60)
@@ -22,7 +22,7 @@ def test_a_trouble_keeps_its_begin_and_has_its_newest_cause() -> None:
 
 def test_whom_the_policy_names_no_more_is_no_trouble() -> None:
     """Of the others of its kind and of other kinds nothing changes."""
-    troubles = Troubles(MovableClock())
+    troubles = Troubles(MovableClock(), str)
     troubles.found(Trouble.DOCKER, "no socket")
     troubles.found(Trouble.CONTACT, "refused", "on-call")
     troubles.found(Trouble.CONTACT, "refused", "team")

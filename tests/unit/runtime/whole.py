@@ -80,7 +80,7 @@ class Daemon:
         self.questions: Questions = {}
         self.archive = MemoryArchive()
         archiving = Archiving(lambda: self.archive, core, metrics)
-        self.keeping = Keeping(core, metrics, archiving, lambda _: self.questions, archiving.keep_evidence)
+        self.keeping = Keeping(core, metrics, archiving, lambda _: self.questions)
         self.supervisor = Supervisor(
             core,
             source=PolicySource(

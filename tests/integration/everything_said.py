@@ -1,0 +1,131 @@
+"""All that a daemon keeps and says, for tests that look for what must not be in it; pages are found by their routes."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import importlib
+import itertools
+import json
+import pkgutil
+import re
+import sqlite3
+import sys
+import zlib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+
+from nemo_watchdog.state_dir import TOKEN_NAME
+from nemo_watchdog.web import api
+from tests.integration.daemon import Daemon
+
+SQLITE = b"SQLite format 3\0"
+PARAMETER = re.compile(r"\{(\w+)(?::[^}]*)?\}")
+
+
+async def all_of(daemon: Daemon) -> dict[str, bytes]:
+    """What each file of the state directory holds, what each page answers, what the commands show and the log says."""
+    told = dict(await asyncio.to_thread(lambda: list(kept(daemon.state_dir))))
+    for path in await paths(daemon):
+        told[f"GET {path}"] = await body(daemon, path)
+    here = ("--listen", f"127.0.0.1:{daemon.port}")
+    for command in (("status", "--all", *here), ("status", "--json", *here)):
+        told[" ".join(command)] = await shown(*command)
+    told["log"] = "\n".join(map(json.dumps, daemon.events)).encode()
+    return told
+
+
+def kept(folder: Path) -> Iterator[tuple[str, bytes]]:
+    """Each file as it is but the API token's own, and every value of a database; compressed ones also as they were."""
+    for path in sorted(path for path in folder.rglob("*") if path.is_file() and path != folder / TOKEN_NAME):
+        data = path.read_bytes()
+        yield str(path), data
+        if data.startswith(SQLITE):
+            yield from ((f"{path}: {place}", value) for place, value in rows(path))
+
+
+def rows(path: Path) -> Iterator[tuple[str, bytes]]:
+    with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as database:
+        database.text_factory = bytes
+        tables = [name.decode() for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        for table in tables:
+            for number, row in enumerate(database.execute(f'SELECT * FROM "{table}"')):  # noqa: S608 - its own names
+                for value in row:
+                    data = value if isinstance(value, bytes) else str(value).encode()
+                    yield f"{table}, row {number}", data + unpacked(data)
+    database.close()
+
+
+def unpacked(data: bytes) -> bytes:
+    try:
+        return zlib.decompress(data)
+    except zlib.error:
+        return b""
+
+
+def routes() -> set[str]:
+    """Of everything that is answered to a GET."""
+    found: set[str] = set()
+    for module in pkgutil.iter_modules(api.__path__, f"{api.__name__}."):
+        for name, each in vars(importlib.import_module(module.name)).items():
+            if name.endswith("Api") and dataclasses.is_dataclass(each) and isinstance(each, type):
+                made: Any = each(*(None for _ in dataclasses.fields(each)))
+                found.update(route.path for route in made.routes() if route.method == "GET")
+    return found
+
+
+async def paths(daemon: Daemon) -> list[str]:
+    """Each route with everything that its parameters can be."""
+    names = list((await daemon.status())["dependencies"])
+    incidents = await of_incidents(daemon)
+    ids = [each["incident"]["id"] for each in incidents]
+    taken = list(itertools.chain.from_iterable(each.get("evidence", ()) for each in incidents))
+    values: Mapping[str, list[str]] = {
+        **dict.fromkeys(("name", "dependency"), names),
+        **dict.fromkeys(("id", "incident"), ids),
+        "number": sorted({str(each["number"]) for each in taken}),
+        "part": sorted({part["name"] for each in taken for part in each["parts"]}),
+    }
+    found = []
+    for route in sorted(routes()):
+        wanted = PARAMETER.findall(route)
+        if unknown := set(wanted) - values.keys():
+            pytest.fail(f"{route}: say here what {unknown} can be, so that this page is looked at, too")
+        for chosen in itertools.product(*(values[name] for name in wanted)):
+            path = route
+            for name, value in zip(wanted, chosen, strict=True):
+                path = re.sub(rf"\{{{name}(?::[^}}]*)?\}}", value, path)
+            found.append(path)
+    return found
+
+
+async def of_incidents(daemon: Daemon) -> list[dict[str, Any]]:
+    """The details of each, where the daemon has pages of them."""
+    try:
+        told = json.loads(await daemon.get("/api/v1/incidents"))
+        return [json.loads(await daemon.get(f"/api/v1/incidents/{each['id']}")) for each in told["incidents"]]
+    except aiohttp.ClientResponseError as error:
+        if error.status != 404:
+            raise
+        return []
+
+
+async def body(daemon: Daemon, path: str) -> bytes:
+    """Whatever its status is: an error says something, too."""
+    async with aiohttp.ClientSession() as session, session.get(daemon.url + path) as answer:
+        return await answer.read()
+
+
+async def shown(*command: str) -> bytes:
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "nemo_watchdog", *command),
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    out, _ = await process.communicate()
+    return out
