@@ -12,7 +12,7 @@ from nemo_watchdog.incident_views import TimelineEntryView
 from nemo_watchdog.report.attempts import Attempt, Verdict, runs
 from nemo_watchdog.report.document import Block, Code, Items, Paragraph, Strong, line
 from nemo_watchdog.report.facts import Facts
-from nemo_watchdog.report.words import Clock, counted, done, moment, short, times
+from nemo_watchdog.report.words import Clock, brief, counted, done, moment, short, times
 
 MOST_LINES = 30
 SHOWS_ALL = "nemo-watchdog incident"
@@ -95,7 +95,7 @@ def _lines(facts: Facts) -> Iterator[Line]:
         yield Line(first.at, short(first.said), _MILESTONE, "First sign")
     if mitigated is not None:
         counted_already = any(each.judged is mitigated for each in attempts)
-        yield Line(mitigated.at, short(mitigated.said), _MILESTONE, "Mitigated", int(not counted_already))
+        yield Line(mitigated.at, brief(mitigated.said), _MILESTONE, "Mitigated", int(not counted_already))
     for run in runs(attempts):
         yield from _of_run(run, facts.clock)
     judged = {id(each.judged) for each in attempts}
@@ -130,9 +130,9 @@ _ALL = {
 
 
 def _of_one(attempt: Attempt, clock: Clock) -> str:
-    parts = [short(attempt.ordered.said)]
+    parts = [brief(attempt.ordered.said)]
     if attempt.ended is not None:
-        parts.append(short(attempt.ended.said))
+        parts.append(brief(attempt.ended.said))
     if attempt.judged is None:
         parts += ["not verified"] if attempt.verdict is Verdict.OPEN else []
     elif attempt.verdict is Verdict.VERIFIED:
@@ -157,7 +157,8 @@ def _of_row(row: list[TimelineEntryView], clock: Clock) -> Iterator[Line]:
     first, last = row[0], row[-1]
     rank, label = _RANKS[first.kind], _LABELS.get(first.kind, "")
     if len(row) < FOLDED_FROM:
-        yield from (Line(each.at, short(each.said), rank, label) for each in row)
+        say = brief if first.kind == "incident_opened" else short
+        yield from (Line(each.at, say(each.said), rank, label) for each in row)
         return
     said = f"{short(first.said)} (and so {times(len(row))} until {clock.time(last.at, first.at)})"
     yield Line(first.at, said, rank, label, len(row))

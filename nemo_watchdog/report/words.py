@@ -23,6 +23,10 @@ def between(first: str, last: str) -> float:
     return max((moment(last) - moment(first)).total_seconds(), 0.0)
 
 
+_UTC = ("Etc/UTC", "Etc/UCT", "Etc/Universal", "Etc/Zulu", "UCT", "Universal", "Zulu")
+"""Other names of it (IANA, `backward`)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Clock:
     """Says times in one zone, which the report names once."""
@@ -31,7 +35,7 @@ class Clock:
 
     @property
     def name(self) -> str:
-        return str(self.zone)
+        return "UTC" if str(self.zone) in _UTC else str(self.zone)
 
     def day(self, at: str) -> str:
         return f"{moment(at).astimezone(self.zone):%Y-%m-%d}"
@@ -62,6 +66,11 @@ def short(text: str) -> str:
     """Without the dot at its end, so that a sentence may go on."""
     text = text.strip().rstrip(".")
     return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
+
+
+def brief(text: str) -> str:
+    """What the sentence says first: what comes behind a semicolon is for who reads the whole timeline."""
+    return short(text.partition("; ")[0])
 
 
 def done(action: str, count: int) -> str:

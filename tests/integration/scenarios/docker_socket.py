@@ -35,6 +35,7 @@ class DockerSocket:
         self._open.set()
         self._flowing = asyncio.Event()
         self._flowing.set()
+        self._held: bytes = b""
         self._forgetful = False
         self._rolled_back = False
         self._writers: set[asyncio.StreamWriter] = set()
@@ -52,6 +53,10 @@ class DockerSocket:
     def stall(self) -> None:
         """Connections stay, and nothing comes through them any more."""
         self._flowing.clear()
+
+    def hold(self, path: bytes) -> None:
+        """Requests whose first line has this in it reach Docker no more; all others do."""
+        self._held = path
 
     def forget(self) -> None:
         """Docker remembers no event but 256 others of just now; an open stream tells what comes."""
@@ -109,6 +114,8 @@ class DockerSocket:
         """`asker` is who sends requests: what was forgotten is answered here."""
         while data := await source.read(65536):
             await self._flowing.wait()
+            if self._held and asker is not None and self._held in data.partition(b"\r\n")[0]:
+                await asyncio.Event().wait()
             if self._forgetful and asker is not None and data.startswith(b"GET /events?"):
                 line = data.partition(b"\r\n")[0]
                 if b"until=" in line:
