@@ -129,6 +129,10 @@ def parse_threshold(value: object) -> Threshold:
     return Threshold(count, window)
 
 
+LONGEST_WINDOW = 31 * 86400.0
+"""Seconds. What was spent is remembered for so long: of a longer window the oldest would be forgotten in it."""
+
+
 def parse_budget(value: object) -> Budget:
     """`5 per 1h`: at least one action, in at least one second."""
     match = _BUDGET.fullmatch(value) if isinstance(value, str) else None
@@ -141,8 +145,8 @@ def parse_budget(value: object) -> Budget:
         raise wrong(_BUDGET_HELP) from None
     if not 1 <= count <= 10_000:
         raise wrong(f"{_BUDGET_HELP}: from 1 to 10000 actions")
-    if window < 1:
-        raise wrong(f"{_BUDGET_HELP}: in 1s or more")
+    if not 1 <= window <= LONGEST_WINDOW:
+        raise wrong(f"{_BUDGET_HELP}: in 1s to {duration(LONGEST_WINDOW)}")
     return Budget(count, window)
 
 

@@ -9,6 +9,7 @@ from nemo_watchdog.errors import PolicyError
 from nemo_watchdog.policy.lint import lint
 from nemo_watchdog.policy.policy import Policy, Retention
 from nemo_watchdog.policy.retention import SHORTEST_RECORDS
+from nemo_watchdog.policy.units import LONGEST_WINDOW
 from tests.unit.policy.fakes import parse
 from tests.unit.policy.test_lint import policy
 
@@ -51,7 +52,7 @@ def test_what_cannot_be_kept_is_refused(section: str, said: str) -> None:
 
 def test_records_outlast_every_budget() -> None:
     """What was spent is counted by records that must be there."""
-    assert SHORTEST_RECORDS >= LONGEST_BUDGET_WINDOW
+    assert SHORTEST_RECORDS >= LONGEST_BUDGET_WINDOW >= LONGEST_WINDOW
 
 
 def test_evidence_that_outlives_its_incident_is_advised_against() -> None:

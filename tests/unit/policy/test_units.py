@@ -76,6 +76,7 @@ def test_a_duration_is_seconds(text: object, seconds: float) -> None:
         ("threshold", "1 of 100", Threshold(1, 100)),
         ("budget", "5 per 1h", Budget(5, 3600.0)),
         ("budget", "10000 per 1s", Budget(10_000, 1.0)),
+        ("budget", "1 per 31d", Budget(1, 31 * 86400.0)),
         ("secret", "x", Secret("x")),
         ("secret", Secret("x"), Secret("x")),
     ],
@@ -91,7 +92,7 @@ NO_MEANING: dict[str, list[object]] = {
     "size": [True, None, 10, 1.5, "", "10", "10 mb", "10Kib", "-1MB", "MiB"],
     "whole": [True, None, 1.5, "1.5", "", "x"],
     "threshold": [True, 0, -1, 101, "0 of 3", "4 of 3", "3 of 101", "3 in 5", None, 2.5],
-    "budget": [5, "5", "0 per 1h", "10001 per 1h", "5 per 1", "5 per 0s", "5 per 999ms", "x per 1h", None],
+    "budget": [5, "5", "0 per 1h", "10001 per 1h", "5 per 1", "5 per 0s", "5 per 999ms", "5 per 32d", "x per 1h", None],
     "secret": [5, None, []],
 }
 
