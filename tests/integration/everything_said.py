@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
-import importlib
 import itertools
 import json
-import pkgutil
 import re
 import sqlite3
 import sys
@@ -20,7 +17,6 @@ import aiohttp
 import pytest
 
 from nemo_watchdog.state_dir import TOKEN_NAME
-from nemo_watchdog.web import api
 from tests.integration.daemon import Daemon
 
 SQLITE = b"SQLite format 3\0"
@@ -33,8 +29,16 @@ async def all_of(daemon: Daemon) -> dict[str, bytes]:
     for path in await paths(daemon):
         told[f"GET {path}"] = await body(daemon, path)
     here = ("--listen", f"127.0.0.1:{daemon.port}")
-    for command in (("status", "--all", *here), ("status", "--json", *here)):
-        told[" ".join(command)] = await shown(*command)
+    names = (await daemon.status())["dependencies"]
+    ids = [each["incident"]["id"] for each in await of_incidents(daemon)]
+    for command in (
+        ("status", "--all"),
+        ("status", "--json"),
+        ("incidents",),
+        *(("explain", name) for name in names),
+        *((what, incident) for what in ("incident", "report") for incident in ids),
+    ):
+        told[" ".join(command)] = await shown(*command, *here)
     told["log"] = "\n".join(map(json.dumps, daemon.events)).encode()
     return told
 
@@ -67,15 +71,10 @@ def unpacked(data: bytes) -> bytes:
         return b""
 
 
-def routes() -> set[str]:
-    """Of everything that is answered to a GET."""
-    found: set[str] = set()
-    for module in pkgutil.iter_modules(api.__path__, f"{api.__name__}."):
-        for name, each in vars(importlib.import_module(module.name)).items():
-            if name.endswith("Api") and dataclasses.is_dataclass(each) and isinstance(each, type):
-                made: Any = each(*(None for _ in dataclasses.fields(each)))
-                found.update(route.path for route in made.routes() if route.method == "GET")
-    return found
+async def routes(daemon: Daemon) -> list[str]:
+    """Of everything that is answered to a GET, by its own document."""
+    told = json.loads(await daemon.get("/api/v1/openapi.json"))
+    return sorted(path for path, methods in told["paths"].items() if "get" in methods)
 
 
 async def paths(daemon: Daemon) -> list[str]:
@@ -91,7 +90,7 @@ async def paths(daemon: Daemon) -> list[str]:
         "part": sorted({part["name"] for each in taken for part in each["parts"]}),
     }
     found = []
-    for route in sorted(routes()):
+    for route in await routes(daemon):
         wanted = PARAMETER.findall(route)
         if unknown := set(wanted) - values.keys():
             pytest.fail(f"{route}: say here what {unknown} can be, so that this page is looked at, too")
@@ -104,14 +103,9 @@ async def paths(daemon: Daemon) -> list[str]:
 
 
 async def of_incidents(daemon: Daemon) -> list[dict[str, Any]]:
-    """The details of each, where the daemon has pages of them."""
-    try:
-        told = json.loads(await daemon.get("/api/v1/incidents"))
-        return [json.loads(await daemon.get(f"/api/v1/incidents/{each['id']}")) for each in told["incidents"]]
-    except aiohttp.ClientResponseError as error:
-        if error.status != 404:
-            raise
-        return []
+    """The details of each."""
+    told = json.loads(await daemon.get("/api/v1/incidents"))
+    return [json.loads(await daemon.get(f"/api/v1/incidents/{each['id']}")) for each in told["incidents"]]
 
 
 async def body(daemon: Daemon, path: str) -> bytes:

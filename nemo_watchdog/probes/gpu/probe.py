@@ -28,7 +28,7 @@ from nemo_watchdog.probes.shared.beside import Beside
 from nemo_watchdog.probes.shared.deadline import FOR_EVIDENCE, patience_of
 from nemo_watchdog.probes.shared.options import ProbeOptions
 
-_FOR_NAMES = 1.0
+_FOR_NAMES = 0.3
 """Seconds for the names of containers, of what there is for evidence."""
 _MOST_NAMES = 8
 

@@ -68,7 +68,6 @@ class Shell:
         await self.watch.reconcile()
         for name in self.policy.dependencies:
             self.observe(name, times=3)
-            await asyncio.sleep(0)  # as the looks of many would come: one after the other
 
     def metric(self, name: str, **labels: str) -> float | None:
         return self.metrics.registry.get_sample_value(f"nemo_watchdog_{name}", labels)

@@ -117,7 +117,7 @@ async def test_a_driver_that_hangs_is_told_in_time_and_left_to_the_looks(control
 
 async def test_it_waits_for_a_look_that_is_under_way(control: Control) -> None:
     """The look gets the answer to its own question, and nobody gets the other one's."""
-    control(nvmlDeviceGetMemoryInfo="0:500")
+    control(nvmlDeviceGetMemoryInfo="0:200")
     async with probing("gpu", {}, timeout=10.0) as probe:
         finding, text, second = await asyncio.gather(probe.look(), told(probe), probe.look())
         assert finding.outcome is second.outcome is Outcome.OK

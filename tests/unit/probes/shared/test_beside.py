@@ -21,8 +21,10 @@ from tests.unit.probes.servers import Server, stall
 
 TIMEOUT = 1.0
 
-WHAT_THEY_ARE_FOR = {"docker.py": {"ping", "inspect"}, "log.py": {"log", "ping"}}
-"""Questions to the container engine that are the look itself: its failure is what the look finds."""
+WHAT_THEY_ARE_FOR = {"docker.py": {"ping", "inspect"}, "log.py": {"log", "ping"}, "probe.py": {"inspection"}}
+"""Questions to the container engine that are the look itself: its failure is what the look finds. The last is a GPU's,
+for evidence, and no look waits for it.
+"""
 
 
 def asked(tree: ast.AST, *, beside: bool = False) -> Iterator[tuple[str, bool]]:

@@ -17,6 +17,7 @@ from nemo_watchdog.errors import ArchiveError, JournalError
 from nemo_watchdog.incident_views import ExplanationView
 from nemo_watchdog.model import Reason, failed
 from nemo_watchdog.one_thread import StillBusy
+from nemo_watchdog.policy.policy import Retention
 from nemo_watchdog.ports import LookRun
 from nemo_watchdog.runtime import explanations as module
 from nemo_watchdog.runtime.explanations import Explanations
@@ -90,7 +91,8 @@ async def test_of_what_is_older_than_the_records_are_kept_nothing_is_claimed(
 ) -> None:
     """Only some of it is left."""
     then = await held(site)
-    monkeypatch.setattr(module, "KEEP_HISTORY", timedelta(0))
+    engine = site.daemon.shell.core.engine
+    monkeypatch.setattr(engine.volatile, "policy", replace(engine.policy, retention=Retention(records=0.0)))
     assert (await answered(site, at(then)))["health"] is None
 
 
