@@ -279,17 +279,28 @@ class Together:
             if not self.is_crowded(name):
                 return
         began = self._began(name)
-        good, unseen, counted = 0, [], self.counted_since(began[1])
-        for other in counted:
-            if other != name and self._is_apart(other, began):
-                good += 1
-            elif other not in self.failing and other not in self.before and not self._was_seen(other, began[1]):
-                unseen.append(other)
-        missing = len(counted) - self.most_since(began[1]) - good
-        if missing > 0 and unseen:
+        unseen = self._unseen_since(began[1])
+        if not unseen:
+            return  # when hundreds fail together, nobody counts them for each of them
+        counted = self.counted_since(began[1])
+        good = sum(other != name and self._is_apart(other, began) for other in counted)
+        missing = len(counted) - self._most_of(len(counted)) - good
+        if missing > 0:
             asked = len(unseen) if self._has_company(name) else missing
             place = crc32(name.encode()) % len(unseen)
             yield from [*unseen[place:], *unseen[:place]][: min(asked, ASKED_AT_ONCE)]
+
+    def _unseen_since(self, began: float) -> list[str]:
+        """Those that can tell, and that nobody has looked at since then."""
+        return [
+            name
+            for name in self.names
+            if name not in self.failing
+            and name not in self.before
+            and not self._was_seen(name, began)
+            and name not in self._in_hand
+            and not self._failed_before(name, began)
+        ]
 
     def _has_company(self, name: str) -> bool:
         """Another one fails since then: who has not been looked at is asked for at once, and there is time for it."""
