@@ -14,6 +14,8 @@ import asyncpg
 
 from nemo_watchdog.demo import faults
 from nemo_watchdog.demo.platform import Platform
+from nemo_watchdog.runtime.troubles import Trouble
+from nemo_watchdog.state_dir import ARCHIVE_NAME
 from tests.integration.conftest import StartPlatform
 from tests.integration.daemon import Daemon
 from tests.integration.scenarios.docker_socket import DockerSocket
@@ -118,6 +120,21 @@ async def test_a_log_that_comes_after_a_minute_is_missing_and_holds_up_nothing(
         assert [each["name"] for each in taken["missing"]] == ["gateway.log"]
         assert {"gateway.inspect.json", "gateway.looks.txt"} <= {each["name"] for each in taken["parts"]}
         assert seconds_to_the_order(daemon, "gateway") <= BOUND + 0.5
+
+
+async def test_an_archive_that_takes_nothing_holds_up_nothing(start_platform: StartPlatform, tmp_path: Path) -> None:
+    """What is taken cannot be kept, the status says so, and the restart comes."""
+    platform = await start_platform("gateway")
+    (tmp_path / "state" / ARCHIVE_NAME).mkdir(mode=0o700, parents=True)
+    async with Daemon(platform.policy_text(), tmp_path) as daemon, Starts(platform) as starts:
+        await daemon.wait_for_health("gateway", "up")
+        await faults.switch(platform, "gateway", "500")
+        resolved = await daemon.event("incident_resolved", within=40.0)
+        assert await starts.of("gateway") == 1
+        assert seconds_to_the_order(daemon, "gateway") <= BOUND + 0.5
+        troubles = (await daemon.status())["troubles"]
+        assert [each["what"] for each in troubles] == [str(Trouble.ARCHIVE)]
+        assert resolved["root"] == "gateway"
 
 
 async def test_a_database_that_does_not_answer_holds_up_its_own_restart_for_the_bound_at_most(

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from nemo_watchdog.cli.notes import NOTE, ROOT_CAUSE, add_note
+from nemo_watchdog.cli.notes import NOTE, add_note
 from nemo_watchdog.cli.output import CommandFailed
 from nemo_watchdog.journal import SqliteJournal
 from nemo_watchdog.state_dir import JOURNAL_NAME
@@ -58,11 +58,22 @@ async def test_what_was_declared_is_there_after_a_kill_and_was_told_once(tmp_pat
             done = await run(daemon, "resolve", incident, "--reason", "fixed by the vendor")
             assert (done.returncode, done.stdout) == (0, f"{incident} is over.\n")
             await delivered(daemon, 1)
-            await note(daemon, incident, ROOT_CAUSE, "their certificate ran out")
+            done = await run(daemon, "incident", incident, "--root-cause", "their certificate ran out")
+            assert (done.returncode, done.stderr) == (0, "")
             await daemon.restart(kill=True)
             await daemon.wait_for_health("service", "up")
             assert (await daemon.status())["declared"] == []
             assert (await run(daemon, "status")).returncode == 0
+            report = (await run(daemon, "report", incident)).stdout
+            for said in (
+                TEXT,
+                "SEV3",
+                "Acknowledged",
+                "their certificate ran out",
+                "asked them",
+                "fixed by the vendor",
+            ):
+                assert said in report
             with pytest.raises(CommandFailed, match="the journal has no incident 20260101-000000-nothing"):
                 await note(daemon, "20260101-000000-nothing", NOTE, "x")
         assert [title.partition(": ")[2] for title in receiver.titles] == [TEXT] * 3
