@@ -19,7 +19,7 @@ import structlog
 from nemo_watchdog import records as r
 from nemo_watchdog.durations import duration
 from nemo_watchdog.engine.events import Effects
-from nemo_watchdog.errors import ArchiveError, NemoWatchdogError
+from nemo_watchdog.errors import ArchiveError, NemoWatchdogError, outline
 from nemo_watchdog.evidence import Evidence, Missing, Part, Questions
 from nemo_watchdog.metrics import Metrics
 from nemo_watchdog.model import ActionRequest, Moment
@@ -133,7 +133,13 @@ class EvidenceTaker:
         if within <= 0.0:
             return
         began = self._core.clock.now()
-        parts, missing = await self._answers(self._ask(dependency), within)
+        try:
+            questions = self._ask(dependency)
+        except Exception as error:  # noqa: BLE001 - the edge: a bug in what is asked must not keep an action from its turn
+            self._count("lost")
+            log.error("evidence not taken: a bug", dependency=dependency, error=outline(error))
+            return
+        parts, missing = await self._answers(questions, within)
         took = round(self._core.clock.now().monotonic - began.monotonic, 3)
         self._metrics.evidence_seconds.observe(took)
         self._count("partial" if missing else "whole")
@@ -192,6 +198,9 @@ class EvidenceTaker:
                     self._count("lost")
                     log.error("evidence lost", incident=evidence.incident, error=str(error))
                 return False
+            except Exception as error:  # noqa: BLE001 - the edge: what cannot be made fit to be kept is lost alone
+                self._count("lost")
+                log.error("evidence lost: a bug", incident=evidence.incident, error=outline(error))
             self._taken.popleft()
         return True
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from typing import Any
 
+import structlog
+
+from nemo_watchdog.errors import outline
 from nemo_watchdog.evidence import Evidence, Questions
 from nemo_watchdog.metrics import Metrics
 from nemo_watchdog.runtime.archiving import Archiving
@@ -14,6 +17,11 @@ from nemo_watchdog.runtime.evidence import EvidenceTaker
 from nemo_watchdog.runtime.evidence_redaction import redacted
 from nemo_watchdog.runtime.gate_recorder import GateRecorder
 from nemo_watchdog.runtime.history import History
+
+log = structlog.get_logger("nemo_watchdog")
+
+BEGIN_ANEW_AFTER = 60.0
+"""Seconds."""
 
 
 class Keeping:
@@ -34,10 +42,10 @@ class Keeping:
 
     def work(self) -> Iterator[tuple[Coroutine[Any, Any, None], str]]:
         """What runs for ever, each with its name."""
-        yield self.archiving.run(), "archive"
-        yield self.history.run(), "history"
-        yield self.evidence.run(), "evidence"
-        yield self.gates.run(), "gates"
+        yield _unending(self.archiving.run, "archive"), "archive"
+        yield _unending(self.history.run, "history"), "history"
+        yield _unending(self.evidence.run, "evidence"), "evidence"
+        yield _unending(self.gates.run, "gates"), "gates"
 
     async def stop(self, within: float) -> None:
         """Keeps what is not yet kept, for at most `within` seconds."""
@@ -47,3 +55,13 @@ class Keeping:
         """In a thread: a long log is looked through for secrets while others are looked at."""
         redactor = self._core.engine.policy.redactor
         await self.archiving.keep_evidence(await asyncio.to_thread(redacted, evidence, redactor))
+
+
+async def _unending(run: Callable[[], Awaitable[None]], name: str) -> None:
+    """A bug in what people read later is no reason to end the watch."""
+    while True:
+        try:
+            await run()
+        except Exception as error:  # noqa: BLE001 - the edge: whatever it is, nothing is decided by what is kept
+            log.error("what is kept for people has met a bug, and goes on", part=name, error=outline(error))
+        await asyncio.sleep(BEGIN_ANEW_AFTER)

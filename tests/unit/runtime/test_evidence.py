@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 import pytest
+from structlog.testing import capture_logs
 
 from nemo_watchdog import records as r
 from nemo_watchdog.engine import events as ev
@@ -334,4 +335,56 @@ async def test_what_answers_again_meanwhile_is_not_restarted() -> None:
     assert action.requests == []
     (ended,) = [body for _, body in shell.memory.replay(shell.clock.now()) if body["type"] == "action_ended"]
     assert (ended["outcome"], "answers again" in ended["detail"]) == ("refused", True)
+    shell.core.close()
+
+
+async def test_a_bug_in_what_is_asked_keeps_no_action_from_its_turn() -> None:
+    """It is counted, and its place is in the log, without its words."""
+    shell = Shell()
+    taking = Taking(shell)
+    action = RecordingAction()
+    executor = Executor({"docker.restart": action}.get, shell.core, shell.watch, taking.taker.before)
+
+    def bug(_: str) -> Questions:
+        raise RuntimeError("password=hunter2")
+
+    taking.taker._ask = bug
+    with capture_logs() as lines:
+        async with running(shell.core.write_forever(), taking.taker.run()):
+            await shell.up()
+            shell.fail()
+            await until(lambda: shell.started)
+            await executor.run(shell.started[0])
+    assert len(action.requests) == 1
+    assert taking.count("lost") == 1.0
+    (line,) = [line for line in lines if line["event"] == "evidence not taken: a bug"]
+    assert "RuntimeError" in line["error"]
+    assert "hunter2" not in str(lines)
+    shell.core.close()
+
+
+async def test_a_bug_in_what_keeps_it_ends_nothing() -> None:
+    """What comes after it is kept."""
+    shell = Shell()
+    taking = Taking(shell)
+    keep = taking.taker._keep
+    failed: list[Evidence] = []
+
+    async def once(evidence: Evidence) -> None:
+        if not failed:
+            failed.append(evidence)
+            raise RuntimeError
+        await keep(evidence)
+
+    taking.taker._keep = once
+    async with running(shell.core.write_forever(), taking.taker.run()):
+        await shell.up()
+        shell.fail()
+        await until(lambda: shell.started)
+        await taking.taker.before(shell.started[0])
+        await until(lambda: failed)
+        await taking.taker.before(replace(shell.started[0], incident="i2"))
+        (kept,) = await until(lambda: taking.kept)
+        assert kept.incident == "i2"
+    assert taking.count("lost") == 1.0
     shell.core.close()
