@@ -84,10 +84,11 @@ def blocked_steps(
         began, collected = time.perf_counter(), collector.seconds
         if began - read_at > WAITING_READ_EVERY:
             read_at, waits = began, waits_for_a_core()
+        runs = getattr(handle._callback, "__self__", handle)  # type: ignore[attr-defined]  # its task, if it is of one
         run(handle)
         took = time.perf_counter() - began - (collector.seconds - collected)
         if took > LONGEST_STEP and took - seconds_without_a_core(waits) > LONGEST_STEP:
-            steps.append(f"{took:.3f} s in {handle!r}")
+            steps.append(f"{took:.3f} s in {runs!r}")
 
     monkeypatch.setattr(asyncio.Handle, "_run", timed)
     yield steps

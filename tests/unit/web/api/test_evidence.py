@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -27,7 +28,7 @@ async def site(tmp_path: Path) -> AsyncIterator[Site]:
     async def evidence_of(incident: str) -> Sequence[Evidence]:
         return [OLDER, NEWER] if incident == INCIDENT else []
 
-    journal_of(tmp_path, WORLD).close()
+    (await asyncio.to_thread(journal_of, tmp_path, WORLD)).close()
     past = Past(JournalReader(tmp_path / "journal.db"), evidence_of)
     async with serving(Daemon(tmp_path, quick("gateway")), past=past) as made:
         yield made

@@ -67,7 +67,7 @@ async def listed(site: Site, query: str = "") -> list[str]:
 async def test_the_incidents_are_listed_with_all_that_a_list_needs(site: Site, tmp_path: Path) -> None:
     """With the title that the policy in force gives."""
     world = healed()
-    journal_of(tmp_path, world).close()
+    (await asyncio.to_thread(journal_of, tmp_path, world)).close()
     response = await site.get(PATH)
     body = await response.json()
     (incident,) = body["incidents"]
@@ -97,10 +97,10 @@ async def test_the_incidents_are_listed_with_all_that_a_list_needs(site: Site, t
 async def test_pages_go_on_where_the_last_one_ended(site: Site, journal: SqliteJournal) -> None:
     """Also when another one has opened meanwhile."""
     for n in range(5):
-        keep(journal, short("gateway", 100.0 * n))
+        await asyncio.to_thread(keep, journal, short("gateway", 100.0 * n))
     whole = await listed(site)
     page = await (await site.get(f"{PATH}?limit=2")).json()
-    keep(journal, short("redis", 900.0))
+    await asyncio.to_thread(keep, journal, short("redis", 900.0))
     rest = await (await site.get(f"{PATH}?limit=200&cursor={page['next']}")).json()
     assert [each["id"] for each in (*page["incidents"], *rest["incidents"])] == whole
     assert rest["next"] is None
@@ -111,7 +111,7 @@ async def test_a_list_is_as_narrow_as_it_is_asked_for(site: Site, journal: Sqlit
     now = datetime.now(UTC)
     ago = (now - NOON).total_seconds()
     old, new = short("gateway", 0.0), short("redis", ago - 3600.0, lasted=None, severity="SEV3")
-    keep(journal, [*old, *new])
+    await asyncio.to_thread(keep, journal, [*old, *new])
     first, last = id_of(old), id_of(new)
     assert await listed(site) == [last, first]
     assert await listed(site, "?since=2h") == [last]
@@ -125,7 +125,7 @@ async def test_a_list_is_as_narrow_as_it_is_asked_for(site: Site, journal: Sqlit
 
 async def test_an_open_one_lasts_until_the_daemons_now(site: Site, journal: SqliteJournal) -> None:
     ago = (datetime.now(UTC) - NOON).total_seconds()
-    keep(journal, short("redis", ago - 3600.0, lasted=None))
+    await asyncio.to_thread(keep, journal, short("redis", ago - 3600.0, lasted=None))
     (incident,) = (await (await site.get(PATH)).json())["incidents"]
     assert 3600.0 <= incident["seconds"] < 3700.0
     assert incident["resolved"] is None
@@ -160,8 +160,8 @@ async def test_one_incident_is_told_whole(site: Site, tmp_path: Path, archive: A
     """Its timeline, who was told, what was taken, and what people wrote."""
     world = healed()
     name = incident_of(world)
-    journal = journal_of(tmp_path, world)
-    keep(journal, [(at(300.0), r.NoteAdded(name, "note", "a full disk", "anna"))])
+    journal = await asyncio.to_thread(journal_of, tmp_path, world)
+    await asyncio.to_thread(keep, journal, [(at(300.0), r.NoteAdded(name, "note", "a full disk", "anna"))])
     (first, *_) = journal.pending(1)
     journal.delivered(first.item_id, at(7.0))
     journal.close()
@@ -189,7 +189,7 @@ async def test_an_incident_that_is_not_there(site: Site, journal: SqliteJournal,
 async def test_who_has_the_same_already_gets_no_body(site: Site, journal: SqliteJournal) -> None:
     """Until there is something new; the tag is a strong one."""
     records = short("gateway", 0.0)
-    keep(journal, records)
+    await asyncio.to_thread(keep, journal, records)
     for path in (PATH, f"{PATH}/{id_of(records)}"):
         first = await site.get(path)
         tag = first.headers["ETag"]
@@ -198,7 +198,9 @@ async def test_who_has_the_same_already_gets_no_body(site: Site, journal: Sqlite
             again = await site.get(path, **{"If-None-Match": known})
             assert (again.status, again.headers["ETag"], await again.read()) == (304, tag, b"")
         assert (await site.get(path, **{"If-None-Match": '"other"'})).status == 200
-        keep(journal, [(at(500.0), r.NoteAdded(id_of(records), "note", "so", "anna")), *short("redis", 600.0)])
+        await asyncio.to_thread(
+            keep, journal, [(at(500.0), r.NoteAdded(id_of(records), "note", "so", "anna")), *short("redis", 600.0)]
+        )
         assert (await site.get(path, **{"If-None-Match": tag})).status == 200
 
 
@@ -213,7 +215,7 @@ async def test_a_journal_that_cannot_be_read_is_503(site: Site, tmp_path: Path) 
 
 
 async def test_an_archive_that_cannot_be_read_is_503(site: Site, journal: SqliteJournal, archive: Archive) -> None:
-    keep(journal, short("gateway", 0.0))
+    await asyncio.to_thread(keep, journal, short("gateway", 0.0))
     archive.trouble = "the archive /var/lib/nemo-watchdog/archive.db cannot be read: disk I/O error"
     response = await site.get(f"{PATH}/20260105-120000-gateway")
     assert (response.status, await detail(response)) == (503, archive.trouble)
@@ -223,7 +225,7 @@ async def test_a_disk_that_hangs_is_503_and_is_asked_once(
     site: Site, journal: SqliteJournal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A dead network mount: one thread waits for it, and whoever asks is told."""
-    keep(journal, short("gateway", 0.0))
+    await asyncio.to_thread(keep, journal, short("gateway", 0.0))
     asked, goes_on = list[str](), threading.Event()
 
     def hangs(_: JournalReader, incident: str) -> bool:
@@ -250,6 +252,6 @@ async def test_only_a_known_host_reads(site: Site, journal: SqliteJournal) -> No
 
 async def test_two_may_ask_at_once(site: Site, journal: SqliteJournal) -> None:
     """One waits for the other."""
-    keep(journal, [each for n in range(20) for each in short("gateway", 100.0 * n)])
+    await asyncio.to_thread(keep, journal, [each for n in range(20) for each in short("gateway", 100.0 * n)])
     answers: list[Any] = await asyncio.gather(*(listed(site) for _ in range(8)))
     assert all(len(each) == 20 for each in answers)
