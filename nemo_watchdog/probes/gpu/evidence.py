@@ -84,7 +84,7 @@ def _clocks(device: Mapping[str, Any], more: Mapping[str, Any]) -> str:
     reasons = device.get("clock_event_reasons")
     if reasons is not None:
         slowed = [text for bit, text in THROTTLES.items() if reasons & bit]
-        told.append(f"clock event reasons {reasons:#x}: {', '.join(slowed) or 'nothing slows it down'}")
+        told.append(f"clock event reasons {reasons:#x}: {', '.join(slowed) or 'no fault slows it down'}")
     if (width := device.get("pcie_width")) is not None:
         told.append(f"{width} PCIe lanes")
     return ", ".join(told)

@@ -139,6 +139,7 @@ async def test_library_without_a_function_is_well(
 async def test_missing_library_is_blind(control: Control, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without NVIDIA's library there is nothing to see; the next look tries again with a fresh process."""
     library = os.environ["LD_LIBRARY_PATH"]
+    (tmp_path / "libnvidia-ml.so.1").touch()  # found before the one that this machine may have, and cannot be loaded
     monkeypatch.setenv("LD_LIBRARY_PATH", str(tmp_path))
     async with probing("gpu", {}, timeout=10.0) as probe:
         assert (await probe.look()).reason is Reason.NVML_UNAVAILABLE
