@@ -23,7 +23,7 @@ from nemo_watchdog.engine.engine import Engine
 from nemo_watchdog.engine.explaining_past import OF_INCIDENTS
 from nemo_watchdog.engine.replay import salvage
 from nemo_watchdog.errors import NemoWatchdogError
-from nemo_watchdog.evidence import Questions
+from nemo_watchdog.evidence import Asked
 from nemo_watchdog.journal.about import About, read_about
 from nemo_watchdog.journal.reader import JournalReader
 from nemo_watchdog.journal.sqlite import SqliteJournal
@@ -219,7 +219,7 @@ async def _serve(supervisor: Supervisor, runner: web.AppRunner, host: str, port:
 
 def _questions(
     engine: Engine, containers: Containers, loops: Callable[[], Mapping[str, ProbeLoop]]
-) -> Callable[[str], Questions]:
+) -> Callable[[str], Asked]:
     """What is asked about a dependency when it may be destroyed."""
     of_container, of_machine = partial(container_questions, containers), machine_questions(())
     return lambda name: questions(name, engine, loops(), of_container, of_machine)

@@ -7,11 +7,20 @@ redacted and bounded before it is one of these.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 Questions = Mapping[str, Callable[[], Awaitable[str]]]
 """What can be asked, by the end of the name of the part that answers (`activity.txt`); each may be asked once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What is asked about one dependency: `first` what an action on it destroys, `beside` what may be told meanwhile."""
+
+    first: Questions
+    beside: Questions = field(default_factory=dict)
+
 
 LONGEST_PART = 256 * 1024
 """Characters of a part that are kept; of a longer one the end, for what came last explains most."""

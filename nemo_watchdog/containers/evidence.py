@@ -15,7 +15,7 @@ from nemo_watchdog.containers.memory_group import GROUPS, Memory, memory_of
 from nemo_watchdog.containers.parse import parse_inspect
 from nemo_watchdog.durations import duration
 from nemo_watchdog.errors import ContainersUnreachable, in_one_line
-from nemo_watchdog.evidence import Questions
+from nemo_watchdog.evidence import Asked
 from nemo_watchdog.model import ContainerStatus, ContainerUsage, LogLine, RunState
 from nemo_watchdog.one_thread import OneThread, StillBusy
 from nemo_watchdog.ports import Containers
@@ -32,16 +32,17 @@ _FOR_A_PART = 0.8
 """Seconds for each of two questions that make one text: what one of them tells is kept when the other hangs."""
 
 
-def container_questions(containers: Containers, name: str) -> Questions:
-    """Each is one call or two of `Containers`, and bounded as those are."""
+def container_questions(containers: Containers, name: str) -> Asked:
+    """Each is one call or two of `Containers`, and bounded as those are.
+
+    An older Docker (20.10) looks at what containers use once a second, and whoever asks waits for that: no restart
+    does.
+    """
     about = _About(containers, name)
-    return {
-        "log": about.log,
-        "inspect.json": about.inspect,
-        "usage.txt": about.usage,
-        "processes.txt": about.processes,
-        "largest.txt": about.largest,
-    }
+    return Asked(
+        {"log": about.log, "inspect.json": about.inspect, "processes.txt": about.processes},
+        {"usage.txt": about.usage, "largest.txt": about.largest},
+    )
 
 
 class _About:
@@ -69,9 +70,10 @@ class _About:
         lines = list(_state(status, inspected))
         if status.state not in {RunState.RUNNING, RunState.PAUSED}:
             return "\n".join([*lines, "it does not run: the kernel keeps no figures of it"])
+        group = await self._memory_group(status, inspected)  # first: it is gone with the last process
         used = await _unless_refused(self._containers.usage(self._name), _FOR_A_PART)
         lines += ["what it uses now is not told"] if used is None else _usage(used)
-        return "\n".join([*lines, await self._memory_group(status, inspected)])
+        return "\n".join([*lines, group])
 
     async def processes(self) -> str:
         """First who waits: that needs none of the processes' memory, and a title does."""

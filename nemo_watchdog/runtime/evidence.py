@@ -2,7 +2,8 @@
 
 It is taken before the first action on a dependency in an incident, and at the opening of an incident that gets none.
 Each question has its own deadline, all of them together the policy's `limits.evidence_within`. What came in time is
-kept when the action is already under way; what did not is named, with the reason.
+kept when the action is already under way; what did not is named, with the reason. What an action does not destroy is
+asked for at the same time, and no action waits for it.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from contextlib import suppress
 from datetime import datetime
 
@@ -20,7 +21,7 @@ from nemo_watchdog import records as r
 from nemo_watchdog.durations import duration
 from nemo_watchdog.engine.events import Effects
 from nemo_watchdog.errors import ArchiveError, NemoWatchdogError, outline
-from nemo_watchdog.evidence import Evidence, Missing, Part, Questions
+from nemo_watchdog.evidence import Asked, Evidence, Missing, Part
 from nemo_watchdog.metrics import Metrics
 from nemo_watchdog.model import ActionRequest, Moment
 from nemo_watchdog.runtime.core import Core
@@ -49,7 +50,7 @@ class EvidenceTaker:
         self,
         core: Core,
         metrics: Metrics,
-        ask: Callable[[str], Questions],
+        ask: Callable[[str], Asked],
         keep: Callable[[Evidence], Awaitable[None]],
     ) -> None:
         self._core = core
@@ -63,6 +64,8 @@ class EvidenceTaker:
         """Dependencies for which a person has asked for the next action."""
         self._taken: deque[Evidence] = deque()
         self._work = asyncio.Event()
+        self._beside: set[asyncio.Task[None]] = set()
+        """What is still taken while the action is under way."""
         self._left_behind: set[asyncio.Task[str]] = set()
         """Questions that did not end when they were cancelled."""
         core.after_step.append(self.after_step)
@@ -97,7 +100,7 @@ class EvidenceTaker:
         if hurry:
             self._queue_opening(request.incident, request.dependency)
             return False
-        await self._take(request.incident, request.dependency, f"before {request.action}")
+        await self._take_first(request)
         return True
 
     async def run(self) -> None:
@@ -118,6 +121,7 @@ class EvidenceTaker:
         """At the daemon's end: keeps what was taken, for at most `within` seconds."""
         with suppress(TimeoutError):
             async with asyncio.timeout(within):
+                await asyncio.gather(*self._beside, return_exceptions=True)
                 await self._keep_all()
 
     def _queue_opening(self, incident: str, dependency: str) -> None:
@@ -128,18 +132,33 @@ class EvidenceTaker:
         self._openings.append((incident, dependency))
         self._work.set()
 
-    async def _take(self, incident: str, dependency: str, occasion: str) -> None:
+    async def _take_first(self, request: ActionRequest) -> None:
+        """Until all is there that the action destroys; the rest is taken beside it."""
+        may_act = asyncio.Event()
+        taking = asyncio.create_task(
+            self._take(request.incident, request.dependency, f"before {request.action}", may_act)
+        )
+        self._beside.add(taking)
+        taking.add_done_callback(self._beside.discard)
+        taking.add_done_callback(lambda _: may_act.set())
+        try:
+            await may_act.wait()
+        except asyncio.CancelledError:
+            taking.cancel()
+            raise
+
+    async def _take(self, incident: str, dependency: str, occasion: str, may_act: asyncio.Event | None = None) -> None:
         within = self._core.engine.policy.limits.evidence_within
         if within <= 0.0:
             return
         began = self._core.clock.now()
         try:
-            questions = self._ask(dependency)
+            asked = self._ask(dependency)
         except Exception as error:  # noqa: BLE001 - the edge: a bug in what is asked must not keep an action from its turn
             self._count("lost")
             log.error("evidence not taken: a bug", dependency=dependency, error=outline(error))
             return
-        parts, missing = await self._answers(questions, within)
+        parts, missing = await self._answers(asked, within, may_act or asyncio.Event())
         took = round(self._core.clock.now().monotonic - began.monotonic, 3)
         self._metrics.evidence_seconds.observe(took)
         self._count("partial" if missing else "whole")
@@ -155,12 +174,17 @@ class EvidenceTaker:
         )
         self._work.set()
 
-    async def _answers(self, questions: Questions, within: float) -> tuple[list[Part], list[Missing]]:
-        tasks = {asyncio.ensure_future(_answered(ask)): name for name, ask in questions.items()}
-        if not tasks:
-            return [], []
+    async def _answers(self, asked: Asked, within: float, may_act: asyncio.Event) -> tuple[list[Part], list[Missing]]:
+        first, beside = (
+            {asyncio.ensure_future(_answered(ask)): name for name, ask in questions.items()}
+            for questions in (asked.first, asked.beside)
+        )
+        tasks = first | beside
+        deadline = asyncio.get_running_loop().time() + min(ANSWER_WITHIN, within)
         try:
-            await asyncio.wait(tasks, timeout=min(ANSWER_WITHIN, within))
+            await _all_of(first, deadline)
+            may_act.set()
+            await _all_of(tasks, deadline)
         finally:
             for task in tasks:
                 if not task.done():
@@ -228,6 +252,12 @@ def evidence_of(
         tuple(Part(f"{prefix}.{part.name}", part.text, part.cut) for part in parts),
         tuple(Missing(f"{prefix}.{each.name}", each.why) for each in missing),
     )
+
+
+async def _all_of(tasks: Collection[asyncio.Task[str]], deadline: float) -> None:
+    """Until each is done, or to the deadline on the loop's clock."""
+    if tasks:
+        await asyncio.wait(tasks, timeout=max(0.0, deadline - asyncio.get_running_loop().time()))
 
 
 async def _answered(ask: Callable[[], Awaitable[str]]) -> str:

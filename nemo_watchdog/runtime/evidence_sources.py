@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from nemo_watchdog.durations import duration
 from nemo_watchdog.engine.engine import Engine
 from nemo_watchdog.engine.topology import upstreams
-from nemo_watchdog.evidence import Questions
+from nemo_watchdog.evidence import Asked, Questions
 from nemo_watchdog.model import Observation
 from nemo_watchdog.ports import EvidenceSource
 from nemo_watchdog.runtime.probe_loop import ProbeLoop
@@ -17,21 +17,21 @@ def questions(
     name: str,
     engine: Engine,
     loops: Mapping[str, ProbeLoop],
-    of_container: Callable[[str], Questions],
+    of_container: Callable[[str], Asked],
     of_machine: Questions,
-) -> Questions:
+) -> Asked:
     """All of them, by the end of the name of their parts."""
 
     async def looks() -> str:
         return "\n".join(_looks(name, engine, loops))
 
     spec, loop = engine.policy.dependencies.get(name), loops.get(name)
-    return {
-        **of_machine,
-        **(of_container(spec.container) if spec is not None and spec.container is not None else {}),
-        **(_of_probe(loop) if loop is not None else {}),
-        "looks.txt": looks,
-    }
+    about = of_container(spec.container) if spec is not None and spec.container is not None else Asked({})
+    of_it = _of_probe(loop) if loop is not None else {}
+    return Asked(
+        {**of_machine, **about.first, **of_it, "looks.txt": looks},
+        about.beside,
+    )
 
 
 def _of_probe(loop: ProbeLoop) -> Questions:

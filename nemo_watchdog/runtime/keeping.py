@@ -9,7 +9,7 @@ from typing import Any
 import structlog
 
 from nemo_watchdog.errors import outline
-from nemo_watchdog.evidence import Evidence, Questions
+from nemo_watchdog.evidence import Asked, Evidence
 from nemo_watchdog.metrics import Metrics
 from nemo_watchdog.runtime.archiving import Archiving
 from nemo_watchdog.runtime.core import Core
@@ -32,7 +32,7 @@ class Keeping:
         core: Core,
         metrics: Metrics,
         archiving: Archiving,
-        ask: Callable[[str], Questions],
+        ask: Callable[[str], Asked],
     ) -> None:
         self._core = core
         self.archiving = archiving

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import secrets
 import subprocess
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
 
+from nemo_watchdog.containers import DockerContainers
 from nemo_watchdog.demo import docker_cli
-from nemo_watchdog.demo.images import IMAGE, ensure_image, is_missing_image
+from nemo_watchdog.demo.images import IMAGE, USR_MOUNTS, ensure_image, is_missing_image
 from nemo_watchdog.demo.parts import Part
 from nemo_watchdog.demo.platform import Platform
-from tests.parts import need
+from tests.integration.small_containers import Run
+from tests.parts import absent, need
 
 HERE = Path(__file__).parent
 TEST_LABEL = {"nemo-watchdog-test.made": "1"}
@@ -43,10 +44,7 @@ def docker_engine() -> Iterator[str]:
         [docker, "version", "--format", "{{.Server.Version}}"], capture_output=True, text=True, check=False, timeout=30
     )
     if answer.returncode:
-        message = f"no Docker Engine answers: {answer.stderr.strip()}"
-        if os.environ.get("CI"):
-            pytest.fail(message)
-        pytest.skip(message)
+        absent(f"no Docker Engine answers: {answer.stderr.strip()}")
     keeper = f"nemo-test-{secrets.token_hex(4)}-image"
     asyncio.run(keep_image(keeper))
     yield answer.stdout.strip()
@@ -112,3 +110,25 @@ def start_module_platform(real_parts: str) -> Iterator[Callable[..., Platform]]:
             yield lambda *parts: runner.run(enter(*parts))
         finally:
             runner.run(stack.aclose())
+
+
+@pytest_asyncio.fixture
+async def run(docker_engine: str) -> AsyncIterator[Run]:
+    """Its containers are removed after the test."""
+    async with AsyncExitStack() as stack:
+
+        async def start(script: str, *options: str, more: Sequence[str] = ()) -> str:
+            name = f"nemo-test-{secrets.token_hex(4)}"
+            stack.push_async_callback(docker_cli.docker, "rm", "-f", name)
+            mine = ("--name", name, *LABEL, "--network", "none", *options, *USR_MOUNTS, await ensure_image())
+            await docker_cli.docker("run", "-d", *mine, "/bin/sh", "-c", script, *more)
+            return name
+
+        yield start
+
+
+@pytest_asyncio.fixture
+async def containers() -> AsyncIterator[DockerContainers]:
+    containers = DockerContainers(None, timeout=20.0)
+    yield containers
+    await containers.close()

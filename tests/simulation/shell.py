@@ -17,7 +17,7 @@ import structlog
 from nemo_watchdog.actions.docker.restart import KIND
 from nemo_watchdog.engine import replay
 from nemo_watchdog.engine.engine import Engine
-from nemo_watchdog.evidence import Questions
+from nemo_watchdog.evidence import Asked
 from nemo_watchdog.metrics import Metrics
 from nemo_watchdog.model import Alert, Notification
 from nemo_watchdog.policy.policy import Policy
@@ -180,14 +180,14 @@ class Life:
         )
         self.task = loop.create_task(self.supervisor.run(), name="daemon")
 
-    def _questions(self, _: str) -> Questions:
+    def _questions(self, _: str) -> Asked:
         """One that takes none, some or more time than it has: what is acted on may change meanwhile."""
 
         async def log() -> str:
             await asyncio.sleep(self._loop.time() % 3.0)
             return ""
 
-        return {"log": log}
+        return Asked({"log": log}, {"largest.txt": log})
 
     @property
     def tasks(self) -> set[asyncio.Task[Any]]:

@@ -38,13 +38,6 @@ async def container(docker_engine: str) -> AsyncIterator[str]:
     await docker("rm", "-f", name)
 
 
-@pytest_asyncio.fixture
-async def containers() -> AsyncIterator[DockerContainers]:
-    containers = DockerContainers(None)
-    yield containers
-    await containers.close()
-
-
 async def restart(
     containers: DockerContainers,
     container: str,

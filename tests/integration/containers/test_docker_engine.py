@@ -42,13 +42,6 @@ async def container(docker_engine: str) -> AsyncIterator[str]:
     await docker("rm", "-f", name)
 
 
-@pytest_asyncio.fixture
-async def containers() -> AsyncIterator[DockerContainers]:
-    containers = DockerContainers(None)
-    yield containers
-    await containers.close()
-
-
 class Ear:
     """Keeps the events of one container, each with the UTC time at which it came."""
 

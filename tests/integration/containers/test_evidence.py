@@ -4,49 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import json
-import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack
 from pathlib import Path
-
-import pytest
-import pytest_asyncio
 
 from nemo_watchdog.containers import DockerContainers
 from nemo_watchdog.containers.evidence import container_questions
 from nemo_watchdog.containers.memory_group import GROUPS
 from nemo_watchdog.demo.docker_cli import docker
-from nemo_watchdog.demo.images import USR_MOUNTS, ensure_image
 from nemo_watchdog.model import RunState
-from tests.integration.probes.test_real_docker import FOREVER, GREEDY, LITTLE_MEMORY, WHEN_TOLD
-
-Run = Callable[..., Awaitable[str]]
-
-
-@pytest_asyncio.fixture
-async def run(docker_engine: str) -> AsyncIterator[Run]:
-    """Starts a container that runs this shell script, with these options; all are removed after the test."""
-    async with AsyncExitStack() as stack:
-
-        async def start(script: str, *options: str) -> str:
-            name = f"nemo-test-{secrets.token_hex(4)}"
-            mine = ("--name", name, "--label", "nemo-watchdog-test.made=1", "--network", "none", *options)
-            stack.push_async_callback(docker, "rm", "-f", name)
-            await docker("run", "-d", *mine, *USR_MOUNTS, await ensure_image(), "/bin/sh", "-c", script)
-            return name
-
-        yield start
-
-
-@pytest_asyncio.fixture
-async def containers() -> AsyncIterator[DockerContainers]:
-    containers = DockerContainers(None, timeout=20.0)
-    yield containers
-    await containers.close()
+from tests.integration.small_containers import FOREVER, GREEDY, LITTLE_MEMORY, WHEN_TOLD, Run
+from tests.parts import absent
 
 
 async def told(containers: DockerContainers, name: str, part: str) -> str:
-    return await container_questions(containers, name)[part]()
+    asked = container_questions(containers, name)
+    return await {**asked.first, **asked.beside}[part]()
 
 
 async def test_one_that_was_killed_for_memory(run: Run, containers: DockerContainers) -> None:
@@ -71,7 +42,7 @@ async def test_one_that_was_killed_for_memory(run: Run, containers: DockerContai
 async def test_one_that_goes_on_after_a_kill(run: Run, containers: DockerContainers) -> None:
     """Its control group knows the peak, the limit, and how often the kernel killed in it."""
     if not await asyncio.to_thread(_shows_groups):
-        pytest.skip(f"no control groups of memory below {GROUPS}")
+        absent(f"no control groups of memory below {GROUPS}")
     name = await run(f"{WHEN_TOLD}; {GREEDY}; echo it was killed; {FOREVER}", *LITTLE_MEMORY)
     await docker("exec", name, "touch", "/tmp/go")
     async with asyncio.timeout(30):

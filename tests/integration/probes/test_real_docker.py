@@ -7,47 +7,15 @@ import os
 import secrets
 import signal
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack
 
 import pytest
-import pytest_asyncio
 
 from nemo_watchdog.containers import DockerContainers
 from nemo_watchdog.demo.docker_cli import docker
-from nemo_watchdog.demo.images import USR_MOUNTS, ensure_image
 from nemo_watchdog.model import Finding, Outcome, Reason
 from nemo_watchdog.ports import Probe, ProbeContext
 from nemo_watchdog.probes import PROBES
-
-Run = Callable[..., Awaitable[str]]
-FOREVER = "trap 'exit 0' TERM; while :; do sleep 0.1; done"
-WHEN_TOLD = "until test -e /tmp/go; do sleep 0.1; done"
-"""Docker's shim listens for what is killed for memory once the container has started, and not a moment earlier."""
-GREEDY = "python3 -c 'x = bytearray(200 << 20)'"
-LITTLE_MEMORY = ("--memory", "32m", "--memory-swap", "32m")
-
-
-@pytest_asyncio.fixture
-async def run(docker_engine: str) -> AsyncIterator[Run]:
-    """Starts a container that runs this shell script, with these options; all are removed after the test."""
-    async with AsyncExitStack() as stack:
-
-        async def start(script: str, *options: str) -> str:
-            name = f"nemo-test-{secrets.token_hex(4)}"
-            mine = ("--name", name, "--label", "nemo-watchdog-test.made=1", "--network", "none", *options)
-            stack.push_async_callback(docker, "rm", "-f", name)
-            await docker("run", "-d", *mine, *USR_MOUNTS, await ensure_image(), "/bin/sh", "-c", script)
-            return name
-
-        yield start
-
-
-@pytest_asyncio.fixture
-async def containers() -> AsyncIterator[DockerContainers]:
-    containers = DockerContainers(None)
-    yield containers
-    await containers.close()
+from tests.integration.small_containers import FOREVER, GREEDY, LITTLE_MEMORY, WHEN_TOLD, Run
 
 
 def probe(containers: DockerContainers, kind: str, container: str | None, **options: object) -> Probe:

@@ -20,13 +20,11 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 import nemo_watchdog
 from nemo_watchdog.demo.docker_cli import docker
 from nemo_watchdog.demo.images import USR_MOUNTS, ensure_image
 from tests.integration.conftest import TEST_LABEL
-from tests.parts import need
+from tests.parts import absent, need
 
 UNIT = "nemo-watchdog"
 UNIT_FILE = Path(__file__).parents[3] / "systemd" / f"{UNIT}.service"
@@ -172,7 +170,7 @@ def box_with(mounts: Mapping[Path, Path], network: str, image: str | None = None
     """
     need("systemctl")
     if not CGROUP.is_dir() or not SOCKET.is_socket():
-        missing(f"needs systemd's cgroup of version 1 at {CGROUP} and Docker's socket at {SOCKET}")
+        absent(f"needs systemd's cgroup of version 1 at {CGROUP} and Docker's socket at {SOCKET}")
     mounts = {**mounts, SOCKET: Path("/var/run/docker.sock")}
     name = f"nemo-test-systemd-{secrets.token_hex(4)}"
     usr = () if image else USR_MOUNTS
@@ -205,10 +203,3 @@ def daemon_paths() -> list[Path]:
     }
     outer = {*wanted, Path("/usr")}
     return sorted(path for path in wanted if path != Path("/usr") and outer.isdisjoint(path.parents))
-
-
-def missing(message: str) -> None:
-    """A failure where CI is set, a skip elsewhere."""
-    if os.environ.get("CI"):
-        pytest.fail(message)
-    pytest.skip(message)

@@ -9,23 +9,18 @@ import asyncio
 import base64
 import secrets
 import string
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import aiohttp
-import pytest_asyncio
 
-from nemo_watchdog.demo.docker_cli import docker
-from nemo_watchdog.demo.images import USR_MOUNTS, ensure_image
 from nemo_watchdog.testing.servers import free_port
-from tests.integration.conftest import LABEL
 from tests.integration.daemon import Daemon
 from tests.integration.everything_said import all_of, kept, shown
-
-Run = Callable[..., Awaitable[str]]
+from tests.integration.small_containers import Run
 
 PLACES = (
     "dsn", "redis_url", "header", "query", "userinfo", "contact", "environment_of_the_policy", "secret_file",
@@ -95,21 +90,6 @@ def shaped() -> dict[str, str]:
         "telegram": f"{some(9, '123456789')}:AA{some(33)}",
         "jwt": f"{jwt()}.{jwt()}.{some(43)}",
     }
-
-
-@pytest_asyncio.fixture
-async def run(docker_engine: str) -> AsyncIterator[Run]:
-    """Starts a container that runs this shell script, with these options; all are removed after the test."""
-    async with AsyncExitStack() as stack:
-
-        async def start(script: str, *options: str, more: tuple[str, ...] = ()) -> str:
-            name = f"nemo-test-{secrets.token_hex(4)}"
-            stack.push_async_callback(docker, "rm", "-f", name)
-            mine = ("--name", name, *LABEL, "--network", "none", *options, *USR_MOUNTS, await ensure_image())
-            await docker("run", "-d", *mine, "/bin/sh", "-c", script, *more)
-            return name
-
-        yield start
 
 
 @asynccontextmanager

@@ -13,7 +13,7 @@ from structlog.testing import capture_logs
 from nemo_watchdog import records as r
 from nemo_watchdog.engine import events as ev
 from nemo_watchdog.errors import ArchiveError, ContainersUnreachable
-from nemo_watchdog.evidence import Evidence, Questions
+from nemo_watchdog.evidence import Asked, Evidence, Questions
 from nemo_watchdog.model import Autonomy
 from nemo_watchdog.policy.policy import Limits
 from nemo_watchdog.runtime import evidence as module
@@ -45,11 +45,12 @@ class Taking:
         self.trouble = ""
         self.asked: list[str] = []
         self.questions: Questions = questions or {"log": answer("Traceback")}
+        self.beside: Questions = {}
         self.taker = EvidenceTaker(shell.core, shell.metrics, self._ask, self._keep)
 
-    def _ask(self, dependency: str) -> Questions:
+    def _ask(self, dependency: str) -> Asked:
         self.asked.append(dependency)
-        return self.questions
+        return Asked(self.questions, self.beside)
 
     async def _keep(self, evidence: Evidence) -> None:
         if self.trouble:
@@ -107,6 +108,52 @@ async def test_it_is_asked_for_before_the_action_begins() -> None:
         given.set_result("")
         await acting
         assert len(action.requests) == 1
+    shell.core.close()
+
+
+async def test_no_action_waits_for_what_it_does_not_destroy() -> None:
+    """It is asked for at the same time, told together with the rest, and at the daemon's end waited for."""
+    shell = Shell()
+    given: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+
+    async def ask() -> str:
+        return await given
+
+    taking = Taking(shell)
+    taking.beside = {"largest.txt": ask}
+    action = RecordingAction()
+    executor = Executor({"docker.restart": action}.get, shell.core, shell.watch, taking.taker.before)
+    async with running(shell.core.write_forever()):
+        await shell.up()
+        shell.fail()
+        await until(lambda: shell.started)
+        await executor.run(shell.started[0])
+        assert len(action.requests) == 1
+        assert taking.kept == []
+        ending = asyncio.create_task(taking.taker.finish(5.0))
+        await settled()
+        given.set_result("gateway: 2 GiB")
+        await ending
+        (kept,) = taking.kept
+        assert [part.name for part in kept.parts] == ["gateway.log", "gateway.largest.txt"]
+        assert kept.occasion == "before docker.restart"
+    shell.core.close()
+
+
+async def test_an_action_that_is_called_off_takes_nothing_more() -> None:
+    shell = Shell()
+    taking = Taking(shell, log=hang)
+    executor = Executor({"docker.restart": RecordingAction()}.get, shell.core, shell.watch, taking.taker.before)
+    async with running(shell.core.write_forever()):
+        await shell.up()
+        shell.fail()
+        await until(lambda: shell.started)
+        acting = asyncio.create_task(executor.run(shell.started[0]))
+        await until(lambda: taking.asked)
+        acting.cancel()
+        await asyncio.gather(acting, return_exceptions=True)
+        await asyncio.wait_for(taking.taker.finish(60.0), 5.0)
+        assert taking.kept == []
     shell.core.close()
 
 
@@ -345,7 +392,7 @@ async def test_a_bug_in_what_is_asked_keeps_no_action_from_its_turn() -> None:
     action = RecordingAction()
     executor = Executor({"docker.restart": action}.get, shell.core, shell.watch, taking.taker.before)
 
-    def bug(_: str) -> Questions:
+    def bug(_: str) -> Asked:
         raise RuntimeError("password=hunter2")
 
     taking.taker._ask = bug

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from nemo_watchdog.errors import PolicyError
-from nemo_watchdog.evidence import Questions
+from nemo_watchdog.evidence import Asked, Questions
 from nemo_watchdog.model import Health, ok
 from nemo_watchdog.policy.policy import Dependency, Policy
 from nemo_watchdog.ports import Probe
@@ -80,7 +80,7 @@ class Daemon:
         self.questions: Questions = {}
         self.archive = MemoryArchive()
         archiving = Archiving(lambda: self.archive, core, metrics)
-        self.keeping = Keeping(core, metrics, archiving, lambda _: self.questions)
+        self.keeping = Keeping(core, metrics, archiving, lambda _: Asked(self.questions))
         self.supervisor = Supervisor(
             core,
             source=PolicySource(
