@@ -76,10 +76,12 @@ class _About:
         return "\n".join([*lines, group])
 
     async def processes(self) -> str:
-        """First who waits: that needs none of the processes' memory, and a title does."""
-        waiting = await _unless_refused(self._containers.uninterruptible(self._name), _FOR_A_PART)
+        """Who waits is told also where titles are not: a title lies in the memory of a process, and reading it waits."""
+        waiting, titles = await asyncio.gather(
+            _unless_refused(self._containers.uninterruptible(self._name), _FOR_A_PART),
+            _unless_refused(self._containers.titles(self._name), _FOR_A_PART),
+        )
         lines = ["which of its processes hang in the kernel is not told" if waiting is None else _waiting(waiting)]
-        titles = await _unless_refused(self._containers.titles(self._name), _FOR_A_PART)
         if titles is None:
             return "\n".join([*lines, f"its processes were not told within {duration(_FOR_A_PART)}, or do not run"])
         return "\n".join([*lines, *map(in_one_line, titles)])
