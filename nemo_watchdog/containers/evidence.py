@@ -31,6 +31,9 @@ _LONGEST_LINE = 2000
 _FOR_A_PART = 0.8
 """Seconds for each of two questions that make one text: what one of them tells is kept when the other hangs."""
 
+_FOR_USAGE = 1.2
+"""Likewise; longer than the second that an older Docker takes, and no action waits for it."""
+
 
 def container_questions(containers: Containers, name: str) -> Asked:
     """Each is one call or two of `Containers`, and bounded as those are.
@@ -71,7 +74,7 @@ class _About:
         if status.state not in {RunState.RUNNING, RunState.PAUSED}:
             return "\n".join([*lines, "it does not run: the kernel keeps no figures of it"])
         group = await self._memory_group(status, inspected)  # first: it is gone with the last process
-        used = await _unless_refused(self._containers.usage(self._name), _FOR_A_PART)
+        used = await _unless_refused(self._containers.usage(self._name), _FOR_USAGE)
         lines += ["what it uses now is not told"] if used is None else _usage(used)
         return "\n".join([*lines, group])
 

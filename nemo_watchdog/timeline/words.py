@@ -103,7 +103,7 @@ def _(record: r.SeverityRaised, story: Story) -> str:
 
 @said.register
 def _(record: r.IncidentResolved, story: Story) -> str:
-    return f"The incident is over after {duration(record.seconds)}: {record.why}."
+    return f"The incident is over, {duration(record.seconds)} after the trouble began: {record.why}."
 
 
 @said.register
