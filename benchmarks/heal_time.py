@@ -2,9 +2,10 @@
 
 Both look once a second, need three failures in a row, and run one `docker restart -t 1`. The time is measured from
 outside, by the gateway's own log: from the moment that it answers 500 until it serves again, over all phases of
-the interval (where in it the fault falls is worth up to a second to either). monit keeps no evidence, so what is compared
-is a watchdog that keeps none; what its evidence costs is shown. The last figure is the time from Docker's `die` event to
-the intent to act on it. Exit code 1 when monit is as fast, or when the median of that figure is above half a second.
+the interval (where in it the fault falls is worth up to a second to either). monit keeps no evidence, so what is
+compared is a watchdog that keeps none; what its evidence costs is shown. The last figure is the time from Docker's
+`die` event to the intent to act on it. Exit code 1 when monit is as fast, or when the median of that figure is above
+half a second.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ Questions = Mapping[str, Callable[[], Awaitable[str]]]
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What is asked about one dependency: `first` what an action on it destroys, `beside` what may be told meanwhile."""
+    """Asked about one dependency: `first` what an action on it destroys, `beside` what may be told meanwhile."""
 
     first: Questions
     beside: Questions = field(default_factory=dict)

@@ -42,9 +42,9 @@ def need(binary: str) -> str:
     """The absolute path of a program; without it, a test fails where CI is set and is skipped elsewhere."""
     folders = os.pathsep.join((os.environ.get("PATH", os.defpath), *_MORE_FOLDERS))
     found = shutil.which(binary, path=folders)
-    if found is not None:
-        return found
-    absent(f"{binary} is missing: install the Debian package {_PACKAGE_OF.get(binary, binary)}")
+    if found is None:
+        absent(f"{binary} is missing: install the Debian package {_PACKAGE_OF.get(binary, binary)}")
+    return found
 
 
 def absent(message: str) -> NoReturn:

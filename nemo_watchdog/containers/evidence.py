@@ -79,7 +79,7 @@ class _About:
         return "\n".join([*lines, group])
 
     async def processes(self) -> str:
-        """Who waits is told also where titles are not: a title lies in the memory of a process, and reading it waits."""
+        """Who waits is told also where titles are not: reading one waits for the memory of its process."""
         waiting, titles = await asyncio.gather(
             _unless_refused(self._containers.uninterruptible(self._name), _FOR_A_PART),
             _unless_refused(self._containers.titles(self._name), _FOR_A_PART),

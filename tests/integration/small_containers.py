@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 
 Run = Callable[..., Awaitable[str]]
-"""Starts a container that runs a shell script, with options of `docker run` and `more` of the script's; gives its name."""
+"""Runs a shell script in a container, with options of `docker run` and `more` of the script's; gives its name."""
 
 FOREVER = "trap 'exit 0' TERM; while :; do sleep 0.1; done"
 WHEN_TOLD = "until test -e /tmp/go; do sleep 0.1; done"
