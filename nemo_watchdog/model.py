@@ -258,10 +258,14 @@ class Decision:
 
 
 class NotificationKind(StrEnum):
+    """What is news, and what a message is about. What is news is told alone, with other news, or held back."""
+
     OPENED = "opened"
     WORSENED = "worsened"
     """A member of an open incident that had served is down."""
     SEVERITY_CHANGED = "severity_changed"
+    ROOT_CHANGED = "root_changed"
+    """What was told to be the cause is not."""
     ACTION_STARTED = "action_started"
     ACTION_FINISHED = "action_finished"
     SUGGESTED = "suggested"
@@ -269,6 +273,14 @@ class NotificationKind(StrEnum):
     ESCALATED = "escalated"
     FLAPPING = "flapping"
     """It goes down and comes back again and again, or does not any more."""
+    UNANSWERED = "unanswered"
+    """Nobody has taken it in time: the next in line is told."""
+    REMINDER = "reminder"
+    """It is still so, and nobody has taken it."""
+    HEALED = "healed"
+    """The watchdog healed it, or it healed itself, before anybody was paged: no page."""
+    MERGED = "merged"
+    """What was told as one outage is part of another one."""
     ACKNOWLEDGED = "acknowledged"
     """Somebody has taken an incident upon himself."""
     RESOLVED = "resolved"
@@ -290,11 +302,20 @@ class Told(StrEnum):
     """That it goes down and comes back again and again was told instead."""
     STORM = "storm"
     """Much fails together, which is told as one."""
+    GROUPED = "grouped"
+    """It is part of a message that tells of more, or of what came after it."""
+    HELD_BACK = "held_back"
+    """People were told enough of this outage to look; what is held back is counted."""
+    SILENCED = "silenced"
+    """Somebody wants to hear nothing of it for a while."""
 
 
 @dataclass(frozen=True, slots=True)
 class Notification:
-    """One message for people. `key` is unique for the fact that it tells: the same fact is told once."""
+    """One message for people. `key` is unique for the fact that it tells: the same fact is told once.
+
+    `incident` is that of the page: what belongs to one outage has the same, from the first message to the last.
+    """
 
     key: str
     kind: NotificationKind
@@ -305,6 +326,10 @@ class Notification:
     body: str
     contacts: tuple[str, ...]
     at: datetime
+    since: datetime | None = None
+    """When the trouble began; None for what is about no trouble."""
+    incidents: tuple[str, ...] = ()
+    """All that the message tells of, the page's own first."""
 
 
 @dataclass(frozen=True, slots=True)

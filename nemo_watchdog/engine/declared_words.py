@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from nemo_watchdog import records as r
 from nemo_watchdog.durations import duration
-from nemo_watchdog.engine.notices import Words, words
+from nemo_watchdog.engine.news import Words
+from nemo_watchdog.engine.notices import words
 from nemo_watchdog.engine.reported import DECLARED, Declared
 from nemo_watchdog.engine.severity import title_of
 from nemo_watchdog.engine.state import Incident
@@ -26,11 +27,11 @@ def _(record: r.IncidentDeclared, incident: Declared, turn: Turn) -> Words:
     respond = f" Respond within {duration(spec.respond_within)}." if spec else ""
     about = f"It is about {incident.dependency}.\n" if incident.dependency else ""
     body = (
-        f"{_reported(incident)}\n{about}{_graveness(incident, policy)}{respond}\n"
+        f"{reported(incident)}\n{about}{graveness(incident, policy)}{respond}\n"
         f"Next: the watchdog does nothing about it. `nemo-watchdog ack {record.incident}` takes it; when it is over: "
         f"`nemo-watchdog resolve {record.incident} --reason …`."
     )
-    return Words("opened", f"reported: {_short(incident.text)}", body)
+    return Words("opened", f"reported: {short(incident.text)}", body)
 
 
 @words.register
@@ -38,8 +39,8 @@ def _(record: r.IncidentAcknowledged, incident: Incident | Declared, turn: Turn)
     lasts = f", for {duration(record.duration)}" if record.duration is not None else ""
     taken, key = f"{record.by} has taken it{lasts}.", f"acknowledged:{turn.now.utc.isoformat()}"
     if isinstance(incident, Declared):
-        body = f"{taken}\n{_reported(incident)}\n{_graveness(incident, turn.volatile.policy)}"
-        return Words(key, f"{record.by} has taken: {_short(incident.text)}", body)
+        body = f"{taken}\n{reported(incident)}\n{graveness(incident, turn.volatile.policy)}"
+        return Words(key, f"{record.by} has taken: {short(incident.text)}", body)
     body = f"{taken}\nNext: the watchdog goes on as before; that holds nothing back."
     return Words(key, f"{incident.root}: {record.by} has taken it", body)
 
@@ -48,10 +49,10 @@ def ended(record: r.IncidentResolved, declared: Declared, turn: Turn) -> Words:
     """A person says that it is over."""
     why = f"{record.why[:1].upper()}{record.why[1:]}"
     body = (
-        f"{why}\nOver after {duration(record.seconds)}. {_reported(declared)}\n"
-        f"{_graveness(declared, turn.volatile.policy)}\nNext: nothing to do."
+        f"{why}\nOver after {duration(record.seconds)}. {reported(declared)}\n"
+        f"{graveness(declared, turn.volatile.policy)}\nNext: nothing to do."
     )
-    return Words("resolved", f"over: {_short(declared.text)}", body)
+    return Words("resolved", f"over: {short(declared.text)}", body)
 
 
 def alert(policy: Policy, declared: Declared) -> Alert:
@@ -68,7 +69,7 @@ def alert(policy: Policy, declared: Declared) -> Alert:
         },
         annotations={
             "summary": declared.text,
-            "description": _reported(declared),
+            "description": reported(declared),
             "title": _title(declared, policy),
         },
         starts_at=declared.opened.utc,
@@ -76,11 +77,11 @@ def alert(policy: Policy, declared: Declared) -> Alert:
     )
 
 
-def _reported(declared: Declared) -> str:
+def reported(declared: Declared) -> str:
     return f"Reported by {declared.by} at {declared.opened.utc:%Y-%m-%d %H:%M:%S} UTC: {declared.text}"
 
 
-def _graveness(declared: Declared, policy: Policy) -> str:
+def graveness(declared: Declared, policy: Policy) -> str:
     """How grave, and what people call it."""
     return f"{declared.severity} {_title(declared, policy)}".rstrip() + "."
 
@@ -89,5 +90,5 @@ def _title(declared: Declared, policy: Policy) -> str:
     return title_of(policy, declared.severity, "")
 
 
-def _short(text: str) -> str:
+def short(text: str) -> str:
     return text if len(text) <= LONGEST_TITLE else f"{text[: LONGEST_TITLE - 1]}…"

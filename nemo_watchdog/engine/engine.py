@@ -16,6 +16,7 @@ from nemo_watchdog.engine.gates.order import decide, explain
 from nemo_watchdog.engine.gates.situation import Situation
 from nemo_watchdog.engine.health import Tracker
 from nemo_watchdog.engine.pacing import keep_pace_with_the_policy
+from nemo_watchdog.engine.paging import review, review_all
 from nemo_watchdog.engine.reconcile import reconcile_all, reconcile_from
 from nemo_watchdog.engine.remediation import acting_incident, advance, end_action, end_what_was_under_way
 from nemo_watchdog.engine.state import REOPEN_WINDOW, Durable
@@ -63,6 +64,7 @@ class Engine:
         self.durable.end_holds(now.monotonic)
         try:
             self._take(event, turn)
+            review(turn)
         except EngineBug as error:
             self.volatile.bug = turn.effects.bug = str(error)
         return turn.effects
@@ -87,6 +89,7 @@ class Engine:
         turn.settle_what_was_up()
         keep_pace_with_the_policy(turn)
         reconcile_all(turn)
+        review_all(turn)
 
     @_take.register
     def _(self, event: ev.Observed, turn: Turn) -> None:
@@ -166,6 +169,7 @@ class Engine:
         keep_pace_with_the_policy(turn)
         rearming.rearm_where_more_is_granted(turn, before)
         reconcile_all(turn)
+        review_all(turn)
 
     @_take.register
     def _(self, event: ev.Stopping, turn: Turn) -> None:

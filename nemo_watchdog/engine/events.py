@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from nemo_watchdog.engine.news import News
 from nemo_watchdog.model import (
     ActionRequest,
     ActionResult,
@@ -224,6 +225,8 @@ class Effects:
 
     records: list[Record] = field(default_factory=list)
     notifications: list[Notification] = field(default_factory=list)
+    news: list[News] = field(default_factory=list)
+    """What happened that people may have to hear of; the notifications tell what is due of it."""
     told: list[tuple[NotificationKind, Told]] = field(default_factory=list)
     """Of each fact that is news: why it was told or was not."""
     actions: list[ActionRequest] = field(default_factory=list)

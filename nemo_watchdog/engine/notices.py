@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import singledispatch
 
 from nemo_watchdog import records as r
@@ -13,6 +12,7 @@ from nemo_watchdog.engine.gates.situation import Situation
 from nemo_watchdog.engine.impact import impact_of
 from nemo_watchdog.engine.listing import listed
 from nemo_watchdog.engine.maintenance import began_within
+from nemo_watchdog.engine.news import Words
 from nemo_watchdog.engine.phases import Phase
 from nemo_watchdog.engine.reported import Declared
 from nemo_watchdog.engine.severity import title_of
@@ -33,15 +33,6 @@ def what(state: State) -> str:
 
 def _phrase(health: str, reason: str | None, detail: str) -> str:
     return f"{health}{f': {reason}' if reason else ''}{f' ({detail})' if detail else ''}"
-
-
-@dataclass(frozen=True, slots=True)
-class Words:
-    """`key` is unique in its incident for the fact that is told: the same fact is told once."""
-
-    key: str
-    title: str
-    body: str
 
 
 @singledispatch
@@ -65,24 +56,24 @@ def graveness(incident: Incident, policy: Policy) -> str:
     return f"{incident.severity} {title_of(policy, incident.severity, incident.rule)} by the rule {incident.rule}."
 
 
-def _times(count: int) -> str:
+def times(count: int) -> str:
     return {1: "once", 2: "twice"}.get(count, f"{count} times")
 
 
 def _opened(key: str, name: str, incident: Incident, turn: Turn) -> Words:
     spec = turn.volatile.policy.severities.get(incident.severity)
     respond = f"Respond within {duration(spec.respond_within)}." if spec else ""
-    again = f"It is the same incident, reopened {_times(incident.reopened)}.\n" if incident.reopened else ""
+    again = f"It is the same incident, reopened {times(incident.reopened)}.\n" if incident.reopened else ""
     body = (
-        f"{name} is {_seen(name, turn)}.\n{again}{_since_the_work(name, incident, turn)}"
+        f"{name} is {seen(name, turn)}.\n{again}{since_the_work(name, incident, turn)}"
         f"{graveness(incident, turn.volatile.policy)} {respond}\n"
         f"{_affected(incident, turn)}\n"
-        f"Next: {_plan(name, incident, turn)}."
+        f"Next: {plan(name, incident, turn)}."
     )
     return Words(key, f"{name} is {turn.volatile.trackers[name].state.health}{' again' if again else ''}", body)
 
 
-def _since_the_work(name: str, incident: Incident, turn: Turn) -> str:
+def since_the_work(name: str, incident: Incident, turn: Turn) -> str:
     planned = began_within(turn.volatile, name, turn.now)
     if not planned:
         return ""
@@ -94,7 +85,7 @@ def _affected(incident: Incident, turn: Turn) -> str:
     return f"Affected: {impact_of(turn.volatile, incident.root, incident.members)}."
 
 
-def _plan(name: str, incident: Incident, turn: Turn) -> str:
+def plan(name: str, incident: Incident, turn: Turn) -> str:
     decision = decide(Situation(turn.volatile, turn.durable, incident, name, turn.now.monotonic))
     acting = decision.verdict is Verdict.ACT
     return "acting now" if acting else f"{decision.verdict} ({decision.gate}): {decision.value}"
@@ -104,8 +95,8 @@ def _plan(name: str, incident: Incident, turn: Turn) -> str:
 def _(record: r.MemberDown, incident: Incident, turn: Turn) -> Words:
     name = record.dependency
     body = (
-        f"{name} is {_seen(name, turn)}.\nIt had served meanwhile: this is a new trouble in an incident that is open.\n"
-        f"Next: {_plan(name, incident, turn)}."
+        f"{name} is {seen(name, turn)}.\nIt had served meanwhile: this is a new trouble in an incident that is open.\n"
+        f"Next: {plan(name, incident, turn)}."
     )
     return Words(f"{name}:down:{turn.now.utc.isoformat()}", f"{name} is down now", body)
 
@@ -114,16 +105,25 @@ def _(record: r.MemberDown, incident: Incident, turn: Turn) -> Words:
 def _(record: r.SeverityRaised, incident: Incident, turn: Turn) -> Words:
     change = f"Severity {record.previous} →" if record.previous != record.severity else "What is more:"
     body = (
-        f"{record.dependency} is {_seen(record.dependency, turn)}.\n"
+        f"{record.dependency} is {seen(record.dependency, turn)}.\n"
         f"{change} {graveness(incident, turn.volatile.policy)}\n{_affected(incident, turn)}"
     )
     return Words(f"severity:{record.severity}:{record.rule}", f"{incident.root}: now {record.severity}", body)
 
 
 @words.register
+def _(record: r.RootChanged, incident: Incident, turn: Turn) -> Words:
+    body = (
+        f"{record.root} is {seen(record.root, turn)}.\nIt is the cause; {record.previous} fails with it.\n"
+        f"{_affected(incident, turn)}\nNext: {plan(record.root, incident, turn)}."
+    )
+    return Words(f"root:{record.root}:{turn.now.utc.isoformat()}", f"{record.root} is the cause", body)
+
+
+@words.register
 def _(record: r.ActionIntended, incident: Incident, turn: Turn) -> Words:
     body = (
-        f"{record.dependency} is {_seen(record.dependency, turn)}.\n"
+        f"{record.dependency} is {seen(record.dependency, turn)}.\n"
         f"Doing {record.action} on {incident.ladder(record.dependency).target}, attempt {record.attempt}.\n"
         f"Next: it counts as healed only when it looks healthy within {duration(record.verify_within)}."
     )
@@ -134,9 +134,9 @@ def _(record: r.ActionIntended, incident: Incident, turn: Turn) -> Words:
 def _(record: r.ActionEnded, incident: Incident, turn: Turn) -> Words:
     detail = f" ({record.detail})" if record.detail else ""
     ladder = incident.ladder(record.dependency)
-    plan = "looking again" if ladder.phase is Phase.VERIFYING else f"backing off {duration(ladder.backoff)}"
+    following = "looking again" if ladder.phase is Phase.VERIFYING else f"backing off {duration(ladder.backoff)}"
     if record.outcome == ActionOutcome.REFUSED:
-        plan = (
+        following = (
             f"tried again in {duration(ladder.backoff)}, and then less and less often; you are told when it is done, "
             "or refused for another reason"
         )
@@ -144,7 +144,7 @@ def _(record: r.ActionEnded, incident: Incident, turn: Turn) -> Words:
     return Words(
         f"{record.action_id}:finished",
         f"{record.dependency}: {record.action} {record.outcome}",
-        f"{record.action} on {ladder.target} {record.outcome}{detail}.\nNext: {plan}.",
+        f"{record.action} on {ladder.target} {record.outcome}{detail}.\nNext: {following}.",
     )
 
 
@@ -154,7 +154,7 @@ def _(record: r.Suggested, incident: Incident, turn: Turn) -> Words:
     situation = Situation(turn.volatile, turn.durable, incident, name, turn.now.monotonic)
     target = situation.spec.targets.get(situation.action.key) if situation.action is not None else None
     body = (
-        f"{name} is {_seen(name, turn)}.\nNothing was done: the policy lets the watchdog only suggest.\n"
+        f"{name} is {seen(name, turn)}.\nNothing was done: the policy lets the watchdog only suggest.\n"
         f"Suggested: {record.action} of {target or name}."
     )
     return Words(f"{name}:suggested:{incident.ladder(name).begun}", f"{name}: {record.action} suggested", body)
@@ -185,7 +185,7 @@ def _waits_for_budget(record: r.DecisionMade, incident: Incident, turn: Turn) ->
     name, limit = record.dependency, turn.volatile.policy.limits.budget
     wait = free_at(limit, [spend.at for spend in turn.durable.spends], turn.now.monotonic) - turn.now.monotonic
     body = (
-        f"{name} is {_seen(name, turn)}.\nNothing was done: {record.value}, by what was done to all dependencies.\n"
+        f"{name} is {seen(name, turn)}.\nNothing was done: {record.value}, by what was done to all dependencies.\n"
         f"Next: its remedy goes on in {duration(wait)}, or when `limits.budget` is raised."
     )
     ladder = incident.ladder(name)
@@ -195,7 +195,7 @@ def _waits_for_budget(record: r.DecisionMade, incident: Incident, turn: Turn) ->
 def _waits_for_people(record: r.DecisionMade, incident: Incident, turn: Turn) -> Words:
     name = record.dependency
     body = (
-        f"{name} is {_seen(name, turn)}.\nNothing was done: {record.value}.\n"
+        f"{name} is {seen(name, turn)}.\nNothing was done: {record.value}.\n"
         "Next: what is to be done is decided anew when that is over, or when the policy no longer plans it."
     )
     return Words(f"{name}:maintenance:{record.value}", f"{name} is left alone: planned maintenance", body)
@@ -205,7 +205,7 @@ def _waits_for_people(record: r.DecisionMade, incident: Incident, turn: Turn) ->
 def _(record: r.Escalated, incident: Incident, turn: Turn) -> Words:
     name, why = record.dependency, record.why
     body = (
-        f"{name} is {_seen(name, turn)}.\n{why[:1].upper()}{why[1:]}.\n{_affected(incident, turn)}\n"
+        f"{name} is {seen(name, turn)}.\n{why[:1].upper()}{why[1:]}.\n{_affected(incident, turn)}\n"
         f"Next: nothing more is tried until it has served again, or `nemo-watchdog retry {name}`; a person must look."
     )
     ladder = incident.ladder(name)
@@ -216,7 +216,7 @@ def _(record: r.Escalated, incident: Incident, turn: Turn) -> Words:
 def _(record: r.BusyTooLong, incident: Incident, turn: Turn) -> Words:
     name, why = record.dependency, record.why
     body = (
-        f"{name} is {_seen(name, turn)}.\n{why[:1].upper()}{why[1:]}.\n{_affected(incident, turn)}\n"
+        f"{name} is {seen(name, turn)}.\n{why[:1].upper()}{why[1:]}.\n{_affected(incident, turn)}\n"
         "Next: a person must look; the watchdog does not restart what is busy."
     )
     return Words(f"{name}:busy:{turn.now.utc.isoformat()}", f"{name} takes too long", body)
@@ -230,7 +230,7 @@ def _(record: r.FlappingBegan, incident: Incident, turn: Turn) -> Words:
     acts = f"at most one action in {window} is taken" if dependency.remedy else "nothing is done, for it has no remedy"
     respond = f" Respond within {duration(spec.respond_within)}." if spec else ""
     body = (
-        f"{name} is {_seen(name, turn)}.\n"
+        f"{name} is {seen(name, turn)}.\n"
         f"It goes down and comes back again and again: {record.changes} changes in {duration(record.seconds)}.\n"
         f"{graveness(incident, policy)}{respond}\n{_affected(incident, turn)}\n"
         f"Next: a person must look. Meanwhile {acts}, and single changes are not told; you are told when it has kept "
@@ -243,12 +243,12 @@ def _(record: r.FlappingBegan, incident: Incident, turn: Turn) -> Words:
 def _(record: r.FlappingEnded, incident: Incident, turn: Turn) -> Words:
     name = record.dependency
     serves = name not in turn.volatile.trackers or turn.volatile.trackers[name].state.health is Health.UP
-    plan = "nothing to do for it; its incident goes on" if serves else _plan(name, incident, turn)
-    body = f"{name} is {_seen(name, turn)}.\n{_flapped(name, record.changes, record.seconds)}: {record.why}."
-    return Words(f"{name}:still:{turn.now.utc.isoformat()}", f"{name} flaps no more", f"{body}\nNext: {plan}.")
+    following = "nothing to do for it; its incident goes on" if serves else plan(name, incident, turn)
+    body = f"{name} is {seen(name, turn)}.\n{flapped(name, record.changes, record.seconds)}: {record.why}."
+    return Words(f"{name}:still:{turn.now.utc.isoformat()}", f"{name} flaps no more", f"{body}\nNext: {following}.")
 
 
-def _flapped(name: str, changes: int, seconds: float) -> str:
+def flapped(name: str, changes: int, seconds: float) -> str:
     return f"{name} had flapped for {duration(seconds)}, with {changes} changes"
 
 
@@ -256,7 +256,7 @@ def _flapped(name: str, changes: int, seconds: float) -> str:
 def _(record: r.SparedTooLong, incident: Incident, turn: Turn) -> Words:
     name, why = record.dependency, record.why
     body = (
-        f"{name} is {_seen(name, turn)}.\nNothing was done to it: {why}.\n{_affected(incident, turn)}\n"
+        f"{name} is {seen(name, turn)}.\nNothing was done to it: {why}.\n{_affected(incident, turn)}\n"
         "Next: its remedy goes on when another one serves again; until then a person must look."
     )
     return Words(f"{name}:spared:{turn.now.utc.isoformat()}", f"{name} needs a person", body)
@@ -267,7 +267,7 @@ def _(record: r.WorkAwaited, incident: Incident, turn: Turn) -> Words:
     name, ladder = record.dependency, incident.ladder(record.dependency)
     longest = duration(turn.volatile.trackers[name].spec.work_for)
     body = (
-        f"{name} is {_seen(name, turn)}.\nNothing was done: a restart would lose what is in progress: {record.work}.\n"
+        f"{name} is {seen(name, turn)}.\nNothing was done: a restart would lose what is in progress: {record.work}.\n"
         f"Next: its remedy goes on when that has ended; you are told when it takes longer than {longest}."
     )
     return Words(f"{name}:work:{ladder.begun}:{ladder.total}", f"{name} waits for work in progress", body)
@@ -277,7 +277,7 @@ def _(record: r.WorkAwaited, incident: Incident, turn: Turn) -> Words:
 def _(record: r.WorkTooLong, incident: Incident, turn: Turn) -> Words:
     name, why = record.dependency, record.why
     body = (
-        f"{name} is {_seen(name, turn)}.\n{why[:1].upper()}{why[1:]}.\n"
+        f"{name} is {seen(name, turn)}.\n{why[:1].upper()}{why[1:]}.\n"
         f"Next: a person must look. Its remedy goes on when that has ended, or at `nemo-watchdog retry {name}`, "
         "whatever is in progress then."
     )
@@ -290,10 +290,10 @@ def _(record: r.IncidentResolved, incident: Incident, turn: Turn) -> Words:
     up = [name for name in incident.members if name not in gone]
     done = f"{_actions(incident.acted_now)} taken" if incident.acted_now else "no action taken"
     if incident.reopened:
-        done = f"{done}; the incident was reopened {_times(incident.reopened)}, {_actions(incident.acted)} in all"
+        done = f"{done}; the incident was reopened {times(incident.reopened)}, {_actions(incident.acted)} in all"
     took = duration(record.seconds)
     lines = [f"{listed(up)} up again after {took}; {done}." if up else f"Not seen up for {took}; {done}."]
-    lines += [f"{_flapped(name, spell.changes, spell.seconds)}." for name, spell in incident.flapped.items()]
+    lines += [f"{flapped(name, spell.changes, spell.seconds)}." for name, spell in incident.flapped.items()]
     for name in gone:
         last = _phrase(*incident.last.get(name, (Health.UNKNOWN, None, "")))
         lines.append(
@@ -352,6 +352,6 @@ def alert(volatile: Volatile, incident: Incident) -> Alert:
     )
 
 
-def _seen(name: str, turn: Turn) -> str:
+def seen(name: str, turn: Turn) -> str:
     tracker = turn.volatile.trackers.get(name)
     return what(tracker.state) if tracker is not None else "not watched any more"

@@ -147,7 +147,7 @@ def _(record: r.IncidentReopened, state: Durable, at: Moment) -> None:
     if incident := state.incidents.get(record.incident):
         incident.reason, incident.detail = record.reason, record.detail
         incident.last[record.dependency] = (record.health, record.reason, record.detail)
-        state.reopen(incident, record.dependency, at.before(record.failing_for))
+        state.reopen(incident, record.dependency, at.before(record.failing_for), at)
         if record.health != Health.DEGRADED:
             incident.serving.discard(record.dependency)
         if record.storm and state.storm is not None:
@@ -389,3 +389,10 @@ def _(record: r.Resumed, state: Durable, at: Moment) -> None:
 @apply.register
 def _(record: r.HeartbeatHeard, state: Durable, at: Moment) -> None:
     state.heartbeats[record.dependency] = Heartbeat(at.monotonic, record.well, record.said)
+
+
+@apply.register
+def _(record: r.PeopleTold, state: Durable, at: Moment) -> None:
+    one = state.incidents.get(record.incident) or state.declared.get(record.incident)
+    again = one.reopened_at if isinstance(one, Incident) else None
+    state.pages.tell(record, at, again or (one.opened if one is not None else at))

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from nemo_watchdog.engine.flaps import Flaps, Spell, is_flapping
+from nemo_watchdog.engine.pages import Pages
 from nemo_watchdog.engine.pauses import Pause
 from nemo_watchdog.engine.phases import Phase
 from nemo_watchdog.engine.reported import Acknowledgement, Declared
@@ -144,6 +145,7 @@ class Incident:
     ill_since: Moment | None = None
     """When the trouble began for which it was opened, or reopened last."""
     reopened: int = 0
+    reopened_at: Moment | None = None
     last: dict[str, tuple[str, str | None, str]] = field(default_factory=dict)
     """Health, reason and detail of each member as they were written down last, also when nobody watches it any more."""
     acted_before: int = 0
@@ -197,6 +199,8 @@ class Durable:
     """Open ones, and resolved ones for as long as a recurrence would reopen them."""
     declared: dict[str, Declared] = field(default_factory=dict)
     """What people declared: open, and resolved ones for as long as resolved incidents are kept."""
+    pages: Pages = field(default_factory=Pages)
+    """What people were told of them."""
     spends: list[Spend] = field(default_factory=list)
     pauses: dict[str, Pause] = field(default_factory=dict)
     holds: dict[Target, Hold] = field(default_factory=dict)
@@ -248,9 +252,9 @@ class Durable:
         incident.members[dependency] = None
         self._homes[dependency] = incident
 
-    def reopen(self, incident: Incident, dependency: str, since: Moment) -> None:
+    def reopen(self, incident: Incident, dependency: str, since: Moment, at: Moment) -> None:
         """A recurrence at `dependency`. Members that another open incident has by now stay there."""
-        incident.resolved, incident.ill_since = None, since
+        incident.resolved, incident.ill_since, incident.reopened_at = None, since, at
         incident.flapped.clear()
         incident.reopened, incident.acted_before = incident.reopened + 1, incident.acted
         free = [name for name in incident.members if name not in self._homes]
@@ -273,6 +277,8 @@ class Durable:
         target.suggested |= source.suggested
         target.decisions |= source.decisions
         target.last |= source.last
+        target.escalated += [each for each in source.escalated if each not in target.escalated]
+        self.pages.merge(source.incident, target.incident)
         for name in source.members:
             self.join(target, name)
             if ladder := source.ladders.get(name):
@@ -378,3 +384,4 @@ class Durable:
             for name, declared in self.declared.items()
             if declared.resolved is None or now - declared.resolved.monotonic < keep_resolved
         }
+        self.pages.forget_all_but(self.ids)

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from nemo_watchdog import records as r
 from nemo_watchdog.durations import duration
 from nemo_watchdog.engine.listing import listed
-from nemo_watchdog.engine.notices import Words, graveness, words
+from nemo_watchdog.engine.news import Words
+from nemo_watchdog.engine.notices import graveness, words
 from nemo_watchdog.engine.state import Incident
 from nemo_watchdog.engine.turn import Turn
 from nemo_watchdog.model import ActionOutcome, Gate, Told, Verdict

@@ -1,7 +1,8 @@
-"""From a record to a message: is it news, who is told, what mutes it, in which words. Pure.
+"""From a record to news: is it any, whom it concerns, what mutes it, in which words. Pure.
 
-Stages of one shape, each answering with the draft that goes on or with the closed word for its end. Alerts for
-Alertmanager, which are the state of an incident and no single fact, pass what mutes and get their words here too.
+Stages of one shape, each answering with the draft that goes on or with the closed word for its end. When and with what
+else the news are told is the matter of `paging`. Alerts for Alertmanager, which are the state of an incident and no
+single fact, pass what mutes and get their words here too.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ from nemo_watchdog.engine import declared_words, notices, storm_words
 from nemo_watchdog.engine.flaps import is_due
 from nemo_watchdog.engine.gates.people import human_hold
 from nemo_watchdog.engine.gates.situation import Situation
-from nemo_watchdog.engine.reported import DECLARED, Declared
+from nemo_watchdog.engine.news import News, Words
+from nemo_watchdog.engine.reported import Declared
 from nemo_watchdog.engine.state import Incident
 from nemo_watchdog.engine.turn import Turn
 from nemo_watchdog.engine.volatile import Volatile
@@ -29,6 +31,7 @@ NEWS: Mapping[type[r.Record], NotificationKind] = MappingProxyType(
         r.StormTold: NotificationKind.OPENED,
         r.MemberDown: NotificationKind.WORSENED,
         r.SeverityRaised: NotificationKind.SEVERITY_CHANGED,
+        r.RootChanged: NotificationKind.ROOT_CHANGED,
         r.ActionIntended: NotificationKind.ACTION_STARTED,
         r.ActionEnded: NotificationKind.ACTION_FINISHED,
         r.Suggested: NotificationKind.SUGGESTED,
@@ -69,14 +72,15 @@ class Draft:
     kind: NotificationKind
     incident: Incident
     contacts: tuple[str, ...] = ()
-    words: notices.Words | None = None
+    words: Words | None = None
 
 
-Stage = Callable[[Draft, Turn], Draft | Told]
+Stage = Callable[[Draft, Turn], Draft | Told | None]
+"""None: it waits to be told."""
 
 
 def tell(record: r.Record, turn: Turn) -> None:
-    """Queues what people must hear of a fact, and counts why it was told or was not."""
+    """Keeps what people may have to hear of a fact, and counts why they will not."""
     if isinstance(record, r.JournalDistrusted | r.JournalAccepted):
         _of_the_journal(record, turn)
         return
@@ -88,6 +92,8 @@ def tell(record: r.Record, turn: Turn) -> None:
         return
     for stage in STAGES:
         answer = stage(draft, turn)
+        if answer is None:
+            return
         if isinstance(answer, Told):
             turn.effects.told.append((draft.kind, answer))
             return
@@ -99,7 +105,21 @@ def _of_the_journal(record: r.JournalDistrusted | r.JournalAccepted, turn: Turn)
     kind, words = NEWS[type(record)], notices.words(record, None, turn)
     severities = sorted(turn.volatile.policy.severities.items())
     severity, contacts = next(((each, spec.notify) for each, spec in severities if spec.notify), (Severity.SEV1, ()))
-    _straight(words, kind, severity, "", "nemo-watchdog", contacts, turn)
+    if contacts:
+        turn.effects.notifications.append(
+            Notification(
+                key=f":{words.key}",
+                kind=kind,
+                incident="",
+                severity=severity,
+                root="nemo-watchdog",
+                title=f"[{severity}] {words.title}",
+                body=words.body,
+                contacts=contacts,
+                at=turn.now.utc,
+            )
+        )
+    turn.effects.told.append((kind, Told.QUEUED if contacts else Told.NO_CONTACT))
 
 
 def _of_the_declared(record: r.Record, declared: Declared, turn: Turn) -> None:
@@ -112,23 +132,10 @@ def _of_the_declared(record: r.Record, declared: Declared, turn: Turn) -> None:
     else:
         words = notices.words(record, declared, turn)
     spec = turn.volatile.policy.severities.get(declared.severity)
-    root, contacts = declared.dependency or DECLARED, spec.notify if spec else ()
-    _straight(words, kind, declared.severity, declared.incident, root, contacts, turn)
-
-
-def _straight(
-    words: notices.Words,
-    kind: NotificationKind,
-    severity: Severity,
-    incident: str,
-    root: str,
-    contacts: tuple[str, ...],
-    turn: Turn,
-) -> None:
-    """What nothing mutes."""
-    if contacts:
-        turn.effects.notifications.append(_message(words, kind, severity, incident, root, contacts, turn))
-    turn.effects.told.append((kind, Told.QUEUED if contacts else Told.NO_CONTACT))
+    if spec is None or not spec.notify:
+        turn.effects.told.append((kind, Told.NO_CONTACT))
+        return
+    turn.effects.news.append(News(turn.now, kind, declared.incident, words, spec.notify))
 
 
 def alert_of(volatile: Volatile, incident: Incident | Declared) -> Alert | Told:
@@ -213,7 +220,7 @@ def _worded(draft: Draft, turn: Turn) -> Draft | Told:
     return replace(draft, words=_with_rule(words, notices.graveness(draft.incident, turn.volatile.policy)))
 
 
-def _with_rule(words: notices.Words, graveness: str) -> notices.Words:
+def _with_rule(words: Words, graveness: str) -> Words:
     """How grave it is and by which rule, in each message: before what happens next."""
     if graveness in words.body:
         return words
@@ -222,36 +229,35 @@ def _with_rule(words: notices.Words, graveness: str) -> notices.Words:
     return replace(words, body=body)
 
 
-def _queued(draft: Draft, turn: Turn) -> Draft | Told:
+def _kept(draft: Draft, turn: Turn) -> None:
     incident, words = draft.incident, draft.words
     if words is None:
         raise EngineBug(f"a {draft.kind} message without words")
-    turn.effects.notifications.append(
-        _message(words, draft.kind, incident.severity, incident.incident, incident.root, draft.contacts, turn)
-    )
-    return Told.QUEUED
-
-
-def _message(
-    words: notices.Words,
-    kind: NotificationKind,
-    severity: Severity,
-    incident: str,
-    root: str,
-    contacts: tuple[str, ...],
-    turn: Turn,
-) -> Notification:
-    return Notification(
-        key=f"{incident}:{words.key}",
-        kind=kind,
-        incident=incident,
-        severity=severity,
-        root=root,
-        title=f"[{severity}] {words.title}",
-        body=words.body,
-        contacts=contacts,
-        at=turn.now.utc,
+    turn.effects.news.append(
+        News(turn.now, draft.kind, incident.incident, words, draft.contacts, _once(draft, incident))
     )
 
 
-STAGES: tuple[Stage, ...] = (_who, _muted, _worded, _queued)
+def _once(draft: Draft, incident: Incident) -> str:
+    """What makes the same again no news: who was asked to look, what is not done and why."""
+    record, name = draft.record, getattr(draft.record, "dependency", "")
+    if isinstance(record, r.Escalated | r.BusyTooLong | r.SparedTooLong | r.WorkTooLong):
+        return f"a person must look: {record.to}"
+    if isinstance(record, r.DecisionMade):
+        return f"held: {record.gate}"
+    if isinstance(record, r.RootChanged):
+        return f"root: {record.root}"
+    if isinstance(record, r.Suggested):
+        return f"suggested: {name} {incident.ladder(name).begun}"
+    if isinstance(record, r.ActionEnded):
+        return f"refused: {record.detail}" if record.outcome == ActionOutcome.REFUSED else ""
+    constant = {
+        r.FlappingBegan: "flapping",
+        r.WorkAwaited: "held: work",
+        r.ActionIntended: "acting",
+        r.StormTold: "storm",
+    }
+    return constant.get(type(record), "")
+
+
+STAGES: tuple[Stage, ...] = (_who, _muted, _worded, _kept)

@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from nemo_watchdog.engine.agenda import Agenda
 from nemo_watchdog.engine.conditions import Answer, Asked, Platform, Scene, answer_of
 from nemo_watchdog.engine.events import ContainerSeen
 from nemo_watchdog.engine.health import Tracker
+from nemo_watchdog.engine.news import News
 from nemo_watchdog.engine.seen import Seen
 from nemo_watchdog.engine.together import Together
 from nemo_watchdog.engine.topology import Topology
@@ -51,6 +53,10 @@ class Volatile:
     """This process begins nothing any more."""
     bug: str = ""
     """What the engine was about to do against its own rules; from then on it only observes."""
+    news: dict[str, list[News]] = field(default_factory=dict)
+    """By incident, what people may be told, alone or with more, and were not yet."""
+    agenda: Agenda = field(default_factory=Agenda)
+    """When people must be told next, by page or by incident."""
     awaited: set[str] = field(default_factory=set)
     """Looks at these decide what to do next."""
     unattributed: dict[str, ContainerSeen] = field(default_factory=dict)

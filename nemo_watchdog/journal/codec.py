@@ -52,7 +52,8 @@ def read_time(row: int, text: str) -> datetime:
 
 
 def write_notification(notification: Notification) -> str:
-    values = asdict(notification) | {"at": write_time(notification.at)}
+    since = None if notification.since is None else write_time(notification.since)
+    values = asdict(notification) | {"at": write_time(notification.at), "since": since}
     return json.dumps(values, allow_nan=False, separators=(",", ":"))
 
 
@@ -70,6 +71,8 @@ def read_notification(row: int, body: str) -> Notification:
             body=values["body"],
             contacts=tuple(values["contacts"]),
             at=datetime.fromisoformat(values["at"]),
+            since=datetime.fromisoformat(values["since"]) if values.get("since") else None,
+            incidents=tuple(values.get("incidents", ())),
         )
     except (ValueError, KeyError, TypeError) as error:
         raise JournalError(f"outbox item {row} is damaged: {error!r}") from error

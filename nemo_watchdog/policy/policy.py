@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, tzinfo
 from typing import Any
 
 from nemo_watchdog.durations import duration
@@ -160,10 +161,22 @@ class Rule:
 
 
 @dataclass(frozen=True, slots=True)
+class NextInLine:
+    """The contact `to` is told when nobody has answered for `after` seconds more."""
+
+    to: str
+    after: float
+
+
+@dataclass(frozen=True, slots=True)
 class SeveritySpec:
     title: str
     respond_within: float
     notify: tuple[str, ...] = ()
+    escalate: tuple[NextInLine, ...] = ()
+    """Who is told, one after the other, while nobody answers. The first waits for `respond_within`."""
+    remind_every: float | None = None
+    """Seconds between reminders to the last one who was told, while nobody answers; None: no reminder."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,6 +291,24 @@ class Retention:
 
 
 @dataclass(frozen=True, slots=True)
+class Telling:
+    """How people are told. Seconds."""
+
+    group_wait: float = 10.0
+    """What begins so soon after one another is told as one message."""
+    heal_quietly: float = 60.0
+    """What the watchdog itself heals so soon pages nobody: it is told when it is over, as no page."""
+    settle: float = 120.0
+    """What has come back again is told to be over when it has held for so long."""
+    actions: bool = False
+    """Whether it is told that the first action of an incident begins."""
+    zone: tzinfo = UTC
+    """Of the times in messages."""
+    link: str = ""
+    """Where people reach this daemon: base of the links in messages; empty: there are none."""
+
+
+@dataclass(frozen=True, slots=True)
 class Policy:
     """Everything that an operator tunes. Mappings keep the order of the file."""
 
@@ -292,6 +323,7 @@ class Policy:
     alertmanager: tuple[str, ...] = ()
     maintenance: tuple[MaintenanceWindow, ...] = ()
     retention: Retention = Retention()
+    telling: Telling = Telling()
     discovers: bool = False
     """Whether the labels of containers bring more dependencies."""
     discovered: Mapping[str, str] = field(default_factory=dict)

@@ -154,7 +154,7 @@ def test_what_is_only_not_confirmed_is_said_as_that() -> None:
     incident = opened(world)
     world.finish()
     world.succeed("gateway")
-    world.engine.durable.reopen(incident, "gateway", world.now)
+    world.engine.durable.reopen(incident, "gateway", world.now, world.now)
     world.engine.durable.join(incident, "gone")
     said = declared.why_not_resolved(world.engine.volatile, world.engine.durable, incident.incident)
     assert said.endswith("when looks say so: every member is up, and that is not confirmed yet")

@@ -21,8 +21,14 @@ def test_a_record_has_words_exactly_when_it_is_news(kind: type[r.Record]) -> Non
 
 
 def test_every_kind_of_message_comes_from_a_record() -> None:
-    """None is made by hand; an end is one of two kinds, by what is still watched."""
-    assert {*NEWS.values(), NotificationKind.UNWATCHED} == set(NotificationKind)
+    """None is made by hand; an end is one of two kinds, by what is still watched. Some are of a page alone."""
+    of_pages = {
+        NotificationKind.UNANSWERED,
+        NotificationKind.REMINDER,
+        NotificationKind.HEALED,
+        NotificationKind.MERGED,
+    }
+    assert {*NEWS.values(), NotificationKind.UNWATCHED} == set(NotificationKind) - of_pages
 
 
 def told(world: World) -> list[tuple[NotificationKind, Told]]:
@@ -30,14 +36,14 @@ def told(world: World) -> list[tuple[NotificationKind, Told]]:
 
 
 def test_each_record_that_is_news_is_counted_once_with_what_became_of_it() -> None:
-    """Queued for the contacts of its severity; the records that are no news are not counted."""
+    """What was healed quietly is one message; the records that are no news are not counted."""
     world = World(policy(dependency("gateway", grace=0.0)))
     world.crash("gateway")
     world.finish()
     world.succeed("gateway")
-    queued = [(notification.kind, Told.QUEUED) for notification in world.notifications]
-    assert told(world) == queued
-    assert len(queued) == 4
+    grouped = [(notification.kind, Told.GROUPED) for notification in world.notifications]
+    assert told(world) == [*grouped, (NotificationKind.HEALED, Told.QUEUED)]
+    assert len(grouped) == 4
 
 
 def test_without_a_contact_the_word_says_so() -> None:
@@ -139,5 +145,5 @@ def test_the_end_of_an_action_is_told_with_the_incident_that_it_moved_to() -> No
 
 
 def test_the_stages_read_as_a_sentence() -> None:
-    """Who, muted, worded, queued."""
-    assert [stage.__name__ for stage in telling.STAGES] == ["_who", "_muted", "_worded", "_queued"]
+    """Who, muted, worded, kept."""
+    assert [stage.__name__ for stage in telling.STAGES] == ["_who", "_muted", "_worded", "_kept"]

@@ -9,6 +9,8 @@ from datetime import UTC, datetime, timedelta
 from nemo_watchdog.engine import events as ev
 from nemo_watchdog.engine.engine import Engine
 from nemo_watchdog.engine.events import Effects
+from nemo_watchdog.engine.news import News
+from nemo_watchdog.engine.paging_words import root_of
 from nemo_watchdog.engine.replay import rebuild
 from nemo_watchdog.model import (
     CONTAINER,
@@ -131,6 +133,9 @@ class World:
         ]
         self.engine = Engine(plan, rebuild([(at, record.body()) for at, record in self.records]))
         self.notifications: list[Notification] = []
+        """Each fact that is news, as if it were told alone."""
+        self.messages: list[Notification] = []
+        """What people get."""
         self.effects: list[Effects] = []
         self.pending: list[ActionRequest] = []
         self.started: list[tuple[float, ActionRequest]] = []
@@ -172,7 +177,11 @@ class World:
         assert not effects.bug
         self.effects.append(effects)
         self.records += [(self.now, record) for record in effects.records]
-        self.notifications += effects.notifications
+        self.notifications += [
+            *map(self._as_if_alone, effects.news),
+            *(n for n in effects.notifications if not n.incident),
+        ]
+        self.messages += effects.notifications
         self.pending += effects.actions
         self.started += [(self.monotonic, request) for request in effects.actions]
         if effects.wake_at is not None:
@@ -182,6 +191,15 @@ class World:
             for name in effects.probe_soon:
                 self._look_once_more(name)
         return effects
+
+    def _as_if_alone(self, news: News) -> Notification:
+        durable = self.engine.durable
+        one = durable.incidents.get(news.incident) or durable.declared[news.incident]
+        title, key = f"[{one.severity}] {news.words.title}", f"{news.incident}:{news.words.key}"
+        root = root_of(one)
+        return Notification(
+            key, news.kind, news.incident, one.severity, root, title, news.words.body, news.to, news.at.utc
+        )
 
     def _look_once_more(self, name: str) -> None:
         """It is asked for before anything is done, and finds what the last one found."""

@@ -1,0 +1,28 @@
+"""What is news: a fact about an incident with its words, as it waits to be told."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from nemo_watchdog.model import Moment, NotificationKind
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """`key` is unique in its incident for the fact that is told: the same fact is told once."""
+
+    key: str
+    title: str
+    body: str
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """`to`: whom the fact itself names, beside those of the severity. `once` is what makes the same again no news."""
+
+    at: Moment
+    kind: NotificationKind
+    incident: str
+    words: Words
+    to: tuple[str, ...] = ()
+    once: str = ""

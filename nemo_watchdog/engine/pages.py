@@ -1,0 +1,101 @@
+"""Pages: what people were told of an outage, from the first message to the last. Durable, changed by records alone.
+
+What begins together is one page, and so is what turns out to be one. A page is over when all that it tells of is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container
+from dataclasses import dataclass, field
+
+from nemo_watchdog.model import Moment, NotificationKind, Severity
+from nemo_watchdog.records import PeopleTold
+
+ENDS = frozenset(
+    {NotificationKind.HEALED, NotificationKind.RESOLVED, NotificationKind.UNWATCHED, NotificationKind.MERGED}
+)
+"""After it people know that it is over."""
+
+
+@dataclass(slots=True)
+class Page:
+    page: str
+    """The id of the first incident that it told of."""
+    severity: Severity
+    """The gravest of what was told."""
+    rule: str
+    root: str
+    """As it was told last."""
+    clock: Moment
+    """From when on the next in line waits for an answer."""
+    reminded: Moment
+    incidents: dict[str, None] = field(default_factory=dict)
+    contacts: dict[str, None] = field(default_factory=dict)
+    """Who was told anything of it, and so hears of its end."""
+    said: set[str] = field(default_factory=set)
+    """What is no news any more when it is so again."""
+    messages: int = 0
+    paged: bool = False
+    """Somebody was called, and not only told that it is over."""
+    level: int = 0
+    over: Moment | None = None
+    """Since when people know that it is over."""
+    merged_into: str = ""
+    """The incident that the last of its own became a part of."""
+
+
+@dataclass(slots=True)
+class Pages:
+    by_id: dict[str, Page] = field(default_factory=dict)
+    _of: dict[str, str] = field(default_factory=dict)
+
+    def of(self, incident: str) -> Page | None:
+        """The page that tells of this incident."""
+        return self.by_id.get(self._of.get(incident, ""))
+
+    def open(self) -> list[Page]:
+        return [page for page in self.by_id.values() if page.over is None]
+
+    def tell(self, told: PeopleTold, at: Moment, began: Moment) -> None:
+        """One more message. `began`: when the first of its incidents opened, or reopened last."""
+        identity, kind, severity = told.incident, NotificationKind(told.kind), Severity(told.severity)
+        page = self.by_id.get(identity)
+        if page is None:
+            page = self.by_id[identity] = Page(identity, severity, told.rule, told.root, began, at)
+        if kind is NotificationKind.OPENED:
+            page.clock, page.level, page.severity = began, 0, severity
+            page.said.clear()
+        elif severity < page.severity:
+            page.clock, page.level, page.severity = at, 0, severity
+        page.rule, page.root, page.reminded = told.rule, told.root, at
+        page.messages += 1
+        page.contacts |= dict.fromkeys(told.to)
+        page.said |= set(told.said)
+        page.paged = page.paged or kind is not NotificationKind.HEALED
+        if kind is NotificationKind.UNANSWERED:
+            page.level, page.clock = told.level, at.before(told.late)
+        page.over = at if kind in ENDS else None
+        for incident in told.incidents:
+            page.incidents[incident] = None
+            self._of[incident] = identity
+
+    def merge(self, source: str, target: str) -> None:
+        """Two incidents are one: whoever heard of the first hears of both from now on."""
+        old, new = self.of(source), self.of(target)
+        if old is None:
+            return
+        if new is None:
+            old.incidents[target] = None
+            self._of[target] = old.page
+        elif new is not old:
+            new.contacts |= old.contacts
+            new.said |= old.said
+            old.merged_into = target
+
+    def forget_all_but(self, incidents: Container[str]) -> None:
+        """Pages none of whose incidents is remembered."""
+        gone = [page for page in self.by_id.values() if not any(each in incidents for each in page.incidents)]
+        for page in gone:
+            del self.by_id[page.page]
+            for incident in page.incidents:
+                self._of.pop(incident, None)

@@ -1,0 +1,368 @@
+"""When people are told of an outage, whom, and of what in one message. Pure.
+
+What follows a record waits here as news until it is told, alone or with others, or held back. Whether there is anything
+to tell is asked of the state and not of what was said: a page is what people know, and who was told is a record, so a
+restart forgets nothing and repeats nothing. What is over before anybody was paged is no page.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from nemo_watchdog import records as r
+from nemo_watchdog.engine import paging_words
+from nemo_watchdog.engine.gates.order import decide
+from nemo_watchdog.engine.gates.situation import Situation
+from nemo_watchdog.engine.news import News, Words
+from nemo_watchdog.engine.pages import Page
+from nemo_watchdog.engine.reported import Declared
+from nemo_watchdog.engine.state import Incident
+from nemo_watchdog.engine.turn import Turn
+from nemo_watchdog.model import Gate, Health, Notification, NotificationKind, Severity, Told, Verdict
+
+One = Incident | Declared
+
+IN_HAND = frozenset(
+    {
+        Gate.NONE,
+        Gate.IN_FLIGHT,
+        Gate.VERIFICATION,
+        Gate.BACKOFF,
+        Gate.EVIDENCE,
+        Gate.LAST_LOOK,
+        Gate.CONCURRENCY,
+        Gate.GRACE,
+        Gate.UPSTREAM,
+    }
+)
+"""While no other gate holds, the watchdog is about to heal it, or waits for what it has done."""
+
+OVER = frozenset({NotificationKind.RESOLVED, NotificationKind.UNWATCHED})
+
+
+def review(turn: Turn) -> None:
+    """At the end of a step: tells what is due, and has the engine woken for what will be."""
+    agenda, waiting = turn.volatile.agenda, turn.volatile.news
+    first = agenda.next()
+    if not turn.effects.records and (first is None or first > turn.now.monotonic):
+        turn.wake(first)
+        return
+    for each in turn.effects.news:
+        waiting.setdefault(each.incident, []).append(each)
+    touched = dict.fromkeys(getattr(record, "incident", "") for record in turn.effects.records)
+    planned = dict.fromkeys(agenda.take(turn.now.monotonic))
+    due = list[One]()
+    for name in touched | planned:
+        page = turn.durable.pages.of(name)
+        if page is not None and page.over is None:
+            _review_page(turn, page, it_is_time=name in planned)
+        elif (one := _one(turn, name)) is not None and _is_due(turn, one):
+            due.append(one)
+    if due:
+        _begin(turn, due)
+    turn.wake(agenda.next())
+
+
+def review_all(turn: Turn) -> None:
+    """Whatever is known: after a start, and when the policy says anew who is told."""
+    for incident in turn.durable.ids:
+        turn.volatile.agenda.put(incident, turn.now.monotonic)
+
+
+def contacts_of(one: One, turn: Turn) -> list[str]:
+    """Those of the severity, then those of the rule, then whom its remedies asked for; each once."""
+    policy = turn.volatile.policy
+    spec = policy.severities.get(one.severity)
+    of_severity = spec.notify if spec else ()
+    if isinstance(one, Declared):
+        return list(dict.fromkeys(of_severity))
+    rule = next((each for each in policy.classification if each.name == one.rule), None)
+    return list(dict.fromkeys((*of_severity, *(rule.notify if rule else ()), *filter(None, one.escalated))))
+
+
+# -- what nobody was told of yet
+
+
+def _is_due(turn: Turn, one: One) -> bool:
+    """Whether people must hear of it now: that it began, or that it is over before anybody was called."""
+    if _is_merged(one) or not contacts_of(one, turn):
+        _drop_news(turn, one)
+        return False
+    page = turn.durable.pages.of(one.incident)
+    if one.resolved is not None:
+        known = page is not None and page.over is not None and page.over.monotonic >= _end_of(one)
+        return not known and not _is_too_soon(turn, one.incident, [one])
+    at = _due(turn, one)
+    if at is None or at > turn.now.monotonic:
+        turn.volatile.agenda.put(one.incident, at)
+        return False
+    return True
+
+
+def _due(turn: Turn, one: One) -> float | None:
+    """Monotonic seconds; None: when the storm is told that it is of."""
+    telling, storm, now = turn.volatile.policy.telling, turn.durable.storm, turn.now.monotonic
+    if isinstance(one, Declared):
+        return one.opened.monotonic
+    if storm is not None and storm.ended is None and storm.incident == one.incident:
+        return now if storm.told else None
+    began = (one.reopened_at or one.opened).monotonic
+    at_once, quietly = began + telling.group_wait, began + max(telling.group_wait, telling.heal_quietly)
+    if now < at_once or now >= quietly or one.reopened or one.escalated:
+        return at_once
+    planned = turn.volatile.agenda.planned(one.incident)
+    if planned == quietly and not any(isinstance(each, r.DecisionMade) for each in turn.effects.records):
+        return planned
+    return quietly if _is_in_hand(turn, one) else at_once
+
+
+def _begin(turn: Turn, due: Sequence[One]) -> None:
+    """One page for all that began so soon after one another; what came back goes on in the page that it has."""
+    new = list[One]()
+    for one in due:
+        if isinstance(one, Incident) and one.resolved is not None:
+            _tell_that_it_healed(turn, one)
+        elif turn.durable.pages.of(one.incident) is not None:
+            _open(turn, [one])
+        else:
+            new.append(one)
+    if not new:
+        return
+    telling, now = turn.volatile.policy.telling, turn.now.monotonic
+    for one in turn.durable.all_open():
+        if one in new or turn.durable.pages.of(one.incident) is not None or not contacts_of(one, turn):
+            continue
+        at = turn.volatile.agenda.planned(one.incident)
+        if at is not None and at <= now + telling.group_wait and not (isinstance(one, Incident) and one.reopened):
+            new.append(one)
+    _open(turn, new)
+
+
+def _is_in_hand(turn: Turn, incident: Incident) -> bool:
+    """The watchdog is healing it: for each member that fails something is done, or is about to be."""
+    trackers, now = turn.volatile.trackers, turn.now.monotonic
+    failing = [name for name in incident.members if name in trackers and trackers[name].state.health is not Health.UP]
+    if incident.escalated or not failing:
+        return not incident.escalated
+    decisions = [decide(Situation(turn.volatile, turn.durable, incident, name, now)) for name in failing]
+    return all(each.verdict in {Verdict.ACT, Verdict.WAIT} and each.gate in IN_HAND for each in decisions)
+
+
+def _open(turn: Turn, ones: Sequence[One]) -> None:
+    news = _take_news(turn, [one.incident for one in ones])
+    lead = max(news, key=lambda each: paging_words.rank(each.kind), default=None)
+    turn.effects.told += [(each.kind, Told.GROUPED) for each in news if each.kind is not NotificationKind.OPENED]
+    page = turn.durable.pages.of(ones[0].incident)
+    to = dict.fromkeys(name for one in ones for name in contacts_of(one, turn))
+    to |= dict.fromkeys(name for each in news for name in each.to)
+    _say(
+        turn,
+        NotificationKind.OPENED,
+        page.page if page is not None else ones[0].incident,
+        ones,
+        paging_words.opened(ones, lead, turn),
+        list(to),
+        said=[each.once for each in news if each.once],
+    )
+    opened = turn.durable.pages.of(ones[0].incident)
+    if opened is not None:
+        _ask_the_next(turn, opened, ones)
+
+
+# -- what people know of
+
+
+def _review_page(turn: Turn, page: Page, *, it_is_time: bool) -> None:
+    if not any(_is_open(turn, each) for each in page.incidents):
+        _end(turn, page)
+        return
+    if not it_is_time and not any(each in turn.volatile.news for each in page.incidents):
+        return
+    ones = _open_ones(turn, page)
+    for each in _take_news(turn, page.incidents):
+        if why := _why_held_back(turn, page, each):
+            turn.effects.told.append((each.kind, why))
+            continue
+        about = next((one for one in ones if one.incident == each.incident), ones[0])
+        to = list(dict.fromkeys((*page.contacts, *contacts_of(about, turn), *each.to)))
+        said = [each.once] if each.once else []
+        _say(turn, each.kind, page.page, ones, paging_words.news(about, each, turn), to, said=said)
+    _ask_the_next(turn, page, ones)
+
+
+def _why_held_back(turn: Turn, page: Page, news: News) -> Told | None:
+    """Of what people know of, only what makes them do something else is told."""
+    kind = NotificationKind
+    if news.kind is kind.SEVERITY_CHANGED:
+        graver = any(one.severity < page.severity for one in _open_ones(turn, page))
+        return None if graver or set(news.to) - page.contacts.keys() else Told.GROUPED
+    if news.kind is kind.ACTION_STARTED and not turn.volatile.policy.telling.actions:
+        return Told.GROUPED
+    if news.kind is kind.ACKNOWLEDGED:
+        return None
+    if not news.once:
+        return Told.GROUPED  # the next message tells what was done, and how all is
+    return Told.HELD_BACK if news.once in page.said else None
+
+
+def _ask_the_next(turn: Turn, page: Page, ones: Sequence[One]) -> None:
+    """While nobody answers: who is next in line, and at its end the last one again."""
+    now, agenda = turn.now.monotonic, turn.volatile.agenda
+    answers = [one.acknowledged for one in ones]
+    holding = [each for each in answers if each is not None and each.holds(now)]
+    if len(holding) == len(ones):
+        agenda.put(page.page, min((each.until for each in holding if each.until is not None), default=None))
+        return
+    spec = turn.volatile.policy.severities.get(page.severity)
+    if spec is None:
+        return
+    began = max(page.clock.monotonic, *(each.until or 0.0 for each in answers if each is not None), 0.0)
+    while page.level < len(spec.escalate):
+        next_one = spec.escalate[page.level]
+        began += next_one.after
+        if began > now:
+            agenda.put(page.page, began)
+            return
+        words, late = paging_words.unanswered(page, ones, next_one.to, turn), now - began
+        unanswered = NotificationKind.UNANSWERED
+        _say(turn, unanswered, page.page, ones, words, [next_one.to], level=page.level + 1, late=late)
+    if spec.remind_every is not None:
+        if page.reminded.monotonic + spec.remind_every <= now:
+            to = [spec.escalate[-1].to] if spec.escalate else list(page.contacts)
+            _say(turn, NotificationKind.REMINDER, page.page, ones, paging_words.reminder(ones, turn), to)
+        agenda.put(page.page, page.reminded.monotonic + spec.remind_every)
+
+
+# -- the end
+
+
+def _end(turn: Turn, page: Page) -> None:
+    """When all of it is over, and what has come back before has held for a while."""
+    ended = [one for one in _ones(turn, page) if one.resolved is not None and not _is_merged(one)]
+    if not ended:
+        _give_over(turn, page)
+        return
+    if _is_too_soon(turn, page.page, ended):
+        return
+    news = _take_news(turn, page.incidents)
+    kinds = {each.kind for each in news if each.kind in OVER}
+    kind = NotificationKind.UNWATCHED if NotificationKind.UNWATCHED in kinds else NotificationKind.RESOLVED
+    turn.effects.told += [(each.kind, Told.GROUPED) for each in news if each.kind is not kind]
+    words = paging_words.over(ended, news, turn)
+    _say(turn, kind, page.page, ended, words, list(page.contacts))
+
+
+def _give_over(turn: Turn, page: Page) -> None:
+    """All of it is part of another page, whose end they will hear of."""
+    turn.effects.told += [(each.kind, Told.MERGED) for each in _take_news(turn, page.incidents)]
+    into = turn.durable.pages.of(page.merged_into)
+    words = paging_words.merged(page, into)
+    ones = _ones(turn, page)
+    _say(turn, NotificationKind.MERGED, page.page, ones, words, list(page.contacts))
+
+
+def _tell_that_it_healed(turn: Turn, one: Incident) -> None:
+    _drop_news(turn, one)
+    page, to = turn.durable.pages.of(one.incident), contacts_of(one, turn)
+    identity = one.incident if page is None else page.page
+    _say(turn, NotificationKind.HEALED, identity, [one], paging_words.healed(one, turn), to)
+
+
+def _is_too_soon(turn: Turn, name: str, ended: Sequence[One]) -> bool:
+    """Something of it has come back before, and may once more."""
+    if not any(isinstance(one, Incident) and one.reopened for one in ended):
+        return False
+    until = max(map(_end_of, ended)) + turn.volatile.policy.telling.settle
+    if turn.now.monotonic >= until:
+        return False
+    turn.volatile.agenda.put(name, until)
+    return True
+
+
+def _end_of(one: One) -> float:
+    return one.resolved.monotonic if one.resolved is not None else 0.0
+
+
+def _is_merged(one: One) -> bool:
+    return isinstance(one, Incident) and one.merged
+
+
+# -- the message
+
+
+def _say(
+    turn: Turn,
+    kind: NotificationKind,
+    page: str,
+    ones: Sequence[One],
+    words: Words,
+    to: Sequence[str],
+    *,
+    said: Sequence[str] = (),
+    level: int = 0,
+    late: float = 0.0,
+) -> None:
+    gravest: One = min(ones, key=lambda one: one.severity)
+    rule = gravest.rule if isinstance(gravest, Incident) else ""
+    root = paging_words.root_of(gravest)
+    before = turn.durable.pages.by_id.get(page)
+    number = 1 if before is None else before.messages + 1
+    turn.record(
+        r.PeopleTold(
+            incident=page,
+            kind=kind,
+            to=list(to),
+            incidents=[one.incident for one in ones],
+            severity=gravest.severity,
+            rule=rule,
+            root=root,
+            said=list(said),
+            level=level,
+            late=round(late, 3),
+        )
+    )
+    turn.effects.told.append((kind, Told.QUEUED))
+    turn.effects.notifications.append(
+        Notification(
+            key=f"{page}:{number}",
+            kind=kind,
+            incident=page,
+            severity=Severity(gravest.severity),
+            root=root,
+            title=f"[{gravest.severity}] {words.title}",
+            body=words.body,
+            contacts=tuple(to),
+            at=turn.now.utc,
+            since=min(paging_words.since(one) for one in ones),
+            incidents=tuple(one.incident for one in ones),
+        )
+    )
+
+
+def _take_news(turn: Turn, incidents: Iterable[str]) -> list[News]:
+    """Of these incidents, in their order; it waits no more."""
+    taken = [each for incident in incidents for each in turn.volatile.news.pop(incident, ())]
+    return sorted(taken, key=lambda each: each.at.monotonic)
+
+
+def _drop_news(turn: Turn, one: One) -> None:
+    word = Told.MERGED if _is_merged(one) else Told.GROUPED
+    turn.effects.told += [(each.kind, word) for each in turn.volatile.news.pop(one.incident, ())]
+
+
+def _one(turn: Turn, name: str) -> One | None:
+    return turn.durable.incidents.get(name) or turn.durable.declared.get(name)
+
+
+def _is_open(turn: Turn, name: str) -> bool:
+    one = _one(turn, name)
+    return one is not None and one.resolved is None
+
+
+def _ones(turn: Turn, page: Page) -> list[One]:
+    """All that it tells of and that is remembered."""
+    return [one for each in page.incidents if (one := _one(turn, each)) is not None]
+
+
+def _open_ones(turn: Turn, page: Page) -> list[One]:
+    return [one for one in _ones(turn, page) if one.resolved is None]

@@ -1,0 +1,227 @@
+"""What a message about an outage says: what happened, since when, how grave, whom it hurts, what was done, what next.
+
+Of one incident or of several; where a record is the news, its own words (`notices`) say what happened and what comes
+next. How to answer is added for each contact when the message is sent. Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from types import MappingProxyType
+
+from nemo_watchdog.durations import duration
+from nemo_watchdog.engine import declared_words
+from nemo_watchdog.engine.impact import impact_of
+from nemo_watchdog.engine.listing import listed
+from nemo_watchdog.engine.news import News, Words
+from nemo_watchdog.engine.notices import flapped, graveness, plan, seen, since_the_work, times, unwatched
+from nemo_watchdog.engine.pages import Page
+from nemo_watchdog.engine.reported import DECLARED, Declared
+from nemo_watchdog.engine.state import Incident
+from nemo_watchdog.engine.turn import Turn
+from nemo_watchdog.model import Health, NotificationKind
+from nemo_watchdog.policy.policy import Policy
+
+One = Incident | Declared
+
+_RANK: Mapping[NotificationKind, int] = MappingProxyType(
+    {
+        NotificationKind.ESCALATED: 5,
+        NotificationKind.FLAPPING: 4,
+        NotificationKind.SUGGESTED: 3,
+        NotificationKind.HELD: 2,
+    }
+)
+
+
+def rank(kind: NotificationKind) -> int:
+    """Of what is told together, how much it says about what a person must do."""
+    return _RANK.get(kind, 0)
+
+
+def root_of(one: One) -> str:
+    return one.root if isinstance(one, Incident) else one.dependency or DECLARED
+
+
+def since(one: One) -> datetime:
+    """When the trouble began, for which it was opened or reopened last (UTC)."""
+    return ((one.ill_since if isinstance(one, Incident) else None) or one.opened).utc
+
+
+def when(at: datetime, policy: Policy) -> str:
+    """`2026-11-25 03:12:04 CET`, by the policy's zone."""
+    return f"{at.astimezone(policy.telling.zone):%Y-%m-%d %H:%M:%S %Z}"
+
+
+# -- messages
+
+
+def opened(ones: Sequence[One], lead: News | None, turn: Turn) -> Words:
+    """Of all that begins together; `lead` is what says most of it, where that is more than that it fails."""
+    if (len(ones) == 1 and lead is not None and rank(lead.kind)) or isinstance(ones[0], Declared):
+        return news(ones[0], lead, turn) if lead is not None else _declared(ones[0], turn)
+    title = _title(ones, turn)
+    happened = [line for one in ones for line in _happened(one, turn)]
+    return Words("opened", title, _body(ones, happened, turn, next_=lead.words.body if lead else ""))
+
+
+def news(one: One, told: News, turn: Turn) -> Words:
+    """A record's own words, with since when it is so and what was done; what it says of what comes next stays last."""
+    said, mark, following = told.words.body.rpartition("\nNext: ")
+    lines = [said if mark else following]
+    if isinstance(one, Incident):
+        gravity = graveness(one, turn.volatile.policy)
+        lines += [_since([one], turn), *([] if gravity in lines[0] else [gravity]), *_done([one])]
+    return Words(told.words.key, told.words.title, "\n".join([*lines, *([f"Next: {following}"] if mark else [])]))
+
+
+def unanswered(page: Page, ones: Sequence[One], to: str, turn: Turn) -> Words:
+    """For who is next in line: nobody has taken it."""
+    told = [name for name in page.contacts if name != to]
+    nobody = f"Nobody has taken it; told until now: {listed(told)}." if told else "Nobody has taken it."
+    happened = [nobody, *(line for one in ones for line in _happened(one, turn))]
+    return Words("unanswered", f"{_title(ones, turn)}, and nobody has taken it", _body(ones, happened, turn))
+
+
+def reminder(ones: Sequence[One], turn: Turn) -> Words:
+    happened = [line for one in ones for line in _happened(one, turn)]
+    return Words("reminder", f"still: {_title(ones, turn)}", _body(ones, happened, turn))
+
+
+def over(ones: Sequence[One], told: Sequence[News], turn: Turn) -> Words:
+    """The words of the ends: one incident's own, or those of all."""
+    if len(ones) == 1 and told:
+        last = told[-1]
+        return Words(last.words.key, last.words.title, f"{last.words.body}")
+    lines = [line for one in ones for line in _ended(one, turn)]
+    return Words("resolved", f"{listed([root_of(one) for one in ones])} are up again", "\n".join([*lines, _NOTHING]))
+
+
+def healed(one: Incident, turn: Turn) -> Words:
+    """It is over, and nobody was called for it."""
+    lines = [*_ended(one, turn), "Nobody was called for it.", _NOTHING]
+    took = duration(round((one.resolved or turn.now).monotonic - (one.ill_since or one.opened).monotonic))
+    return Words("healed", f"{one.root} was down for {took}, and is up again", "\n".join(lines))
+
+
+def merged(page: Page, into: Page | None) -> Words:
+    root = into.root if into is not None else page.root
+    body = f"What was told as the trouble of {page.root} is part of another one: {root} is the cause."
+    where = f" ({into.page})" if into is not None else ""
+    return Words("merged", f"{page.root} is part of the trouble of {root}", f"{body}\nNext: told there{where}.")
+
+
+# -- their parts
+
+_NOTHING = "Next: nothing to do."
+
+
+def _title(ones: Sequence[One], turn: Turn) -> str:
+    """`postgres is down`, `postgres, redis and gateway are down`."""
+    if len(ones) == 1:
+        one = ones[0]
+        if isinstance(one, Declared):
+            return f"reported: {declared_words.short(one.text)}"
+        again = " again" if one.reopened else ""
+        return f"{one.root} is {_health(one, turn)}{again}"
+    found = {_health(one, turn) for one in ones if isinstance(one, Incident)}
+    how = f"are {found.pop()}" if len(found) == 1 else "fail"
+    return f"{listed([root_of(one) for one in ones])} {how}"
+
+
+def _health(incident: Incident, turn: Turn) -> str:
+    tracker = turn.volatile.trackers.get(incident.root)
+    return str(tracker.state.health) if tracker is not None else "not watched any more"
+
+
+def _happened(one: One, turn: Turn) -> Iterator[str]:
+    if isinstance(one, Declared):
+        yield declared_words.reported(one)
+        return
+    yield f"{one.root} is {seen(one.root, turn)}."
+    trackers = turn.volatile.trackers
+    more = [
+        name
+        for name in one.members
+        if name != one.root and name in trackers and trackers[name].state.health is not Health.UP
+    ]
+    if more:
+        yield f"With it {'fails' if len(more) == 1 else 'fail'} {listed(more)}."
+    if one.reopened:
+        yield f"It is the same incident, reopened {times(one.reopened)}."
+    if planned := since_the_work(one.root, one, turn):
+        yield planned.rstrip()
+
+
+def _body(ones: Sequence[One], happened: Sequence[str], turn: Turn, next_: str = "") -> str:
+    policy = turn.volatile.policy
+    gravest = min(ones, key=lambda one: one.severity)
+    spec = policy.severities.get(gravest.severity)
+    respond = f" Respond within {duration(spec.respond_within)}." if spec else ""
+    gravity = graveness(gravest, policy) if isinstance(gravest, Incident) else declared_words.graveness(gravest, policy)
+    following = next_.rpartition("\nNext: ")[2] if "\nNext: " in next_ else _next(ones, turn)
+    lines = [
+        *happened,
+        _since(ones, turn),
+        f"{gravity}{respond}",
+        *_affected(ones, turn),
+        *_done(ones),
+        f"Next: {following}",
+    ]
+    return "\n".join(lines)
+
+
+def _since(ones: Sequence[One], turn: Turn) -> str:
+    began = min(since(one) for one in ones)
+    lasted = max(0, round((turn.now.utc - began).total_seconds()))
+    return f"Since {when(began, turn.volatile.policy)} ({duration(lasted)})."
+
+
+def _affected(ones: Sequence[One], turn: Turn) -> Iterator[str]:
+    for one in ones:
+        if isinstance(one, Incident):
+            yield f"Affected: {impact_of(turn.volatile, one.root, one.members)}."
+
+
+def _done(ones: Sequence[One]) -> Iterator[str]:
+    """What was ordered against the present trouble."""
+    done = [
+        f"{name}: {action} {times(count)}"
+        for one in ones
+        if isinstance(one, Incident)
+        for name, ladder in one.ladders.items()
+        for action, count in ladder.tried.items()
+        if count
+    ]
+    yield f"Done: {'; '.join(done)}." if done else "Done: nothing yet."
+
+
+def _next(ones: Sequence[One], turn: Turn) -> str:
+    incidents = [one for one in ones if isinstance(one, Incident)]
+    if len(incidents) == 1:
+        return f"{plan(incidents[0].root, incidents[0], turn)}."
+    return "; ".join(f"{one.root}: {plan(one.root, one, turn)}" for one in incidents) + "."
+
+
+def _ended(one: One, turn: Turn) -> Iterator[str]:
+    policy = turn.volatile.policy
+    began, ended = since(one), (one.resolved or turn.now).utc
+    took = duration(round((ended - began).total_seconds()))
+    if isinstance(one, Declared):
+        yield f"{declared_words.reported(one)} Over after {took}."
+        return
+    gone = unwatched(one, turn)
+    said = _said_of(one)
+    yield f"{one.root} was {said} from {when(began, policy)} to {when(ended, policy)} ({took})."
+    yield from (f"{flapped(name, spell.changes, spell.seconds)}." for name, spell in one.flapped.items())
+    yield from _done([one]) if one.acted_now else ["Done: nothing, it came back by itself."]
+    yield from (f"{name} is not watched any more: the policy does not name it." for name in gone)
+
+
+def _said_of(one: Incident) -> str:
+    return f"{one.health}{f': {one.reason}' if one.reason else ''}{f' ({one.detail})' if one.detail else ''}"
+
+
+def _declared(one: One, turn: Turn) -> Words:
+    return Words("opened", _title([one], turn), _body([one], list(_happened(one, turn)), turn))
