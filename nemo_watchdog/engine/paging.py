@@ -106,7 +106,7 @@ def _due(turn: Turn, one: One) -> float | None:
         return one.opened.monotonic
     if storm is not None and storm.ended is None and storm.incident == one.incident:
         return now if storm.told else None
-    began = (one.reopened_at or one.opened).monotonic
+    began = _began(one)
     at_once, quietly = began + telling.group_wait, began + max(telling.group_wait, telling.heal_quietly)
     if now < at_once or now >= quietly or one.reopened or one.escalated:
         return at_once
@@ -128,14 +128,15 @@ def _begin(turn: Turn, due: Sequence[One]) -> None:
             new.append(one)
     if not new:
         return
-    telling, now = turn.volatile.policy.telling, turn.now.monotonic
-    for one in turn.durable.all_open():
-        if one in new or turn.durable.pages.of(one.incident) is not None or not contacts_of(one, turn):
-            continue
-        at = turn.volatile.agenda.planned(one.incident)
-        if at is not None and at <= now + telling.group_wait and not (isinstance(one, Incident) and one.reopened):
-            new.append(one)
+    began, wait = [_began(one) for one in new], turn.volatile.policy.telling.group_wait
+    beside = (one for one in turn.durable.all_open() if turn.durable.pages.of(one.incident) is None and one not in new)
+    new += [one for one in beside if min(began) - wait <= _began(one) <= max(began) + wait and _may_join(turn, one)]
     _open(turn, new)
+
+
+def _may_join(turn: Turn, one: One) -> bool:
+    """A storm that nobody knows the extent of is told when that is known."""
+    return bool(contacts_of(one, turn)) and (isinstance(one, Declared) or _due(turn, one) is not None)
 
 
 def _is_in_hand(turn: Turn, incident: Incident) -> bool:
@@ -279,6 +280,12 @@ def _is_too_soon(turn: Turn, name: str, ended: Sequence[One]) -> bool:
     return True
 
 
+def _began(one: One) -> float:
+    """When it opened, or reopened last."""
+    again = one.reopened_at if isinstance(one, Incident) else None
+    return (again or one.opened).monotonic
+
+
 def _end_of(one: One) -> float:
     return one.resolved.monotonic if one.resolved is not None else 0.0
 
@@ -329,7 +336,7 @@ def _say(
             incident=page,
             severity=Severity(gravest.severity),
             root=root,
-            title=f"[{gravest.severity}] {words.title}",
+            title=words.title if kind is NotificationKind.HEALED else f"[{gravest.severity}] {words.title}",
             body=words.body,
             contacts=tuple(to),
             at=turn.now.utc,

@@ -185,14 +185,13 @@ def _affected(ones: Sequence[One], turn: Turn) -> Iterator[str]:
 
 
 def _done(ones: Sequence[One]) -> Iterator[str]:
-    """What was ordered against the present trouble."""
+    """What was ordered in it."""
     done = [
-        f"{name}: {action} {times(count)}"
+        f"{ladder.action} of {ladder.target} {times(ladder.acted)}"
         for one in ones
         if isinstance(one, Incident)
-        for name, ladder in one.ladders.items()
-        for action, count in ladder.tried.items()
-        if count
+        for ladder in {id(each): each for each in one.ladders.values()}.values()
+        if ladder.acted
     ]
     yield f"Done: {'; '.join(done)}." if done else "Done: nothing yet."
 
