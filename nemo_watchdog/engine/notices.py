@@ -7,13 +7,13 @@ from functools import singledispatch
 from nemo_watchdog import records as r
 from nemo_watchdog.durations import duration
 from nemo_watchdog.engine.budget import free_at
-from nemo_watchdog.engine.gates.order import decide
 from nemo_watchdog.engine.gates.situation import Situation
 from nemo_watchdog.engine.impact import impact_of
 from nemo_watchdog.engine.listing import listed
 from nemo_watchdog.engine.maintenance import began_within
 from nemo_watchdog.engine.news import Words
 from nemo_watchdog.engine.phases import Phase
+from nemo_watchdog.engine.plan_words import plan
 from nemo_watchdog.engine.reported import Declared
 from nemo_watchdog.engine.severity import title_of
 from nemo_watchdog.engine.signals import A_STOP_TAKES
@@ -22,7 +22,7 @@ from nemo_watchdog.engine.states import State
 from nemo_watchdog.engine.touches import taken_off
 from nemo_watchdog.engine.turn import Turn
 from nemo_watchdog.engine.volatile import Volatile
-from nemo_watchdog.model import ActionOutcome, Alert, Gate, Health, Verdict
+from nemo_watchdog.model import ActionOutcome, Alert, Gate, Health
 from nemo_watchdog.policy.policy import Policy
 
 
@@ -83,12 +83,6 @@ def since_the_work(name: str, incident: Incident, turn: Turn) -> str:
 
 def _affected(incident: Incident, turn: Turn) -> str:
     return f"Affected: {impact_of(turn.volatile, incident.root, incident.members)}."
-
-
-def plan(name: str, incident: Incident, turn: Turn) -> str:
-    decision = decide(Situation(turn.volatile, turn.durable, incident, name, turn.now.monotonic))
-    acting = decision.verdict is Verdict.ACT
-    return "acting now" if acting else f"{decision.verdict} ({decision.gate}): {decision.value}"
 
 
 @words.register

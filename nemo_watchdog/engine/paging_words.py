@@ -15,8 +15,9 @@ from nemo_watchdog.engine import declared_words
 from nemo_watchdog.engine.impact import impact_of
 from nemo_watchdog.engine.listing import listed
 from nemo_watchdog.engine.news import News, Words
-from nemo_watchdog.engine.notices import flapped, graveness, plan, seen, since_the_work, times, unwatched
+from nemo_watchdog.engine.notices import flapped, graveness, seen, since_the_work, times, unwatched
 from nemo_watchdog.engine.pages import Page
+from nemo_watchdog.engine.plan_words import plan
 from nemo_watchdog.engine.reported import DECLARED, Declared
 from nemo_watchdog.engine.state import Incident
 from nemo_watchdog.engine.turn import Turn

@@ -334,7 +334,7 @@ def test_what_flaps_and_stays_down_is_restarted_when_its_window_is_over() -> Non
     assert len(world.started) == 3
     (over,) = world.notifications[told:]
     assert over.title == "[SEV2] gateway flaps no more"
-    assert "Next: wait (in_flight): docker.restart is under way" in over.body
+    assert "Next: docker.restart is under way, and looks must confirm it" in over.body
     world.finish()
     world.succeed("gateway")
     assert world.notifications[-1].kind is NotificationKind.RESOLVED

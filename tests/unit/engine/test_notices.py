@@ -118,7 +118,7 @@ def test_what_is_held_at_the_opening_says_so() -> None:
     world = World(policy(dependency("gateway")))
     world.send(ev.PauseAsked("*", "deploying", "ops"))
     world.crash("gateway")
-    assert "Next: wait (pause): ops paused everything: deploying." in only(world, NotificationKind.OPENED).body
+    assert "Next: nothing for now: ops paused everything: deploying." in only(world, NotificationKind.OPENED).body
 
 
 def test_contacts_are_those_of_the_severity_and_of_the_rule_each_once() -> None:

@@ -1,0 +1,42 @@
+"""What comes next for a member of an incident, as people read it: a decision, without the words of gates. Pure."""
+
+from __future__ import annotations
+
+from nemo_watchdog.durations import duration
+from nemo_watchdog.engine.gates.order import decide
+from nemo_watchdog.engine.gates.situation import Situation
+from nemo_watchdog.engine.state import Incident
+from nemo_watchdog.engine.turn import Turn
+from nemo_watchdog.model import Decision, Gate, Verdict
+
+_ABOUT_TO = {
+    Gate.IN_FLIGHT: "{value}, and looks must confirm it",
+    Gate.VERIFICATION: "looks must confirm that it helped",
+    Gate.BACKOFF: "the next attempt{wait}",
+    Gate.CONCURRENCY: "its turn comes when what is done elsewhere has ended",
+    Gate.EVIDENCE: "it is looked at once more, and then acted on",
+    Gate.LAST_LOOK: "it is looked at once more, and then acted on",
+}
+"""Of the gates behind which an action is a matter of moments."""
+
+
+def plan(name: str, incident: Incident, turn: Turn) -> str:
+    """Without a full stop."""
+    return _said(decide(Situation(turn.volatile, turn.durable, incident, name, turn.now.monotonic)), turn)
+
+
+def _said(decision: Decision, turn: Turn) -> str:
+    wait = "" if decision.until is None else f" in {duration(max(1, round(decision.until - turn.now.monotonic)))}"
+    match decision.verdict:
+        case Verdict.ACT:
+            return "acting now"
+        case Verdict.ASK:
+            return f"a person must act: {decision.value}"
+        case Verdict.REFUSE | Verdict.ESCALATE:
+            return f"nothing is done: {decision.value}; a person must look"
+        case _:
+            pass
+    if (words := _ABOUT_TO.get(decision.gate)) is not None:
+        return words.format(value=decision.value, wait=wait)
+    again = f"; that is asked again{wait}" if wait else ""
+    return f"nothing for now: {decision.value}{again}"
