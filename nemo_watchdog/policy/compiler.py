@@ -39,6 +39,7 @@ from nemo_watchdog.policy.sections import (
 from nemo_watchdog.policy.steps import ReadStep, helped, step_keys
 from nemo_watchdog.policy.storm import storm_of
 from nemo_watchdog.policy.targets import Targets
+from nemo_watchdog.policy.telling import NotificationsSection, line_of, telling_of
 from nemo_watchdog.policy.when import condition_of
 
 RUNBOOK_SEVERITIES: Mapping[Severity, SeveritySpec] = MappingProxyType(
@@ -83,12 +84,19 @@ def compile_policy(
     defaults: ProbeDefaults | None,
     limits: LimitsSection | None,
     alertmanager: AlertmanagerSection | None,
+    notifications: NotificationsSection | None = None,
     retention: RetentionSection | None = None,
 ) -> Policy:
     """The policy of parts in which no problem was found."""
     defaults, limits = defaults or ProbeDefaults(), limits or LimitsSection()
     severities = {
-        severity: SeveritySpec(section.title, section.respond_within, tuple(dict.fromkeys(section.notify)))
+        severity: SeveritySpec(
+            section.title,
+            section.respond_within,
+            tuple(dict.fromkeys(section.notify)),
+            line_of(section.escalate, section.respond_within),
+            section.remind_every,
+        )
         for severity, section in sorted(parts.severities.items())
         if section
     }
@@ -127,6 +135,7 @@ def compile_policy(
         alertmanager=tuple(alertmanager.root) if alertmanager else (),
         maintenance=tuple(compile_window(each, dependencies) for each in parts.maintenance if each),
         retention=retention_of(retention),
+        telling=telling_of(notifications),
     )
 
 

@@ -140,6 +140,7 @@ def _untold(policy: Policy) -> Iterator[Advice]:
 
 def _notified(policy: Policy) -> set[str]:
     of_severities = {name for severity in policy.severities.values() for name in severity.notify}
+    of_severities |= {each.to for severity in policy.severities.values() for each in severity.escalate}
     return of_severities | {name for rule in policy.classification for name in rule.notify}
 
 

@@ -43,6 +43,7 @@ from nemo_watchdog.policy.sections import (
 )
 from nemo_watchdog.policy.steps import read_steps
 from nemo_watchdog.policy.targets import find_targets
+from nemo_watchdog.policy.telling import NotificationsSection
 from nemo_watchdog.ports import Catalog, ProbeKind
 
 Named = TypeVar("Named", RuleSection, MaintenanceSection)
@@ -182,6 +183,7 @@ class _Reader:
         )
         check_references(parts, self._problems)
         alertmanager = self._optional(AlertmanagerSection, "alertmanager")
+        notifications = self._optional(NotificationsSection, "notifications")
         retention = self._optional(RetentionSection, "retention")
         if top is None or self._problems.found():
             return None
@@ -192,6 +194,7 @@ class _Reader:
             defaults=defaults,
             limits=limits,
             alertmanager=alertmanager,
+            notifications=notifications,
             retention=retention,
         )
         return replace(compiled, discovers=discovers, document=self._raw)

@@ -76,7 +76,7 @@ class _References:
         self._limits()
         for severity, section in self._parts.severities.items():
             if section is not None:
-                self._names(("severities", severity.value, "notify"), section.notify, "contact", self._parts.contacts)
+                self._severity(("severities", severity.value), section)
         for index, rule in enumerate(self._parts.classification or ()):
             if rule is not None:
                 path: Path = ("classification", index)
@@ -89,6 +89,15 @@ class _References:
                 self._when(("remedies", name, "when"), remedy.when)
                 self._helps(("remedies", name, "when"), remedy.when, steps)
         self._windows()
+
+    def _severity(self, path: Path, section: SeveritySection) -> None:
+        self._names((*path, "notify"), section.notify, "contact", self._parts.contacts)
+        for index, each in enumerate(section.escalate):
+            place = (*path, "escalate", index)
+            if isinstance(each, str):
+                self._name(place, each, "contact", self._parts.contacts)
+            else:
+                self._name((*place, "to"), each.to, "contact", self._parts.contacts)
 
     def _limits(self) -> None:
         limits = self._parts.limits

@@ -35,6 +35,7 @@ from nemo_watchdog.policy.needs import Needs
 from nemo_watchdog.policy.policy import ALLOWANCE, ActionStep, Backoff, Dependency, Limits
 from nemo_watchdog.policy.retention import RetentionSection
 from nemo_watchdog.policy.storm import StormSection, StormSwitch
+from nemo_watchdog.policy.telling import Answer, Line, NotificationsSection
 from nemo_watchdog.policy.units import BudgetText, Duration, Interval, ThresholdText, duration_within, wrong
 from nemo_watchdog.policy.when import WhenSection
 
@@ -127,9 +128,13 @@ class DependencySection(Section):
 class SeveritySection(Section):
     title: str = Field(description="What people call it.")
     respond_within: Annotated[Duration, AfterValidator(duration_within(1.0, 30 * DAY))] = Field(
-        description="Told with the opening: by when a person should have looked. Nothing follows when it is over."
+        description="By when a person must have answered; then the first of `escalate` is told."
     )
     notify: Names = Field(default_factory=list, description="Contacts to tell.")
+    escalate: Line = Field(default_factory=list, description="Contacts to tell, in turn, while nobody answers.")
+    remind_every: Answer | None = Field(
+        None, description="While nobody answers, the last of them is told again so often; left out: never."
+    )
 
 
 class RuleSection(Section):
@@ -229,6 +234,7 @@ class TopSection(Section):
     limits: Any = None
     maintenance: Any = None
     contacts: Any = None
+    notifications: Any = None
     alertmanager: Any = None
     retention: Any = None
 
@@ -243,5 +249,6 @@ class PolicyFile(TopSection):
     limits: LimitsSection | None = Field(None, description="For all remedies together.")
     maintenance: list[MaintenanceSection] | None = Field(None, description="Work that is planned.")
     contacts: dict[Name, ContactSection] | None = Field(None, description="Who can be told, by name.")
+    notifications: NotificationsSection | None = Field(None, description="How people are told.")
     alertmanager: AlertmanagerSection | None = None
     retention: RetentionSection | None = Field(None, description="For how long is kept what is over.")
