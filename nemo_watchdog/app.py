@@ -34,7 +34,7 @@ from nemo_watchdog.one_thread import OneThread, StillBusy
 from nemo_watchdog.plugins import installed
 from nemo_watchdog.policy.discovered import Labels
 from nemo_watchdog.policy.loader import load_policy
-from nemo_watchdog.policy.policy import Dependency, Policy
+from nemo_watchdog.policy.policy import Dependency, Policy, apprise_urls
 from nemo_watchdog.ports import Action, ActionContext, Containers, Delivery, Heartbeats, Probe, ProbeContext
 from nemo_watchdog.probes.host.evidence import machine_questions
 from nemo_watchdog.redaction.redactor import Redactor
@@ -175,7 +175,7 @@ async def run(settings: Settings, redact_with: Callable[[Callable[[], Redactor]]
         heartbeats = heard.Heartbeats(core)
         watch = ContainerWatch(containers, core, metrics)
         watch.on_other_containers = discovery.poke
-        notifier = AppriseNotifier(lambda: engine.policy.contacts)
+        notifier = AppriseNotifier(lambda: apprise_urls(engine.policy.contacts))
         sink = PolicyAlertmanagers(engine)
         supervisor = Supervisor(
             core,

@@ -61,7 +61,10 @@ def _check(path: Path, environ: Mapping[str, str], before: list[str], *, probe: 
             count = len(error.problems)
             fail(f"{error}\n{count} problem{'s' if count != 1 else ''}: the policy is not usable.")
         raise typer.Exit(USAGE) from None
-    advice = [*before, *(str(each) for each in (*lint(loaded, installed()), *unusable_addresses(loaded.contacts)))]
+    advice = [
+        *before,
+        *(str(each) for each in (*lint(loaded, installed()), *unusable_addresses(loaded.contacts))),
+    ]
     if probe:
         read = partial(app.read_policy, path, environ)
         try:

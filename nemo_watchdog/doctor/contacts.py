@@ -14,7 +14,7 @@ from nemo_watchdog.errors import in_one_line
 from nemo_watchdog.model import Alert, Notification, NotificationKind, Severity
 from nemo_watchdog.notifiers import AlertmanagerClient, AppriseNotifier, readiness, unusable_addresses
 from nemo_watchdog.one_thread import OneThread
-from nemo_watchdog.policy.policy import Policy, Secret
+from nemo_watchdog.policy.policy import Policy, Secret, apprise_urls
 
 CONTACTS, ALERTMANAGER = "contacts", "alertmanager"
 TITLE = "Nemo Watchdog test: nothing is wrong"
@@ -49,7 +49,7 @@ async def look_at_contacts(policy: Policy, asker: Asker | None) -> Findings:
     for each in advice:
         name = each.path.removeprefix("contacts.")
         yield bad(f"contact {name}", each.message, f"correct contacts.{name} in the policy: it is an Apprise URL")
-    told = [name for name, addresses in policy.contacts.items() if any(addresses)]
+    told = [name for name, addresses in apprise_urls(policy.contacts).items() if any(addresses)]
     if mute := [name for name in policy.contacts if name not in told]:
         remedy = f"an Apprise URL in contacts.{mute[0]} of the policy, or in the variable that it names"
         yield warning(CONTACTS, f"no address for {listed(mute)}: what they are told stands in the log only", remedy)
@@ -61,7 +61,7 @@ async def look_at_contacts(policy: Policy, asker: Asker | None) -> Findings:
 
 
 async def _send(policy: Policy, names: Sequence[str], asker: Asker) -> Findings:
-    notifier = AppriseNotifier(lambda: policy.contacts, deadline=DELIVERED_WITHIN)
+    notifier = AppriseNotifier(lambda: apprise_urls(policy.contacts), deadline=DELIVERED_WITHIN)
     key = f"doctor-{secrets.token_hex(8)}"
     message = Notification(
         key=key,

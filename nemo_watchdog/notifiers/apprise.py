@@ -23,7 +23,7 @@ from nemo_watchdog.durations import duration
 from nemo_watchdog.model import Notification, NotificationKind, Severity
 from nemo_watchdog.notifiers.log import LogNotifier
 from nemo_watchdog.policy.lint import Advice
-from nemo_watchdog.policy.policy import Secret
+from nemo_watchdog.policy.policy import Contact, Secret, apprise_urls
 from nemo_watchdog.ports import Delivery, Notifier
 
 DEADLINE = 20.0
@@ -160,10 +160,10 @@ class AppriseNotifier:
                 self._told.popitem(last=False)
 
 
-def unusable_addresses(contacts: Mapping[str, tuple[Secret, ...]]) -> list[Advice]:
+def unusable_addresses(contacts: Mapping[str, Contact]) -> list[Advice]:
     """What can never be delivered, asked of Apprise without sending anything. No address shows: it may hold a token."""
     found = []
-    for name, addresses in contacts.items():
+    for name, addresses in apprise_urls(contacts).items():
         kept = [address for address in addresses if address]
         for number, address in enumerate(kept, start=1):
             if _is_unknown(address):

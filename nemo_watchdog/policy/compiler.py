@@ -9,6 +9,7 @@ from typing import Any
 
 from nemo_watchdog.model import Autonomy, Category, Health, OnCleanExit, Reason, Severity
 from nemo_watchdog.policy.condition import Condition
+from nemo_watchdog.policy.contacts import compile_contact
 from nemo_watchdog.policy.digest import digest_of
 from nemo_watchdog.policy.fields import DAY, HOUR, MINUTE
 from nemo_watchdog.policy.maintenance import compile_window
@@ -129,9 +130,7 @@ def compile_policy(
             limits.evidence_within,
         ),
         autonomy=autonomy,
-        contacts=MappingProxyType(
-            {name: tuple(url for url in item.root if url) for name, item in parts.contacts.items() if item}
-        ),
+        contacts=MappingProxyType({name: compile_contact(item) for name, item in parts.contacts.items() if item}),
         alertmanager=tuple(alertmanager.root) if alertmanager else (),
         maintenance=tuple(compile_window(each, dependencies) for each in parts.maintenance if each),
         retention=retention_of(retention),

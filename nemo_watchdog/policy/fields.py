@@ -107,7 +107,7 @@ Patience = Annotated[Duration, AfterValidator(duration_within(1.0, 30 * DAY))]
 Window = Annotated[Duration, AfterValidator(duration_within(1.0, DAY))]
 Names = Annotated[list[Name], one_or_many(Name)]
 HttpUrl = Annotated[str, AfterValidator(_check_http_url)]
-Addresses = Annotated[list[Annotated[SecretText, AfterValidator(_check_address)]], one_or_many(str)]
+ApprisePart = Annotated[SecretText, AfterValidator(_check_address)]
 
 
 class Section(BaseModel):

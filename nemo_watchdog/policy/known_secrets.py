@@ -13,7 +13,7 @@ from dataclasses import fields, is_dataclass
 from typing import Any
 from urllib.parse import unquote
 
-from nemo_watchdog.policy.policy import Policy, Secret
+from nemo_watchdog.policy.policy import Apprise, Policy, Secret, secrets_in
 from nemo_watchdog.policy.secrets import FromOutside
 from nemo_watchdog.redaction.keylike import looks_like_a_key, looks_random
 from nemo_watchdog.redaction.mark import hidden
@@ -50,9 +50,12 @@ def redactor_of(policy: Policy, more: Sequence[str] = ()) -> Redactor:
 def _all(policy: Policy) -> Iterator[str]:
     for spec in policy.dependencies.values():
         yield from _of_options("", spec.options)
-    for addresses in policy.contacts.values():
-        for address in addresses:
-            yield from _of_contact(address.reveal())
+    for contact in policy.contacts.values():
+        for address in contact.addresses:
+            if isinstance(address, Apprise):
+                yield from _of_contact(address.url.reveal())
+            else:
+                yield from (key.reveal() for key in secrets_in(address))
     for url in policy.alertmanager:
         yield from _by_rule("url", url)
     yield from _from_outside("", policy.document)

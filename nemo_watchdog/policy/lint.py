@@ -12,6 +12,7 @@ from nemo_watchdog.policy.lint_rules import lint_rules
 from nemo_watchdog.policy.policy import (
     ActionStep,
     Backoff,
+    Contact,
     EscalateStep,
     Policy,
     Remedy,
@@ -149,10 +150,15 @@ def _named_by_steps(policy: Policy) -> set[str]:
     return {step.to for step in steps if isinstance(step, EscalateStep)}
 
 
+def _turns(contact: Contact) -> tuple[str, ...]:
+    return contact.rota.people if contact.rota is not None else ()
+
+
 def _contacts(policy: Policy) -> Iterator[Advice]:
     told = _notified(policy) | _named_by_steps(policy)
-    for name, addresses in policy.contacts.items():
+    told |= {other for each in policy.contacts.values() for other in (each.fallback, *_turns(each))}
+    for name, contact in policy.contacts.items():
         if name not in told:
             yield Advice(f"contacts.{name}", "nobody tells this contact anything: no `notify` and no `to` names it")
-        elif not addresses:
+        elif not contact.addresses and contact.rota is None:
             yield Advice(f"contacts.{name}", "this contact has no address: what it should be told is only logged")

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import UTC, tzinfo
 from typing import Any
 
@@ -158,6 +158,89 @@ class Rule:
     notify: tuple[str, ...] = ()
     title: str = ""
     """Shown instead of the severity's; empty for that one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Apprise:
+    """An address for Apprise, such as `mailto://…`."""
+
+    url: Secret
+
+
+@dataclass(frozen=True, slots=True)
+class PagerDuty:
+    """The integration key of a service (Events API v2), and where that API is."""
+
+    key: Secret
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Opsgenie:
+    """The key of an API integration, and where the API is."""
+
+    key: Secret
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Slack:
+    """A bot's token, and the channel that it writes to. `rooms`: each outage gets a channel of its own."""
+
+    token: Secret
+    channel: str
+    url: str
+    rooms: bool = False
+    invite: tuple[str, ...] = ()
+    """Slack's ids of users whom the bot invites into such a channel."""
+
+
+@dataclass(frozen=True, slots=True)
+class Webhook:
+    """Any program that takes JSON by POST; each is signed with the secret, where there is one."""
+
+    url: Secret
+    secret: Secret
+
+
+Address = Apprise | PagerDuty | Opsgenie | Slack | Webhook
+"""One way to reach a contact."""
+
+
+def secrets_in(address: Address) -> tuple[Secret, ...]:
+    return tuple(value for each in fields(address) if isinstance(value := getattr(address, each.name), Secret))
+
+
+@dataclass(frozen=True, slots=True)
+class Rota:
+    """Contacts who take turns. `weekday` (Monday is 0) and `minute` of the day in `zone` are when the next begins.
+
+    Without a weekday it is every day. With a `calendar`, a file of iCalendar, whoever its event of that time names is
+    first; `people` stand in for times without one.
+    """
+
+    people: tuple[str, ...]
+    weekday: int | None
+    minute: int
+    zone: tzinfo
+    calendar: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Contact:
+    """`addresses` of its own, or a `rota` of others; `fallback` is told when no address takes a message."""
+
+    addresses: tuple[Address, ...] = ()
+    rota: Rota | None = None
+    fallback: str = ""
+
+
+def apprise_urls(contacts: Mapping[str, Contact]) -> dict[str, tuple[Secret, ...]]:
+    """Of each contact what Apprise delivers to."""
+    return {
+        name: tuple(each.url for each in contact.addresses if isinstance(each, Apprise))
+        for name, contact in contacts.items()
+    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -318,8 +401,8 @@ class Policy:
     remedies: Mapping[str, Remedy] = field(default_factory=dict)
     limits: Limits = field(default_factory=Limits)
     autonomy: Autonomy = Autonomy.ACT
-    contacts: Mapping[str, tuple[Secret, ...]] = field(default_factory=dict)
-    """Apprise URLs of each contact; empty when it has no address (it is logged then)."""
+    contacts: Mapping[str, Contact] = field(default_factory=dict)
+    """What is told to one without an address is logged."""
     alertmanager: tuple[str, ...] = ()
     maintenance: tuple[MaintenanceWindow, ...] = ()
     retention: Retention = Retention()

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 
 from nemo_watchdog.model import Category, Severity
+from nemo_watchdog.policy.contacts import ContactSection, named_in
 from nemo_watchdog.policy.document import Path
 from nemo_watchdog.policy.maintenance import MaintenanceSection
 from nemo_watchdog.policy.needs import AnySection, placed
 from nemo_watchdog.policy.problems import Problems, did_you_mean, either
 from nemo_watchdog.policy.sections import (
-    ContactSection,
     DependencySection,
     EscalateSection,
     LimitsSection,
@@ -77,6 +77,7 @@ class _References:
         for severity, section in self._parts.severities.items():
             if section is not None:
                 self._severity(("severities", severity.value), section)
+        self._contacts()
         for index, rule in enumerate(self._parts.classification or ()):
             if rule is not None:
                 path: Path = ("classification", index)
@@ -89,6 +90,17 @@ class _References:
                 self._when(("remedies", name, "when"), remedy.when)
                 self._helps(("remedies", name, "when"), remedy.when, steps)
         self._windows()
+
+    def _contacts(self) -> None:
+        for name, contact in self._parts.contacts.items():
+            for place, other in named_in(contact) if contact is not None else ():
+                self._contact(("contacts", name, *place), name, other)
+
+    def _contact(self, path: Path, whose: str, name: str) -> None:
+        if name == whose:
+            self._problems.at_value(path, "it cannot stand in for itself: name another contact")
+        else:
+            self._name(path, name, "contact", self._parts.contacts)
 
     def _severity(self, path: Path, section: SeveritySection) -> None:
         self._names((*path, "notify"), section.notify, "contact", self._parts.contacts)

@@ -13,9 +13,9 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, RootMode
 from nemo_watchdog.durations import duration
 from nemo_watchdog.model import Autonomy, OnCleanExit, Severity, WhenUnsure
 from nemo_watchdog.policy.busy_while import MOST_SIGNS, BusyWhileSection
+from nemo_watchdog.policy.contacts import ContactSection
 from nemo_watchdog.policy.fields import (
     DAY,
-    Addresses,
     Attempts,
     ContainerName,
     Grace,
@@ -208,10 +208,6 @@ class LimitsSection(Section):
     storm: StormSwitch = Field(
         default_factory=StormSection, description="When much fails together; `false` turns it off."
     )
-
-
-class ContactSection(RootModel[Addresses]):
-    """Apprise URLs; without one its messages are only logged."""
 
 
 class AlertmanagerSection(RootModel[Annotated[list[HttpUrl], one_or_many(str)]]):

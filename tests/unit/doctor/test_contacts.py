@@ -14,7 +14,7 @@ from aiohttp import web
 
 from nemo_watchdog.doctor.checkup import Finding
 from nemo_watchdog.doctor.contacts import Asker, look_at_alertmanagers, look_at_contacts, where
-from nemo_watchdog.policy.policy import Secret
+from nemo_watchdog.policy.policy import Apprise, Contact, Secret
 from tests.unit.doctor.parts import all_of, told
 from tests.unit.engine.world import dependency, policy
 
@@ -59,7 +59,9 @@ async def serving(**options: Any) -> AsyncIterator[Server]:
 
 
 async def contacts(asker: Asker | None = None, **addresses: str) -> list[Finding]:
-    named = {name.replace("_", "-"): (Secret(each),) for name, each in addresses.items()}
+    named = {
+        name.replace("_", "-"): Contact((Apprise(Secret(each)),) if each else ()) for name, each in addresses.items()
+    }
     return await all_of(look_at_contacts(replace(policy(dependency("redis")), contacts=named), asker))
 
 

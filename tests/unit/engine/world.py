@@ -42,6 +42,7 @@ from nemo_watchdog.policy.policy import (
     ActionStep,
     Backoff,
     Budget,
+    Contact,
     Dependency,
     EscalateStep,
     Limits,
@@ -115,7 +116,7 @@ def policy(*dependencies: Dependency, fix: Remedy | None = None, limits: Limits 
         remedies={"restart": fix},
         limits=limits or Limits(),
         autonomy=Autonomy.ACT,
-        contacts={"on-call": (), "lead": ()},
+        contacts={"on-call": Contact(), "lead": Contact()},
     )
 
 

@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 
 from nemo_watchdog.model import NotificationKind, Severity
 from nemo_watchdog.notifiers import AppriseNotifier, unusable_addresses
-from nemo_watchdog.policy.policy import Secret
+from nemo_watchdog.policy.policy import Apprise, Contact, Secret
 from tests.unit.notifiers.parts import Server, notification, serving
 
 # A plugin of Apprise imports a module that Python 3.13 drops, and has its own in reserve.
@@ -63,7 +63,7 @@ async def test_the_message_arrives(severity: Severity, kind: NotificationKind, w
 )
 def test_what_can_never_be_delivered_is_known_before(wrong: str, why: str) -> None:
     """Without sending, and without the address in the words; an empty one is no address."""
-    (advice,) = unusable_addresses({"on-call": (Secret(""), Secret("json://127.0.0.1:1/x"), Secret(wrong))})
+    (advice,) = unusable_addresses(contact("", "json://127.0.0.1:1/x", wrong))
     assert advice.path == "contacts.on-call"
     assert advice.message.startswith(f"address 2 of 2 {why}")
     assert wrong not in str(advice)
@@ -77,7 +77,7 @@ def test_a_plugin_of_apprise_that_raises_says_nothing_of_the_address(monkeypatch
         raise ValueError("hunter2")
 
     monkeypatch.setattr("apprise.Apprise.instantiate", raises)
-    assert unusable_addresses({"on-call": (Secret("json://127.0.0.1:1/x"),)}) == []
+    assert unusable_addresses(contact("json://127.0.0.1:1/x")) == []
 
 
 @pytest.mark.parametrize("contacts", [{}, {"on-call": ()}, {"on-call": (Secret(""),)}])
@@ -104,6 +104,10 @@ async def test_an_address_that_apprise_does_not_know(wrong: str, caplog: pytest.
     assert not delivery.retryable
     assert delivery.detail == "address 1 of 1 is not one that Apprise knows"
     assert "s3cret-token" not in caplog.text
+
+
+def contact(*urls: str) -> dict[str, Contact]:
+    return {"on-call": Contact(tuple(Apprise(Secret(url)) for url in urls))}
 
 
 async def test_a_refusal_is_retryable_and_leaks_nothing(caplog: pytest.LogCaptureFixture) -> None:

@@ -16,8 +16,10 @@ from nemo_watchdog.policy.document import MAX_CHARACTERS, MAX_VALUES
 from nemo_watchdog.policy.loader import load_policy, parse_policy
 from nemo_watchdog.policy.policy import (
     ActionStep,
+    Apprise,
     Backoff,
     Budget,
+    Contact,
     Dependency,
     EscalateStep,
     Flapping,
@@ -133,8 +135,8 @@ def test_everything_arrives() -> None:
     assert policy.retention == Retention(180 * 86400.0, 14 * 86400.0, 500_000_000)
     assert policy.autonomy is Autonomy.SUGGEST
     assert policy.contacts == {
-        "night": (Secret("tgram://bot/chat"), Secret("mailto://user:pass@example.org")),
-        "day": (Secret("slack://a/b/c"),),
+        "night": Contact((Apprise(Secret("tgram://bot/chat")), Apprise(Secret("mailto://user:pass@example.org")))),
+        "day": Contact((Apprise(Secret("slack://a/b/c")),)),
     }
     assert policy.alertmanager == ("http://127.0.0.1:9093", "https://alerts.example.org/am")
 

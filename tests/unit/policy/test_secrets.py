@@ -11,7 +11,7 @@ import pytest
 import structlog
 
 from nemo_watchdog.errors import PolicyError
-from nemo_watchdog.policy.policy import Secret
+from nemo_watchdog.policy.policy import Apprise, Contact, Secret
 from nemo_watchdog.policy.secrets import MAX_FILE_BYTES, ExpansionError, expand, files_in
 from tests.unit.policy.fakes import HttpOptions, RedisOptions, parse
 
@@ -126,7 +126,7 @@ def test_a_value_cannot_inject_yaml() -> None:
 def test_an_expansion_needs_no_quotes_in_brackets() -> None:
     """`[${URL:-}]` is a list of one, as it looks, though YAML by itself would stop at the brace."""
     text = "version: 1\ndependencies: {host: {probe: host}}\ncontacts: {a: [${URL:-json://x/a,b}, ${NONE:-}]}\n"
-    assert parse(text).contacts["a"] == (Secret("json://x/a,b"),)
+    assert parse(text).contacts["a"] == Contact((Apprise(Secret("json://x/a,b")),))
 
 
 def test_numbers_and_words_may_come_from_the_environment() -> None:
