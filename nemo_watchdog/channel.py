@@ -1,0 +1,67 @@
+"""What one address of a contact gets, and who brings it there: the words between the outbox and the services."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Protocol
+
+from nemo_watchdog.model import NotificationKind, Severity
+from nemo_watchdog.ports import Delivery
+
+
+class Standing(StrEnum):
+    """How an outage stands when a letter about it is sent: what a service that keeps incidents must know."""
+
+    FIRING = "firing"
+    ACKNOWLEDGED = "acknowledged"
+    OVER = "over"
+    NO_PAGE = "no_page"
+    """Nobody is to be called for it: it healed, or it is about the watchdog itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """`thread` is the page: the same from the first letter of an outage to the last. `key` is unique for the letter.
+
+    `title` and `body` are rendered for the contact; `at` is when it was made, `since` when the trouble began (UTC).
+    `link` leads to the incident; empty where the policy gives no address of the daemon. No secret is in any of them.
+    """
+
+    key: str
+    thread: str
+    contact: str
+    kind: NotificationKind
+    standing: Standing
+    severity: Severity
+    root: str
+    title: str
+    body: str
+    at: datetime
+    since: datetime | None = None
+    incidents: tuple[str, ...] = ()
+    owner: str = ""
+    """Who has acknowledged it; empty: nobody."""
+    link: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """How it went; `memo` is what the channel wants to be given with the next letter of the same thread."""
+
+    delivery: Delivery
+    memo: str = ""
+
+
+class Channel(Protocol):
+    """Speaks one service's language to one address. Failures are results, never exceptions; no text holds a secret.
+
+    A letter that is sent again after an answer was lost must not call anybody twice: `key` and `thread` say what it is.
+    """
+
+    async def send(self, letter: Letter, memo: str) -> Sent:
+        """`memo` is what the last letter of that thread to this address left; empty for the first."""
+        ...
+
+    async def close(self) -> None: ...
