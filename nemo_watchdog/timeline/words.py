@@ -8,10 +8,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import singledispatch
+from types import MappingProxyType
 
 from nemo_watchdog import records as r
 from nemo_watchdog.durations import duration
 from nemo_watchdog.engine.listing import listed
+from nemo_watchdog.model import NotificationKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +106,33 @@ def _(record: r.SeverityRaised, story: Story) -> str:
 @said.register
 def _(record: r.IncidentResolved, story: Story) -> str:
     return f"The incident is over, {duration(record.seconds)} after the trouble began: {record.why}."
+
+
+_MESSAGES: Mapping[str, str] = MappingProxyType(
+    {
+        NotificationKind.OPENED: "that it began",
+        NotificationKind.HEALED: "that it was healed, and as no page",
+        NotificationKind.ESCALATED: "that a person must look",
+        NotificationKind.UNANSWERED: "that nobody has taken it",
+        NotificationKind.REMINDER: "that it is still so",
+        NotificationKind.SEVERITY_CHANGED: "that it is graver",
+        NotificationKind.ROOT_CHANGED: "what the cause is",
+        NotificationKind.FLAPPING: "that it flaps",
+        NotificationKind.SUGGESTED: "what a person should do",
+        NotificationKind.HELD: "that nothing is done for now",
+        NotificationKind.ACTION_STARTED: "that something is done",
+        NotificationKind.ACKNOWLEDGED: "who has taken it",
+        NotificationKind.MERGED: "that it is part of another one",
+        NotificationKind.RESOLVED: "that it is over",
+        NotificationKind.UNWATCHED: "that it is over, and not watched any more",
+    }
+)
+
+
+@said.register
+def _(record: r.PeopleTold, story: Story) -> str:
+    more = f", with {len(record.incidents) - 1} more" if len(record.incidents) > 1 else ""
+    return f"It is to be told to {listed(record.to or ['nobody'])} {_MESSAGES.get(record.kind, record.kind)}{more}."
 
 
 @said.register
