@@ -27,6 +27,14 @@ class Meanwhile:
     events: list[ContainerEvent] = field(default_factory=list)
 
 
+@dataclass(frozen=True, slots=True)
+class UnseenEnd:
+    """By Docker's time, and until when (monotonic seconds) it is waited for."""
+
+    at: datetime | None
+    until: float
+
+
 @dataclass(slots=True)
 class Volatile:
     policy: Policy
@@ -61,6 +69,8 @@ class Volatile:
     """Looks at these decide what to do next."""
     unattributed: dict[str, ContainerSeen] = field(default_factory=dict)
     """Ends of which more must be known: whose they were while we acted, or what was said, which Docker has not told."""
+    unseen_ends: dict[str, UnseenEnd] = field(default_factory=dict)
+    """Of containers that Docker has told of, and that nobody has looked at since."""
     is_deaf: bool = False
     """Docker's event stream was lost and is not open again."""
     unheard_before: dict[str, float] = field(default_factory=dict)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from nemo_watchdog.engine import busy
+from nemo_watchdog.engine import busy, unseen_end
 from nemo_watchdog.engine.condition_words import why_not
 from nemo_watchdog.engine.conditions import Question
 from nemo_watchdog.engine.gates.situation import Situation
@@ -54,6 +54,9 @@ def verification(s: Situation) -> Decision | None:
         unread = "why it ended is not known yet: Docker has not told its last words, and is asked again"
         what = unread if seen.last_words is None else "who ended the container cannot be said yet"
         return Decision(Verdict.WAIT, Gate.VERIFICATION, what)
+    if (until := unseen_end.until(s.volatile, s.spec.container, s.now)) is not None:
+        what = "its container has ended, and Docker has not told yet how it is now"
+        return Decision(Verdict.WAIT, Gate.VERIFICATION, what, until)
     return None
 
 
