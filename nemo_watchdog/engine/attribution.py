@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from nemo_watchdog import records as r
-from nemo_watchdog.engine import flapping, last_words, overlap, signals, unheard
+from nemo_watchdog.engine import flapping, last_words, overlap, signals, unheard, unseen_end
 from nemo_watchdog.engine.events import ContainerSeen
 from nemo_watchdog.engine.seen import REASONS
 from nemo_watchdog.engine.state import Durable
@@ -47,6 +47,7 @@ A_CLEAN_EXIT_IS_QUIET = 300.0
 
 def hear(turn: Turn, event: ContainerEvent) -> None:
     """A line of Docker's event stream: a signal that somebody sends holds the container from then on."""
+    unseen_end.hear(turn, event)
     if not event.container:
         turn.volatile.is_deaf = event.action == LOST
     target = Target(CONTAINER, event.container)
@@ -74,6 +75,7 @@ def after_action(turn: Turn, request: ActionRequest, outcome: ActionOutcome) -> 
 def attribute(turn: Turn, seen: ContainerSeen) -> None:
     """Whose doing is what an inspect shows? While we act on the container ourselves, that cannot be said yet."""
     volatile, target = turn.volatile, Target(CONTAINER, seen.container)
+    unseen_end.look(volatile, seen.container, seen.status)
     watching = volatile.watching(seen.container)
     if not watching:
         return

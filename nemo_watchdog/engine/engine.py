@@ -9,7 +9,7 @@ from __future__ import annotations
 from functools import singledispatchmethod
 
 from nemo_watchdog import records as r
-from nemo_watchdog.engine import attribution, declared, overlap, rearming, storm, unseen_end
+from nemo_watchdog.engine import attribution, declared, overlap, rearming, storm
 from nemo_watchdog.engine import events as ev
 from nemo_watchdog.engine.events import Effects, Event
 from nemo_watchdog.engine.gates.order import decide, explain
@@ -104,12 +104,10 @@ class Engine:
 
     @_take.register
     def _(self, event: ev.ContainerActed, turn: Turn) -> None:
-        unseen_end.hear(turn, event.event)
         attribution.hear(turn, event.event)
 
     @_take.register
     def _(self, event: ev.ContainerSeen, turn: Turn) -> None:
-        unseen_end.look(self.volatile, event.container, event.status)
         attribution.attribute(turn, event)
         watching = self.volatile.watching(event.container)
         for name in watching:
