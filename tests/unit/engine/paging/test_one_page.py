@@ -1,0 +1,174 @@
+"""One outage is one page: what begins together, what is healed quietly, and what is news of what people know."""
+
+from __future__ import annotations
+
+from nemo_watchdog.engine import events as ev
+from nemo_watchdog.model import ActionOutcome, NotificationKind, Reason, Severity, Told
+from tests.unit.engine.paging.parts import GROUP_WAIT, HEAL_QUIETLY, SETTLE, kinds, plan, stay_ill, to
+from tests.unit.engine.world import World
+
+
+def test_what_the_watchdog_heals_soon_pages_nobody() -> None:
+    """It is told when it is over, with what was done, under no severity."""
+    world = World(plan("gateway"))
+    world.fail("gateway")
+    world.pass_time(3)
+    world.finish()
+    world.succeed("gateway")
+    (healed,) = world.messages
+    assert healed.kind is NotificationKind.HEALED
+    assert healed.title == "gateway was down for 7s, and is up again"
+    assert "docker.restart of c-gateway once" in healed.body
+    world.wait(3600)
+    assert len(world.messages) == 1
+
+
+def test_what_is_not_healed_in_that_time_is_told_once() -> None:
+    world = World(plan("gateway"))
+    world.fail("gateway")
+    opened_at = world.monotonic
+    world.wait(HEAL_QUIETLY - 1)
+    assert world.messages == []
+    world.wait(1)
+    assert kinds(world) == ["opened"]
+    assert world.monotonic == opened_at + HEAL_QUIETLY
+
+
+def test_what_nothing_is_done_about_is_told_after_the_group_wait() -> None:
+    world = World(plan("gateway", remedy=None))
+    world.fail("gateway")
+    world.wait(GROUP_WAIT - 0.1)
+    assert world.messages == []
+    world.wait(0.1)
+    (opened,) = world.messages
+    assert opened.kind is NotificationKind.OPENED
+    assert "Since 2026-01-05 12:00:03 UTC" in opened.body
+    assert "a person must look" in opened.body
+
+
+def test_what_begins_together_is_one_message_that_lists_it() -> None:
+    """And one end, when all of it is over."""
+    world = World(plan("postgres", "redis", "search", remedy=None))
+    world.fail("postgres", Reason.REFUSED)
+    world.fail("redis", Reason.REFUSED)
+    world.wait(GROUP_WAIT)
+    (opened,) = world.messages
+    assert opened.title == "[SEV2] postgres and redis are down"
+    assert len(opened.incidents) == 2
+    world.succeed("postgres")
+    world.wait(60)
+    assert kinds(world) == ["opened"]
+    world.succeed("redis")
+    assert kinds(world) == ["opened", "resolved"]
+    assert world.messages[-1].title == "[SEV2] postgres and redis are up again"
+    assert {each.incident for each in world.messages} == {opened.incident}
+
+
+def test_what_begins_later_is_a_page_of_its_own() -> None:
+    world = World(plan("postgres", "redis", "search", remedy=None))
+    world.fail("postgres", Reason.REFUSED)
+    world.wait(GROUP_WAIT + 1)
+    world.fail("redis", Reason.REFUSED)
+    world.wait(GROUP_WAIT)
+    assert kinds(world) == ["opened", "opened"]
+    assert len({each.incident for each in world.messages}) == 2
+
+
+def test_an_outage_that_needs_a_person_is_three_messages() -> None:
+    """Opened, that a person must look, over; what was tried between is told with them."""
+    world = World(plan("gateway"))
+    world.fail("gateway")
+    stay_ill(world, 600, "gateway")
+    world.succeed("gateway", times=3)
+    assert kinds(world) == ["opened", "escalated", "resolved"]
+    assert "docker.restart of c-gateway 3 times" in world.messages[1].body
+    assert {to(each) for each in world.messages} == {"on-call, lead"}
+
+
+def test_that_a_person_must_look_is_asked_once_of_each() -> None:
+    """The next that needs the same person is held back, and counted."""
+    world = World(plan("postgres", "redis", "search"))
+    world.fail("postgres", Reason.REFUSED)
+    world.fail("redis", Reason.REFUSED)
+    stay_ill(world, 600, "postgres", "redis")
+    assert kinds(world).count("escalated") <= 1
+    told = [each for effects in world.effects for each in effects.told]
+    assert (NotificationKind.ESCALATED, Told.HELD_BACK) in told or (NotificationKind.ESCALATED, Told.GROUPED) in told
+
+
+def test_a_rise_in_severity_is_told_in_the_same_page() -> None:
+    world = World(plan("postgres", "gateway", remedy=None))
+    world.fail("postgres", Reason.REFUSED)
+    world.wait(GROUP_WAIT)
+    world.fail("gateway", Reason.REFUSED)
+    world.wait(GROUP_WAIT)
+    risen = [each for each in world.messages if each.kind is NotificationKind.SEVERITY_CHANGED]
+    assert [each.severity for each in risen] == [Severity.SEV1]
+    assert risen[0].incident == world.messages[0].incident
+
+
+def test_the_real_cause_is_told_when_the_symptom_came_first() -> None:
+    world = World(plan("postgres", "gateway", needs=["postgres"], remedy=None))
+    world.fail("gateway")
+    world.succeed("postgres")
+    world.fail("gateway")
+    world.wait(GROUP_WAIT)
+    world.fail("postgres", Reason.REFUSED)
+    causes = [each for each in world.messages if each.kind is NotificationKind.ROOT_CHANGED]
+    assert [each.title for each in causes] == ["[SEV1] postgres is the cause"]
+    assert causes[0].incident == world.messages[0].incident
+
+
+def test_what_comes_back_again_is_over_when_it_has_held() -> None:
+    """The first end is told at once, the second when nothing came for a while."""
+    world = World(plan("gateway", remedy=None))
+    world.fail("gateway")
+    world.wait(GROUP_WAIT)
+    world.succeed("gateway")
+    assert kinds(world) == ["opened", "resolved"]
+    world.fail("gateway")
+    world.wait(GROUP_WAIT)
+    assert kinds(world)[2:] == ["opened"]
+    world.succeed("gateway")
+    world.wait(SETTLE - 1)
+    assert kinds(world)[3:] == []
+    world.wait(1)
+    assert kinds(world)[3:] == ["resolved"]
+    assert len({each.incident for each in world.messages}) == 1
+
+
+def test_a_restart_of_the_daemon_repeats_nothing_and_forgets_nothing() -> None:
+    world = World(plan("gateway", remedy=None))
+    world.fail("gateway")
+    world.kill_daemon()
+    world.fail("gateway")
+    world.wait(GROUP_WAIT)
+    assert kinds(world) == ["opened"]
+    world.kill_daemon()
+    world.fail("gateway")
+    world.wait(600)
+    assert kinds(world) == ["opened"]
+    world.succeed("gateway", times=3)
+    world.kill_daemon()
+    world.wait(600)
+    assert kinds(world) == ["opened", "resolved"]
+
+
+def test_a_crash_of_all_that_runs_is_told_before_a_person_is_asked() -> None:
+    """Failed orders are no messages."""
+    world = World(plan("postgres", "redis", "gateway", needs=["postgres", "redis"]))
+    world.crash("postgres")
+    world.crash("redis")
+    world.fail("gateway")
+    for _ in range(60):
+        world.wait(5)
+        while world.pending:
+            world.finish(ActionOutcome.FAILED)
+    assert len(world.messages) <= 2
+
+
+def test_what_a_person_declares_is_told_at_once() -> None:
+    world = World(plan("gateway"))
+    world.send(ev.DeclareAsked("users report errors", Severity.SEV2, "", "anna"))
+    (declared,) = world.messages
+    assert declared.title == "[SEV2] reported: users report errors"
