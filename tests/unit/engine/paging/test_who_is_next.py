@@ -1,0 +1,123 @@
+"""While nobody answers, the next in line is told, and the last one again; an answer ends that until it is graver."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from nemo_watchdog.engine import events as ev
+from nemo_watchdog.model import NotificationKind, Reason
+from tests.unit.engine.paging.parts import GROUP_WAIT, in_line, kinds, plan, stay_ill, to
+from tests.unit.engine.world import World
+
+RESPOND, AFTER = 900.0, 600.0
+
+
+def down(*, remind_every: float | None = None) -> World:
+    """It failed, and nobody was told yet."""
+    world = World(in_line(plan("gateway", "idle", remedy=None), remind_every=remind_every))
+    world.fail("gateway")
+    return world
+
+
+def acknowledge(world: World, seconds: float | None = None) -> None:
+    (incident,) = world.engine.durable.open()
+    world.send(ev.AcknowledgeAsked(incident.incident, "anna", seconds))
+
+
+def test_each_is_told_at_its_time_from_the_opening_on() -> None:
+    world = down()
+    world.wait(RESPOND - 0.1)
+    assert kinds(world) == ["opened"]
+    world.wait(0.1)
+    assert [(str(each.kind), to(each)) for each in world.messages[1:]] == [("unanswered", "lead")]
+    world.wait(AFTER)
+    assert [(str(each.kind), to(each)) for each in world.messages[2:]] == [("unanswered", "cto")]
+    world.wait(7 * 86400)
+    assert len(world.messages) == 3
+
+
+def test_who_was_told_hears_of_the_end() -> None:
+    world = down()
+    world.wait(RESPOND + AFTER)
+    world.succeed("gateway")
+    assert to(world.messages[-1]) == "on-call, lead, cto"
+    assert world.messages[-1].kind is NotificationKind.RESOLVED
+
+
+def test_an_answer_ends_it_and_is_told_to_all() -> None:
+    world = down()
+    world.wait(RESPOND)
+    acknowledge(world)
+    assert (str(world.messages[-1].kind), to(world.messages[-1])) == ("acknowledged", "on-call, lead")
+    world.wait(86400)
+    assert kinds(world) == ["opened", "unanswered", "acknowledged"]
+
+
+def test_an_answer_for_a_while_ends_it_for_that_while() -> None:
+    """Then it is counted from its end."""
+    world = down()
+    world.wait(60)
+    acknowledge(world, 3600.0)
+    world.wait(3600.0 + RESPOND - 1)
+    assert kinds(world) == ["opened", "acknowledged"]
+    world.wait(1)
+    assert kinds(world) == ["opened", "acknowledged", "unanswered"]
+
+
+def test_an_answer_does_not_outlive_a_rise() -> None:
+    world = down()
+    world.wait(60)
+    acknowledge(world)
+    world.fail("idle", Reason.REFUSED)
+    world.wait(RESPOND + GROUP_WAIT)
+    assert kinds(world)[-2:] == ["severity_changed", "unanswered"]
+
+
+def test_an_answer_does_not_outlive_a_recurrence() -> None:
+    world = down()
+    world.wait(60)
+    acknowledge(world)
+    world.succeed("gateway")
+    world.fail("gateway")
+    world.wait(RESPOND)
+    assert kinds(world)[-2:] == ["opened", "unanswered"]
+
+
+def test_the_last_one_is_reminded() -> None:
+    world = down(remind_every=1800.0)
+    world.wait(RESPOND + AFTER)
+    world.wait(2 * 1800.0)
+    assert [(str(each.kind), to(each)) for each in world.messages[3:]] == [("reminder", "cto")] * 2
+    acknowledge(world)
+    world.wait(86400)
+    assert len(world.messages) == 6
+
+
+def test_without_a_line_those_who_know_are_reminded() -> None:
+    made = plan("gateway", "idle", remedy=None)
+    specs = {each: replace(spec, remind_every=1800.0) for each, spec in made.severities.items()}
+    world = World(replace(made, severities=specs))
+    world.fail("gateway")
+    world.wait(GROUP_WAIT + 1800.0)
+    assert [(str(each.kind), to(each)) for each in world.messages] == [("opened", "on-call"), ("reminder", "on-call")]
+
+
+def test_it_counts_on_while_the_daemon_is_away() -> None:
+    """What is overdue is told at once, and who is next waits from when it was due."""
+    world = down()
+    world.wait(60)
+    world.pass_time(RESPOND)
+    world.kill_daemon()
+    stay_ill(world, 30, "gateway")
+    assert [(str(each.kind), to(each)) for each in world.messages[1:]] == [("unanswered", "lead")]
+    world.wait(AFTER - 30 - 60)
+    assert to(world.messages[-1]) == "cto"
+
+
+def test_a_restart_asks_nobody_twice() -> None:
+    world = down()
+    world.wait(RESPOND + AFTER)
+    for _ in range(3):
+        world.kill_daemon()
+        stay_ill(world, 60, "gateway")
+    assert kinds(world) == ["opened", "unanswered", "unanswered"]
