@@ -10,7 +10,7 @@ from nemo_watchdog.engine.volatile import UnseenEnd, Volatile
 from nemo_watchdog.model import ContainerEvent, ContainerStatus, RunState
 
 LOOKED_AT_WITHIN = 10.0
-"""Seconds: a Docker that answers no longer than that is another trouble."""
+"""Seconds: a Docker that tells nothing for so long is another trouble."""
 
 
 def hear(turn: Turn, event: ContainerEvent) -> None:

@@ -33,6 +33,7 @@ async def declared(site: Site) -> str:
 async def opened(site: Site) -> str:
     """The id of one that looks opened for the gateway."""
     core = site.daemon.shell.core
+    await until(lambda: site.daemon.health("gateway") == "up")
     core.tell(ev.PauseAsked("gateway", "a test", "ops"))
     site.daemon.probes["gateway"].script.append(failed(Reason.REFUSED, "test"))
     await until(core.engine.durable.open)

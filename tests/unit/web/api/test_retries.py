@@ -15,6 +15,7 @@ ASKED = {"dependency": "gateway", "reason": "the disk is free again", "by": "ops
 async def down(site: Site) -> None:
     """The gateway fails for long, in an incident, and nothing is done about it yet."""
     core = site.daemon.shell.core
+    await until(lambda: site.daemon.health("gateway") == "up")
     core.tell(ev.PauseAsked("gateway", "a test", "ops"))
     site.daemon.probes["gateway"].script.append(failed(Reason.REFUSED, "test"))
     await until(lambda: core.engine.durable.incident_of("gateway"))
