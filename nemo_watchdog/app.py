@@ -34,7 +34,8 @@ from nemo_watchdog.one_thread import OneThread, StillBusy
 from nemo_watchdog.plugins import installed
 from nemo_watchdog.policy.discovered import Labels
 from nemo_watchdog.policy.loader import load_policy
-from nemo_watchdog.policy.policy import Dependency, Policy, apprise_urls
+from nemo_watchdog.policy.people import apprise_urls
+from nemo_watchdog.policy.policy import Dependency, Policy
 from nemo_watchdog.ports import Action, ActionContext, Containers, Delivery, Heartbeats, Probe, ProbeContext
 from nemo_watchdog.probes.host.evidence import machine_questions
 from nemo_watchdog.redaction.redactor import Redactor

@@ -4,21 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 from typing import Protocol
 
-from nemo_watchdog.model import NotificationKind, Severity
+from nemo_watchdog.model import NotificationKind, Severity, Standing
 from nemo_watchdog.ports import Delivery
-
-
-class Standing(StrEnum):
-    """How an outage stands when a letter about it is sent: what a service that keeps incidents must know."""
-
-    FIRING = "firing"
-    ACKNOWLEDGED = "acknowledged"
-    OVER = "over"
-    NO_PAGE = "no_page"
-    """Nobody is to be called for it: it healed, or it is about the watchdog itself."""
 
 
 @dataclass(frozen=True, slots=True)

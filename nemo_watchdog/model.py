@@ -310,6 +310,16 @@ class Told(StrEnum):
     """Somebody wants to hear nothing of it for a while."""
 
 
+class Standing(StrEnum):
+    """How an outage stands when a letter about it is sent: what a service that keeps incidents must know."""
+
+    FIRING = "firing"
+    ACKNOWLEDGED = "acknowledged"
+    OVER = "over"
+    NO_PAGE = "no_page"
+    """Nobody is to be called for it: it healed, or it is about the watchdog itself."""
+
+
 @dataclass(frozen=True, slots=True)
 class Notification:
     """One message for people. `key` is unique for the fact that it tells: the same fact is told once.

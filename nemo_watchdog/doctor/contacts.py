@@ -14,7 +14,9 @@ from nemo_watchdog.errors import in_one_line
 from nemo_watchdog.model import Alert, Notification, NotificationKind, Severity
 from nemo_watchdog.notifiers import AlertmanagerClient, AppriseNotifier, readiness, unusable_addresses
 from nemo_watchdog.one_thread import OneThread
-from nemo_watchdog.policy.policy import Policy, Secret, apprise_urls
+from nemo_watchdog.policy.people import apprise_urls
+from nemo_watchdog.policy.policy import Policy
+from nemo_watchdog.policy.secret_value import Secret
 
 CONTACTS, ALERTMANAGER = "contacts", "alertmanager"
 TITLE = "Nemo Watchdog test: nothing is wrong"

@@ -12,7 +12,7 @@ from pathlib import Path
 from nemo_watchdog.containers.connection import DEFAULT_HOST
 from nemo_watchdog.containers.permissions import NoWay
 from nemo_watchdog.doctor.checkup import Finding, bad
-from nemo_watchdog.policy.policy import Secret
+from nemo_watchdog.policy.secret_value import Secret
 
 CHECK = "docker"
 

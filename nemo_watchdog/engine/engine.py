@@ -9,7 +9,7 @@ from __future__ import annotations
 from functools import singledispatchmethod
 
 from nemo_watchdog import records as r
-from nemo_watchdog.engine import attribution, declared, overlap, rearming, storm
+from nemo_watchdog.engine import attribution, declared, overlap, pausing, rearming, storm
 from nemo_watchdog.engine import events as ev
 from nemo_watchdog.engine.events import Effects, Event
 from nemo_watchdog.engine.gates.order import decide, explain
@@ -133,11 +133,7 @@ class Engine:
 
     @_take.register
     def _(self, event: ev.PauseAsked, turn: Turn) -> None:
-        holding = self.durable.pauses.get(event.scope)
-        beside = "; ".join(each.said() for each in holding.each(turn.now.monotonic)) if holding else ""
-        tracker = self.trackers.get(event.scope)
-        container = (tracker.spec.container if tracker is not None else None) or ""
-        turn.record(r.Paused(event.scope, event.reason, event.by, event.duration, beside=beside, container=container))
+        pausing.pause(turn, event)
         reconcile_all(turn)
 
     @_take.register

@@ -56,7 +56,7 @@ def review(turn: Turn) -> None:
         page = turn.durable.pages.of(name)
         if page is not None and page.over is None:
             _review_page(turn, page, it_is_time=name in planned)
-        elif (one := _one(turn, name)) is not None and _is_due(turn, one):
+        elif (one := turn.durable.one(name)) is not None and _is_due(turn, one):
             due.append(one)
     if due:
         _begin(turn, due)
@@ -357,18 +357,14 @@ def _drop_news(turn: Turn, one: One) -> None:
     turn.effects.told += [(each.kind, word) for each in turn.volatile.news.pop(one.incident, ())]
 
 
-def _one(turn: Turn, name: str) -> One | None:
-    return turn.durable.incidents.get(name) or turn.durable.declared.get(name)
-
-
 def _is_open(turn: Turn, name: str) -> bool:
-    one = _one(turn, name)
+    one = turn.durable.one(name)
     return one is not None and one.resolved is None
 
 
 def _ones(turn: Turn, page: Page) -> list[One]:
     """All that it tells of and that is remembered."""
-    return [one for each in page.incidents if (one := _one(turn, each)) is not None]
+    return [one for each in page.incidents if (one := turn.durable.one(each)) is not None]
 
 
 def _open_ones(turn: Turn, page: Page) -> list[One]:

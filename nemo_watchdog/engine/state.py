@@ -229,6 +229,9 @@ class Durable:
     def all_open(self) -> list[Incident | Declared]:
         return [*self.open(), *self.open_declared()]
 
+    def one(self, incident: str) -> Incident | Declared | None:
+        return self.incidents.get(incident) or self.declared.get(incident)
+
     def open_one(self, incident: str) -> Incident | Declared | None:
         """The open incident of that id, whoever opened it."""
         return next((one for one in self.all_open() if one.incident == incident), None)

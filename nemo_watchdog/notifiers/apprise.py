@@ -23,7 +23,8 @@ from nemo_watchdog.durations import duration
 from nemo_watchdog.model import Notification, NotificationKind, Severity
 from nemo_watchdog.notifiers.log import LogNotifier
 from nemo_watchdog.policy.lint import Advice
-from nemo_watchdog.policy.policy import Contact, Secret, apprise_urls
+from nemo_watchdog.policy.people import Contact, apprise_urls
+from nemo_watchdog.policy.secret_value import Secret
 from nemo_watchdog.ports import Delivery, Notifier
 
 DEADLINE = 20.0

@@ -12,7 +12,8 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, RootModel, Tag, model_validator
 
 from nemo_watchdog.policy.fields import ApprisePart, HttpUrl, Name, Section, check_absolute
-from nemo_watchdog.policy.policy import Address, Apprise, Contact, Opsgenie, PagerDuty, Rota, Secret, Slack, Webhook
+from nemo_watchdog.policy.people import Address, Apprise, Contact, Opsgenie, PagerDuty, Rota, Slack, Webhook
+from nemo_watchdog.policy.secret_value import Secret
 from nemo_watchdog.policy.units import SecretText, wrong
 from nemo_watchdog.policy.zones import UTC_NAME, ZoneText, parse_zone
 

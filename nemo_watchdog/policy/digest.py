@@ -17,7 +17,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from nemo_watchdog.policy.policy import Secret
+from nemo_watchdog.policy.secret_value import Secret
 
 
 def digest_of(probe: str, container: str | None, options: BaseModel) -> str:

@@ -13,7 +13,9 @@ from dataclasses import fields, is_dataclass
 from typing import Any
 from urllib.parse import unquote
 
-from nemo_watchdog.policy.policy import Apprise, Policy, Secret, secrets_in
+from nemo_watchdog.policy.people import Apprise, secrets_in
+from nemo_watchdog.policy.policy import Policy
+from nemo_watchdog.policy.secret_value import Secret
 from nemo_watchdog.policy.secrets import FromOutside
 from nemo_watchdog.redaction.keylike import looks_like_a_key, looks_random
 from nemo_watchdog.redaction.mark import hidden

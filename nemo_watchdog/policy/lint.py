@@ -9,14 +9,8 @@ from nemo_watchdog.durations import duration
 from nemo_watchdog.policy.lint_groups import groups_advice
 from nemo_watchdog.policy.lint_measures import lint_measures
 from nemo_watchdog.policy.lint_rules import lint_rules
-from nemo_watchdog.policy.policy import (
-    ActionStep,
-    Backoff,
-    Contact,
-    EscalateStep,
-    Policy,
-    Remedy,
-)
+from nemo_watchdog.policy.people import Contact
+from nemo_watchdog.policy.policy import ActionStep, Backoff, EscalateStep, Policy, Remedy
 from nemo_watchdog.policy.windows import never_ends
 from nemo_watchdog.ports import Catalog
 

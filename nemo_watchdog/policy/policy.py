@@ -3,20 +3,19 @@
 The defaults of the policy language are the defaults of these classes; nothing else repeats their numbers.
 
 `loader` makes a `Policy` from text or raises every problem at once; nothing here can be half valid.
-Secrets live in `Secret` values, and only the adapter that needs one calls `reveal()`.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
-from datetime import UTC, tzinfo
+from dataclasses import dataclass, field
 from typing import Any
 
 from nemo_watchdog.durations import duration
 from nemo_watchdog.model import CONTAINER, Autonomy, Category, OnCleanExit, Severity, Target, WhenUnsure
 from nemo_watchdog.policy.condition import Condition
+from nemo_watchdog.policy.people import Contact, NextInLine, Telling
+from nemo_watchdog.policy.secret_value import Secret
 from nemo_watchdog.policy.windows import MaintenanceWindow
 from nemo_watchdog.redaction.redactor import Redactor
 
@@ -29,53 +28,6 @@ NOTHING_KNOWN = Redactor()
 
 CORE_TAG = "core"
 """What the users of the platform notice the lack of at once."""
-
-_CREDENTIAL = re.compile("pass|pwd|token|secret|key|sig|auth|cert|cred|user", re.IGNORECASE)
-"""In the name of an address's parameter: it says who asks, not where."""
-
-
-class Secret:
-    """A value that never prints. Equality compares the value, so that a reload can tell what changed."""
-
-    __slots__ = ("_value", "_written")
-
-    def __init__(self, value: str, written: str | None = None) -> None:
-        """`written` is what the policy says in its place, such as `${file:/run/secrets/password}`."""
-        self._value = value
-        self._written = value if written is None else written
-
-    def reveal(self) -> str:
-        return self._value
-
-    @property
-    def leads_to(self) -> tuple[str, str]:
-        """The same as long as it leads to the same place: a password that is rotated in its file changes neither.
-
-        What the policy has written, before any file was read, and where it is.
-        """
-        return self._written, self.where
-
-    @property
-    def where(self) -> str:
-        """What of an address says where, not who asks; empty for what is no address. No secret is in it."""
-        scheme, _, rest = self._value.partition("://")
-        before, mark, asked = rest.partition("?")
-        kept = [each for each in asked.split("&") if not _CREDENTIAL.search(each.partition("=")[0])]
-        return f"{scheme}://{before.rpartition('@')[2]}{mark if kept else ''}{'&'.join(kept)}" if rest else ""
-
-    def __repr__(self) -> str:
-        return "Secret(***)"
-
-    __str__ = __repr__
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Secret) and other._value == self._value
-
-    def __hash__(self) -> int:
-        return hash(self._value)
-
-    def __bool__(self) -> bool:
-        return bool(self._value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,97 +110,6 @@ class Rule:
     notify: tuple[str, ...] = ()
     title: str = ""
     """Shown instead of the severity's; empty for that one."""
-
-
-@dataclass(frozen=True, slots=True)
-class Apprise:
-    """An address for Apprise, such as `mailto://…`."""
-
-    url: Secret
-
-
-@dataclass(frozen=True, slots=True)
-class PagerDuty:
-    """The integration key of a service (Events API v2), and where that API is."""
-
-    key: Secret
-    url: str
-
-
-@dataclass(frozen=True, slots=True)
-class Opsgenie:
-    """The key of an API integration, and where the API is."""
-
-    key: Secret
-    url: str
-
-
-@dataclass(frozen=True, slots=True)
-class Slack:
-    """A bot's token, and the channel that it writes to. `rooms`: each outage gets a channel of its own."""
-
-    token: Secret
-    channel: str
-    url: str
-    rooms: bool = False
-    invite: tuple[str, ...] = ()
-    """Slack's ids of users whom the bot invites into such a channel."""
-
-
-@dataclass(frozen=True, slots=True)
-class Webhook:
-    """Any program that takes JSON by POST; each is signed with the secret, where there is one."""
-
-    url: Secret
-    secret: Secret
-
-
-Address = Apprise | PagerDuty | Opsgenie | Slack | Webhook
-"""One way to reach a contact."""
-
-
-def secrets_in(address: Address) -> tuple[Secret, ...]:
-    return tuple(value for each in fields(address) if isinstance(value := getattr(address, each.name), Secret))
-
-
-@dataclass(frozen=True, slots=True)
-class Rota:
-    """Contacts who take turns. `weekday` (Monday is 0) and `minute` of the day in `zone` are when the next begins.
-
-    Without a weekday it is every day. With a `calendar`, a file of iCalendar, whoever its event of that time names is
-    first; `people` stand in for times without one.
-    """
-
-    people: tuple[str, ...]
-    weekday: int | None
-    minute: int
-    zone: tzinfo
-    calendar: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Contact:
-    """`addresses` of its own, or a `rota` of others; `fallback` is told when no address takes a message."""
-
-    addresses: tuple[Address, ...] = ()
-    rota: Rota | None = None
-    fallback: str = ""
-
-
-def apprise_urls(contacts: Mapping[str, Contact]) -> dict[str, tuple[Secret, ...]]:
-    """Of each contact what Apprise delivers to."""
-    return {
-        name: tuple(each.url for each in contact.addresses if isinstance(each, Apprise))
-        for name, contact in contacts.items()
-    }
-
-
-@dataclass(frozen=True, slots=True)
-class NextInLine:
-    """The contact `to` is told when nobody has answered for `after` seconds more."""
-
-    to: str
-    after: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -374,24 +235,6 @@ class Retention:
 
 
 @dataclass(frozen=True, slots=True)
-class Telling:
-    """How people are told. Seconds."""
-
-    group_wait: float = 10.0
-    """What begins so soon after one another is told as one message."""
-    heal_quietly: float = 60.0
-    """What the watchdog itself heals so soon pages nobody: it is told when it is over, as no page."""
-    settle: float = 120.0
-    """What has come back again is told to be over when it has held for so long."""
-    actions: bool = False
-    """Whether it is told that the first action of an incident begins."""
-    zone: tzinfo = UTC
-    """Of the times in messages."""
-    link: str = ""
-    """Where people reach this daemon: base of the links in messages; empty: there are none."""
-
-
-@dataclass(frozen=True, slots=True)
 class Policy:
     """Everything that an operator tunes. Mappings keep the order of the file."""
 
@@ -406,7 +249,7 @@ class Policy:
     alertmanager: tuple[str, ...] = ()
     maintenance: tuple[MaintenanceWindow, ...] = ()
     retention: Retention = Retention()
-    telling: Telling = Telling()
+    telling: Telling = field(default_factory=Telling)
     discovers: bool = False
     """Whether the labels of containers bring more dependencies."""
     discovered: Mapping[str, str] = field(default_factory=dict)

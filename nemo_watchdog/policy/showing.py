@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from nemo_watchdog.policy.document import Path
-from nemo_watchdog.policy.policy import Secret
+from nemo_watchdog.policy.secret_value import Secret
 from nemo_watchdog.policy.secrets import FromOutside
 
 HIDDEN = "***"

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag
 
 from nemo_watchdog.policy.fields import DAY, HOUR, MINUTE, HttpUrl, Name, Section
-from nemo_watchdog.policy.policy import NextInLine, Telling
+from nemo_watchdog.policy.people import NextInLine, Telling
 from nemo_watchdog.policy.units import Duration, duration_within
 from nemo_watchdog.policy.zones import UTC_NAME, ZoneText, parse_zone
 

@@ -15,7 +15,8 @@ from pydantic import AfterValidator, BeforeValidator, PlainValidator, WithJsonSc
 from pydantic_core import PydanticCustomError
 
 from nemo_watchdog.durations import duration
-from nemo_watchdog.policy.policy import Budget, Secret, Threshold
+from nemo_watchdog.policy.policy import Budget, Threshold
+from nemo_watchdog.policy.secret_value import Secret
 
 ERROR = "policy"
 """The pydantic error type of a message of ours, written for people; the loader may add the value to it."""

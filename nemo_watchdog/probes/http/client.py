@@ -21,7 +21,7 @@ from pydantic import AfterValidator
 from yarl import URL
 
 from nemo_watchdog.model import Finding, Reason, failed
-from nemo_watchdog.policy.policy import Secret
+from nemo_watchdog.policy.secret_value import Secret
 from nemo_watchdog.policy.units import SecretText
 from nemo_watchdog.probes.shared.network import os_failure
 from nemo_watchdog.probes.shared.options import wrong_secret

@@ -18,7 +18,7 @@ from yarl import URL
 from nemo_watchdog.durations import duration
 from nemo_watchdog.evidence import Questions
 from nemo_watchdog.model import Finding, Outcome, Reason, degraded, failed, ok
-from nemo_watchdog.policy.policy import Secret
+from nemo_watchdog.policy.secret_value import Secret
 from nemo_watchdog.policy.units import Duration, SecretText, Whole, number_within, wrong
 from nemo_watchdog.ports import ProbeContext
 from nemo_watchdog.probes.http.client import (

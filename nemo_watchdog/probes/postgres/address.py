@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from nemo_watchdog.model import Finding, Reason, failed
-from nemo_watchdog.policy.policy import Secret
+from nemo_watchdog.policy.secret_value import Secret
 from nemo_watchdog.probes.shared.options import wrong_secret
 
 _SSL_REQUEST = bytes.fromhex("0000000804d2162f")

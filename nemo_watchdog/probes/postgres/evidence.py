@@ -15,7 +15,7 @@ from typing import TypeAlias
 from nemo_watchdog.errors import EvidenceError
 from nemo_watchdog.evidence import Questions
 from nemo_watchdog.model import Reason
-from nemo_watchdog.policy.policy import Secret
+from nemo_watchdog.policy.secret_value import Secret
 from nemo_watchdog.probes.postgres import activity, locks, settings, statistics
 from nemo_watchdog.probes.postgres.address import NotServing, parse
 from nemo_watchdog.probes.postgres.sessions import NOT_SERVED, Session, Sessions, why_not

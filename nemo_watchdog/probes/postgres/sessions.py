@@ -21,7 +21,7 @@ import asyncpg
 
 from nemo_watchdog.durations import duration
 from nemo_watchdog.model import Finding, Reason, failed
-from nemo_watchdog.policy.policy import Secret
+from nemo_watchdog.policy.secret_value import Secret
 from nemo_watchdog.probes.postgres.address import Address, NotServing, shake_hands
 from nemo_watchdog.probes.postgres.failures import PROTOCOL_VIOLATION, postgres_failure
 from nemo_watchdog.probes.shared.beside import Beside

@@ -9,7 +9,7 @@ import redis.asyncio.connection as client
 from redis import exceptions
 
 from nemo_watchdog.model import Finding, Reason, failed
-from nemo_watchdog.policy.policy import Secret
+from nemo_watchdog.policy.secret_value import Secret
 from nemo_watchdog.probes.shared.named_files import CANNOT_BE_READ, NamedFiles
 from nemo_watchdog.probes.shared.options import wrong_secret
 

@@ -9,7 +9,7 @@ from typing import Any
 import redis.asyncio.connection as client
 
 from nemo_watchdog.model import Reason
-from nemo_watchdog.policy.policy import Secret
+from nemo_watchdog.policy.secret_value import Secret
 from nemo_watchdog.probes.redis.address import WrongAddress, files_of, settings_of
 from nemo_watchdog.probes.redis.sentinel import SETTINGS, find_master
 from nemo_watchdog.probes.shared.named_files import CANNOT_BE_READ

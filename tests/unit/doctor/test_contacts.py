@@ -14,7 +14,8 @@ from aiohttp import web
 
 from nemo_watchdog.doctor.checkup import Finding
 from nemo_watchdog.doctor.contacts import Asker, look_at_alertmanagers, look_at_contacts, where
-from nemo_watchdog.policy.policy import Apprise, Contact, Secret
+from nemo_watchdog.policy.people import Apprise, Contact
+from nemo_watchdog.policy.secret_value import Secret
 from tests.unit.doctor.parts import all_of, told
 from tests.unit.engine.world import dependency, policy
 

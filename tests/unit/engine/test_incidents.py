@@ -14,7 +14,8 @@ from nemo_watchdog.engine.phases import Phase
 from nemo_watchdog.engine.state import REOPEN_WINDOW
 from nemo_watchdog.engine.topology import Topology
 from nemo_watchdog.model import Autonomy, Health, NotificationKind, Reason, Severity
-from nemo_watchdog.policy.policy import Limits, Policy, Secret
+from nemo_watchdog.policy.policy import Limits, Policy
+from nemo_watchdog.policy.secret_value import Secret
 from tests.unit.engine.test_maintenance import until, window
 from tests.unit.engine.world import World, dependency, policy
 

@@ -38,11 +38,11 @@ from nemo_watchdog.model import (
     ok,
 )
 from nemo_watchdog.policy.condition import Condition, TagQuantifier
+from nemo_watchdog.policy.people import Contact
 from nemo_watchdog.policy.policy import (
     ActionStep,
     Backoff,
     Budget,
-    Contact,
     Dependency,
     EscalateStep,
     Limits,

@@ -12,7 +12,8 @@ from structlog.testing import capture_logs
 
 from nemo_watchdog.model import NotificationKind, Severity
 from nemo_watchdog.notifiers import AppriseNotifier, unusable_addresses
-from nemo_watchdog.policy.policy import Apprise, Contact, Secret
+from nemo_watchdog.policy.people import Apprise, Contact
+from nemo_watchdog.policy.secret_value import Secret
 from tests.unit.notifiers.parts import Server, notification, serving
 
 # A plugin of Apprise imports a module that Python 3.13 drops, and has its own in reserve.

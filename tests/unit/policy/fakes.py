@@ -12,7 +12,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 from nemo_watchdog.actions.catalog import ACTIONS
 from nemo_watchdog.model import Finding, ok
 from nemo_watchdog.policy.loader import parse_policy
-from nemo_watchdog.policy.policy import Policy, Secret
+from nemo_watchdog.policy.policy import Policy
+from nemo_watchdog.policy.secret_value import Secret
 from nemo_watchdog.policy.units import Duration, Ratio, SecretText, Size
 from nemo_watchdog.ports import ActionKind, Catalog, Probe, ProbeContext, ProbeKind
 

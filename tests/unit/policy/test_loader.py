@@ -14,12 +14,11 @@ from nemo_watchdog.model import Autonomy, Category, Health, Severity, Target
 from nemo_watchdog.policy.condition import Affected, Bound, Condition, Measure, Span, TagQuantifier, Times
 from nemo_watchdog.policy.document import MAX_CHARACTERS, MAX_VALUES
 from nemo_watchdog.policy.loader import load_policy, parse_policy
+from nemo_watchdog.policy.people import Apprise, Contact
 from nemo_watchdog.policy.policy import (
     ActionStep,
-    Apprise,
     Backoff,
     Budget,
-    Contact,
     Dependency,
     EscalateStep,
     Flapping,
@@ -27,11 +26,11 @@ from nemo_watchdog.policy.policy import (
     Remedy,
     Retention,
     Rule,
-    Secret,
     SeveritySpec,
     Storm,
     Threshold,
 )
+from nemo_watchdog.policy.secret_value import Secret
 from nemo_watchdog.ports import Catalog
 from tests.unit.policy.fakes import CATALOG, POLICIES, HttpOptions, Kind, Options, parse
 

@@ -11,7 +11,8 @@ import pytest
 import structlog
 
 from nemo_watchdog.errors import PolicyError
-from nemo_watchdog.policy.policy import Apprise, Contact, Secret
+from nemo_watchdog.policy.people import Apprise, Contact
+from nemo_watchdog.policy.secret_value import Secret
 from nemo_watchdog.policy.secrets import MAX_FILE_BYTES, ExpansionError, expand, files_in
 from tests.unit.policy.fakes import HttpOptions, RedisOptions, parse
 

@@ -8,7 +8,8 @@ import pytest
 from pydantic import BaseModel, ValidationError
 from pydantic_core import PydanticCustomError
 
-from nemo_watchdog.policy.policy import Budget, Secret, Threshold
+from nemo_watchdog.policy.policy import Budget, Threshold
+from nemo_watchdog.policy.secret_value import Secret
 from nemo_watchdog.policy.units import (
     BudgetText,
     Duration,

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from typing import Any
 
 from nemo_watchdog.model import Notification, Reason
-from nemo_watchdog.policy.policy import NextInLine, Policy, Telling
+from nemo_watchdog.policy.people import NextInLine, Telling
+from nemo_watchdog.policy.policy import Policy
 from tests.unit.engine.world import World, dependency, policy
 
 GROUP_WAIT, HEAL_QUIETLY, SETTLE = 10.0, 60.0, 120.0
@@ -14,7 +16,7 @@ TELLING = Telling(GROUP_WAIT, HEAL_QUIETLY, SETTLE)
 LINE = (NextInLine("lead", 900.0), NextInLine("cto", 600.0))
 
 
-def plan(*names: str, needs: Iterable[str] = (), **more: object) -> Policy:
+def plan(*names: str, needs: Iterable[str] = (), **more: Any) -> Policy:
     """The last of them needs those."""
     *others, last = names
     specs = [dependency(name, grace=0.0, **more) for name in others]

@@ -65,10 +65,11 @@ def test_an_answer_for_a_while_ends_it_for_that_while() -> None:
 
 
 def test_an_answer_does_not_outlive_a_rise() -> None:
-    world = down()
+    world = World(in_line(plan("postgres", "gateway", needs=["postgres"], remedy=None)))
+    world.fail("postgres", Reason.REFUSED)
     world.wait(60)
     acknowledge(world)
-    world.fail("idle", Reason.REFUSED)
+    world.fail("gateway", Reason.REFUSED)
     world.wait(RESPOND + GROUP_WAIT)
     assert kinds(world)[-2:] == ["severity_changed", "unanswered"]
 

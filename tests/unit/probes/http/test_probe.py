@@ -16,7 +16,7 @@ import pytest
 from aiohttp import web
 
 from nemo_watchdog.model import Category, Outcome, Reason
-from nemo_watchdog.policy.policy import Secret
+from nemo_watchdog.policy.secret_value import Secret
 from nemo_watchdog.ports import ProbeContext
 from nemo_watchdog.probes.http import client
 from nemo_watchdog.probes.http.client import BODY_LIMIT, http_failure
