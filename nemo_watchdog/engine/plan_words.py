@@ -11,7 +11,7 @@ from nemo_watchdog.model import Decision, Gate, Verdict
 
 _ABOUT_TO = {
     Gate.IN_FLIGHT: "{value}, and looks must confirm it",
-    Gate.VERIFICATION: "looks must confirm that it helped",
+    Gate.VERIFICATION: "{value}: looks must confirm that it helped",
     Gate.BACKOFF: "the next attempt{wait}",
     Gate.CONCURRENCY: "its turn comes when what is done elsewhere has ended",
     Gate.EVIDENCE: "it is looked at once more, and then acted on",
