@@ -8,6 +8,7 @@ restart forgets nothing and repeats nothing. What is over before anybody was pag
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import dropwhile
 
 from nemo_watchdog import records as r
 from nemo_watchdog.engine import paging_words
@@ -19,6 +20,8 @@ from nemo_watchdog.engine.reported import Declared
 from nemo_watchdog.engine.state import Incident
 from nemo_watchdog.engine.turn import Turn
 from nemo_watchdog.model import Gate, Health, Notification, NotificationKind, Severity, Told, Verdict
+from nemo_watchdog.policy.people import NextInLine
+from nemo_watchdog.policy.policy import SeveritySpec
 
 One = Incident | Declared
 
@@ -217,9 +220,10 @@ def _ask_the_next(turn: Turn, page: Page, ones: Sequence[One]) -> None:
     spec = turn.volatile.policy.severities.get(page.severity)
     if spec is None:
         return
+    line = _line(spec)
     began = max(page.clock.monotonic, *(each.until or 0.0 for each in answers if each is not None), 0.0)
-    while page.level < len(spec.escalate):
-        next_one = spec.escalate[page.level]
+    while page.level < len(line):
+        next_one = line[page.level]
         began += next_one.after
         if began > now:
             agenda.put(page.page, began)
@@ -229,9 +233,14 @@ def _ask_the_next(turn: Turn, page: Page, ones: Sequence[One]) -> None:
         _say(turn, unanswered, page.page, ones, words, [next_one.to], level=page.level + 1, late=late)
     if spec.remind_every is not None:
         if page.reminded.monotonic + spec.remind_every <= now:
-            to = [spec.escalate[-1].to] if spec.escalate else list(page.contacts)
+            to = [line[-1].to] if line else list(page.contacts)
             _say(turn, NotificationKind.REMINDER, page.page, ones, paging_words.reminder(ones, turn), to)
         agenda.put(page.page, page.reminded.monotonic + spec.remind_every)
+
+
+def _line(spec: SeveritySpec) -> list[NextInLine]:
+    """Without those at its head who are told at the opening: next is who comes after them."""
+    return list(dropwhile(lambda each: each.to in spec.notify, spec.escalate))
 
 
 # -- the end

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from nemo_watchdog.engine import events as ev
 from nemo_watchdog.model import NotificationKind, Reason
+from nemo_watchdog.policy.people import NextInLine
 from tests.unit.engine.paging.parts import GROUP_WAIT, in_line, kinds, plan, stay_ill, to
 from tests.unit.engine.world import World
 
@@ -34,6 +35,19 @@ def test_each_is_told_at_its_time_from_the_opening_on() -> None:
     assert [(str(each.kind), to(each)) for each in world.messages[2:]] == [("unanswered", "cto")]
     world.wait(7 * 86400)
     assert len(world.messages) == 3
+
+
+def test_who_was_told_at_the_opening_is_not_the_next() -> None:
+    """A line that begins with on-call goes on with the lead."""
+    made = in_line(plan("gateway", remedy=None))
+    specs = {
+        each: replace(spec, escalate=(NextInLine("on-call", RESPOND), *spec.escalate))
+        for each, spec in made.severities.items()
+    }
+    world = World(replace(made, severities=specs))
+    world.fail("gateway")
+    world.wait(RESPOND)
+    assert [to(each) for each in world.messages] == ["on-call", "lead"]
 
 
 def test_who_was_told_hears_of_the_end() -> None:
