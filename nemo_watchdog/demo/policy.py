@@ -27,8 +27,8 @@ dependencies:
 
 _TAIL = """\
 severities:
-  SEV1: {title: Complete outage,   respond_within: 15m, notify: [on-call, team-lead]}
-  SEV2: {title: Major degradation, respond_within: 30m, notify: [on-call, team-lead]}
+  SEV1: {title: Complete outage,   respond_within: 15m, notify: [on-call], escalate: [team-lead], remind_every: 30m}
+  SEV2: {title: Major degradation, respond_within: 30m, notify: [on-call], escalate: [team-lead], remind_every: 1h}
   SEV3: {title: Minor issue,       respond_within: 4h,  notify: [on-call]}
   SEV4: {title: Low impact,        respond_within: 24h, notify: []}
 

@@ -67,10 +67,10 @@ _GPU = """\
 """
 
 _SEVERITIES = """\
-# How fast people should respond, and who is told.
+# How fast people should respond, and who is told; again and again while nobody answers (`nemo-watchdog ack ID`).
 severities:
-  SEV1: {title: Complete outage,   respond_within: 15m, notify: [on-call]}
-  SEV2: {title: Major degradation, respond_within: 30m, notify: [on-call]}
+  SEV1: {title: Complete outage,   respond_within: 15m, notify: [on-call], remind_every: 30m}
+  SEV2: {title: Major degradation, respond_within: 30m, notify: [on-call], remind_every: 1h}
   SEV3: {title: Minor issue,       respond_within: 4h,  notify: [on-call]}
   SEV4: {title: Low impact,        respond_within: 24h, notify: []}
 """
