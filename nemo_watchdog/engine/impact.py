@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from nemo_watchdog.engine.listing import listed
 from nemo_watchdog.engine.topology import held_by
 from nemo_watchdog.engine.volatile import Volatile
 from nemo_watchdog.model import Health
-from nemo_watchdog.policy.policy import CORE_TAG
+from nemo_watchdog.policy.policy import CORE_TAG, Policy
 
 FAILS = frozenset({Health.DOWN, Health.STARTING})
 """What then needs it cannot work; of what cannot be seen nobody knows."""
@@ -22,6 +22,11 @@ class Impact:
     affected: tuple[str, ...]
     core: int
     of_core: int
+
+    @property
+    def all_core(self) -> bool:
+        """Several, and nothing core is left."""
+        return 1 < self.core == self.of_core
 
     def __str__(self) -> str:
         """`gateway and gemma (2 of 5 core)`."""
@@ -37,5 +42,15 @@ def impact_of(volatile: Volatile, root: str, members: Iterable[str]) -> Impact:
         below = volatile.topology.dependents[root]
         held = (name for name in below if root in held_by(policy, name, lambda above: not trackers[above].serves))
         affected |= dict.fromkeys(held)
+    return _counted(affected, policy)
+
+
+def together(impacts: Iterable[Impact], volatile: Volatile) -> Impact:
+    """Of several outages at once, what any of them hurts."""
+    affected = dict.fromkeys(name for each in impacts for name in each.affected)
+    return _counted(affected, volatile.policy)
+
+
+def _counted(affected: Mapping[str, None], policy: Policy) -> Impact:
     core = {name for name, spec in policy.dependencies.items() if CORE_TAG in spec.tags}
     return Impact(tuple(affected), len(core & affected.keys()), len(core))

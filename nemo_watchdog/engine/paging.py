@@ -8,20 +8,18 @@ restart forgets nothing and repeats nothing. What is over before anybody was pag
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from itertools import dropwhile
 
 from nemo_watchdog import records as r
 from nemo_watchdog.engine import paging_words
 from nemo_watchdog.engine.gates.order import decide
 from nemo_watchdog.engine.gates.situation import Situation
 from nemo_watchdog.engine.news import News, Words
+from nemo_watchdog.engine.next_in_line import answers, line_of, next_of
 from nemo_watchdog.engine.pages import Page
 from nemo_watchdog.engine.reported import Declared
 from nemo_watchdog.engine.state import Incident
 from nemo_watchdog.engine.turn import Turn
 from nemo_watchdog.model import Gate, Health, Notification, NotificationKind, Severity, Told, Verdict
-from nemo_watchdog.policy.people import NextInLine
-from nemo_watchdog.policy.policy import SeveritySpec
 
 One = Incident | Declared
 
@@ -212,35 +210,26 @@ def _why_held_back(turn: Turn, page: Page, news: News) -> Told | None:
 def _ask_the_next(turn: Turn, page: Page, ones: Sequence[One]) -> None:
     """While nobody answers: who is next in line, and at its end the last one again."""
     now, agenda = turn.now.monotonic, turn.volatile.agenda
-    answers = [one.acknowledged for one in ones]
-    holding = [each for each in answers if each is not None and each.holds(now)]
-    if len(holding) == len(ones):
+    if (holding := answers(ones, now)) is not None:
         agenda.put(page.page, min((each.until for each in holding if each.until is not None), default=None))
         return
     spec = turn.volatile.policy.severities.get(page.severity)
     if spec is None:
         return
-    line = _line(spec)
-    began = max(page.clock.monotonic, *(each.until or 0.0 for each in answers if each is not None), 0.0)
-    while page.level < len(line):
-        next_one = line[page.level]
-        began += next_one.after
-        if began > now:
-            agenda.put(page.page, began)
+    while (following := next_of(page, ones, spec)) is not None:
+        who, at = following
+        if at > now:
+            agenda.put(page.page, at)
             return
-        words, late = paging_words.unanswered(page, ones, next_one.to, turn), now - began
+        words = paging_words.unanswered(page, ones, who.to, turn)
         unanswered = NotificationKind.UNANSWERED
-        _say(turn, unanswered, page.page, ones, words, [next_one.to], level=page.level + 1, late=late)
+        _say(turn, unanswered, page.page, ones, words, [who.to], level=page.level + 1, late=now - at)
     if spec.remind_every is not None:
         if page.reminded.monotonic + spec.remind_every <= now:
+            line = line_of(spec)
             to = [line[-1].to] if line else list(page.contacts)
             _say(turn, NotificationKind.REMINDER, page.page, ones, paging_words.reminder(ones, turn), to)
         agenda.put(page.page, page.reminded.monotonic + spec.remind_every)
-
-
-def _line(spec: SeveritySpec) -> list[NextInLine]:
-    """Without those at its head who are told at the opening: next is who comes after them."""
-    return list(dropwhile(lambda each: each.to in spec.notify, spec.escalate))
 
 
 # -- the end
@@ -338,6 +327,7 @@ def _say(
         )
     )
     turn.effects.told.append((kind, Told.QUEUED))
+    told = turn.durable.pages.by_id[page]
     turn.effects.notifications.append(
         Notification(
             key=f"{page}:{number}",
@@ -346,7 +336,7 @@ def _say(
             severity=Severity(gravest.severity),
             root=root,
             title=words.title if kind is NotificationKind.HEALED else f"[{gravest.severity}] {words.title}",
-            body=words.body,
+            body=words.body + ("" if told.over else paging_words.unless_answered(told, ones, turn)),
             contacts=tuple(to),
             at=turn.now.utc,
             since=min(paging_words.since(one) for one in ones),

@@ -7,14 +7,15 @@ next. How to answer is added for each contact when the message is sent. Pure.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from types import MappingProxyType
 
 from nemo_watchdog.durations import duration
 from nemo_watchdog.engine import declared_words
-from nemo_watchdog.engine.impact import impact_of
+from nemo_watchdog.engine.impact import Impact, impact_of, together
 from nemo_watchdog.engine.listing import listed
 from nemo_watchdog.engine.news import News, Words
+from nemo_watchdog.engine.next_in_line import answers, next_of
 from nemo_watchdog.engine.notices import flapped, graveness, seen, since_the_work, times, unwatched
 from nemo_watchdog.engine.pages import Page
 from nemo_watchdog.engine.plan_words import plan
@@ -60,11 +61,11 @@ def when(at: datetime, policy: Policy) -> str:
 
 def opened(ones: Sequence[One], lead: News | None, turn: Turn) -> Words:
     """Of all that begins together; `lead` is what says most of it, where that is more than that it fails."""
-    if (len(ones) == 1 and lead is not None and rank(lead.kind)) or isinstance(ones[0], Declared):
-        return news(ones[0], lead, turn) if lead is not None else _declared(ones[0], turn)
+    if len(ones) == 1 and lead is not None and (rank(lead.kind) or isinstance(ones[0], Declared)):
+        return news(ones[0], lead, turn)
     title = _title(ones, turn)
     happened = [line for one in ones for line in _happened(one, turn)]
-    return Words("opened", title, _body(ones, happened, turn, next_=lead.words.body if lead else ""))
+    return Words("opened", title, _body(ones, happened, turn))
 
 
 def news(one: One, told: News, turn: Turn) -> Words:
@@ -93,8 +94,9 @@ def reminder(ones: Sequence[One], turn: Turn) -> Words:
 def over(ones: Sequence[One], told: Sequence[News], turn: Turn) -> Words:
     """The words of the ends: one incident's own, or those of all."""
     if len(ones) == 1 and told:
-        last = told[-1]
-        return Words(last.words.key, last.words.title, f"{last.words.body}")
+        last, (one,) = told[-1].words, ones
+        first, _, rest = last.body.partition("\n")
+        return Words(last.key, last.title, "\n".join([first, *_lasted(one, turn), rest]))
     lines = [line for one in ones for line in _ended(one, turn)]
     return Words("resolved", f"{listed([root_of(one) for one in ones])} are up again", "\n".join([*lines, _NOTHING]))
 
@@ -113,6 +115,21 @@ def merged(page: Page, into: Page | None) -> Words:
     return Words("merged", f"{page.root} is part of the trouble of {root}", f"{body}\nNext: told there{where}.")
 
 
+def unless_answered(page: Page, ones: Sequence[One], turn: Turn) -> str:
+    """What follows from nobody's answer, after what the watchdog does next; empty for nothing."""
+    policy = turn.volatile.policy
+    spec = policy.severities.get(page.severity)
+    if spec is None or answers(ones, turn.now.monotonic) is not None:
+        return ""
+    if (following := next_of(page, ones, spec)) is not None:
+        who, at = following
+        due = turn.now.utc + timedelta(seconds=at - turn.now.monotonic)
+        return f"\nUnless somebody takes it, {who.to} is told at {when(due, policy)}."
+    if spec.remind_every is not None:
+        return f"\nUntil somebody takes it, it is told again every {duration(spec.remind_every)}."
+    return ""
+
+
 # -- their parts
 
 _NOTHING = "Next: nothing to do."
@@ -126,6 +143,8 @@ def _title(ones: Sequence[One], turn: Turn) -> str:
             return f"reported: {declared_words.short(one.text)}"
         again = " again" if one.reopened else ""
         return f"{one.root} is {_health(one, turn)}{again}"
+    if (impact := _impact(ones, turn)) is not None and impact.all_core:
+        return f"everything core fails at once: {listed(impact.affected)}"
     found = {_health(one, turn) for one in ones if isinstance(one, Incident)}
     how = f"are {found.pop()}" if len(found) == 1 else "fail"
     return f"{listed([root_of(one) for one in ones])} {how}"
@@ -155,20 +174,19 @@ def _happened(one: One, turn: Turn) -> Iterator[str]:
         yield planned.rstrip()
 
 
-def _body(ones: Sequence[One], happened: Sequence[str], turn: Turn, next_: str = "") -> str:
+def _body(ones: Sequence[One], happened: Sequence[str], turn: Turn) -> str:
     policy = turn.volatile.policy
     gravest = min(ones, key=lambda one: one.severity)
     spec = policy.severities.get(gravest.severity)
     respond = f" Respond within {duration(spec.respond_within)}." if spec else ""
     gravity = graveness(gravest, policy) if isinstance(gravest, Incident) else declared_words.graveness(gravest, policy)
-    following = next_.rpartition("\nNext: ")[2] if "\nNext: " in next_ else _next(ones, turn)
     lines = [
         *happened,
         _since(ones, turn),
         f"{gravity}{respond}",
         *_affected(ones, turn),
         *_done(ones),
-        f"Next: {following}",
+        f"Next: {_next(ones, turn)}",
     ]
     return "\n".join(lines)
 
@@ -180,9 +198,14 @@ def _since(ones: Sequence[One], turn: Turn) -> str:
 
 
 def _affected(ones: Sequence[One], turn: Turn) -> Iterator[str]:
-    for one in ones:
-        if isinstance(one, Incident):
-            yield f"Affected: {impact_of(turn.volatile, one.root, one.members)}."
+    if (impact := _impact(ones, turn)) is not None:
+        yield f"Affected: {impact}."
+
+
+def _impact(ones: Sequence[One], turn: Turn) -> Impact | None:
+    """Of all of them together."""
+    found = [impact_of(turn.volatile, one.root, one.members) for one in ones if isinstance(one, Incident)]
+    return together(found, turn.volatile) if found else None
 
 
 def _done(ones: Sequence[One]) -> Iterator[str]:
@@ -198,10 +221,12 @@ def _done(ones: Sequence[One]) -> Iterator[str]:
 
 
 def _next(ones: Sequence[One], turn: Turn) -> str:
-    incidents = [one for one in ones if isinstance(one, Incident)]
-    if len(incidents) == 1:
-        return f"{plan(incidents[0].root, incidents[0], turn)}."
-    return "; ".join(f"{one.root}: {plan(one.root, one, turn)}" for one in incidents) + "."
+    planned = {root_of(one): plan(one.root, one, turn) for one in ones if isinstance(one, Incident)}
+    if not planned:
+        return "the watchdog does nothing about what people report."
+    if len(planned) == 1:
+        return f"{next(iter(planned.values()))}."
+    return " ".join(f"{root}: {following}." for root, following in planned.items())
 
 
 def _ended(one: One, turn: Turn) -> Iterator[str]:
@@ -212,16 +237,21 @@ def _ended(one: One, turn: Turn) -> Iterator[str]:
         yield f"{declared_words.reported(one)} Over after {took}."
         return
     gone = unwatched(one, turn)
-    said = _said_of(one)
-    yield f"{one.root} was {said} from {when(began, policy)} to {when(ended, policy)} ({took})."
+    yield f"{one.root} was {_said_of(one)} from {when(began, policy)} to {when(ended, policy)} ({took})."
     yield from (f"{flapped(name, spell.changes, spell.seconds)}." for name, spell in one.flapped.items())
     yield from _done([one]) if one.acted_now else ["Done: nothing, it came back by itself."]
     yield from (f"{name} is not watched any more: the policy does not name it." for name in gone)
 
 
+def _lasted(one: One, turn: Turn) -> Iterator[str]:
+    """Of one that is over, from when to when, and what was done."""
+    if not isinstance(one, Incident):
+        return
+    policy, ended = turn.volatile.policy, (one.resolved or turn.now).utc
+    yield f"It was {_said_of(one)} from {when(since(one), policy)} to {when(ended, policy)}."
+    if one.acted_now:
+        yield from _done([one])
+
+
 def _said_of(one: Incident) -> str:
     return f"{one.health}{f': {one.reason}' if one.reason else ''}{f' ({one.detail})' if one.detail else ''}"
-
-
-def _declared(one: One, turn: Turn) -> Words:
-    return Words("opened", _title([one], turn), _body([one], list(_happened(one, turn)), turn))

@@ -172,3 +172,34 @@ def test_what_a_person_declares_is_told_at_once() -> None:
     world.send(ev.DeclareAsked("users report errors", Severity.SEV2, "", "anna"))
     (declared,) = world.messages
     assert declared.title == "[SEV2] reported: users report errors"
+
+
+def test_what_a_person_declares_is_told_with_what_fails_then() -> None:
+    """And what fails is not lost behind it."""
+    world = World(plan("gateway", remedy=None))
+    world.fail("gateway")
+    world.send(ev.DeclareAsked("users report errors", Severity.SEV2, "", "anna"))
+    (told,) = world.messages
+    assert "Reported by anna" in told.body
+    assert "gateway is down" in told.body
+
+
+def test_all_that_is_core_at_once_is_said_so() -> None:
+    world = World(plan("postgres", "redis", "gateway", needs=["postgres", "redis"], remedy=None))
+    for each in ("postgres", "redis", "gateway"):
+        world.fail(each, Reason.REFUSED)
+    world.wait(GROUP_WAIT)
+    (told,) = world.messages
+    assert told.title == "[SEV1] everything core fails at once: postgres, gateway and redis"
+    assert "Next: postgres: nothing is done" in told.body
+    assert "redis: nothing is done" in told.body
+
+
+def test_an_end_says_from_when_to_when_and_what_was_done() -> None:
+    world = World(plan("gateway"))
+    world.fail("gateway")
+    stay_ill(world, 600, "gateway")
+    world.succeed("gateway", times=3)
+    over = world.messages[-1].body
+    assert "from 2026-01-05 12:00:03 UTC to 2026-01-05 12:10:1" in over
+    assert "Done: docker.restart of c-gateway 3 times." in over

@@ -136,3 +136,15 @@ def test_a_restart_asks_nobody_twice() -> None:
         world.kill_daemon()
         stay_ill(world, 60, "gateway")
     assert kinds(world) == ["opened", "unanswered", "unanswered"]
+
+
+def test_each_message_says_who_is_next_and_when() -> None:
+    """As long as nobody has taken it."""
+    world = down(remind_every=1800.0)
+    world.wait(GROUP_WAIT)
+    assert "Unless somebody takes it, lead is told at 2026-01-05 12:15:0" in world.messages[0].body
+    world.wait(RESPOND + AFTER)
+    assert "Unless somebody takes it, cto is told at 2026-01-05 12:25:0" in world.messages[1].body
+    assert "Until somebody takes it, it is told again every 30m." in world.messages[2].body
+    acknowledge(world)
+    assert "somebody takes it" not in world.messages[-1].body
