@@ -37,7 +37,10 @@ class Letter:
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """How it went; `memo` is what the channel wants to be given with the next letter of the same thread."""
+    """How it went; `memo` is what the channel wants to be given with the next letter of the same thread.
+
+    Also after a failure: it says what of the letter was done, so that a retry does not do it twice.
+    """
 
     delivery: Delivery
     memo: str = ""

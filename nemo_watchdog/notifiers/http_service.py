@@ -33,7 +33,7 @@ _LONGEST_ANSWER = 64 << 10
 _LONGEST_SHOWN = 4096
 """Characters of an answer that are looked at for secrets, to show the first of them."""
 
-_LONGEST_PAUSE = 3600.0
+_SHORTEST_PAUSE, _LONGEST_PAUSE = 1.0, 3600.0
 _WORTH_RETRYING = frozenset({408, 425, 429})
 
 
@@ -177,8 +177,10 @@ async def _text(response: aiohttp.ClientResponse) -> str:
 
 
 def _retry_after(value: str) -> float | None:
-    """Seconds; a date, which the header may also be, is not told from nothing."""
-    return min(float(value), _LONGEST_PAUSE) if value.isascii() and value.isdigit() else None
+    """Seconds; None as well for a date, which the header may also be: whoever is told to retry does so later anyhow."""
+    if not (value.isascii() and value.isdigit()):
+        return None
+    return min(max(float(value), _SHORTEST_PAUSE), _LONGEST_PAUSE)
 
 
 def _why(error: OSError) -> str:

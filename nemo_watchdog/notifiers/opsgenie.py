@@ -80,7 +80,7 @@ class OpsgenieChannel:
             request = await self._ask(exchange, letter, "/unacknowledge", {"source": SOURCE})
             alert.standing = Standing.FIRING
         if (priority := _PRIORITIES[letter.severity]) != alert.priority:
-            title = {"message": shortened(letter.title, _LONGEST_MESSAGE)}
+            title = {"message": shortened(letter.title or str(letter.kind), _LONGEST_MESSAGE)}
             await self._ask(exchange, letter, "/message", title, method="PUT")
             request = await self._ask(exchange, letter, "/priority", {"priority": priority}, method="PUT")
             alert.priority = priority
@@ -109,7 +109,7 @@ def _created(letter: Letter) -> dict[str, Any]:
     if letter.link:
         details["link"] = letter.link
     return {
-        "message": shortened(letter.title, _LONGEST_MESSAGE),
+        "message": shortened(letter.title or str(letter.kind), _LONGEST_MESSAGE),
         "alias": _alias(letter),
         "description": shortened(f"{letter.title}\n{letter.body}", _LONGEST_TEXT),
         "priority": _PRIORITIES[letter.severity],

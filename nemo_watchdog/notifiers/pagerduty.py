@@ -76,7 +76,7 @@ def _alert(letter: Letter) -> dict[str, Any]:
     alert: dict[str, Any] = {
         "client": "Nemo Watchdog",
         "payload": {
-            "summary": shortened(letter.title, _LONGEST_SUMMARY),
+            "summary": shortened(letter.title or str(letter.kind), _LONGEST_SUMMARY),
             "source": letter.root or "nemo-watchdog",
             "severity": _SEVERITIES[letter.severity],
             "timestamp": (letter.since or letter.at).isoformat(),

@@ -129,10 +129,8 @@ class SlackChannel:
         if not thread.ts:
             await self._begin(exchange, letter, thread)
             return
-        fires_again = thread.is_graver(letter) or (
-            letter.standing is Standing.FIRING and thread.standing != Standing.FIRING
-        )
-        aloud = fires_again or letter.kind is NotificationKind.UNANSWERED
+        worse = thread.is_graver(letter) or thread.standing != Standing.FIRING
+        aloud = letter.standing is Standing.FIRING and (worse or letter.kind is NotificationKind.UNANSWERED)
         if letter.standing is not Standing.NO_PAGE and thread.has_changed(letter):
             await self._edit(exchange, letter, thread)
         if letter.key == thread.last:

@@ -21,7 +21,7 @@ _SILENT = {"unfurl_links": False, "unfurl_media": False}
 
 def message(letter: Letter, room: str = "") -> dict[str, Any]:
     """`text` is what a notification on a phone shows; `room` is the id of the outage's channel, where it has one."""
-    title, body = in_one_line(letter.title) or "-", letter.body[: _LONGEST_SECTION * _MOST_SECTIONS]
+    title, body = in_one_line(letter.title) or str(letter.kind), letter.body[: _LONGEST_SECTION * _MOST_SECTIONS]
     blocks = [_block("header" if len(title) <= _LONGEST_HEADER else "section", title[:_LONGEST_SECTION])]
     parts = (body[at : at + _LONGEST_SECTION].strip() for at in range(0, len(body), _LONGEST_SECTION))
     blocks += [_block("section", part) for part in parts if part]
