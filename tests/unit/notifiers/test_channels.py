@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from nemo_watchdog.actions.catalog import ACTIONS
 from nemo_watchdog.channel import Channel
 from nemo_watchdog.notifiers import channel_for
 from nemo_watchdog.notifiers.apprise import AppriseChannel
@@ -10,7 +11,7 @@ from nemo_watchdog.notifiers.pagerduty import PagerDutyChannel
 from nemo_watchdog.notifiers.slack import SlackChannel
 from nemo_watchdog.notifiers.webhook import WebhookChannel
 from nemo_watchdog.policy.people import Contact
-from tests.unit.policy.fakes import ACTIONS, parse
+from tests.unit.policy.fakes import parse
 
 POLICY = """
 version: 1

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import json
 from dataclasses import replace
+from pathlib import Path
 
-from nemo_watchdog.notifiers.webhook import WebhookChannel, signature
+from nemo_watchdog.notifiers.webhook import WebhookChannel, document_of, signature
 from nemo_watchdog.policy.people import Webhook
 from nemo_watchdog.policy.secret_value import Secret
 from tests.unit.notifiers.services.letters import HEALED, OPENED, OUTAGE
 from tests.unit.notifiers.services.server import Wrong, serving
 from tests.unit.notifiers.services.webhook import KEY, WebhookService
+
+PAGE = Path(__file__).parents[4] / "docs" / "policy.md"
 
 
 async def test_the_document() -> None:
@@ -41,6 +45,14 @@ async def test_the_document() -> None:
             "link": "https://watchdog.example/incidents/i-1",
         }
     }
+
+
+def test_the_page_shows_the_document() -> None:
+    """As it is posted, field by field."""
+    shown = PAGE.read_text(encoding="utf-8").split("<!-- webhook -->")[1].split("<!-- /webhook -->")[0]
+    document = json.loads(shown.partition("```json")[2].partition("```")[0])
+    assert document == document_of(OPENED)
+    assert list(document) == list(document_of(OPENED))
 
 
 def test_the_signature() -> None:
