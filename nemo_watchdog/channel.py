@@ -9,6 +9,9 @@ from typing import Protocol
 from nemo_watchdog.model import NotificationKind, Severity, Standing
 from nemo_watchdog.ports import Delivery
 
+DEADLINE = 20.0
+"""Seconds that a channel may take for one letter, with all that is asked for it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Letter:

@@ -17,16 +17,13 @@ from functools import cache
 import apprise
 from apprise.logger import LOGGER_NAME
 
-from nemo_watchdog.channel import Letter, Sent
+from nemo_watchdog.channel import DEADLINE, Letter, Sent
 from nemo_watchdog.durations import duration
 from nemo_watchdog.model import Severity, Standing
 from nemo_watchdog.policy.lint import Advice
 from nemo_watchdog.policy.people import Contact, apprise_urls
 from nemo_watchdog.policy.secret_value import Secret
 from nemo_watchdog.ports import Delivery
-
-DEADLINE = 20.0
-"""Seconds for one letter; longer than Apprise's own connect and read timeouts (4 s each) together."""
 
 # Apprise logs the whole address that it cannot parse, and urllib3 logs paths, which hold tokens.
 logging.getLogger(LOGGER_NAME).disabled = True
@@ -46,7 +43,10 @@ _TYPES_OF_THE_REST = {
 
 
 class AppriseChannel:
-    """Satisfies `channel.Channel`; it needs no memo."""
+    """Satisfies `channel.Channel`; it needs no memo.
+
+    The deadline is longer than Apprise's own connect and read timeouts (4 s each) together.
+    """
 
     def __init__(self, url: Secret, deadline: float = DEADLINE) -> None:
         self._url = url

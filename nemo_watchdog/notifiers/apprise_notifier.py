@@ -6,9 +6,9 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 
-from nemo_watchdog.channel import Letter
+from nemo_watchdog.channel import DEADLINE, Letter
 from nemo_watchdog.model import Notification, NotificationKind, Standing
-from nemo_watchdog.notifiers.apprise import DEADLINE, AppriseChannel
+from nemo_watchdog.notifiers.apprise import AppriseChannel
 from nemo_watchdog.notifiers.log import LogNotifier
 from nemo_watchdog.policy.secret_value import Secret
 from nemo_watchdog.ports import Delivery, Notifier

@@ -16,13 +16,11 @@ from typing import Any
 
 import aiohttp
 
+from nemo_watchdog.channel import DEADLINE
 from nemo_watchdog.durations import duration
 from nemo_watchdog.errors import in_one_line
 from nemo_watchdog.ports import Delivery
 from nemo_watchdog.redaction.redactor import Redactor
-
-DEADLINE = 20.0
-"""Seconds for one letter, with all that is asked for it."""
 
 LONGEST_DETAIL = 300
 """Characters."""

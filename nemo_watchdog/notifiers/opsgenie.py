@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-from nemo_watchdog.channel import Letter, Sent
+from nemo_watchdog.channel import DEADLINE, Letter, Sent
 from nemo_watchdog.model import Severity, Standing
-from nemo_watchdog.notifiers.http_service import DEADLINE, Exchange, HttpService, NotTaken, shortened
+from nemo_watchdog.notifiers.http_service import Exchange, HttpService, NotTaken, shortened
 from nemo_watchdog.policy.people import Opsgenie
 from nemo_watchdog.ports import Delivery
 

@@ -12,9 +12,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from nemo_watchdog.channel import Letter, Sent
+from nemo_watchdog.channel import DEADLINE, Letter, Sent
 from nemo_watchdog.model import Severity, Standing
-from nemo_watchdog.notifiers.http_service import DEADLINE, Exchange, HttpService, NotTaken, shortened
+from nemo_watchdog.notifiers.http_service import Exchange, HttpService, NotTaken, shortened
 from nemo_watchdog.policy.people import PagerDuty
 from nemo_watchdog.ports import Delivery
 

@@ -13,9 +13,9 @@ import json
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-from nemo_watchdog.channel import Letter, Sent
+from nemo_watchdog.channel import DEADLINE, Letter, Sent
 from nemo_watchdog.model import NotificationKind, Severity, Standing
-from nemo_watchdog.notifiers.http_service import DEADLINE, Exchange, HttpService, NotTaken
+from nemo_watchdog.notifiers.http_service import Exchange, HttpService, NotTaken
 from nemo_watchdog.notifiers.slack_words import invitation, message, room_names, where_it_is_talked_of
 from nemo_watchdog.policy.people import Slack
 from nemo_watchdog.ports import Delivery

@@ -15,8 +15,8 @@ from hashlib import sha256
 from typing import Any
 from urllib.parse import urlsplit
 
-from nemo_watchdog.channel import Letter, Sent
-from nemo_watchdog.notifiers.http_service import DEADLINE, HttpService, NotTaken, as_json
+from nemo_watchdog.channel import DEADLINE, Letter, Sent
+from nemo_watchdog.notifiers.http_service import HttpService, NotTaken, as_json
 from nemo_watchdog.policy.people import Webhook
 from nemo_watchdog.ports import Delivery
 
@@ -51,8 +51,12 @@ class WebhookChannel:
 
 
 def signature(secret: str, at: int, body: bytes) -> str:
-    """`t=UNIX,v1=HEX`: HMAC-SHA256 (RFC 2104) over `t`, a point and the body."""
-    return f"t={at},v1={hmac.new(secret.encode(), b'%d.%b' % (at, body), sha256).hexdigest()}"
+    """`t=UNIX,v1=HEX`: HMAC-SHA256 (RFC 2104) over `t`, a point and the body.
+
+    A secret of bytes that are no text is signed with as those bytes.
+    """
+    key = secret.encode("utf-8", "surrogateescape")
+    return f"t={at},v1={hmac.new(key, b'%d.%b' % (at, body), sha256).hexdigest()}"
 
 
 def document_of(letter: Letter) -> dict[str, Any]:

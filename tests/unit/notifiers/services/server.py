@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -73,7 +74,9 @@ class Server:
 
 
 @asynccontextmanager
-async def serving(service: Service, *wrong: Wrong, stalled: bool = False) -> AsyncIterator[Server]:
+async def serving(
+    service: Service, *wrong: Wrong, stalled: bool = False, tls: ssl.SSLContext | None = None
+) -> AsyncIterator[Server]:
     server = Server(service, list(wrong))
     if not stalled:
         server.gate.set()
@@ -81,8 +84,8 @@ async def serving(service: Service, *wrong: Wrong, stalled: bool = False) -> Asy
     app.router.add_route("*", "/{path:.*}", server.handle)
     runner = web.AppRunner(app, shutdown_timeout=0.1, access_log=None)
     await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    server.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls).start()
+    server.url = f"http{'s' if tls else ''}://127.0.0.1:{runner.addresses[0][1]}"
     try:
         yield server
     finally:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+import ssl
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from datetime import timedelta
 
 import pytest
 
@@ -16,9 +19,11 @@ from nemo_watchdog.notifiers.slack import SlackChannel
 from nemo_watchdog.notifiers.webhook import WebhookChannel
 from nemo_watchdog.policy.people import Opsgenie, PagerDuty, Slack, Webhook
 from nemo_watchdog.policy.secret_value import Secret
+from nemo_watchdog.ports import Delivery
 from tests.unit.notifiers.services import opsgenie, pagerduty, slack, webhook
 from tests.unit.notifiers.services.letters import OPENED
 from tests.unit.notifiers.services.server import Service, Wrong, serving
+from tests.unit.probes.certificates import make_authority
 
 
 @dataclass(frozen=True)
@@ -170,6 +175,40 @@ async def test_nobody_listens_there(kind: Kind) -> None:
     result = await sent(kind.channel(gone, kind.key, 10.0))
     assert result.delivery.retryable
     assert result.delivery.detail == "Connection refused"
+
+
+@every_service
+async def test_a_name_that_nobody_knows(kind: Kind, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The resolver's own words, without the name."""
+
+    def unknown(*_: object, **__: object) -> object:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", unknown)
+    result = await sent(kind.channel("http://s3cret-host.example", kind.key, 10.0))
+    assert result.delivery == Delivery(delivered=False, retryable=True, detail="Name or service not known")
+
+
+@pytest.fixture(scope="module")
+def nobody_trusts(tmp_path_factory: pytest.TempPathFactory) -> ssl.SSLContext:
+    return make_authority(tmp_path_factory.mktemp("authority")).server(timedelta(days=1))
+
+
+@every_service
+async def test_who_cannot_prove_who_it_is_gets_no_key(kind: Kind, nobody_trusts: ssl.SSLContext) -> None:
+    async with serving(kind.service(), tls=nobody_trusts) as server:
+        result = await sent(kind.channel(server.url, kind.key, 10.0))
+    assert result.delivery == Delivery(delivered=False, retryable=True, detail="its certificate is not trusted here")
+    assert server.got == []
+
+
+@every_service
+async def test_a_key_of_bytes_that_are_no_text(kind: Kind) -> None:
+    """As an environment may hold them: a failure, never an exception."""
+    async with serving(kind.service()) as server:
+        result = await sent(kind.channel(server.url, "k\udcffy-0123456789", 10.0))
+    assert (result.delivery.delivered, result.delivery.retryable) == (False, False)
+    assert "0123456789" not in result.delivery.detail
 
 
 @every_service

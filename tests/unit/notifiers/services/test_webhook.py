@@ -61,6 +61,11 @@ def test_the_signature() -> None:
     assert signature("s3cret", 1764039845, b'{"a": 1}') == f"t=1764039845,v1={expected}"
 
 
+def test_a_secret_of_bytes_that_are_no_text_signs_as_those_bytes() -> None:
+    expected = hmac.new(b"s\xff", b"1.{}", hashlib.sha256).hexdigest()
+    assert signature("s\udcff", 1, b"{}") == f"t=1,v1={expected}"
+
+
 async def test_the_time_is_that_of_sending() -> None:
     """Not of the letter: one that is sent late would be taken for an old one that is replayed."""
     async with serving(WebhookService()) as server:
