@@ -125,6 +125,7 @@ class HttpService:
                 headers={"User-Agent": "nemo-watchdog", "Content-Type": "application/json; charset=utf-8"},
             )
         try:
+            url.encode()  # of bytes that are no text, the client would leave some out
             async with self._session.request(
                 method, url, data=body, headers=headers, allow_redirects=False
             ) as response:
