@@ -9,6 +9,9 @@ from typing import Protocol
 from nemo_watchdog.model import NotificationKind, Severity, Standing
 from nemo_watchdog.ports import Delivery
 
+DEADLINE = 20.0
+"""Seconds that a channel may take for one letter, with all that is asked for it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Letter:
@@ -37,7 +40,10 @@ class Letter:
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """How it went; `memo` is what the channel wants to be given with the next letter of the same thread."""
+    """How it went; `memo` is what the channel wants to be given with the next letter of the same thread.
+
+    Also after a failure: it says what of the letter was done, so that a retry does not do it twice.
+    """
 
     delivery: Delivery
     memo: str = ""

@@ -1,6 +1,6 @@
 """Delivers through Apprise. Its addresses hold tokens, so no text that Apprise or its libraries write leaves here.
 
-Apprise blocks, and a mail server can block it for minutes: each contact has at most one thread, which nobody waits for
+Apprise blocks, and a mail server can block it for minutes: each address has at most one thread, which nobody waits for
 longer than the deadline. The threads are daemons, so a stuck one does not keep the watchdog from stopping.
 """
 
@@ -10,28 +10,20 @@ import asyncio
 import difflib
 import logging
 import threading
-from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
 from functools import cache
 
 import apprise
 from apprise.logger import LOGGER_NAME
 
+from nemo_watchdog.channel import DEADLINE, Letter, Sent
 from nemo_watchdog.durations import duration
-from nemo_watchdog.model import Notification, NotificationKind, Severity
-from nemo_watchdog.notifiers.log import LogNotifier
+from nemo_watchdog.model import Severity, Standing
 from nemo_watchdog.policy.lint import Advice
 from nemo_watchdog.policy.people import Contact, apprise_urls
 from nemo_watchdog.policy.secret_value import Secret
-from nemo_watchdog.ports import Delivery, Notifier
-
-DEADLINE = 20.0
-"""Seconds for one delivery to one contact; longer than Apprise's own connect and read timeouts (4 s each) together."""
-
-REMEMBERED = 1000
-"""Deliveries to single addresses that are remembered, so that a retry does not tell the others again."""
+from nemo_watchdog.ports import Delivery
 
 # Apprise logs the whole address that it cannot parse, and urllib3 logs paths, which hold tokens.
 logging.getLogger(LOGGER_NAME).disabled = True
@@ -43,122 +35,89 @@ _TYPES = {
     Severity.SEV3: apprise.NotifyType.WARNING,
     Severity.SEV4: apprise.NotifyType.INFO,
 }
+_TYPES_OF_THE_REST = {
+    Standing.ACKNOWLEDGED: apprise.NotifyType.INFO,
+    Standing.OVER: apprise.NotifyType.SUCCESS,
+    Standing.NO_PAGE: apprise.NotifyType.INFO,
+}
 
 
-@dataclass(slots=True)
-class _Tally:
-    """What became of one delivery. `failed` and `unusable` hold the numbers of the addresses, counted from 1."""
+class AppriseChannel:
+    """Satisfies `channel.Channel`; it needs no memo.
 
-    total: int
-    failed: list[int] = field(default_factory=list)
-    unusable: list[int] = field(default_factory=list)
+    The deadline is longer than Apprise's own connect and read timeouts (4 s each) together.
+    """
 
-
-class AppriseNotifier:
-    """Satisfies `ports.Notifier`. `contacts` is asked at each delivery, so that a reload of the policy takes effect."""
-
-    def __init__(
-        self,
-        contacts: Callable[[], Mapping[str, tuple[Secret, ...]]],
-        *,
-        deadline: float = DEADLINE,
-        fallback: Notifier | None = None,
-    ) -> None:
-        self._contacts = contacts
+    def __init__(self, url: Secret, deadline: float = DEADLINE) -> None:
+        self._url = url
         self._deadline = deadline
-        self._fallback: Notifier = fallback or LogNotifier()
-        self._sending: set[str] = set()
-        self._told: OrderedDict[tuple[str, str, Secret], None] = OrderedDict()
-        self._told_guard = threading.Lock()
+        self._sending = False
+        self._told_late = ""
+        """The key of a letter that was accepted when nobody waited for that any more."""
 
-    async def deliver(self, notification: Notification, contact: str) -> Delivery:
-        """A contact without an address is logged. Several addresses count as delivered when each of them accepted."""
-        addresses = tuple(address for address in self._contacts().get(contact, ()) if address)
-        if not addresses:
-            return await self._fallback.deliver(notification, contact)
-        if contact in self._sending:
+    async def send(self, letter: Letter, memo: str) -> Sent:
+        return Sent(await self._deliver(letter), memo)
+
+    async def close(self) -> None:
+        """Waits for nobody: a thread that still sends ends by itself or with the process."""
+
+    async def _deliver(self, letter: Letter) -> Delivery:
+        if self._sending:
             return Delivery(delivered=False, retryable=True, detail="the delivery before this one is still under way")
-        done = self._start(notification, contact, addresses)
+        if letter.key == self._told_late:
+            return Delivery(delivered=True, detail="accepted late")
+        done = self._start(letter)
         if done is None:
             return Delivery(delivered=False, retryable=True, detail="the system gave no thread to send it")
         try:
             async with asyncio.timeout(self._deadline):
-                result = await done
+                return await done
         except TimeoutError:
             return Delivery(delivered=False, retryable=True, detail=f"not accepted within {duration(self._deadline)}")
-        if isinstance(result, str):
-            return Delivery(delivered=False, retryable=True, detail=f"Apprise failed: {result}")
-        return _delivery(result)
 
-    async def close(self) -> None:
-        """Waits for nobody: threads that still send end by themselves or with the process."""
-        await self._fallback.close()
-
-    def _start(
-        self, notification: Notification, contact: str, addresses: Sequence[Secret]
-    ) -> asyncio.Future[_Tally | str] | None:
-        """Sends in a thread. The future gets the tally, or the name of what Apprise raised; None without a thread."""
+    def _start(self, letter: Letter) -> asyncio.Future[Delivery] | None:
+        """Sends in a thread; None without one."""
         loop = asyncio.get_running_loop()
-        done: asyncio.Future[_Tally | str] = loop.create_future()
+        done: asyncio.Future[Delivery] = loop.create_future()
 
-        def settle(result: _Tally | str) -> None:
-            self._sending.discard(contact)
+        def settle(delivery: Delivery) -> None:
+            self._sending = False
             if not done.done():
-                done.set_result(result)
+                done.set_result(delivery)
+            elif delivery.delivered:
+                self._told_late = letter.key
 
         def work() -> None:
-            result: _Tally | str
             try:
-                result = self._send(notification, contact, addresses)
+                delivery = self._send(letter)
             except Exception as error:  # noqa: BLE001 - the edge of the thread; a plugin of Apprise may raise anything
-                result = type(error).__name__
+                delivery = Delivery(delivered=False, retryable=True, detail=f"Apprise failed: {type(error).__name__}")
             # A loop that has closed has nobody left who waits.
             with suppress(RuntimeError):
-                loop.call_soon_threadsafe(settle, result)
+                loop.call_soon_threadsafe(settle, delivery)
 
         try:
-            threading.Thread(target=work, name=f"apprise-{contact}", daemon=True).start()
+            threading.Thread(target=work, name=f"apprise-{letter.contact}", daemon=True).start()
         except RuntimeError:
             return None
-        self._sending.add(contact)
+        self._sending = True
         return done
 
-    def _send(self, notification: Notification, contact: str, addresses: Sequence[Secret]) -> _Tally:
-        tally = _Tally(len(addresses))
-        for number, address in enumerate(addresses, start=1):
-            fact = (notification.key, contact, address)
-            if self._was_told(fact):
-                continue
-            service = _service(address)
-            if service is None:
-                tally.unusable.append(number)
-                continue
-            # An Apprise of its own for each address: one refusal must not hide which of them accepted.
-            client = apprise.Apprise(asset=_asset())
-            client.add(service)
-            kind = _TYPES[notification.severity]
-            if notification.kind is NotificationKind.RESOLVED:
-                kind = apprise.NotifyType.SUCCESS
-            if client.notify(
-                body=notification.body or notification.title,
-                title=notification.title,
-                notify_type=kind,
-                body_format=apprise.NotifyFormat.TEXT,
-            ):
-                self._remember(fact)
-            else:
-                tally.failed.append(number)
-        return tally
-
-    def _was_told(self, fact: tuple[str, str, Secret]) -> bool:
-        with self._told_guard:
-            return fact in self._told
-
-    def _remember(self, fact: tuple[str, str, Secret]) -> None:
-        with self._told_guard:
-            self._told[fact] = None
-            while len(self._told) > REMEMBERED:
-                self._told.popitem(last=False)
+    def _send(self, letter: Letter) -> Delivery:
+        service = _service(self._url)
+        if service is None:
+            return Delivery(delivered=False, retryable=False, detail="it is not one that Apprise knows")
+        client = apprise.Apprise(asset=_asset())
+        client.add(service)
+        accepted = client.notify(
+            body=letter.body or letter.title,
+            title=letter.title,
+            notify_type=_TYPES_OF_THE_REST.get(letter.standing, _TYPES[letter.severity]),
+            body_format=apprise.NotifyFormat.TEXT,
+        )
+        if accepted:
+            return Delivery(delivered=True)
+        return Delivery(delivered=False, retryable=True, detail="it did not accept the message")
 
 
 def unusable_addresses(contacts: Mapping[str, Contact]) -> list[Advice]:
@@ -211,11 +170,3 @@ def _asset() -> apprise.AppriseAsset:
     # With these settings the service sends in the thread that asks: Python waits at its end for the pool that Apprise
     # would use otherwise.
     return apprise.AppriseAsset(async_mode=False, service_timeout=0)
-
-
-def _delivery(tally: _Tally) -> Delivery:
-    if not tally.failed and not tally.unusable:
-        return Delivery(delivered=True)
-    parts = [f"address {number} of {tally.total} is not one that Apprise knows" for number in tally.unusable]
-    parts += [f"address {number} of {tally.total} did not accept the message" for number in tally.failed]
-    return Delivery(delivered=False, retryable=bool(tally.failed), detail="; ".join(parts))

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, RootModel, Tag, model_validator
 
 from nemo_watchdog.policy.fields import ApprisePart, HttpUrl, Name, Section, check_absolute
-from nemo_watchdog.policy.people import Address, Apprise, Contact, Opsgenie, PagerDuty, Rota, Slack, Webhook
+from nemo_watchdog.policy.people import Address, Apprise, Contact, Opsgenie, PagerDuty, Rota, Slack, Webhook, secrets_in
 from nemo_watchdog.policy.secret_value import Secret
 from nemo_watchdog.policy.units import SecretText, wrong
 from nemo_watchdog.policy.zones import UTC_NAME, ZoneText, parse_zone
@@ -177,10 +177,11 @@ _MAKE: dict[type[Section], Callable[[Any], Address]] = {
 
 
 def _addresses(places: list[Secret | ChannelSection]) -> tuple[Address, ...]:
+    """Without those whose URL, key or token is empty: its variable is not set."""
     made: list[Address] = []
     for each in places:
         if isinstance(each, Secret):
-            made += [Apprise(each)] if each else []
+            made.append(Apprise(each))
         else:
             made += [_MAKE[type(given)](given) for given in each.given()]
-    return tuple(made)
+    return tuple(each for each in made if secrets_in(each)[0])

@@ -120,7 +120,7 @@ async def test_a_message_that_nobody_takes_is_bad_and_shows_no_secret() -> None:
     assert found[:3] == (
         "contact team",
         "bad",
-        "did not take the test message: address 1 of 1 did not accept the message",
+        "did not take the test message: address 1 of 1: it did not accept the message",
     )
     assert found[3].startswith("is the address right and the service up?")
 

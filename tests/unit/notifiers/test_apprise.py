@@ -5,51 +5,58 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from collections.abc import Mapping
+from dataclasses import replace
 
 import pytest
-from structlog.testing import capture_logs
 
-from nemo_watchdog.model import NotificationKind, Severity
-from nemo_watchdog.notifiers import AppriseNotifier, unusable_addresses
+from nemo_watchdog.channel import Letter
+from nemo_watchdog.model import Severity, Standing
+from nemo_watchdog.notifiers import unusable_addresses
+from nemo_watchdog.notifiers.apprise import AppriseChannel
 from nemo_watchdog.policy.people import Apprise, Contact
 from nemo_watchdog.policy.secret_value import Secret
-from tests.unit.notifiers.parts import Server, notification, serving
+from tests.unit.notifiers.parts import Server, serving
+from tests.unit.notifiers.services.letters import OPENED
 
 # A plugin of Apprise imports a module that Python 3.13 drops, and has its own in reserve.
 pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")
-
-Contacts = Mapping[str, tuple[Secret, ...]]
 
 
 def address(server: Server, path: str = "token-of-ours") -> Secret:
     return Secret(f"json://127.0.0.1:{server.port}/{path}")
 
 
-def notifier_for(*addresses: Secret, deadline: float = 10.0) -> AppriseNotifier:
-    contacts: Contacts = {"on-call": addresses}
-    return AppriseNotifier(lambda: contacts, deadline=deadline)
+def letter(severity: Severity = Severity.SEV2, standing: Standing = Standing.FIRING) -> Letter:
+    return replace(OPENED, severity=severity, standing=standing, title="redis is down", body="connection refused")
 
 
 @pytest.mark.parametrize(
-    ("severity", "kind", "word"),
+    ("severity", "standing", "word"),
     [
-        (Severity.SEV1, NotificationKind.OPENED, "failure"),
-        (Severity.SEV3, NotificationKind.HELD, "warning"),
-        (Severity.SEV4, NotificationKind.OPENED, "info"),
-        (Severity.SEV1, NotificationKind.RESOLVED, "success"),
+        (Severity.SEV1, Standing.FIRING, "failure"),
+        (Severity.SEV3, Standing.FIRING, "warning"),
+        (Severity.SEV4, Standing.FIRING, "info"),
+        (Severity.SEV1, Standing.ACKNOWLEDGED, "info"),
+        (Severity.SEV1, Standing.OVER, "success"),
+        (Severity.SEV1, Standing.NO_PAGE, "info"),
     ],
 )
-async def test_the_message_arrives(severity: Severity, kind: NotificationKind, word: str) -> None:
-    """Title, body and gravity reach the address."""
+async def test_the_message_arrives(severity: Severity, standing: Standing, word: str) -> None:
+    """Title, body and how grave it is now reach the address; what it was given to remember stays."""
     async with serving() as server:
-        notifier = notifier_for(address(server))
-        delivery = await notifier.deliver(notification(severity=severity, kind=kind), "on-call")
-        await notifier.close()
-    assert delivery.delivered
+        channel = AppriseChannel(address(server))
+        result = await channel.send(letter(severity, standing), "memo")
+        await channel.close()
+    assert (result.delivery.delivered, result.memo) == (True, "memo")
     ((path, body),) = server.got
     assert path == "/token-of-ours"
     assert (body["title"], body["message"], body["type"]) == ("redis is down", "connection refused", word)
+
+
+async def test_a_letter_without_a_body_says_its_title() -> None:
+    async with serving() as server:
+        await AppriseChannel(address(server)).send(replace(letter(), body=""), "")
+    assert server.got[0][1]["message"] == "redis is down"
 
 
 @pytest.mark.parametrize(
@@ -81,15 +88,8 @@ def test_a_plugin_of_apprise_that_raises_says_nothing_of_the_address(monkeypatch
     assert unusable_addresses(contact("json://127.0.0.1:1/x")) == []
 
 
-@pytest.mark.parametrize("contacts", [{}, {"on-call": ()}, {"on-call": (Secret(""),)}])
-async def test_a_contact_without_an_address_is_logged(contacts: Contacts) -> None:
-    """A contact that the policy gives no address still leaves a line."""
-    notifier = AppriseNotifier(lambda: contacts)
-    with capture_logs() as lines:
-        delivery = await notifier.deliver(notification(), "on-call")
-    await notifier.close()
-    assert delivery.delivered
-    assert [line["event"] for line in lines] == ["notification"]
+def contact(*urls: str) -> dict[str, Contact]:
+    return {"on-call": Contact(tuple(Apprise(Secret(url)) for url in urls))}
 
 
 @pytest.mark.parametrize(
@@ -98,88 +98,69 @@ async def test_a_contact_without_an_address_is_logged(contacts: Contacts) -> Non
 async def test_an_address_that_apprise_does_not_know(wrong: str, caplog: pytest.LogCaptureFixture) -> None:
     """A wrong address is not worth retrying, and neither the result nor any log shows it."""
     caplog.set_level(logging.DEBUG)
-    notifier = notifier_for(Secret(wrong))
-    delivery = await notifier.deliver(notification(), "on-call")
-    await notifier.close()
+    delivery = (await AppriseChannel(Secret(wrong)).send(letter(), "")).delivery
     assert not delivery.delivered
     assert not delivery.retryable
-    assert delivery.detail == "address 1 of 1 is not one that Apprise knows"
+    assert delivery.detail == "it is not one that Apprise knows"
     assert "s3cret-token" not in caplog.text
-
-
-def contact(*urls: str) -> dict[str, Contact]:
-    return {"on-call": Contact(tuple(Apprise(Secret(url)) for url in urls))}
 
 
 async def test_a_refusal_is_retryable_and_leaks_nothing(caplog: pytest.LogCaptureFixture) -> None:
     """A server that refuses gives a retry; the token in the address shows nowhere."""
     caplog.set_level(logging.DEBUG)
     async with serving(500) as server:
-        notifier = notifier_for(address(server, "s3cret-token"))
-        delivery = await notifier.deliver(notification(), "on-call")
-        await notifier.close()
+        delivery = (await AppriseChannel(address(server, "s3cret-token")).send(letter(), "")).delivery
     assert not delivery.delivered
     assert delivery.retryable
-    assert "s3cret-token" not in delivery.detail + caplog.text
-
-
-async def test_a_retry_tells_only_those_who_were_not_told() -> None:
-    """When one of two addresses refused, the retry goes to that one alone."""
-    async with serving(200) as good, serving(500, 200) as bad:
-        notifier = notifier_for(address(good), address(bad))
-        first = await notifier.deliver(notification(), "on-call")
-        second = await notifier.deliver(notification(), "on-call")
-        other = await notifier.deliver(notification(key="another fact"), "on-call")
-        await notifier.close()
-    assert (first.delivered, first.retryable) == (False, True)
-    assert first.detail == "address 2 of 2 did not accept the message"
-    assert second.delivered
-    assert other.delivered
-    assert (len(good.got), len(bad.got)) == (2, 3)
+    assert delivery.detail == "it did not accept the message"
+    assert "s3cret-token" not in caplog.text
 
 
 async def test_a_stuck_server_costs_the_deadline_and_one_thread() -> None:
-    """A delivery that hangs is left at its deadline; the contact gets no second thread until the first has ended."""
+    """A letter that hangs is left at its deadline; the address gets no second thread until the first has ended.
+
+    What it accepted when nobody waited any more is not sent again.
+    """
     async with serving(stalled=True) as server:
-        notifier = notifier_for(address(server), deadline=0.3)
-        hung = await notifier.deliver(notification(), "on-call")
-        again = await notifier.deliver(notification(), "on-call")
+        channel = AppriseChannel(address(server), deadline=0.3)
+        hung = (await channel.send(letter(), "")).delivery
+        again = (await channel.send(letter(), "")).delivery
         threads = [thread for thread in threading.enumerate() if thread.name == "apprise-on-call"]
         assert len(threads) == 1
         server.gate.set()
         await asyncio.to_thread(threads[0].join, 10)
         await asyncio.sleep(0)  # what the thread left for the loop runs now
-        late = await notifier.deliver(notification(), "on-call")
-        await notifier.close()
+        late = (await channel.send(letter(), "")).delivery
+        other = (await channel.send(replace(letter(), key="i-1:2"), "")).delivery
     assert (hung.delivered, hung.retryable, hung.detail) == (False, True, "not accepted within 300ms")
     assert (again.delivered, again.retryable) == (False, True)
     assert "still under way" in again.detail
-    assert late.delivered
-    assert len(server.got) == 1
+    assert (late.delivered, late.detail) == (True, "accepted late")
+    assert other.delivered
+    assert len(server.got) == 2
 
 
 async def test_messages_in_a_row_are_not_in_each_others_way() -> None:
-    """A contact is free as soon as its delivery has been answered."""
+    """An address is free as soon as it has answered."""
     async with serving() as server:
-        notifier = notifier_for(address(server))
-        deliveries = [await notifier.deliver(notification(key=f"k{n}"), "on-call") for n in range(20)]
-        await notifier.close()
-    assert all(delivery.delivered for delivery in deliveries)
+        channel = AppriseChannel(address(server))
+        results = [await channel.send(replace(letter(), key=f"k{n}"), "") for n in range(20)]
+    assert all(each.delivery.delivered for each in results)
+    assert len(server.got) == 20
 
 
 async def test_a_system_without_threads_is_a_result(monkeypatch: pytest.MonkeyPatch) -> None:
-    """When no thread can be started the message is kept for later, and the contact stays free."""
+    """When no thread can be started the letter is kept for later, and the address stays free."""
 
     def refuse(_: threading.Thread) -> None:
         raise RuntimeError("can't start new thread")
 
     async with serving() as server:
-        notifier = notifier_for(address(server))
+        channel = AppriseChannel(address(server))
         with monkeypatch.context() as patched:
             patched.setattr(threading.Thread, "start", refuse)
-            refused = await notifier.deliver(notification(), "on-call")
-        accepted = await notifier.deliver(notification(), "on-call")
-        await notifier.close()
+            refused = (await channel.send(letter(), "")).delivery
+        accepted = (await channel.send(letter(), "")).delivery
     assert (refused.delivered, refused.retryable) == (False, True)
     assert accepted.delivered
 
@@ -191,20 +172,6 @@ async def test_a_broken_plugin_is_a_result(monkeypatch: pytest.MonkeyPatch) -> N
         raise RuntimeError("json://s3cret-token")
 
     monkeypatch.setattr("apprise.Apprise.notify", broken)
-    notifier = notifier_for(Secret("json://127.0.0.1:9/s3cret-token"))
-    delivery = await notifier.deliver(notification(), "on-call")
-    await notifier.close()
+    delivery = (await AppriseChannel(Secret("json://127.0.0.1:9/s3cret-token")).send(letter(), "")).delivery
     assert (delivery.delivered, delivery.retryable) == (False, True)
     assert delivery.detail == "Apprise failed: RuntimeError"
-
-
-async def test_a_reload_of_the_contacts_takes_effect() -> None:
-    """The addresses are asked for at each delivery."""
-    contacts: dict[str, tuple[Secret, ...]] = {}
-    notifier = AppriseNotifier(lambda: contacts)
-    async with serving() as server:
-        await notifier.deliver(notification(), "on-call")
-        contacts["on-call"] = (address(server),)
-        await notifier.deliver(notification(), "on-call")
-    await notifier.close()
-    assert len(server.got) == 1

@@ -1,0 +1,93 @@
+"""Posts a letter as JSON to whatever program takes it, signed. Only 2xx says that it was taken.
+
+The document is described in docs/policy.md; its `version` changes when a field goes or means something else. The
+signature is over the time and the body, so that neither can be replayed with the other, as Stripe does it
+(https://docs.stripe.com/webhooks#verify-manually). The key is the same when a letter is sent again.
+"""
+
+from __future__ import annotations
+
+import hmac
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from hashlib import sha256
+from typing import Any
+from urllib.parse import urlsplit
+
+from nemo_watchdog.channel import DEADLINE, Letter, Sent
+from nemo_watchdog.notifiers.http_service import HttpService, NotTaken, as_json
+from nemo_watchdog.policy.people import Webhook
+from nemo_watchdog.ports import Delivery
+
+VERSION = 1
+SIGNATURE = "X-Nemo-Watchdog-Signature"
+KEY = "X-Nemo-Watchdog-Key"
+
+
+class WebhookChannel:
+    """Satisfies `channel.Channel`; it needs no memo. `now` is in seconds since 1970."""
+
+    def __init__(self, address: Webhook, deadline: float = DEADLINE, now: Callable[[], float] = time.time) -> None:
+        self._url = address.url.reveal()
+        self._secret = address.secret.reveal()
+        self._service = HttpService([self._secret, *_secrets_of(self._url)], deadline)
+        self._now = now
+
+    async def send(self, letter: Letter, memo: str) -> Sent:
+        body = as_json(document_of(letter))
+        headers = {KEY: letter.key}
+        if self._secret:
+            headers[SIGNATURE] = signature(self._secret, int(self._now()), body)
+        try:
+            async with self._service.exchange() as exchange:
+                answer = await exchange.send(self._url, body, headers)
+        except NotTaken as failed:
+            return Sent(failed.delivery(), memo)
+        return Sent(Delivery(delivered=True, detail=f"HTTP {answer.status}"), memo)
+
+    async def close(self) -> None:
+        await self._service.close()
+
+
+def signature(secret: str, at: int, body: bytes) -> str:
+    """`t=UNIX,v1=HEX`: HMAC-SHA256 (RFC 2104) over `t`, a point and the body.
+
+    A secret of bytes that are no text is signed with as those bytes.
+    """
+    key = secret.encode("utf-8", "surrogateescape")
+    return f"t={at},v1={hmac.new(key, b'%d.%b' % (at, body), sha256).hexdigest()}"
+
+
+def document_of(letter: Letter) -> dict[str, Any]:
+    return {
+        "version": VERSION,
+        "key": letter.key,
+        "thread": letter.thread,
+        "contact": letter.contact,
+        "kind": str(letter.kind),
+        "standing": str(letter.standing),
+        "severity": str(letter.severity),
+        "root": letter.root,
+        "title": letter.title,
+        "body": letter.body,
+        "at": _rfc3339(letter.at),
+        "since": None if letter.since is None else _rfc3339(letter.since),
+        "incidents": list(letter.incidents),
+        "owner": letter.owner,
+        "link": letter.link,
+    }
+
+
+def _rfc3339(at: datetime) -> str:
+    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _secrets_of(url: str) -> list[str]:
+    """The whole of it, and what of it a page of an error may repeat."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return [url]
+    asked = [value for each in parts.query.split("&") if (value := each.partition("=")[2])]
+    return [url, parts.path.strip("/"), parts.query, *asked, parts.password or ""]
