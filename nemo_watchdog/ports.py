@@ -264,10 +264,15 @@ class Delivery:
     delivered: bool
     retryable: bool = False
     detail: str = ""
+    reached: bool = False
+    """Of what is not delivered: one address of the contact has it, and another has not."""
 
 
 class Notifier(Protocol):
-    """Delivers one notification to one contact, within its own deadline; failures are results, never exceptions."""
+    """Delivers one notification to one contact, within its own deadline; failures are results, never exceptions.
+
+    What is `earlier` than it is delivered with it, or is not.
+    """
 
     async def deliver(self, notification: Notification, contact: str) -> Delivery: ...
 
