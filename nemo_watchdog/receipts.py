@@ -1,4 +1,4 @@
-"""What each address of a contact has taken: known by a digest of where it leads, on disk, and to whoever tells people."""
+"""What each address of a contact has taken: on disk, and for whoever tells people."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 
-from nemo_watchdog.ports import Receipt, Received
+from nemo_watchdog.receipts import Receipt, Received
 
 TOLD_COLUMNS = "key, address, at_utc"
 THREAD_COLUMNS = "thread, address, memo, at_utc"

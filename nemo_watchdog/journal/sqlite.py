@@ -14,7 +14,8 @@ from nemo_watchdog.journal import codec, reading, receipts, seal
 from nemo_watchdog.journal.files import Files
 from nemo_watchdog.journal.seal import BINDING, Head
 from nemo_watchdog.model import Moment, Notification
-from nemo_watchdog.ports import Clock, OutboxItem, Receipt, Received
+from nemo_watchdog.ports import Clock, OutboxItem
+from nemo_watchdog.receipts import Receipt, Received
 
 OPENING_TYPES = ("incident_opened", "incident_reopened", "incident_declared")
 HEARTBEAT_TYPE = "heartbeat_heard"
@@ -28,7 +29,7 @@ class _SystemClock:
 
 
 class SqliteJournal:
-    """One daemon's journal at `path`; satisfies `ports.Journal` and `ports.Receipts`.
+    """One daemon's journal at `path`; satisfies `ports.Journal` and `receipts.Receipts`.
 
     Calls block for one fsync (milliseconds), or two.
 
@@ -161,12 +162,12 @@ class SqliteJournal:
         self._settle(item_id, "given_up", at, detail)
 
     def received(self, limit: int) -> Received:
-        """See `ports.Receipts.received`."""
+        """See `receipts.Receipts.received`."""
         with self._files.reading() as connection:
             return receipts.read(connection, limit)
 
     def keep_receipts(self, kept: Sequence[Receipt], at: Moment) -> None:
-        """See `ports.Receipts.keep_receipts`."""
+        """See `receipts.Receipts.keep_receipts`."""
         with self._files.transaction() as connection:
             receipts.write(connection, kept, codec.write_time(at.utc))
 

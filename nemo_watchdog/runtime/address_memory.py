@@ -12,7 +12,7 @@ from functools import partial
 import structlog
 
 from nemo_watchdog.errors import JournalError
-from nemo_watchdog.ports import Receipt, Receipts, Received
+from nemo_watchdog.receipts import Receipt, Receipts, Received
 from nemo_watchdog.runtime.core import Core
 
 log = structlog.get_logger("nemo_watchdog")
@@ -28,7 +28,7 @@ AGAIN_AFTER = 5.0
 
 
 class AddressMemory:
-    """Satisfies `notifiers.contacts.Memory`."""
+    """Satisfies `receipts.Memory`."""
 
     def __init__(self, journal: Receipts, core: Core) -> None:
         self._journal = journal

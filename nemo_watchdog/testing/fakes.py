@@ -27,7 +27,8 @@ from nemo_watchdog.model import (
     Notification,
     RunState,
 )
-from nemo_watchdog.ports import Clock, Delivery, OutboxItem, Receipt, Received
+from nemo_watchdog.ports import Clock, Delivery, OutboxItem
+from nemo_watchdog.receipts import Receipt, Received
 
 T = TypeVar("T")
 
@@ -253,7 +254,7 @@ class _Queued:
 
 
 class MemoryJournal:
-    """Satisfies `ports.Journal` and `ports.Receipts`, and forgets everything with the process.
+    """Satisfies `ports.Journal` and `receipts.Receipts`, and forgets everything with the process.
 
     `trouble` makes every method fail, and `damage` does until `accept`.
     """

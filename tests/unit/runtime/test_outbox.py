@@ -44,10 +44,6 @@ class Post:
         self.shell.memory.append([], [replace(notification(key), incident=incident, at=now.utc)], now)
         self.outbox.poke()
 
-    async def answer(self, told: Notification, contact: str, delivery: Delivery) -> Delivery:
-        self.notifier.told.append((contact, told))
-        return delivery
-
     def told(self, contact: str = "on-call") -> list[str]:
         return [each.key for to, each in self.notifier.told if to == contact]
 
@@ -190,7 +186,7 @@ async def test_what_is_newer_waits_no_longer_than_what_it_waits_for(post: Post) 
 
 
 async def test_another_page_waits_behind_what_was_not_taken(post: Post) -> None:
-    """It is a reason to try again what is older; each page has a letter of its own, in the order of their beginnings."""
+    """It is a reason to try again what is older; each page has a letter of its own, in their order."""
     post.notifier.answers["on-call"] = BUSY
     post.queue("opened")
     await until(lambda: post.attempts() == [1])
@@ -215,8 +211,12 @@ async def test_who_is_partly_reached_hears_of_the_next_page_at_once(post: Post) 
 
 async def test_a_message_that_is_never_taken_holds_back_the_others_for_half_an_hour(post: Post) -> None:
     """The service takes all but one: that one alone is not told."""
-    other = Delivery(delivered=True)
-    post.notifier.deliver = lambda each, to: post.answer(each, to, BUSY if each.key == "bad" else other)  # type: ignore[method-assign]
+
+    async def deliver(notification: Notification, contact: str) -> Delivery:
+        post.notifier.told.append((contact, notification))
+        return BUSY if notification.key == "bad" else Delivery(delivered=True)
+
+    post.notifier.deliver = deliver  # type: ignore[method-assign]
     now = post.shell.clock.now()
     post.shell.memory.append([], [replace(notification("bad"), at=now.utc)], now)
     post.queue_other("good")
