@@ -40,6 +40,7 @@ class AddressMemory:
         self._read = False
         self._writing: asyncio.Future[None] | None = None
         self._again: asyncio.TimerHandle | None = None
+        self._trouble = ""
 
     async def ready(self) -> None:
         """What the disk knows is known; without it when the disk does not answer, until the next call."""
@@ -72,7 +73,7 @@ class AddressMemory:
         if reading.cancelled():
             return
         if error := reading.exception():
-            log.error("who was told what cannot be read: it may be told again", error=str(error))
+            self._complain("who was told what cannot be read: it may be told again", error)
             return
         self._read = True
         received, since = reading.result(), (self._told, self._memos)
@@ -106,12 +107,19 @@ class AddressMemory:
             return
         error = writing.exception()
         if error is None:
+            self._trouble = ""
             del self._unwritten[:count]
             self._write()
             return
-        log.error("delivery not written down: a restart may repeat it", error=str(error))
+        self._complain("delivery not written down: a restart may repeat it", error)
         if isinstance(error, JournalError) and (self._again is None or self._again.when() < self._now()):
             self._again = asyncio.get_running_loop().call_later(AGAIN_AFTER, self._write)
+
+    def _complain(self, what: str, error: BaseException) -> None:
+        """Once, however often it fails."""
+        if str(error) != self._trouble:
+            self._trouble = str(error)
+            log.error(what, error=self._trouble)
 
     def _now(self) -> float:
         return asyncio.get_running_loop().time()
