@@ -21,6 +21,8 @@ from nemo_watchdog.containers.docker import DockerContainers
 from nemo_watchdog.containers.evidence import container_questions
 from nemo_watchdog.engine.engine import Engine
 from nemo_watchdog.engine.explaining_past import OF_INCIDENTS
+from nemo_watchdog.engine.letters import letter
+from nemo_watchdog.engine.page_now import PageNow, page_now
 from nemo_watchdog.engine.replay import salvage
 from nemo_watchdog.errors import NemoWatchdogError
 from nemo_watchdog.evidence import Asked
@@ -28,13 +30,14 @@ from nemo_watchdog.journal.about import About, read_about
 from nemo_watchdog.journal.reader import JournalReader
 from nemo_watchdog.journal.sqlite import SqliteJournal
 from nemo_watchdog.metrics import FEW_BUCKETS, Metrics
-from nemo_watchdog.model import Alert
-from nemo_watchdog.notifiers import AlertmanagerClient, AppriseNotifier, unusable_addresses
+from nemo_watchdog.model import Alert, Notification
+from nemo_watchdog.notifiers import AlertmanagerClient, unusable_addresses
+from nemo_watchdog.notifiers.apprise_channel import apprise_channel
+from nemo_watchdog.notifiers.contacts import ContactNotifier, address_digest, plain_letter
 from nemo_watchdog.one_thread import OneThread, StillBusy
 from nemo_watchdog.plugins import installed
 from nemo_watchdog.policy.discovered import Labels
 from nemo_watchdog.policy.loader import load_policy
-from nemo_watchdog.policy.people import apprise_urls
 from nemo_watchdog.policy.policy import Dependency, Policy
 from nemo_watchdog.ports import Action, ActionContext, Containers, Delivery, Heartbeats, Probe, ProbeContext
 from nemo_watchdog.probes.host.evidence import machine_questions
@@ -42,6 +45,7 @@ from nemo_watchdog.redaction.redactor import Redactor
 from nemo_watchdog.regular_file import read_regular
 from nemo_watchdog.runtime import files
 from nemo_watchdog.runtime import heartbeats as heard
+from nemo_watchdog.runtime.address_memory import AddressMemory
 from nemo_watchdog.runtime.alerting import Alerting
 from nemo_watchdog.runtime.archiving import Archiving
 from nemo_watchdog.runtime.clock import SystemClock, boot_id
@@ -176,7 +180,7 @@ async def run(settings: Settings, redact_with: Callable[[Callable[[], Redactor]]
         heartbeats = heard.Heartbeats(core)
         watch = ContainerWatch(containers, core, metrics)
         watch.on_other_containers = discovery.poke
-        notifier = AppriseNotifier(lambda: apprise_urls(engine.policy.contacts))
+        notifier = _notifier(core, AddressMemory(journal, core), token)
         sink = PolicyAlertmanagers(engine)
         supervisor = Supervisor(
             core,
@@ -208,6 +212,24 @@ async def run(settings: Settings, redact_with: Callable[[Callable[[], Redactor]]
             await archiving.close(CLOSE_ARCHIVE_WITHIN)
     finally:
         await _close(journal)
+
+
+def _notifier(core: Core, memory: AddressMemory, token: str) -> ContactNotifier:
+    """Tells people. What it knows addresses by cannot be guessed without the token."""
+    engine, clock = core.engine, core.clock
+
+    def now(about: Notification) -> PageNow:
+        return page_now(engine.durable, about, clock.now().monotonic)
+
+    return ContactNotifier(
+        lambda: engine.policy.contacts,
+        memory=memory,
+        clock=clock,
+        letter=lambda waiting: letter(waiting, clock.now().utc, now(waiting[-1]), engine.policy.telling.zone),
+        render=partial(plain_letter, now),
+        channel_for=apprise_channel,
+        digest=partial(address_digest, key=token),
+    )
 
 
 async def _serve(supervisor: Supervisor, runner: web.AppRunner, host: str, port: int) -> None:

@@ -340,6 +340,8 @@ class Notification:
     """When the trouble began; None for what is about no trouble."""
     incidents: tuple[str, ...] = ()
     """All that the message tells of, the page's own first."""
+    earlier: tuple[Notification, ...] = ()
+    """What waits for the contact and is told with it, oldest first: of the same page, or of none."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -259,15 +259,16 @@ class Catalog:
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """How a delivery went: delivered, or failed and worth retrying or not. `detail` never holds a secret."""
+    """How it went: delivered, or failed (yet one address may be `reached`). `detail` never holds a secret."""
 
     delivered: bool
     retryable: bool = False
     detail: str = ""
+    reached: bool = False
 
 
 class Notifier(Protocol):
-    """Delivers one notification to one contact, within its own deadline; failures are results, never exceptions."""
+    """Delivers one notification, and what is `earlier`, to one contact in bounded time; failures are results."""
 
     async def deliver(self, notification: Notification, contact: str) -> Delivery: ...
 

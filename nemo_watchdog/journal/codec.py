@@ -54,6 +54,7 @@ def read_time(row: int, text: str) -> datetime:
 def write_notification(notification: Notification) -> str:
     since = None if notification.since is None else write_time(notification.since)
     values = asdict(notification) | {"at": write_time(notification.at), "since": since}
+    del values["earlier"]  # each is an item of its own
     return json.dumps(values, allow_nan=False, separators=(",", ":"))
 
 

@@ -12,7 +12,7 @@ from datetime import datetime
 from pathlib import Path
 
 from nemo_watchdog.errors import JournalError
-from nemo_watchdog.journal import codec, seal
+from nemo_watchdog.journal import codec, receipts, seal
 from nemo_watchdog.journal.migrations import migrate
 from nemo_watchdog.journal.reading import COLUMNS, OUTBOX_COLUMNS, Found, connect
 from nemo_watchdog.journal.seal import head_of, sync_folder
@@ -66,5 +66,6 @@ def _build(path: Path, found: Found) -> Path:
             with suppress(sqlite3.IntegrityError, JournalError):
                 codec.read_notification(0, str(item[2]))
                 connection.execute(f"INSERT INTO outbox ({OUTBOX_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", item)  # noqa: S608 - the words are this module's own
+        receipts.put_back(connection, found.told, found.threads)
         connection.execute("COMMIT")
     return new

@@ -64,10 +64,32 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         FROM records
         """,
     ),
+    (
+        """
+        CREATE TABLE told_addresses (
+            key TEXT NOT NULL,
+            address TEXT NOT NULL,
+            at_utc TEXT NOT NULL,
+            PRIMARY KEY (key, address)
+        ) STRICT
+        """,
+        """
+        CREATE TABLE threads (
+            thread TEXT NOT NULL,
+            address TEXT NOT NULL,
+            memo TEXT NOT NULL,
+            at_utc TEXT NOT NULL,
+            PRIMARY KEY (thread, address)
+        ) STRICT
+        """,
+    ),
 )
 
 SEALED = 2
 """The schema from which on each record has a checksum, and the journal a head."""
+
+RECEIPTS = 3
+"""The schema from which on it is known which address has taken what."""
 
 
 def schema(connection: sqlite3.Connection) -> int:

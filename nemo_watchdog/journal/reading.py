@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from nemo_watchdog.errors import JournalError
-from nemo_watchdog.journal import codec, seal
-from nemo_watchdog.journal.migrations import SEALED, schema
+from nemo_watchdog.journal import codec, receipts, seal
+from nemo_watchdog.journal.migrations import RECEIPTS, SEALED, schema
 from nemo_watchdog.journal.seal import Head, Row, head_of
 from nemo_watchdog.state_dir import TOKEN_NAME
 
@@ -32,11 +32,13 @@ NOT_DAMAGE = ("SQLITE_BUSY", "SQLITE_LOCKED", "SQLITE_CANTOPEN", "SQLITE_FULL", 
 
 @dataclass(slots=True)
 class Found:
-    """`rows` and `outbox` are what can be read, in order; `damage` is empty for a journal that is whole."""
+    """What can be read, in order; `damage` is empty for a journal that is whole."""
 
     there: bool = True
     rows: list[Row] = field(default_factory=list)
     outbox: list[tuple[object, ...]] = field(default_factory=list)
+    told: list[tuple[object, ...]] = field(default_factory=list)
+    threads: list[tuple[object, ...]] = field(default_factory=list)
     damage: list[str] = field(default_factory=list)
 
     def head(self) -> Head:
@@ -93,7 +95,8 @@ def connect(path: Path, mode: str) -> sqlite3.Connection:
 def read_from(connection: sqlite3.Connection, found: Found, head: Head | None) -> None:
     """Adds what that connection sees. Raises `sqlite3.Error` for what says nothing about the file."""
     try:
-        sealed = schema(connection) >= SEALED
+        version = schema(connection)
+        sealed = version >= SEALED
         connection.text_factory = lambda value: value.decode(errors="replace")
         _read_rows(connection, found, sealed=sealed)
         _check_head(found, head, sealed=sealed)
@@ -101,6 +104,8 @@ def read_from(connection: sqlite3.Connection, found: Found, head: Head | None) -
         if finding != "ok":
             found.damage.append(f"SQLite finds: {finding}")
         found.outbox = connection.execute(f"SELECT {OUTBOX_COLUMNS} FROM outbox ORDER BY id").fetchall()  # noqa: S608 - the words are this module's own
+        if version >= RECEIPTS:
+            found.told, found.threads = receipts.rows(connection)
     except JournalError as error:
         found.damage.append(str(error))
     except sqlite3.Error as error:

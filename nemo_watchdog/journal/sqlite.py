@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from nemo_watchdog.errors import JournalError
-from nemo_watchdog.journal import codec, reading, seal
+from nemo_watchdog.journal import codec, reading, receipts, seal
 from nemo_watchdog.journal.files import Files
 from nemo_watchdog.journal.seal import BINDING, Head
 from nemo_watchdog.model import Moment, Notification
 from nemo_watchdog.ports import Clock, OutboxItem
+from nemo_watchdog.receipts import Receipt, Received
 
 OPENING_TYPES = ("incident_opened", "incident_reopened", "incident_declared")
 HEARTBEAT_TYPE = "heartbeat_heard"
@@ -28,7 +29,9 @@ class _SystemClock:
 
 
 class SqliteJournal:
-    """One daemon's journal at `path`; satisfies `ports.Journal`. Calls block for one fsync (milliseconds), or two.
+    """One daemon's journal at `path`; satisfies `ports.Journal` and `receipts.Receipts`.
+
+    Calls block for one fsync (milliseconds), or two.
 
     `boot_id` names this boot of the machine (Linux: /proc/sys/kernel/random/boot_id): monotonic readings compare
     within one boot only. The file and its folder are made when they do not exist, readable by their owner alone.
@@ -158,6 +161,16 @@ class SqliteJournal:
     def give_up(self, item_id: int, at: Moment, detail: str) -> None:
         self._settle(item_id, "given_up", at, detail)
 
+    def received(self, limit: int) -> Received:
+        """See `receipts.Receipts.received`."""
+        with self._files.reading() as connection:
+            return receipts.read(connection, limit)
+
+    def keep_receipts(self, kept: Sequence[Receipt], at: Moment) -> None:
+        """See `receipts.Receipts.keep_receipts`."""
+        with self._files.transaction() as connection:
+            receipts.write(connection, kept, codec.write_time(at.utc))
+
     def outbox_counts(self) -> Mapping[str, int]:
         """How many items are `pending`, `delivered` and `given_up`."""
         counts = {"pending": 0, "delivered": 0, "given_up": 0}
@@ -198,6 +211,7 @@ class SqliteJournal:
                 "UPDATE tally SET records = ?, total = ?",
                 (records - len(over), seal.take(total, [digest for _, digest in over])),
             )
+            gone += receipts.prune(connection, limit)
         return int(gone) + len(over)
 
     def close(self) -> None:

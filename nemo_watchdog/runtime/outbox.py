@@ -1,7 +1,8 @@
 """Delivers what the journal says is still to be told. Never in the way of watching: its own tasks, one a contact.
 
-To one contact what belongs to one incident is told in the order in which it was made: what is newer never overtakes
-what waits, and what could not be told in its time is told in one letter (see `engine.letters`).
+To one contact all is told in the order in which it was made: what is newer never overtakes what waits, and what could
+not be told of one page in its time is told in one letter (see `engine.letters`). Only what is not taken for half an
+hour, while something else is, holds back nothing more: it may be this message that the service does not take.
 
 Nor does it wait for the disk: what the journal cannot take is told from memory, once, and settled on disk when that is
 back. Who was told and could not be written down is remembered, so that this process tells nobody twice.
@@ -13,12 +14,12 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 import structlog
 
-from nemo_watchdog.engine.letters import LATE_AFTER, letter, told_as_one
+from nemo_watchdog.engine.letters import LATE_AFTER, told_as_one
 from nemo_watchdog.errors import JournalError
 from nemo_watchdog.metrics import Metrics
 from nemo_watchdog.model import Notification, NotificationKind
@@ -35,6 +36,9 @@ AT_ONCE = 1000
 FIRST_RETRY, LONGEST_RETRY = 5.0, 600.0
 GIVE_UP_AFTER = 150
 """Tries; with the pauses above that is about a day."""
+
+HOLDS_BACK_FOR = 1800.0
+"""Seconds that a message which is not taken holds back what came after it."""
 
 DISK_WITHIN = 1.0
 """Seconds that telling waits for the disk before it goes on without."""
@@ -171,15 +175,15 @@ class Outbox:
         return jobs
 
     def _letters_of(self, jobs: Sequence[_Job]) -> list[tuple[_Job, ...]]:
-        """What is sent to one contact now, in this order. More to tell is a reason to try again what waits."""
-        of_incident: dict[str, list[_Job]] = defaultdict(list)
+        """What is sent to one contact now, in this order. More to tell is a reason to try again all that waits."""
+        of_page: dict[str, list[_Job]] = defaultdict(list)
         for job in jobs:
             if not self._is_told(job.key):
-                of_incident[job.notification.incident].append(job)
+                of_page[job.notification.incident].append(job)
         letters = list[tuple[_Job, ...]]()
-        for waiting in of_incident.values():
-            if not any(job.due for job in waiting):
-                continue
+        if not any(job.due for waiting in of_page.values() for job in waiting):
+            return letters
+        for waiting in of_page.values():
             tried = any(job.attempts for job in waiting)
             if told_as_one([job.notification for job in waiting], self._core.clock.now().utc, tried=tried):
                 letters.append(tuple(waiting))
@@ -193,21 +197,38 @@ class Outbox:
         return known is not None and known.outcome != ""
 
     async def _deliver_all(self, contact: str, jobs: list[_Job]) -> None:
-        """To one contact, oldest first; the first failure that may pass holds the rest back."""
+        """To one contact, oldest first; a failure that may pass holds the rest back."""
         news, began = False, self._core.clock.now().monotonic
+        patience = 1
         try:
             letters = self._letters_of(jobs)  # before the memory of what was told is given to the disk
             await self._write_down([job for job in jobs if self._is_told(job.key)])
-            for each in letters:
-                if not await self._deliver(contact, each):
+            for number, each in enumerate(letters, start=1):
+                if await self._deliver(contact, each):
+                    news = True
+                elif patience and self._holds_nothing_back(each[0]):
+                    patience -= 1  # of two that are not taken it is not the message
+                else:
+                    await self._hold_back([job for held in letters[number:] for job in held])
                     return
-                news = True
                 if self._core.clock.now().monotonic - began > LATE_AFTER:
                     break  # who takes so long hears of the rest in one letter
         finally:
             self._busy.discard(contact)
         if news:
             self.poke()  # for what came in meanwhile
+
+    def _holds_nothing_back(self, oldest: _Job) -> bool:
+        return (self._core.clock.now().utc - oldest.notification.at).total_seconds() > HOLDS_BACK_FOR
+
+    async def _hold_back(self, jobs: Sequence[_Job]) -> None:
+        """They wait behind one that was not taken, and are tried again when that is."""
+        pause = _pause_after(min((job.attempts for job in jobs), default=0))
+        for job in jobs:
+            attempts = min(job.attempts + 1, GIVE_UP_AFTER - 1)
+            due = self._core.clock.now().monotonic + pause
+            self._known[job.key] = _Known(job.notification, attempts, pause, due, detail="what came before it waits")
+        await self._write_down(jobs)
 
     async def _told(self, notification: Notification, contact: str) -> Delivery:
         try:
@@ -216,8 +237,9 @@ class Outbox:
             return Delivery(delivered=False, retryable=True, detail=f"the notifier raised {type(error).__name__}")
 
     async def _deliver(self, contact: str, jobs: Sequence[_Job]) -> bool:
-        """Sends one letter; whether that is settled, and the next may be sent."""
-        notification = letter([job.notification for job in jobs], self._core.clock.now().utc)
+        """Sends one letter; whether that is settled, or somebody was reached, and the next may be sent."""
+        *earlier, notification = (job.notification for job in jobs)
+        notification = replace(notification, earlier=tuple(earlier))
         delivery = await self._told(notification, contact)
         pause = _pause_after(min(job.attempts for job in jobs))
         for job in jobs:
@@ -248,7 +270,7 @@ class Outbox:
                 error=delivery.detail,
             )
         await self._write_down(jobs)
-        return not waits
+        return delivery.reached or not waits
 
     async def _write_down(self, jobs: Sequence[_Job]) -> None:
         """What is known of them, for the next process, if the disk has them at all."""

@@ -28,6 +28,7 @@ from nemo_watchdog.model import (
     RunState,
 )
 from nemo_watchdog.ports import Clock, Delivery, OutboxItem
+from nemo_watchdog.receipts import Receipt, Received
 
 T = TypeVar("T")
 
@@ -253,7 +254,7 @@ class _Queued:
 
 
 class MemoryJournal:
-    """Satisfies `ports.Journal` and forgets everything with the process.
+    """Satisfies `ports.Journal` and `receipts.Receipts`, and forgets everything with the process.
 
     `trouble` makes every method fail, and `damage` does until `accept`.
     """
@@ -265,6 +266,7 @@ class MemoryJournal:
         self._clock = clock
         self._records: list[tuple[Moment, Mapping[str, Any]]] = []
         self._outbox: list[_Queued] = []
+        self.receipts: list[Receipt] = []
 
     def types(self) -> list[str]:
         """The type of every record, in order."""
@@ -309,6 +311,16 @@ class MemoryJournal:
 
     def give_up(self, item_id: int, at: Moment, detail: str) -> None:
         self._settle(item_id, "given_up", at, detail)
+
+    def received(self, limit: int) -> Received:
+        self._check()
+        told = [(key, each.address) for each in self.receipts for key in each.keys]
+        memos = {(each.thread, each.address): each.memo for each in self.receipts if each.memo}
+        return Received(told[-limit:], memos)
+
+    def keep_receipts(self, kept: Sequence[Receipt], at: Moment) -> None:  # noqa: ARG002 - they are as old as the test
+        self._check()
+        self.receipts += kept
 
     def prune(self, before: datetime) -> int:
         """Forgets settled notifications only: what a test asserts on is records."""

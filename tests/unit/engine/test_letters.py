@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
+from zoneinfo import ZoneInfo
 
 import pytest
 
-from nemo_watchdog.engine.letters import LATE_AFTER, LONGEST, LONGEST_LINE, letter, told_as_one
-from nemo_watchdog.model import Notification, NotificationKind, Severity
+from nemo_watchdog.engine.letters import LATE_AFTER, LONGEST, LONGEST_LINE, told_as_one
+from nemo_watchdog.engine.letters import letter as made
+from nemo_watchdog.engine.page_now import PageNow
+from nemo_watchdog.model import Notification, NotificationKind, Severity, Standing
 from tests.unit.engine.world import NOON, World, dependency, policy
 
 MOMENT = timedelta(seconds=1)
@@ -16,6 +20,13 @@ MOMENT = timedelta(seconds=1)
 
 def message(kind: NotificationKind, title: str, body: str, at: datetime) -> Notification:
     return Notification(f"i-1:{title}", kind, "i-1", Severity.SEV2, "a", f"[SEV2] {title}", body, ("on-call",), at)
+
+
+FIRING = PageNow(Standing.FIRING)
+
+
+def letter(waiting: Sequence[Notification], now: datetime, page: PageNow = FIRING, zone: tzinfo = UTC) -> Notification:
+    return made(waiting, now, page, zone)
 
 
 OPENED = message(NotificationKind.OPENED, "a is down", "a is down: refused.\nNext: acting now.", NOON)
@@ -33,9 +44,41 @@ def test_what_is_sent_in_its_time_is_sent_as_it_is() -> None:
 def test_what_is_late_says_when_it_was_made() -> None:
     """With the day, when that was another."""
     told = letter([OPENED], NOON + (LATE_AFTER + 1) * MOMENT)
-    assert told.body.startswith("At 12:00:00 UTC, delivered late: a is down: refused.\nNext: ")
+    assert told.body.startswith("At 12:00:00 UTC, delivered late (it is still open): a is down: refused.\nNext: ")
     assert (told.title, told.key) == (OPENED.title, OPENED.key)
     assert "At 2026-01-05 12:00:00 UTC, delivered late" in letter([OPENED], NOON + timedelta(hours=12)).body
+
+
+def test_times_are_those_of_the_policys_zone() -> None:
+    """And so is the day: in Auckland it is the next one already."""
+    zone = ZoneInfo("Pacific/Auckland")
+    assert "At 01:00:00 NZDT, delivered late" in letter([OPENED], NOON + timedelta(hours=1), zone=zone).body
+    assert "At 12:00:00 UTC" in letter([OPENED], NOON + timedelta(hours=11, minutes=59)).body
+    after = letter([OPENED], NOON + timedelta(hours=11, minutes=59), zone=ZoneInfo("Asia/Kolkata")).body
+    assert "At 2026-01-05 17:30:00 IST, delivered late" in after
+
+
+def test_what_somebody_has_taken_meanwhile_says_who() -> None:
+    """Whoever reads it late need not get up."""
+    taken = PageNow(Standing.ACKNOWLEDGED, owner="bob")
+    body = letter([OPENED], NOON + timedelta(minutes=4), taken).body
+    assert body.startswith("At 12:00:00 UTC, delivered late (it is still open, and bob has taken it): a is down")
+
+
+@pytest.mark.parametrize(
+    ("ended", "when"), [(NOON + 30 * MOMENT, " since 12:00:30 UTC"), (None, "")], ids=["known when", "forgotten"]
+)
+def test_what_is_over_is_not_told_as_news(ended: datetime | None, when: str) -> None:
+    """Neither by its title nor by what was to come next."""
+    told = letter([OPENED], NOON + timedelta(minutes=4), PageNow(Standing.OVER, over_since=ended))
+    assert told.title == "[SEV2] Over: a is down"
+    assert told.body == f"At 12:00:00 UTC, delivered late (it has been over{when}): a is down: refused."
+
+
+def test_the_end_that_comes_late_is_the_end() -> None:
+    """It needs nobody to say that it is over."""
+    told = letter([RESOLVED], NOON + timedelta(minutes=4), PageNow(Standing.OVER, over_since=RESOLVED.at))
+    assert (told.title, told.body) == (RESOLVED.title, "At 12:00:08 UTC, delivered late: a up again after 8s.")
 
 
 @pytest.mark.parametrize(
