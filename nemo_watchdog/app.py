@@ -244,13 +244,13 @@ class PolicyAlertmanagers:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._client = AlertmanagerClient(engine.policy.alertmanager)
-        self._urls = engine.policy.alertmanager
+        self._targets = engine.policy.alertmanager
 
     async def push(self, alerts: Sequence[Alert]) -> Mapping[str, Delivery]:
-        if self._urls != self._engine.policy.alertmanager:
+        if self._targets != self._engine.policy.alertmanager:
             await self._client.close()
-            self._urls = self._engine.policy.alertmanager
-            self._client = AlertmanagerClient(self._urls)
+            self._targets = self._engine.policy.alertmanager
+            self._client = AlertmanagerClient(self._targets)
         return await self._client.push(alerts)
 
     async def close(self) -> None:

@@ -58,8 +58,9 @@ def _all(policy: Policy) -> Iterator[str]:
                 yield from _of_contact(address.url.reveal())
             else:
                 yield from (key.reveal() for key in secrets_in(address))
-    for url in policy.alertmanager:
-        yield from _by_rule("url", url)
+    for each in policy.alertmanager:
+        yield from _by_rule("url", each.url)
+        yield from (each.password.reveal(), each.bearer.reveal())
     yield from _from_outside("", policy.document)
 
 

@@ -16,6 +16,7 @@ from pydantic_core import PydanticCustomError
 
 from nemo_watchdog.errors import PolicyError, PolicyProblem
 from nemo_watchdog.model import Severity
+from nemo_watchdog.policy.alertmanagers import AlertmanagerSection
 from nemo_watchdog.policy.compiler import compile_policy
 from nemo_watchdog.policy.contacts import ContactSection
 from nemo_watchdog.policy.discovered import Discovered, Labels, blamed, discover
@@ -31,7 +32,6 @@ from nemo_watchdog.policy.problems import Problems, did_you_mean
 from nemo_watchdog.policy.references import Parts, check_references
 from nemo_watchdog.policy.retention import RetentionSection
 from nemo_watchdog.policy.sections import (
-    AlertmanagerSection,
     DependencySection,
     LimitsSection,
     Model,

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, RootModel, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, model_validator
 
 from nemo_watchdog.durations import duration
 from nemo_watchdog.model import Autonomy, OnCleanExit, Severity, WhenUnsure
+from nemo_watchdog.policy.alertmanagers import AlertmanagerSection
 from nemo_watchdog.policy.busy_while import MOST_SIGNS, BusyWhileSection
 from nemo_watchdog.policy.contacts import ContactSection
 from nemo_watchdog.policy.fields import (
@@ -19,7 +20,6 @@ from nemo_watchdog.policy.fields import (
     Attempts,
     ContainerName,
     Grace,
-    HttpUrl,
     Name,
     Names,
     Patience,
@@ -27,7 +27,6 @@ from nemo_watchdog.policy.fields import (
     Timeout,
     Window,
     limited,
-    one_or_many,
 )
 from nemo_watchdog.policy.flapping import FlappingSection
 from nemo_watchdog.policy.maintenance import MaintenanceSection
@@ -208,10 +207,6 @@ class LimitsSection(Section):
     storm: StormSwitch = Field(
         default_factory=StormSection, description="When much fails together; `false` turns it off."
     )
-
-
-class AlertmanagerSection(RootModel[Annotated[list[HttpUrl], one_or_many(str)]]):
-    """Base URLs of Alertmanagers, each told everything."""
 
 
 class TopSection(Section):

@@ -15,6 +15,7 @@ from aiohttp import web
 from nemo_watchdog.doctor.checkup import Finding
 from nemo_watchdog.doctor.contacts import Asker, look_at_alertmanagers, look_at_contacts, where
 from nemo_watchdog.policy.people import Apprise, Contact
+from nemo_watchdog.policy.policy import Alertmanager
 from nemo_watchdog.policy.secret_value import Secret
 from tests.unit.doctor.parts import all_of, told
 from tests.unit.engine.world import dependency, policy
@@ -73,7 +74,7 @@ async def test_without_contacts_nobody_is_told() -> None:
 
 
 async def test_an_alertmanager_alone_is_enough() -> None:
-    plan = replace(policy(dependency("redis")), contacts={}, alertmanager=("http://127.0.0.1:9093",))
+    plan = replace(policy(dependency("redis")), contacts={}, alertmanager=(Alertmanager("http://127.0.0.1:9093"),))
     assert [each.grade for each in await all_of(look_at_contacts(plan, None))] == ["skipped"]
 
 
@@ -127,7 +128,7 @@ async def test_a_message_that_nobody_takes_is_bad_and_shows_no_secret() -> None:
 
 async def test_an_alertmanager_answers_and_hears_of_nothing() -> None:
     async with serving() as server:
-        found = told(await all_of(look_at_alertmanagers([server.url], None)))
+        found = told(await all_of(look_at_alertmanagers([Alertmanager(server.url)], None)))
     assert found == [("alertmanager", "good", f"{where(server.url)}: Alertmanager 0.25.0 answers", "")]
     assert server.got == []
     assert "hunter2" not in where(server.url)
@@ -135,7 +136,7 @@ async def test_an_alertmanager_answers_and_hears_of_nothing() -> None:
 
 async def test_a_test_alert_is_over_as_it_begins() -> None:
     async with serving() as server:
-        found = told(await all_of(look_at_alertmanagers([server.url], ASKER)))
+        found = told(await all_of(look_at_alertmanagers([Alertmanager(server.url)], ASKER)))
     assert found[0][1:3] == ("good", f"{where(server.url)}: Alertmanager 0.25.0 answers, took the test alert")
     (((alert,),),) = [server.got]
     assert alert["labels"] == {"alertname": "NemoWatchdogTest", "severity": "none", "host": "host-1"}
@@ -145,7 +146,7 @@ async def test_a_test_alert_is_over_as_it_begins() -> None:
 
 async def test_an_alert_that_it_does_not_take_is_bad() -> None:
     async with serving(status=400) as server:
-        (found,) = told(await all_of(look_at_alertmanagers([server.url], ASKER)))
+        (found,) = told(await all_of(look_at_alertmanagers([Alertmanager(server.url)], ASKER)))
     assert found[1:] == (
         "bad",
         f"{where(server.url)} did not take the test alert: HTTP 400 no thanks",
@@ -163,7 +164,7 @@ async def test_an_alert_that_it_does_not_take_is_bad() -> None:
 )
 async def test_what_is_no_alertmanager_is_bad(said: Any, seen: str) -> None:
     async with serving(said=said) as server:
-        (found,) = told(await all_of(look_at_alertmanagers([server.url], ASKER)))
+        (found,) = told(await all_of(look_at_alertmanagers([Alertmanager(server.url)], ASKER)))
         assert server.got == []
     assert found[1:] == (
         "bad",
@@ -174,7 +175,9 @@ async def test_what_is_no_alertmanager_is_bad(said: Any, seen: str) -> None:
 
 async def test_one_that_is_not_there_has_its_own_error(unused_tcp_port: int) -> None:
     address = f"http://ops:hunter2@127.0.0.1:{unused_tcp_port}"
-    found = told(await all_of(look_at_alertmanagers([address, "ftp://x", "http://[hunter2"], None)))
+    found = told(
+        await all_of(look_at_alertmanagers([*map(Alertmanager, (address, "ftp://x", "http://[hunter2"))], None))
+    )
     assert [each[2] for each in found] == [
         f"http://127.0.0.1:{unused_tcp_port}: Connection refused",
         "ftp://x: the address is not an HTTP URL",
