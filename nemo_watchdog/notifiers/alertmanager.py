@@ -1,4 +1,4 @@
-"""Pushes incidents to Alertmanager, API v2: firing until `endsAt` lies in the past. Every address gets every alert.
+"""Pushes incidents to Alertmanager, API v2: firing until `endsAt`. Every address gets every alert.
 
 Alertmanagers of a cluster share silences but not alerts, so each is told (https://prometheus.io/docs/alerting/latest/alertmanager/).
 """
@@ -47,8 +47,8 @@ class AlertmanagerClient:
     async def push(self, alerts: Sequence[Alert]) -> Mapping[str, Delivery]:
         """Sends all alerts to every address at once; failures are results, never exceptions. By the address of each.
 
-        Call it again while an alert fires, more often than Alertmanager's `resolve_timeout` (5 minutes unless set):
-        an alert that has no `ends_at` and is not repeated resolves by itself.
+        Call it again while an alert fires: one that is not repeated is over at its `ends_at` or, without one, after
+        Alertmanager's own `resolve_timeout`.
         """
         if not alerts or not self._ways:
             return {}
@@ -161,6 +161,8 @@ def _why(error: OSError) -> str:
 def _posted(alert: Alert) -> dict[str, Any]:
     """`postableAlert` of Alertmanager's OpenAPI document (api/v2/openapi.yaml); times are RFC 3339."""
     posted: dict[str, Any] = {"labels": dict(alert.labels), "annotations": dict(alert.annotations)}
+    if alert.link:
+        posted["generatorURL"] = alert.link
     if alert.starts_at is not None:
         posted["startsAt"] = _rfc3339(alert.starts_at)
     if alert.ends_at is not None:

@@ -12,7 +12,13 @@ from nemo_watchdog.notifiers import AlertmanagerClient
 from nemo_watchdog.policy.policy import Alertmanager
 from tests.unit.notifiers.parts import NOON, serving
 
-FIRING = Alert("i-1", {"alertname": "NemoWatchdogIncident", "incident": "i-1"}, {"summary": "redis is down"}, NOON)
+FIRING = Alert(
+    "i-1",
+    {"alertname": "NemoWatchdogIncident", "incident": "i-1"},
+    {"summary": "redis is down"},
+    NOON,
+    link="https://watchdog.example.org/api/v1/incidents/i-1",
+)
 
 
 async def test_times_are_rfc_3339_in_utc() -> None:
@@ -31,6 +37,7 @@ async def test_times_are_rfc_3339_in_utc() -> None:
                 {
                     "labels": {"alertname": "NemoWatchdogIncident", "incident": "i-1"},
                     "annotations": {"summary": "redis is down"},
+                    "generatorURL": "https://watchdog.example.org/api/v1/incidents/i-1",
                     "startsAt": "2026-03-01T12:00:00.000Z",
                 },
                 {
