@@ -29,7 +29,7 @@ from nemo_watchdog.journal.reader import JournalReader
 from nemo_watchdog.journal.sqlite import SqliteJournal
 from nemo_watchdog.metrics import FEW_BUCKETS, Metrics
 from nemo_watchdog.model import Alert
-from nemo_watchdog.notifiers import AlertmanagerClient, AppriseNotifier, unusable_addresses
+from nemo_watchdog.notifiers import AlertmanagerClient, AppriseNotifier, HttpHeartbeat, unusable_addresses
 from nemo_watchdog.one_thread import OneThread, StillBusy
 from nemo_watchdog.plugins import installed
 from nemo_watchdog.policy.discovered import Labels
@@ -47,6 +47,7 @@ from nemo_watchdog.runtime.archiving import Archiving
 from nemo_watchdog.runtime.clock import SystemClock, boot_id
 from nemo_watchdog.runtime.container_watch import ContainerWatch
 from nemo_watchdog.runtime.core import Core
+from nemo_watchdog.runtime.deadman import Deadman
 from nemo_watchdog.runtime.discovery import Discovery
 from nemo_watchdog.runtime.evidence_sources import questions
 from nemo_watchdog.runtime.executor import Executor
@@ -177,7 +178,7 @@ async def run(settings: Settings, redact_with: Callable[[Callable[[], Redactor]]
         watch = ContainerWatch(containers, core, metrics)
         watch.on_other_containers = discovery.poke
         notifier = AppriseNotifier(lambda: apprise_urls(engine.policy.contacts))
-        sink = PolicyAlertmanagers(engine)
+        sink, heartbeat = PolicyAlertmanagers(engine), HttpHeartbeat()
         supervisor = Supervisor(
             core,
             source=PolicySource(policy_files, take, discovery),
@@ -191,6 +192,7 @@ async def run(settings: Settings, redact_with: Callable[[Callable[[], Redactor]]
             ),
             outbox=Outbox(journal, notifier, core, metrics),
             alerting=Alerting(sink, core, metrics),
+            deadman=Deadman(heartbeat, core, metrics),
             metrics=metrics,
             service=SystemdNotify(os.environ),
             keeping=keeping,
@@ -202,7 +204,7 @@ async def run(settings: Settings, redact_with: Callable[[Callable[[], Redactor]]
         try:
             await _serve(supervisor, runner, host, port)
         finally:
-            for close in (runner.cleanup, notifier.close, sink.close, containers.close):
+            for close in (runner.cleanup, notifier.close, sink.close, heartbeat.close, containers.close):
                 await close()
             core.close()
             await archiving.close(CLOSE_ARCHIVE_WITHIN)

@@ -1,4 +1,4 @@
-"""Can the contacts be told, and do the Alertmanagers answer? Only with `sending` does anybody hear of it."""
+"""Can contacts, Alertmanagers and the dead man's switch be told? Only with `sending` does anybody hear of it."""
 
 from __future__ import annotations
 
@@ -9,16 +9,17 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from nemo_watchdog.doctor.checkup import Findings, bad, good, skipped, warning
+from nemo_watchdog.durations import duration
 from nemo_watchdog.engine.listing import listed
 from nemo_watchdog.errors import in_one_line
 from nemo_watchdog.model import Alert, Notification, NotificationKind, Severity
-from nemo_watchdog.notifiers import AlertmanagerClient, AppriseNotifier, readiness, unusable_addresses
+from nemo_watchdog.notifiers import AlertmanagerClient, AppriseNotifier, HttpHeartbeat, readiness, unusable_addresses
 from nemo_watchdog.one_thread import OneThread
 from nemo_watchdog.policy.people import apprise_urls
-from nemo_watchdog.policy.policy import Alertmanager, Policy
+from nemo_watchdog.policy.policy import Alertmanager, Deadman, Policy
 from nemo_watchdog.policy.secret_value import Secret
 
-CONTACTS, ALERTMANAGER = "contacts", "alertmanager"
+CONTACTS, ALERTMANAGER, DEADMAN = "contacts", "alertmanager", "deadman"
 TITLE = "Nemo Watchdog test: nothing is wrong"
 DELIVERED_WITHIN = 9.0
 """Seconds for a message to one contact, and for an alert to one Alertmanager."""
@@ -127,6 +128,26 @@ async def _push(targets: Sequence[Alertmanager], asker: Asker) -> Mapping[str, s
     finally:
         await client.close()
     return {url: "" if each.delivered else each.detail or "no reason" for url, each in deliveries.items()}
+
+
+async def look_at_deadman(deadman: Deadman | None, asker: Asker | None) -> Findings:
+    """With an asker it gets one heartbeat, as from the daemon."""
+    if deadman is None:
+        yield skipped(DEADMAN, "the policy names none: nobody is called when the watchdog itself is gone")
+        return
+    if asker is None:
+        yield good(DEADMAN, f"hears from the daemon every {duration(deadman.every)} (--send lets it hear once)")
+        return
+    heartbeat = HttpHeartbeat()
+    try:
+        answer = await heartbeat.beat(deadman.url, ANSWERED_WITHIN)
+    finally:
+        await heartbeat.close()
+    if answer.delivered:
+        yield good(DEADMAN, "took a heartbeat, as from the daemon")
+    else:
+        remedy = "is `deadman.url` of the policy the address that its service gives, and is the way there open?"
+        yield bad(DEADMAN, f"did not take a heartbeat: {in_one_line(answer.detail)}", remedy)
 
 
 def where(url: str) -> str:

@@ -2,6 +2,7 @@
 
 from nemo_watchdog.notifiers.alertmanager import AlertmanagerClient, readiness
 from nemo_watchdog.notifiers.apprise import AppriseNotifier, unusable_addresses
+from nemo_watchdog.notifiers.deadman import HttpHeartbeat
 from nemo_watchdog.notifiers.log import LogNotifier
 
-__all__ = ["AlertmanagerClient", "AppriseNotifier", "LogNotifier", "readiness", "unusable_addresses"]
+__all__ = ["AlertmanagerClient", "AppriseNotifier", "HttpHeartbeat", "LogNotifier", "readiness", "unusable_addresses"]

@@ -239,6 +239,14 @@ class Alertmanager:
 
 
 @dataclass(frozen=True, slots=True)
+class Deadman:
+    """A service that calls people when it hears nothing more; it hears from us every so many seconds."""
+
+    url: Secret
+    every: float = 60.0
+
+
+@dataclass(frozen=True, slots=True)
 class Retention:
     """For how long (seconds) what is over is kept, and how many bytes of evidence."""
 
@@ -261,6 +269,7 @@ class Policy:
     contacts: Mapping[str, Contact] = field(default_factory=dict)
     """What is told to one without an address is logged."""
     alertmanager: tuple[Alertmanager, ...] = ()
+    deadman: Deadman | None = None
     maintenance: tuple[MaintenanceWindow, ...] = ()
     retention: Retention = Retention()
     telling: Telling = field(default_factory=Telling)

@@ -15,6 +15,7 @@ from nemo_watchdog.model import Autonomy, OnCleanExit, Severity, WhenUnsure
 from nemo_watchdog.policy.alertmanagers import AlertmanagerSection
 from nemo_watchdog.policy.busy_while import MOST_SIGNS, BusyWhileSection
 from nemo_watchdog.policy.contacts import ContactSection
+from nemo_watchdog.policy.deadman import DeadmanSection
 from nemo_watchdog.policy.fields import (
     DAY,
     Attempts,
@@ -227,6 +228,7 @@ class TopSection(Section):
     contacts: Any = None
     notifications: Any = None
     alertmanager: Any = None
+    deadman: Any = None
     retention: Any = None
 
 
@@ -242,4 +244,5 @@ class PolicyFile(TopSection):
     contacts: dict[Name, ContactSection] | None = Field(None, description="Who can be told, by name.")
     notifications: NotificationsSection | None = Field(None, description="How people are told.")
     alertmanager: AlertmanagerSection | None = None
+    deadman: DeadmanSection | None = Field(None, description="Who calls people when the watchdog falls silent.")
     retention: RetentionSection | None = Field(None, description="For how long is kept what is over.")

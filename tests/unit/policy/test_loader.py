@@ -20,6 +20,7 @@ from nemo_watchdog.policy.policy import (
     Alertmanager,
     Backoff,
     Budget,
+    Deadman,
     Dependency,
     EscalateStep,
     Flapping,
@@ -143,6 +144,7 @@ def test_everything_arrives() -> None:
         Alertmanager("https://alerts.example.org/am", "nemo", Secret("to-come"), ca="/etc/ssl/am.pem", silences=True),
         Alertmanager("https://alerts.example.com", bearer=Secret("a-token-of-it")),
     )
+    assert policy.deadman == Deadman(Secret("https://hc-ping.com/6a1f2c1e-5b7d-4c38-9c55-0d6f7c0b3a11"), 300.0)
 
 
 def test_what_is_left_out_has_its_default() -> None:
