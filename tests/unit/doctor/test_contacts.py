@@ -13,9 +13,9 @@ import pytest
 from aiohttp import web
 
 from nemo_watchdog.doctor.checkup import Finding
-from nemo_watchdog.doctor.contacts import Asker, look_at_alertmanagers, look_at_contacts, where
+from nemo_watchdog.doctor.contacts import Asker, look_at_alertmanagers, look_at_contacts, look_at_deadman, where
 from nemo_watchdog.policy.people import Apprise, Contact
-from nemo_watchdog.policy.policy import Alertmanager
+from nemo_watchdog.policy.policy import Alertmanager, Deadman
 from nemo_watchdog.policy.secret_value import Secret
 from tests.unit.doctor.parts import all_of, told
 from tests.unit.engine.world import dependency, policy
@@ -33,14 +33,20 @@ class Server:
     status: int = 200
     said: Any = field(default_factory=lambda: {"versionInfo": {"version": "0.25.0"}})
     got: list[Any] = field(default_factory=list)
+    lets_in: bool = True
 
     async def post(self, request: web.Request) -> web.Response:
         self.got.append(await request.json())
         return web.Response(status=self.status, text="no thanks")
 
+    async def beat(self, request: web.Request) -> web.Response:
+        self.got.append(request.path)
+        return web.Response(status=self.status)
+
     async def get(self, _: web.Request) -> web.Response:
         text = self.said if isinstance(self.said, str) else json.dumps(self.said)
-        return web.Response(status=404 if self.said is None else 200, text=text)
+        good = 200 if self.lets_in else 401
+        return web.Response(status=404 if self.said is None else good, text=text)
 
 
 @asynccontextmanager
@@ -49,6 +55,7 @@ async def serving(**options: Any) -> AsyncIterator[Server]:
     app = web.Application()
     app.router.add_post("/{path:.*}", it.post)
     app.router.add_get("/api/v2/status", it.get)
+    app.router.add_get("/beat", it.beat)
     runner = web.AppRunner(app, shutdown_timeout=0.1, access_log=None)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
@@ -189,3 +196,53 @@ async def test_without_alertmanagers_there_is_nothing_to_ask() -> None:
     assert told(await all_of(look_at_alertmanagers([], None))) == [
         ("alertmanager", "skipped", "the policy names none", "")
     ]
+
+
+async def deadman(url: str, asker: Asker | None) -> tuple[str, str, str, str]:
+    (found,) = told(await all_of(look_at_deadman(Deadman(Secret(url)), asker)))
+    return found
+
+
+async def test_a_dead_mans_switch_hears_nothing_unless_somebody_asks_for_it() -> None:
+    async with serving() as server:
+        assert await deadman(f"{server.url}/beat", None) == (
+            "deadman",
+            "good",
+            "hears from the daemon every 1m (--send lets it hear once)",
+            "",
+        )
+        assert server.got == []
+        assert await deadman(f"{server.url}/beat", ASKER) == (
+            "deadman",
+            "good",
+            "took a heartbeat, as from the daemon",
+            "",
+        )
+        assert server.got == ["/beat"]
+
+
+async def test_a_dead_mans_switch_that_takes_nothing_is_bad() -> None:
+    async with serving(status=404) as server:
+        found = await deadman(f"{server.url}/beat", ASKER)
+    assert found == (
+        "deadman",
+        "bad",
+        "did not take a heartbeat: HTTP 404",
+        "is `deadman.url` of the policy the address that its service gives, and is the way there open?",
+    )
+
+
+async def test_without_one_nobody_is_called_for_the_watchdog() -> None:
+    assert told(await all_of(look_at_deadman(None, ASKER))) == [
+        ("deadman", "skipped", "the policy names none: nobody is called when the watchdog itself is gone", "")
+    ]
+
+
+async def test_an_alertmanager_that_lets_nobody_in_is_told_apart() -> None:
+    async with serving() as server:
+        server.lets_in = False
+        (found,) = told(await all_of(look_at_alertmanagers([Alertmanager(server.url)], None)))
+    assert found[2:] == (
+        f"{where(server.url)}: HTTP 401 for /api/v2/status",
+        "who may ask it? Give `username` and `password`, or `bearer`, beside its `url` in the policy",
+    )
