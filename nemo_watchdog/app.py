@@ -31,8 +31,8 @@ from nemo_watchdog.journal.reader import JournalReader
 from nemo_watchdog.journal.sqlite import SqliteJournal
 from nemo_watchdog.metrics import FEW_BUCKETS, Metrics
 from nemo_watchdog.model import Alert, Notification
-from nemo_watchdog.notifiers import AlertmanagerClient, unusable_addresses
-from nemo_watchdog.notifiers.apprise_channel import apprise_channel
+from nemo_watchdog.notifiers import AlertmanagerClient, HttpHeartbeat, unusable_addresses
+from nemo_watchdog.notifiers.channels import channel_for
 from nemo_watchdog.notifiers.contacts import ContactNotifier, address_digest, plain_letter
 from nemo_watchdog.one_thread import OneThread, StillBusy
 from nemo_watchdog.plugins import installed
@@ -51,6 +51,7 @@ from nemo_watchdog.runtime.archiving import Archiving
 from nemo_watchdog.runtime.clock import SystemClock, boot_id
 from nemo_watchdog.runtime.container_watch import ContainerWatch
 from nemo_watchdog.runtime.core import Core
+from nemo_watchdog.runtime.deadman import Deadman
 from nemo_watchdog.runtime.discovery import Discovery
 from nemo_watchdog.runtime.evidence_sources import questions
 from nemo_watchdog.runtime.executor import Executor
@@ -181,7 +182,7 @@ async def run(settings: Settings, redact_with: Callable[[Callable[[], Redactor]]
         watch = ContainerWatch(containers, core, metrics)
         watch.on_other_containers = discovery.poke
         notifier = _notifier(core, AddressMemory(journal, core), token)
-        sink = PolicyAlertmanagers(engine)
+        sink, heartbeat = PolicyAlertmanagers(engine), HttpHeartbeat()
         supervisor = Supervisor(
             core,
             source=PolicySource(policy_files, take, discovery),
@@ -195,6 +196,7 @@ async def run(settings: Settings, redact_with: Callable[[Callable[[], Redactor]]
             ),
             outbox=Outbox(journal, notifier, core, metrics),
             alerting=Alerting(sink, core, metrics),
+            deadman=Deadman(heartbeat, core, metrics),
             metrics=metrics,
             service=SystemdNotify(os.environ),
             keeping=keeping,
@@ -206,7 +208,7 @@ async def run(settings: Settings, redact_with: Callable[[Callable[[], Redactor]]
         try:
             await _serve(supervisor, runner, host, port)
         finally:
-            for close in (runner.cleanup, notifier.close, sink.close, containers.close):
+            for close in (runner.cleanup, notifier.close, sink.close, heartbeat.close, containers.close):
                 await close()
             core.close()
             await archiving.close(CLOSE_ARCHIVE_WITHIN)
@@ -227,7 +229,7 @@ def _notifier(core: Core, memory: AddressMemory, token: str) -> ContactNotifier:
         clock=clock,
         letter=lambda waiting: letter(waiting, clock.now().utc, now(waiting[-1]), engine.policy.telling.zone),
         render=partial(plain_letter, now),
-        channel_for=apprise_channel,
+        channel_for=channel_for,
         digest=partial(address_digest, key=token),
     )
 
@@ -266,13 +268,13 @@ class PolicyAlertmanagers:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._client = AlertmanagerClient(engine.policy.alertmanager)
-        self._urls = engine.policy.alertmanager
+        self._targets = engine.policy.alertmanager
 
     async def push(self, alerts: Sequence[Alert]) -> Mapping[str, Delivery]:
-        if self._urls != self._engine.policy.alertmanager:
+        if self._targets != self._engine.policy.alertmanager:
             await self._client.close()
-            self._urls = self._engine.policy.alertmanager
-            self._client = AlertmanagerClient(self._urls)
+            self._targets = self._engine.policy.alertmanager
+            self._client = AlertmanagerClient(self._targets)
         return await self._client.push(alerts)
 
     async def close(self) -> None:

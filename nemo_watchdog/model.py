@@ -346,10 +346,12 @@ class Notification:
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """An incident as Alertmanager sees it: firing while `ends_at` is None."""
+    """An incident as Alertmanager sees it: firing while `ends_at` is None, or ahead."""
 
     incident: str
     labels: Mapping[str, str]
     annotations: Mapping[str, str] = field(default_factory=dict)
     starts_at: datetime | None = None
     ends_at: datetime | None = None
+    link: str = ""
+    """Where more of it can be read; empty: nowhere."""

@@ -89,6 +89,7 @@ async def examine(asked: Asked) -> list[Finding]:
                 "look at its addresses",
                 11.0,
             ),
+            Check("deadman", partial(contacts.look_at_deadman, found.deadman, asker), "look at its service"),
         ]
     checks += [
         Check("gpu", partial(machine.look_at_gpu, found), "the driver hangs: nvidia-smi, dmesg"),

@@ -1,30 +1,34 @@
-"""Can the contacts be told, and do the Alertmanagers answer? Only with `sending` does anybody hear of it."""
+"""Can contacts, Alertmanagers and the dead man's switch be told? Only with `sending` does anybody hear of it."""
 
 from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from nemo_watchdog.doctor.checkup import Findings, bad, good, skipped, warning
+from nemo_watchdog.durations import duration
 from nemo_watchdog.engine.listing import listed
 from nemo_watchdog.errors import in_one_line
 from nemo_watchdog.model import Alert, Notification, NotificationKind, Severity
-from nemo_watchdog.notifiers import AlertmanagerClient, AppriseNotifier, readiness, unusable_addresses
+from nemo_watchdog.notifiers import AlertmanagerClient, AppriseNotifier, HttpHeartbeat, readiness, unusable_addresses
 from nemo_watchdog.one_thread import OneThread
 from nemo_watchdog.policy.people import apprise_urls
-from nemo_watchdog.policy.policy import Policy
+from nemo_watchdog.policy.policy import Alertmanager, Deadman, Policy
 from nemo_watchdog.policy.secret_value import Secret
 
-CONTACTS, ALERTMANAGER = "contacts", "alertmanager"
+CONTACTS, ALERTMANAGER, DEADMAN = "contacts", "alertmanager", "deadman"
 TITLE = "Nemo Watchdog test: nothing is wrong"
 DELIVERED_WITHIN = 9.0
 """Seconds for a message to one contact, and for an alert to one Alertmanager."""
 ANSWERED_WITHIN = 4.0
 
 _NOT_TAKEN = "is the address right and the service up? The daemon tries again for hours, and tells nobody meanwhile"
+
+_RUNNING = "is it running, and is `alertmanager` in the policy its base address?"
+_LET_IN = "who may ask it? Give `username` and `password`, or `bearer`, beside its `url` in the policy"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,17 +91,16 @@ async def _send(policy: Policy, names: Sequence[str], asker: Asker) -> Findings:
             yield bad(f"contact {name}", f"did not take the test message: {delivery.detail}", _NOT_TAKEN)
 
 
-async def look_at_alertmanagers(urls: Iterable[str], asker: Asker | None) -> Findings:
+async def look_at_alertmanagers(targets: Sequence[Alertmanager], asker: Asker | None) -> Findings:
     """With an asker each that answers gets an alert of severity none that is over as it begins: it tells nobody."""
-    addresses = tuple(urls)
-    if not addresses:
+    if not targets:
         yield skipped(ALERTMANAGER, "the policy names none")
         return
-    answers = await readiness(addresses, ANSWERED_WITHIN)
-    alive = [url for url, answer in answers.items() if answer.ready]
+    answers = await readiness(targets, ANSWERED_WITHIN)
+    alive = [each for each in targets if answers[each.url].ready]
     for url, answer in answers.items():
         if not answer.ready:
-            remedy = "is it running, and is `alertmanager` in the policy its base address?"
+            remedy = _LET_IN if answer.refuses else _RUNNING
             yield bad(ALERTMANAGER, f"{where(url)}: {in_one_line(answer.said)}", remedy)
         elif asker is None:
             yield good(ALERTMANAGER, f"{where(url)}: {in_one_line(answer.said)}")
@@ -110,7 +113,7 @@ async def look_at_alertmanagers(urls: Iterable[str], asker: Asker | None) -> Fin
                 yield good(ALERTMANAGER, f"{where(url)}: {in_one_line(answers[url].said)}, took the test alert")
 
 
-async def _push(urls: Sequence[str], asker: Asker) -> Mapping[str, str]:
+async def _push(targets: Sequence[Alertmanager], asker: Asker) -> Mapping[str, str]:
     """Why each did not take it, empty where it did."""
     alert = Alert(
         incident="",
@@ -119,12 +122,32 @@ async def _push(urls: Sequence[str], asker: Asker) -> Mapping[str, str]:
         starts_at=asker.at,
         ends_at=asker.at,
     )
-    client = AlertmanagerClient(urls, DELIVERED_WITHIN - ANSWERED_WITHIN)
+    client = AlertmanagerClient(targets, DELIVERED_WITHIN - ANSWERED_WITHIN)
     try:
         deliveries = await client.push([alert])
     finally:
         await client.close()
     return {url: "" if each.delivered else each.detail or "no reason" for url, each in deliveries.items()}
+
+
+async def look_at_deadman(deadman: Deadman | None, asker: Asker | None) -> Findings:
+    """With an asker it gets one heartbeat, as from the daemon."""
+    if deadman is None:
+        yield skipped(DEADMAN, "the policy names none: nobody is called when the watchdog itself is gone")
+        return
+    if asker is None:
+        yield good(DEADMAN, f"hears from the daemon every {duration(deadman.every)} (--send lets it hear once)")
+        return
+    heartbeat = HttpHeartbeat()
+    try:
+        answer = await heartbeat.beat(deadman.url, ANSWERED_WITHIN)
+    finally:
+        await heartbeat.close()
+    if answer.delivered:
+        yield good(DEADMAN, "took a heartbeat, as from the daemon")
+    else:
+        remedy = "is `deadman.url` of the policy the address that its service gives, and is the way there open?"
+        yield bad(DEADMAN, f"did not take a heartbeat: {in_one_line(answer.detail)}", remedy)
 
 
 def where(url: str) -> str:

@@ -9,11 +9,10 @@ from nemo_watchdog import records as r
 from nemo_watchdog.durations import duration
 from nemo_watchdog.engine.news import Words
 from nemo_watchdog.engine.notices import words
-from nemo_watchdog.engine.reported import DECLARED, Declared
+from nemo_watchdog.engine.reported import Declared
 from nemo_watchdog.engine.severity import title_of
 from nemo_watchdog.engine.state import Incident
 from nemo_watchdog.engine.turn import Turn
-from nemo_watchdog.model import Alert
 from nemo_watchdog.policy.policy import Policy
 
 LONGEST_TITLE = 100
@@ -53,28 +52,6 @@ def ended(record: r.IncidentResolved, declared: Declared, turn: Turn) -> Words:
         f"{graveness(declared, turn.volatile.policy)}\nNext: nothing to do."
     )
     return Words("resolved", f"over: {short(declared.text)}", body)
-
-
-def alert(policy: Policy, declared: Declared) -> Alert:
-    """What was declared for Alertmanager: firing until a person resolves it."""
-    named = {"dependency": declared.dependency} if declared.dependency else {}
-    return Alert(
-        incident=declared.incident,
-        labels={
-            "alertname": "NemoWatchdogIncident",
-            "incident": declared.incident,
-            **named,
-            "severity": declared.severity,
-            "rule": DECLARED,
-        },
-        annotations={
-            "summary": declared.text,
-            "description": reported(declared),
-            "title": _title(declared, policy),
-        },
-        starts_at=declared.opened.utc,
-        ends_at=declared.resolved.utc if declared.resolved else None,
-    )
 
 
 def reported(declared: Declared) -> str:

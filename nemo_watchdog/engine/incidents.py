@@ -90,7 +90,7 @@ def _rooted_below(volatile: Volatile, durable: Durable, name: str, health: Healt
 def _recurrence(durable: Durable, name: str, now: float) -> Incident | None:
     for incident in durable.incidents.values():
         over = incident.resolved
-        if over is None or incident.merged or name not in incident.members:
+        if over is None or incident.merged_into or name not in incident.members:
             continue
         if now - over.monotonic < REOPEN_WINDOW:
             return incident

@@ -21,8 +21,7 @@ from nemo_watchdog.engine.state import Incident
 from nemo_watchdog.engine.states import State
 from nemo_watchdog.engine.touches import taken_off
 from nemo_watchdog.engine.turn import Turn
-from nemo_watchdog.engine.volatile import Volatile
-from nemo_watchdog.model import ActionOutcome, Alert, Gate, Health
+from nemo_watchdog.model import ActionOutcome, Gate, Health
 from nemo_watchdog.policy.policy import Policy
 
 
@@ -320,30 +319,6 @@ def _(record: r.JournalAccepted, incident: None, turn: Turn) -> Words:
     title = "the watchdog's journal was accepted"
     body = f"{record.by} lets it go on from what can be read: {record.reason}.\nNext: it acts as the policy allows."
     return Words(f"{record.TYPE}:{turn.now.utc.isoformat()}", title, body)
-
-
-def alert(volatile: Volatile, incident: Incident) -> Alert:
-    """An incident for Alertmanager. A severity that rises makes a new alert; the old one runs out there."""
-    affected = impact_of(volatile, incident.root, incident.members)
-    return Alert(
-        incident=incident.incident,
-        labels={
-            "alertname": "NemoWatchdogIncident",
-            "incident": incident.incident,
-            "dependency": incident.root,
-            "severity": incident.severity,
-            "rule": incident.rule,
-        },
-        annotations={
-            "summary": f"{incident.root} is {incident.health} ({incident.reason or incident.rule})",
-            "description": (
-                f"{incident.detail}. Affected: {affected}. Rule: {incident.rule}. Actions so far: {incident.acted}."
-            ),
-            "title": title_of(volatile.policy, incident.severity, incident.rule),
-        },
-        starts_at=incident.opened.utc,
-        ends_at=incident.resolved.utc if incident.resolved else None,
-    )
 
 
 def seen(name: str, turn: Turn) -> str:

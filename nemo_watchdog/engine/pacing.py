@@ -35,7 +35,7 @@ def keep_pace_with_the_policy(turn: Turn) -> None:
             step = step_that_acted(turn.volatile.policy, ladder)
             until = ladder.not_before
             if (
-                incident.merged
+                incident.merged_into
                 or ladder.actor != name
                 or ladder.phase is not Phase.IDLE
                 or step is None

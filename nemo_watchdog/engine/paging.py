@@ -289,7 +289,7 @@ def _end_of(one: One) -> float:
 
 
 def _is_merged(one: One) -> bool:
-    return isinstance(one, Incident) and one.merged
+    return isinstance(one, Incident) and bool(one.merged_into)
 
 
 # -- the message

@@ -22,11 +22,15 @@ _ABOUT_TO = {
 
 def plan(name: str, incident: Incident, turn: Turn) -> str:
     """Without a full stop."""
-    return _said(decide(Situation(turn.volatile, turn.durable, incident, name, turn.now.monotonic)), turn)
+    return plan_of(Situation(turn.volatile, turn.durable, incident, name, turn.now.monotonic))
 
 
-def _said(decision: Decision, turn: Turn) -> str:
-    wait = "" if decision.until is None else f" in {duration(max(1, round(decision.until - turn.now.monotonic)))}"
+def plan_of(situation: Situation) -> str:
+    return _said(decide(situation), situation.now)
+
+
+def _said(decision: Decision, now: float) -> str:
+    wait = "" if decision.until is None else f" in {duration(max(1, round(decision.until - now)))}"
     match decision.verdict:
         case Verdict.ACT:
             return "acting now"

@@ -153,9 +153,15 @@ class Incident:
     flapped: dict[str, Spell] = field(default_factory=dict)
     """Members whose flapping ended with it."""
     resolved: Moment | None = None
-    merged: bool = False
+    merged_into: str = ""
+    """The open incident that it became a part of; empty: none."""
     acknowledged: Acknowledgement | None = None
     """Until it is graver, or over."""
+    opened_as: tuple[str, Severity, str] = field(init=False)
+    """Root, severity and rule as they were then: what it is known by elsewhere."""
+
+    def __post_init__(self) -> None:
+        self.opened_as = (self.root, self.severity, self.rule)
 
     def ladder(self, dependency: str) -> Ladder:
         return self.ladders.setdefault(dependency, Ladder())
@@ -275,7 +281,7 @@ class Durable:
     def merge(self, source: Incident, target: Incident, at: Moment) -> None:
         """The members move with their ladders; attempts go on counting from the higher number, so no id comes twice."""
         self.close(source, at)
-        source.merged = True
+        source.merged_into = target.incident
         target.serving |= source.serving
         target.suggested |= source.suggested
         target.decisions |= source.decisions

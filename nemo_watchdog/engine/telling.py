@@ -12,17 +12,27 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from nemo_watchdog import records as r
-from nemo_watchdog.engine import declared_words, notices, storm_words
+from nemo_watchdog.engine import alert_words, declared_words, notices, storm_words
 from nemo_watchdog.engine.flaps import is_due
 from nemo_watchdog.engine.gates.people import human_hold
 from nemo_watchdog.engine.gates.situation import Situation
 from nemo_watchdog.engine.news import News, Words
 from nemo_watchdog.engine.reported import Declared
-from nemo_watchdog.engine.state import Incident
+from nemo_watchdog.engine.state import Durable, Incident
 from nemo_watchdog.engine.turn import Turn
 from nemo_watchdog.engine.volatile import Volatile
 from nemo_watchdog.errors import EngineBug
-from nemo_watchdog.model import ActionOutcome, Alert, Gate, Notification, NotificationKind, Severity, Told, Verdict
+from nemo_watchdog.model import (
+    ActionOutcome,
+    Alert,
+    Gate,
+    Moment,
+    Notification,
+    NotificationKind,
+    Severity,
+    Told,
+    Verdict,
+)
 
 NEWS: Mapping[type[r.Record], NotificationKind] = MappingProxyType(
     {
@@ -138,16 +148,17 @@ def _of_the_declared(record: r.Record, declared: Declared, turn: Turn) -> None:
     turn.effects.news.append(News(turn.now, kind, declared.incident, words, spec.notify))
 
 
-def alert_of(volatile: Volatile, incident: Incident | Declared) -> Alert | Told:
-    """The incident as Alertmanager sees it, or why it hears nothing of it."""
-    if isinstance(incident, Declared):
-        return declared_words.alert(volatile.policy, incident)
-    return muted_by(incident) or notices.alert(volatile, incident)
+def alert_of(volatile: Volatile, durable: Durable, one: Incident | Declared, now: Moment) -> Alert | Told:
+    """The incident as Alertmanager sees it, or why it hears nothing of it. Of a merged one it hears the end."""
+    if isinstance(one, Declared):
+        return alert_words.of_declared(volatile.policy, one, now)
+    alert = alert_words.of_incident(volatile, durable, one, now)
+    return alert if one.merged_into else muted_by(one) or alert
 
 
 def muted_by(incident: Incident) -> Told | None:
     """All that mutes, in one place."""
-    return Told.MERGED if incident.merged else None
+    return Told.MERGED if incident.merged_into else None
 
 
 def _news(record: r.Record, turn: Turn) -> Draft | None:

@@ -63,6 +63,7 @@ class Metrics:
         self.reload_timestamp = self._gauge("policy_reload_timestamp_seconds", "Unix time of the last good (re)load")
         self.notices = self._counter("notices", "Facts that are news, by why they were told or not", "kind", "outcome")
         self.notifications = self._counter("notifications", "Deliveries, by how they ended", "contact", "outcome")
+        self.deadman = self._counter("deadman_heartbeats", "Heartbeats of our own, by what became of them", "outcome")
         self.outbox_pending = self._gauge("outbox_pending", "Notifications still to deliver")
         self.evidence = self._counter("evidence", "Collections of evidence, by what became of them", "outcome")
         self.evidence_seconds = Histogram(

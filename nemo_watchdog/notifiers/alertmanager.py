@@ -1,4 +1,4 @@
-"""Pushes incidents to Alertmanager, API v2: firing until `endsAt` lies in the past. Every address gets every alert.
+"""Pushes incidents to Alertmanager, API v2: firing until `endsAt`. Every address gets every alert.
 
 Alertmanagers of a cluster share silences but not alerts, so each is told (https://prometheus.io/docs/alerting/latest/alertmanager/).
 """
@@ -18,6 +18,8 @@ from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_delay, w
 
 from nemo_watchdog.durations import duration
 from nemo_watchdog.model import Alert
+from nemo_watchdog.notifiers.way import BadAuthorities, Way
+from nemo_watchdog.policy.policy import Alertmanager
 from nemo_watchdog.ports import Delivery
 
 PATH = "/api/v2/alerts"
@@ -35,38 +37,34 @@ _WORTH_RETRYING = (_Unavailable, aiohttp.ClientConnectionError, aiohttp.ClientPa
 
 
 class AlertmanagerClient:
-    """`urls` are base addresses such as `http://127.0.0.1:9093`.
+    """`timeout` in seconds bounds a whole push, retries included. No secret shows in a delivery's detail."""
 
-    `timeout` in seconds bounds a whole push, retries included. User and password may be part of an address; they
-    never show in a delivery's detail.
-    """
-
-    def __init__(self, urls: Sequence[str], timeout: float = 10.0) -> None:
-        self._urls = tuple(dict.fromkeys(urls))
+    def __init__(self, targets: Sequence[Alertmanager], timeout: float = 10.0) -> None:
+        self._ways = tuple(map(Way, targets))
         self._timeout = timeout
         self._session: aiohttp.ClientSession | None = None
 
     async def push(self, alerts: Sequence[Alert]) -> Mapping[str, Delivery]:
-        """Sends all alerts to every address at once; failures are results, never exceptions.
+        """Sends all alerts to every address at once; failures are results, never exceptions. By the address of each.
 
-        Call it again while an alert fires, more often than Alertmanager's `resolve_timeout` (5 minutes unless set):
-        an alert that has no `ends_at` and is not repeated resolves by itself.
+        Call it again while an alert fires: one that is not repeated is over at its `ends_at` or, without one, after
+        Alertmanager's own `resolve_timeout`.
         """
-        if not alerts or not self._urls:
+        if not alerts or not self._ways:
             return {}
         if self._session is None:
             self._session = aiohttp.ClientSession()
         session = self._session
         body = [_posted(alert) for alert in alerts]
-        deliveries = await asyncio.gather(*(self._push(session, url, body) for url in self._urls))
-        return dict(zip(self._urls, deliveries, strict=True))
+        deliveries = await asyncio.gather(*(self._push(session, way, body) for way in self._ways))
+        return {way.target.url: delivery for way, delivery in zip(self._ways, deliveries, strict=True)}
 
     async def close(self) -> None:
         if self._session is not None:
             await self._session.close()
             self._session = None
 
-    async def _push(self, session: aiohttp.ClientSession, url: str, body: list[dict[str, Any]]) -> Delivery:
+    async def _push(self, session: aiohttp.ClientSession, way: Way, body: list[dict[str, Any]]) -> Delivery:
         retrying = AsyncRetrying(
             stop=stop_after_delay(self._timeout),
             wait=wait_exponential_jitter(multiplier=0.1, max=2.0, jitter=0.1),
@@ -79,7 +77,7 @@ class AlertmanagerClient:
                 async for attempt in retrying:
                     with attempt:
                         try:
-                            return await self._post(session, url, body)
+                            return await self._post(session, way, body)
                         except _WORTH_RETRYING as error:
                             last = str(error) or type(error).__name__
                             raise
@@ -88,14 +86,16 @@ class AlertmanagerClient:
             return Delivery(delivered=False, retryable=True, detail=detail)
         except (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError):
             return Delivery(delivered=False, retryable=False, detail="the address is not an HTTP URL")
+        except BadAuthorities as error:
+            return Delivery(delivered=False, retryable=True, detail=str(error))
         except _WORTH_RETRYING:
             return Delivery(delivered=False, retryable=True, detail=last)
         except aiohttp.ClientError as error:
             return Delivery(delivered=False, retryable=True, detail=type(error).__name__)
         raise AssertionError("tenacity either returns or raises")  # pragma: no cover
 
-    async def _post(self, session: aiohttp.ClientSession, url: str, body: list[dict[str, Any]]) -> Delivery:
-        async with session.post(url.rstrip("/") + PATH, json=body, allow_redirects=False) as response:
+    async def _post(self, session: aiohttp.ClientSession, way: Way, body: list[dict[str, Any]]) -> Delivery:
+        async with session.post(way.to(PATH), json=body, **await way.carries()) as response:
             if response.status == 200:
                 return Delivery(delivered=True)
             answer = " ".join((await response.content.read(300)).decode(errors="replace").split())
@@ -111,20 +111,22 @@ class Readiness:
 
     ready: bool
     said: str
+    refuses: bool = False
+    """It does not let us in."""
 
 
-async def readiness(urls: Sequence[str], within: float) -> Mapping[str, Readiness]:
+async def readiness(targets: Sequence[Alertmanager], within: float) -> Mapping[str, Readiness]:
     """What each address answers within so many seconds. No alert is sent."""
     async with aiohttp.ClientSession() as session:
-        answers = await asyncio.gather(*(_ready(session, url, within) for url in urls))
-    return dict(zip(urls, answers, strict=True))
+        answers = await asyncio.gather(*(_ready(session, Way(each), within) for each in targets))
+    return {each.url: answer for each, answer in zip(targets, answers, strict=True)}
 
 
-async def _ready(session: aiohttp.ClientSession, url: str, within: float) -> Readiness:
+async def _ready(session: aiohttp.ClientSession, way: Way, within: float) -> Readiness:
     try:
         async with (
             asyncio.timeout(within),
-            session.get(url.rstrip("/") + STATUS_PATH, allow_redirects=False) as response,
+            session.get(way.to(STATUS_PATH), **await way.carries()) as response,
         ):
             told = await response.content.read(_LONGEST_STATUS) if response.status == 200 else b""
             while told and (more := await response.content.read(_LONGEST_STATUS - len(told))):
@@ -133,12 +135,15 @@ async def _ready(session: aiohttp.ClientSession, url: str, within: float) -> Rea
         return Readiness(ready=False, said=f"no answer within {duration(within)}")
     except (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError):
         return Readiness(ready=False, said="the address is not an HTTP URL")
+    except BadAuthorities as error:
+        return Readiness(ready=False, said=str(error))
     except aiohttp.ClientConnectorError as error:
         return Readiness(ready=False, said=_why(error.os_error))
     except (aiohttp.ClientError, ValueError) as error:
         return Readiness(ready=False, said=type(error).__name__)
     if response.status != 200:
-        return Readiness(ready=False, said=f"HTTP {response.status} for {STATUS_PATH}")
+        said = f"HTTP {response.status} for {STATUS_PATH}"
+        return Readiness(ready=False, said=said, refuses=response.status in (401, 403))
     try:
         version = json.loads(told)["versionInfo"]["version"]
     except (ValueError, LookupError, TypeError, RecursionError):
@@ -156,6 +161,8 @@ def _why(error: OSError) -> str:
 def _posted(alert: Alert) -> dict[str, Any]:
     """`postableAlert` of Alertmanager's OpenAPI document (api/v2/openapi.yaml); times are RFC 3339."""
     posted: dict[str, Any] = {"labels": dict(alert.labels), "annotations": dict(alert.annotations)}
+    if alert.link:
+        posted["generatorURL"] = alert.link
     if alert.starts_at is not None:
         posted["startsAt"] = _rfc3339(alert.starts_at)
     if alert.ends_at is not None:

@@ -8,8 +8,10 @@ from types import MappingProxyType
 from typing import Any
 
 from nemo_watchdog.model import Autonomy, Category, Health, OnCleanExit, Reason, Severity
+from nemo_watchdog.policy.alertmanagers import AlertmanagerSection, alertmanagers_of
 from nemo_watchdog.policy.condition import Condition
 from nemo_watchdog.policy.contacts import compile_contact
+from nemo_watchdog.policy.deadman import DeadmanSection, deadman_of
 from nemo_watchdog.policy.digest import digest_of
 from nemo_watchdog.policy.fields import DAY, HOUR, MINUTE
 from nemo_watchdog.policy.maintenance import compile_window
@@ -30,7 +32,6 @@ from nemo_watchdog.policy.policy import (
 from nemo_watchdog.policy.references import Parts
 from nemo_watchdog.policy.retention import RetentionSection, retention_of
 from nemo_watchdog.policy.sections import (
-    AlertmanagerSection,
     DependencySection,
     EscalateSection,
     LimitsSection,
@@ -85,6 +86,7 @@ def compile_policy(
     defaults: ProbeDefaults | None,
     limits: LimitsSection | None,
     alertmanager: AlertmanagerSection | None,
+    deadman: DeadmanSection | None = None,
     notifications: NotificationsSection | None = None,
     retention: RetentionSection | None = None,
 ) -> Policy:
@@ -131,7 +133,8 @@ def compile_policy(
         ),
         autonomy=autonomy,
         contacts=MappingProxyType({name: compile_contact(item) for name, item in parts.contacts.items() if item}),
-        alertmanager=tuple(alertmanager.root) if alertmanager else (),
+        alertmanager=alertmanagers_of(alertmanager),
+        deadman=deadman_of(deadman),
         maintenance=tuple(compile_window(each, dependencies) for each in parts.maintenance if each),
         retention=retention_of(retention),
         telling=telling_of(notifications),

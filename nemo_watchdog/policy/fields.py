@@ -56,7 +56,7 @@ def _check_http_url(url: str) -> str:
     except ValueError:
         good, credentials = False, False
     if not good or credentials:
-        more = ": a user and password in it are not supported yet" if credentials else ""
+        more = ": a user and a password have keys of their own" if credentials else ""
         raise PydanticCustomError(
             SECRET_ERROR, "{text}", {"text": f"expected a URL such as `http://127.0.0.1:9093`{more}"}
         )

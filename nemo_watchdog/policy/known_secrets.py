@@ -25,6 +25,7 @@ from nemo_watchdog.redaction.redactor import Redactor
 _RULES = Redactor()
 _PIECES = re.compile(r"[/?&=:@;,]")
 _SECRET_SOURCE = re.compile(r"\$\{(?:file|credential):")
+_SHORTEST_KEY = 8
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)")
 
 
@@ -58,8 +59,11 @@ def _all(policy: Policy) -> Iterator[str]:
                 yield from _of_contact(address.url.reveal())
             else:
                 yield from (key.reveal() for key in secrets_in(address))
-    for url in policy.alertmanager:
-        yield from _by_rule("url", url)
+    for each in policy.alertmanager:
+        yield from _by_rule("url", each.url)
+        yield from (each.password.reveal(), each.bearer.reveal())
+    if policy.deadman is not None:
+        yield from _of_a_door(policy.deadman.url.reveal())
     yield from _from_outside("", policy.document)
 
 
@@ -104,6 +108,15 @@ def _of_contact(address: str) -> Iterator[str]:
     for piece in _PIECES.split(rest):
         if looks_like_a_key(unquote(piece)) and not (piece == host and "." in host) and piece[:1] not in "#%":
             yield piece
+
+
+def _of_a_door(address: str) -> Iterator[str]:
+    """Who knows such an address may use it: what else than words is in its path and its parameters is a key."""
+    yield address
+    yield from _by_rule("url", address)
+    _, _, rest = address.partition("://")
+    _, _, asked = rest.partition("/")
+    yield from (each for each in _PIECES.split(asked) if len(each) >= _SHORTEST_KEY and re.search("[0-9]", each))
 
 
 def _by_rule(key: str, value: str) -> Iterator[str]:

@@ -16,8 +16,10 @@ from pydantic_core import PydanticCustomError
 
 from nemo_watchdog.errors import PolicyError, PolicyProblem
 from nemo_watchdog.model import Severity
+from nemo_watchdog.policy.alertmanagers import AlertmanagerSection
 from nemo_watchdog.policy.compiler import compile_policy
 from nemo_watchdog.policy.contacts import ContactSection
+from nemo_watchdog.policy.deadman import DeadmanSection
 from nemo_watchdog.policy.discovered import Discovered, Labels, blamed, discover
 from nemo_watchdog.policy.document import START, Document, read_document
 from nemo_watchdog.policy.document import Path as Where
@@ -31,7 +33,6 @@ from nemo_watchdog.policy.problems import Problems, did_you_mean
 from nemo_watchdog.policy.references import Parts, check_references
 from nemo_watchdog.policy.retention import RetentionSection
 from nemo_watchdog.policy.sections import (
-    AlertmanagerSection,
     DependencySection,
     LimitsSection,
     Model,
@@ -183,6 +184,7 @@ class _Reader:
         )
         check_references(parts, self._problems)
         alertmanager = self._optional(AlertmanagerSection, "alertmanager")
+        deadman = self._optional(DeadmanSection, "deadman")
         notifications = self._optional(NotificationsSection, "notifications")
         retention = self._optional(RetentionSection, "retention")
         if top is None or self._problems.found():
@@ -194,6 +196,7 @@ class _Reader:
             defaults=defaults,
             limits=limits,
             alertmanager=alertmanager,
+            deadman=deadman,
             notifications=notifications,
             retention=retention,
         )

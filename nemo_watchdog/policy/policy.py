@@ -225,6 +225,28 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
+class Alertmanager:
+    """One that hears of every incident; what is empty is not given. Its `url` holds no user and no password."""
+
+    url: str
+    username: str = ""
+    password: Secret = field(default_factory=lambda: Secret(""))
+    bearer: Secret = field(default_factory=lambda: Secret(""))
+    ca: str = ""
+    """PEM file of the authorities to trust instead of the system's."""
+    silences: bool = False
+    """What is silenced there is not told to people here either."""
+
+
+@dataclass(frozen=True, slots=True)
+class Deadman:
+    """A service that calls people when it hears nothing more; it hears from us every so many seconds."""
+
+    url: Secret
+    every: float = 60.0
+
+
+@dataclass(frozen=True, slots=True)
 class Retention:
     """For how long (seconds) what is over is kept, and how many bytes of evidence."""
 
@@ -246,7 +268,8 @@ class Policy:
     autonomy: Autonomy = Autonomy.ACT
     contacts: Mapping[str, Contact] = field(default_factory=dict)
     """What is told to one without an address is logged."""
-    alertmanager: tuple[str, ...] = ()
+    alertmanager: tuple[Alertmanager, ...] = ()
+    deadman: Deadman | None = None
     maintenance: tuple[MaintenanceWindow, ...] = ()
     retention: Retention = Retention()
     telling: Telling = field(default_factory=Telling)

@@ -8,18 +8,19 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, RootModel, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, model_validator
 
 from nemo_watchdog.durations import duration
 from nemo_watchdog.model import Autonomy, OnCleanExit, Severity, WhenUnsure
+from nemo_watchdog.policy.alertmanagers import AlertmanagerSection
 from nemo_watchdog.policy.busy_while import MOST_SIGNS, BusyWhileSection
 from nemo_watchdog.policy.contacts import ContactSection
+from nemo_watchdog.policy.deadman import DeadmanSection
 from nemo_watchdog.policy.fields import (
     DAY,
     Attempts,
     ContainerName,
     Grace,
-    HttpUrl,
     Name,
     Names,
     Patience,
@@ -27,7 +28,6 @@ from nemo_watchdog.policy.fields import (
     Timeout,
     Window,
     limited,
-    one_or_many,
 )
 from nemo_watchdog.policy.flapping import FlappingSection
 from nemo_watchdog.policy.maintenance import MaintenanceSection
@@ -210,10 +210,6 @@ class LimitsSection(Section):
     )
 
 
-class AlertmanagerSection(RootModel[Annotated[list[HttpUrl], one_or_many(str)]]):
-    """Base URLs of Alertmanagers, each told everything."""
-
-
 class TopSection(Section):
     """The keys of the file. The entries of each section are checked one by one, with the models above."""
 
@@ -232,6 +228,7 @@ class TopSection(Section):
     contacts: Any = None
     notifications: Any = None
     alertmanager: Any = None
+    deadman: Any = None
     retention: Any = None
 
 
@@ -247,4 +244,5 @@ class PolicyFile(TopSection):
     contacts: dict[Name, ContactSection] | None = Field(None, description="Who can be told, by name.")
     notifications: NotificationsSection | None = Field(None, description="How people are told.")
     alertmanager: AlertmanagerSection | None = None
+    deadman: DeadmanSection | None = Field(None, description="Who calls people when the watchdog falls silent.")
     retention: RetentionSection | None = Field(None, description="For how long is kept what is over.")

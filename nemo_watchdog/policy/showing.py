@@ -19,7 +19,9 @@ from nemo_watchdog.policy.secrets import FromOutside
 
 HIDDEN = "***"
 
-_SECRET_KEY = re.compile(r"passw|secret|token|credential|dsn|auth|api_?key|contacts|headers|environment", re.IGNORECASE)
+_SECRET_KEY = re.compile(
+    r"passw|secret|token|bearer|credential|dsn|auth|api_?key|contacts|headers|environment", re.IGNORECASE
+)
 _ONE_EXPANSION = re.compile(r"\$\{(?:file:|credential:)?[A-Za-z0-9_./-]+\}", re.ASCII)
 
 _SECTIONS_OF_NAMES = frozenset({"dependencies", "remedies", "severities", "classification", "maintenance"})
@@ -63,7 +65,7 @@ def name_or(word: str, otherwise: str) -> str:
 
 def is_secret(path: Path) -> bool:
     """Whether what stands there may be one."""
-    return any(isinstance(key, str) and _SECRET_KEY.search(key) for key in path)
+    return path[:2] == ("deadman", "url") or any(isinstance(key, str) and _SECRET_KEY.search(key) for key in path)
 
 
 def shown(value: Any, path: Path) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import timedelta
 from typing import Protocol
 
 import structlog
@@ -20,7 +22,13 @@ from nemo_watchdog.runtime.troubles import Trouble
 log = structlog.get_logger("nemo_watchdog")
 
 RESEND_EVERY = 60.0
-"""Seconds; well inside Alertmanager's resolve_timeout of five minutes."""
+"""Seconds."""
+
+LASTS = 5 * RESEND_EVERY
+"""Seconds that an alert outlives its last push, whatever `resolve_timeout` Alertmanager has.
+
+Short enough that one of a watchdog that is gone does not stand for ever, long enough for its restart.
+"""
 
 GROUP_WAIT = 0.5
 """Seconds; what changes together is pushed together."""
@@ -59,16 +67,17 @@ class Alerting:
     def _alerts(self) -> list[Alert]:
         """One an incident that Alertmanager may hear of."""
         engine, alerts, known = self._core.engine, list[Alert](), set[tuple[str, str, bool]]()
-        durable = engine.durable
+        durable, now = engine.durable, self._core.clock.now()
+        until = now.utc + timedelta(seconds=LASTS)
         remembered: list[Incident | Declared] = [*durable.incidents.values(), *durable.declared.values()]
         for incident in remembered:
-            answer = alert_of(engine.volatile, incident)
+            answer = alert_of(engine.volatile, durable, incident, now)
             news = (incident.incident, str(incident.severity), incident.resolved is not None)
             known.add(news)
             if news not in self._known:
                 self._metrics.notices.labels("alert", Told.QUEUED if isinstance(answer, Alert) else answer).inc()
             if isinstance(answer, Alert):
-                alerts.append(answer)
+                alerts.append(answer if answer.ends_at else replace(answer, ends_at=until))
         self._known = known
         return alerts
 

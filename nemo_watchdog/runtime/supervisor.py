@@ -18,6 +18,7 @@ from nemo_watchdog.runtime import files
 from nemo_watchdog.runtime.alerting import Alerting
 from nemo_watchdog.runtime.container_watch import ContainerWatch
 from nemo_watchdog.runtime.core import Core
+from nemo_watchdog.runtime.deadman import Deadman
 from nemo_watchdog.runtime.executor import Executor
 from nemo_watchdog.runtime.in_progress import InProgress
 from nemo_watchdog.runtime.keeping import Keeping
@@ -67,6 +68,7 @@ class Supervisor:
         executor: Executor,
         outbox: Outbox,
         alerting: Alerting,
+        deadman: Deadman,
         metrics: Metrics,
         service: ServiceManager,
         keeping: Keeping,
@@ -80,6 +82,7 @@ class Supervisor:
         self._executor = executor
         self._outbox = outbox
         self._alerting = alerting
+        self._deadman = deadman
         self._metrics = metrics
         self._service = service
         self._keeping = keeping
@@ -137,6 +140,7 @@ class Supervisor:
                 self._root(self._containers.follow(), "container events"),
                 self._root(self._containers.reconcile_forever(), "containers"),
                 self._root(self._feed_watchdog(), "watchdog"),
+                self._root(self._deadman.run(self.stuck), "dead man's switch"),
             ]
             self._apply(core.engine.policy)
             self._service.ready(self._summary())

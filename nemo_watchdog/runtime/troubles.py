@@ -15,6 +15,7 @@ class Trouble(StrEnum):
     DOCKER = "Docker does not answer and nothing is restarted"
     CONTACT = "contact {} is not told"
     ALERTMANAGER = "Alertmanager {} takes no alerts"
+    DEADMAN = "the dead man's switch is not told"
     ARCHIVE = "no evidence and no history is kept"
 
 
@@ -37,6 +38,9 @@ class Troubles:
     def over(self, trouble: Trouble, of: str = "") -> bool:
         """Whether there was any."""
         return self._open.pop((trouble, of), None) is not None
+
+    def is_open(self, trouble: Trouble, of: str = "") -> bool:
+        return (trouble, of) in self._open
 
     def keep(self, trouble: Trouble, of: Container[str]) -> None:
         """What the policy names no more is no trouble."""

@@ -21,12 +21,24 @@ from nemo_watchdog.evidence import Asked
 from nemo_watchdog.metrics import Metrics
 from nemo_watchdog.model import Alert, Notification
 from nemo_watchdog.policy.policy import Policy
+from nemo_watchdog.policy.secret_value import Secret
 from nemo_watchdog.ports import Action, ActionContext, Archive, Delivery, Journal
-from nemo_watchdog.runtime import alerting, container_watch, core, files, outbox, policy_files, reloads, supervisor
+from nemo_watchdog.runtime import (
+    alerting,
+    container_watch,
+    core,
+    deadman,
+    files,
+    outbox,
+    policy_files,
+    reloads,
+    supervisor,
+)
 from nemo_watchdog.runtime.alerting import Alerting
 from nemo_watchdog.runtime.archiving import Archiving
 from nemo_watchdog.runtime.container_watch import ContainerWatch
 from nemo_watchdog.runtime.core import Core
+from nemo_watchdog.runtime.deadman import Deadman
 from nemo_watchdog.runtime.executor import Executor
 from nemo_watchdog.runtime.keeping import Keeping
 from nemo_watchdog.runtime.outbox import Outbox
@@ -46,6 +58,7 @@ PACES: Mapping[Any, Mapping[str, Any]] = {
     core: {"LOOK_EVERY": 60.0},
     outbox: {"LOOK_EVERY": 120.0},
     alerting: {"RESEND_EVERY": 1200.0},
+    deadman: {"LOOK_EVERY": FOR_EVER},
     files: {"LOOK_EVERY": FOR_EVER},
     supervisor: {"LAG_TICK": FOR_EVER, "STILL_AFTER": 2 * FOR_EVER},
     reloads: {"POLICY_LOOK_EVERY": FOR_EVER},
@@ -88,6 +101,11 @@ class _NoService:
     def stopping(self) -> None: ...
     def watchdog_interval(self) -> float | None:
         return None
+
+
+class _NoSwitch:
+    async def beat(self, url: Secret, within: float) -> Delivery:
+        return Delivery(delivered=True)
 
 
 class _NoAlertmanager:
@@ -175,6 +193,7 @@ class Life:
             keeping=keeping,
             outbox=Outbox(journal, mailbox, self.core, metrics),
             alerting=Alerting(_NoAlertmanager(), self.core, metrics),
+            deadman=Deadman(_NoSwitch(), self.core, metrics),
             metrics=metrics,
             service=_NoService(),
         )

@@ -14,6 +14,7 @@ import pytest_asyncio
 
 from nemo_watchdog.model import Alert
 from nemo_watchdog.notifiers import AlertmanagerClient
+from nemo_watchdog.policy.policy import Alertmanager
 from nemo_watchdog.testing.servers import free_port
 from tests.parts import need
 
@@ -76,7 +77,7 @@ async def test_an_incident_fires_is_repeated_and_resolves(alertmanager: str) -> 
     """An alert that is pushed twice is one alert with its labels, annotations and start; with an end it is gone."""
     started = datetime.now(UTC) - timedelta(minutes=3)
     firing = Alert("i-1", LABELS, {"summary": "redis is down"}, started)
-    client = AlertmanagerClient([alertmanager])
+    client = AlertmanagerClient([Alertmanager(alertmanager)])
     for _ in range(2):
         assert (await client.push([firing]))[alertmanager].delivered
     (alert,) = await alerts_of(alertmanager)
@@ -92,7 +93,7 @@ async def test_an_incident_fires_is_repeated_and_resolves(alertmanager: str) -> 
 
 async def test_labels_that_alertmanager_refuses(alertmanager: str) -> None:
     """A bad label is a failure with Alertmanager's words, not worth retrying."""
-    client = AlertmanagerClient([alertmanager])
+    client = AlertmanagerClient([Alertmanager(alertmanager)])
     delivery = (await client.push([Alert("i-1", {"not a name": "x"}, {}, datetime.now(UTC))]))[alertmanager]
     await client.close()
     assert not delivery.delivered
@@ -105,7 +106,7 @@ async def test_an_alertmanager_that_starts_late_is_reached(tmp_path: Path) -> No
     """A push that begins before Alertmanager listens is delivered within its deadline."""
     (tmp_path / "alertmanager.yml").write_text(CONFIG, encoding="utf-8")
     url = f"http://127.0.0.1:{free_port()}"
-    client = AlertmanagerClient([url], timeout=30)
+    client = AlertmanagerClient([Alertmanager(url)], timeout=30)
     push = asyncio.ensure_future(client.push([Alert("i-1", LABELS, {}, datetime.now(UTC))]))
     process = await asyncio.create_subprocess_exec(
         need("prometheus-alertmanager"),

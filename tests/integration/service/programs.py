@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -40,11 +40,21 @@ async def until_so(url: str, good: Any, within: float = 20.0) -> Any:
         raise AssertionError(f"{url} not so within {within:g} s; last: {json.dumps(last)[:4000]}") from None
 
 
+QUICK_GOSSIP = ("--cluster.gossip-interval=50ms", "--cluster.settle-timeout=10s", "--cluster.peer-timeout=2s")
+
+
 @asynccontextmanager
-async def alertmanager(folder: Path, webhook: str, port: int | None = None) -> AsyncIterator[str]:
-    """Its URL. It tells the webhook quickly, also when an alert is over."""
+async def alertmanager(
+    folder: Path, webhook: str, port: int | None = None, *, resolve_timeout: str = "5m", cluster: Sequence[str] = ()
+) -> AsyncIterator[str]:
+    """Its URL. It tells the webhook quickly, also when an alert is over.
+
+    `cluster` are the addresses at which it listens for its peers and finds them, its own first.
+    """
     config = folder / "alertmanager.yml"
+    peers = [f"--cluster.peer={each}" for each in cluster[1:]]
     config.write_text(
+        f"global: {{resolve_timeout: {resolve_timeout}}}\n"
         "route: {receiver: test, group_by: ['...'], group_wait: 100ms, group_interval: 500ms}\n"
         f"receivers: [{{name: test, webhook_configs: [{{url: '{webhook}', send_resolved: true}}]}}]\n",
         encoding="utf-8",
@@ -52,10 +62,22 @@ async def alertmanager(folder: Path, webhook: str, port: int | None = None) -> A
     url = f"http://127.0.0.1:{port or free_port()}"
     command = (
         *(need("prometheus-alertmanager"), f"--config.file={config}", f"--storage.path={folder / 'alertmanager'}"),
-        *(f"--web.listen-address={url.removeprefix('http://')}", "--cluster.listen-address="),
+        f"--web.listen-address={url.removeprefix('http://')}",
+        *(f"--cluster.listen-address={cluster[0] if cluster else ''}", *peers, *QUICK_GOSSIP),
     )
     async with _running(folder / "alertmanager.log", command, f"{url}/-/ready"):
         yield url
+
+
+async def amtool(url: str) -> Any:
+    """The alerts that it shows to people."""
+    process = await asyncio.create_subprocess_exec(
+        *(need("amtool"), f"--alertmanager.url={url}", "--output=json", "alert", "query"),
+        stdout=asyncio.subprocess.PIPE,
+    )
+    out, _ = await process.communicate()
+    assert process.returncode == 0
+    return json.loads(out)
 
 
 @asynccontextmanager

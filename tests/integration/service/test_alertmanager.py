@@ -2,12 +2,29 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from nemo_watchdog.testing.servers import free_port
 from tests.integration.daemon import Daemon
 from tests.integration.service.parts import Receiver, Service, tcp_policy
-from tests.integration.service.programs import alertmanager, until_so
+from tests.integration.service.programs import alertmanager, amtool, until_so
+
+LINK = "https://watchdog.example.org"
+WITH_A_LINK = f"notifications: {{link: {LINK}}}\n"
+
+SYMPTOM_FIRST = """
+version: 1
+defaults: {{interval: 200ms, confirm_interval: 100ms, timeout: 1s, down_after: 2, up_after: 2}}
+dependencies:
+  cause: {{probe: tcp, address: "127.0.0.1:{cause}", tags: [core]}}
+  symptom: {{probe: tcp, address: "127.0.0.1:{symptom}", tags: [core], needs: [cause]}}
+classification:
+  - {{name: outage, when: {{down: {{all: core}}}}, severity: SEV1}}
+  - {{name: one-down, severity: SEV3}}
+alertmanager: [{urls}]
+"""
 
 
 def firing(dependency: str) -> Any:
@@ -28,7 +45,9 @@ async def test_an_incident_fires_there_with_its_labels_and_is_resolved_after(tmp
         Service() as service,
         Receiver() as webhook,
         alertmanager(tmp_path, f"http://127.0.0.1:{webhook.port}/") as url,
-        Daemon(tcp_policy(service.port, f"alertmanager: [{url}]\n"), tmp_path) as daemon,
+        Daemon(
+            tcp_policy(service.port, f"alertmanager: [{url}]\nnotifications: {{link: {LINK}}}\n"), tmp_path
+        ) as daemon,
     ):
         await daemon.wait_for_health("service", "up")
         await service.stop()
@@ -42,6 +61,10 @@ async def test_an_incident_fires_there_with_its_labels_and_is_resolved_after(tmp
             "severity": opened["severity"],
             "rule": "down",
         }
+        said = alert["annotations"]
+        assert said["severity"] == opened["severity"]
+        assert said["runbook"].startswith(f"Respond within 30m. Take it: `nemo-watchdog ack {opened['incident']}`.")
+        assert alert["generatorURL"] == f"{LINK}/api/v1/incidents/{opened['incident']}"
         assert alert["annotations"]["summary"] == "service is down (refused)"
         assert alert["status"]["state"] == "active"
 
@@ -87,3 +110,60 @@ async def test_an_alertmanager_that_comes_late_is_told(tmp_path: Path) -> None:
                 await webhook.message(firing("service"))
                 await service.start()
                 await webhook.message(resolved("service"))
+
+
+async def test_one_outage_is_one_alert_of_a_cluster_however_short_its_memory(tmp_path: Path) -> None:
+    """The symptom comes first, then its cause, and it becomes graver: one firing, one resolved, texts of now at both.
+
+    Between two pushes Alertmanager's `resolve_timeout` passes, and ends nothing.
+    """
+    gossip = [f"127.0.0.1:{free_port()}" for _ in range(2)]
+    folders = [tmp_path / name for name in ("one", "two")]
+    for each in folders:
+        each.mkdir()
+    async with (
+        Service() as cause,
+        Service() as symptom,
+        Receiver() as webhook,
+        alertmanager(folders[0], f"http://127.0.0.1:{webhook.port}/", resolve_timeout="30s", cluster=gossip) as one,
+        alertmanager(
+            folders[1], f"http://127.0.0.1:{webhook.port}/", resolve_timeout="30s", cluster=gossip[::-1]
+        ) as two,
+    ):
+        for url in (one, two):
+            await until_so(f"{url}/api/v2/status", lambda status: len(status["cluster"]["peers"]) == 2)
+            await until_so(f"{url}/api/v2/status", lambda status: status["cluster"]["status"] == "ready")
+        policy = SYMPTOM_FIRST.format(cause=cause.port, symptom=symptom.port, urls=f"{one}, {two}")
+        async with Daemon(policy, tmp_path) as daemon:
+            for name in ("cause", "symptom"):
+                await daemon.wait_for_health(name, "up")
+            await symptom.stop()
+            opened = await daemon.event("incident_opened", root="symptom", severity="SEV3")
+            fired = await webhook.message(firing("symptom"))
+            await cause.stop()
+            await daemon.event("root_changed", root="cause")
+            await daemon.event("severity_raised", severity="SEV1")
+            for url in (one, two):
+                await until_so(f"{url}/api/v2/alerts", lambda all_: all_[0]["annotations"]["dependency"] == "cause")
+                await until_so(f"{url}/api/v2/alerts", _is_older_than(timedelta(seconds=32)), within=60.0)
+                (alert,) = await amtool(url)
+                assert alert["labels"] == fired["alerts"][0]["labels"]
+                assert (alert["labels"]["dependency"], alert["labels"]["severity"]) == ("symptom", "SEV3")
+                assert alert["annotations"]["severity"] == "SEV1"
+                assert alert["annotations"]["summary"] == "cause is down (refused)"
+                assert alert["annotations"]["title"] == "Complete outage"
+                assert alert["status"]["state"] == "active"
+            assert [message["status"] for message in webhook.messages] == ["firing"]
+            await cause.start()
+            await symptom.start()
+            over = await webhook.message(resolved("symptom"))
+            assert over["alerts"][0]["labels"]["incident"] == opened["incident"]
+            assert over["alerts"][0]["annotations"]["summary"] == "cause is up again"
+            for url in (one, two):
+                await until_so(f"{url}/api/v2/alerts", lambda alerts: alerts == [])
+            assert [message["status"] for message in webhook.messages] == ["firing", "resolved"]
+
+
+def _is_older_than(age: timedelta) -> Any:
+    """The last push of the only alert there."""
+    return lambda alerts: datetime.now(UTC) - datetime.fromisoformat(alerts[0]["updatedAt"]) > age

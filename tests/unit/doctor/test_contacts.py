@@ -13,8 +13,9 @@ import pytest
 from aiohttp import web
 
 from nemo_watchdog.doctor.checkup import Finding
-from nemo_watchdog.doctor.contacts import Asker, look_at_alertmanagers, look_at_contacts, where
+from nemo_watchdog.doctor.contacts import Asker, look_at_alertmanagers, look_at_contacts, look_at_deadman, where
 from nemo_watchdog.policy.people import Apprise, Contact
+from nemo_watchdog.policy.policy import Alertmanager, Deadman
 from nemo_watchdog.policy.secret_value import Secret
 from tests.unit.doctor.parts import all_of, told
 from tests.unit.engine.world import dependency, policy
@@ -32,14 +33,20 @@ class Server:
     status: int = 200
     said: Any = field(default_factory=lambda: {"versionInfo": {"version": "0.25.0"}})
     got: list[Any] = field(default_factory=list)
+    lets_in: bool = True
 
     async def post(self, request: web.Request) -> web.Response:
         self.got.append(await request.json())
         return web.Response(status=self.status, text="no thanks")
 
+    async def beat(self, request: web.Request) -> web.Response:
+        self.got.append(request.path)
+        return web.Response(status=self.status)
+
     async def get(self, _: web.Request) -> web.Response:
         text = self.said if isinstance(self.said, str) else json.dumps(self.said)
-        return web.Response(status=404 if self.said is None else 200, text=text)
+        good = 200 if self.lets_in else 401
+        return web.Response(status=404 if self.said is None else good, text=text)
 
 
 @asynccontextmanager
@@ -48,6 +55,7 @@ async def serving(**options: Any) -> AsyncIterator[Server]:
     app = web.Application()
     app.router.add_post("/{path:.*}", it.post)
     app.router.add_get("/api/v2/status", it.get)
+    app.router.add_get("/beat", it.beat)
     runner = web.AppRunner(app, shutdown_timeout=0.1, access_log=None)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
@@ -73,7 +81,7 @@ async def test_without_contacts_nobody_is_told() -> None:
 
 
 async def test_an_alertmanager_alone_is_enough() -> None:
-    plan = replace(policy(dependency("redis")), contacts={}, alertmanager=("http://127.0.0.1:9093",))
+    plan = replace(policy(dependency("redis")), contacts={}, alertmanager=(Alertmanager("http://127.0.0.1:9093"),))
     assert [each.grade for each in await all_of(look_at_contacts(plan, None))] == ["skipped"]
 
 
@@ -127,7 +135,7 @@ async def test_a_message_that_nobody_takes_is_bad_and_shows_no_secret() -> None:
 
 async def test_an_alertmanager_answers_and_hears_of_nothing() -> None:
     async with serving() as server:
-        found = told(await all_of(look_at_alertmanagers([server.url], None)))
+        found = told(await all_of(look_at_alertmanagers([Alertmanager(server.url)], None)))
     assert found == [("alertmanager", "good", f"{where(server.url)}: Alertmanager 0.25.0 answers", "")]
     assert server.got == []
     assert "hunter2" not in where(server.url)
@@ -135,7 +143,7 @@ async def test_an_alertmanager_answers_and_hears_of_nothing() -> None:
 
 async def test_a_test_alert_is_over_as_it_begins() -> None:
     async with serving() as server:
-        found = told(await all_of(look_at_alertmanagers([server.url], ASKER)))
+        found = told(await all_of(look_at_alertmanagers([Alertmanager(server.url)], ASKER)))
     assert found[0][1:3] == ("good", f"{where(server.url)}: Alertmanager 0.25.0 answers, took the test alert")
     (((alert,),),) = [server.got]
     assert alert["labels"] == {"alertname": "NemoWatchdogTest", "severity": "none", "host": "host-1"}
@@ -145,7 +153,7 @@ async def test_a_test_alert_is_over_as_it_begins() -> None:
 
 async def test_an_alert_that_it_does_not_take_is_bad() -> None:
     async with serving(status=400) as server:
-        (found,) = told(await all_of(look_at_alertmanagers([server.url], ASKER)))
+        (found,) = told(await all_of(look_at_alertmanagers([Alertmanager(server.url)], ASKER)))
     assert found[1:] == (
         "bad",
         f"{where(server.url)} did not take the test alert: HTTP 400 no thanks",
@@ -163,7 +171,7 @@ async def test_an_alert_that_it_does_not_take_is_bad() -> None:
 )
 async def test_what_is_no_alertmanager_is_bad(said: Any, seen: str) -> None:
     async with serving(said=said) as server:
-        (found,) = told(await all_of(look_at_alertmanagers([server.url], ASKER)))
+        (found,) = told(await all_of(look_at_alertmanagers([Alertmanager(server.url)], ASKER)))
         assert server.got == []
     assert found[1:] == (
         "bad",
@@ -174,7 +182,9 @@ async def test_what_is_no_alertmanager_is_bad(said: Any, seen: str) -> None:
 
 async def test_one_that_is_not_there_has_its_own_error(unused_tcp_port: int) -> None:
     address = f"http://ops:hunter2@127.0.0.1:{unused_tcp_port}"
-    found = told(await all_of(look_at_alertmanagers([address, "ftp://x", "http://[hunter2"], None)))
+    found = told(
+        await all_of(look_at_alertmanagers([*map(Alertmanager, (address, "ftp://x", "http://[hunter2"))], None))
+    )
     assert [each[2] for each in found] == [
         f"http://127.0.0.1:{unused_tcp_port}: Connection refused",
         "ftp://x: the address is not an HTTP URL",
@@ -186,3 +196,53 @@ async def test_without_alertmanagers_there_is_nothing_to_ask() -> None:
     assert told(await all_of(look_at_alertmanagers([], None))) == [
         ("alertmanager", "skipped", "the policy names none", "")
     ]
+
+
+async def deadman(url: str, asker: Asker | None) -> tuple[str, str, str, str]:
+    (found,) = told(await all_of(look_at_deadman(Deadman(Secret(url)), asker)))
+    return found
+
+
+async def test_a_dead_mans_switch_hears_nothing_unless_somebody_asks_for_it() -> None:
+    async with serving() as server:
+        assert await deadman(f"{server.url}/beat", None) == (
+            "deadman",
+            "good",
+            "hears from the daemon every 1m (--send lets it hear once)",
+            "",
+        )
+        assert server.got == []
+        assert await deadman(f"{server.url}/beat", ASKER) == (
+            "deadman",
+            "good",
+            "took a heartbeat, as from the daemon",
+            "",
+        )
+        assert server.got == ["/beat"]
+
+
+async def test_a_dead_mans_switch_that_takes_nothing_is_bad() -> None:
+    async with serving(status=404) as server:
+        found = await deadman(f"{server.url}/beat", ASKER)
+    assert found == (
+        "deadman",
+        "bad",
+        "did not take a heartbeat: HTTP 404",
+        "is `deadman.url` of the policy the address that its service gives, and is the way there open?",
+    )
+
+
+async def test_without_one_nobody_is_called_for_the_watchdog() -> None:
+    assert told(await all_of(look_at_deadman(None, ASKER))) == [
+        ("deadman", "skipped", "the policy names none: nobody is called when the watchdog itself is gone", "")
+    ]
+
+
+async def test_an_alertmanager_that_lets_nobody_in_is_told_apart() -> None:
+    async with serving() as server:
+        server.lets_in = False
+        (found,) = told(await all_of(look_at_alertmanagers([Alertmanager(server.url)], None)))
+    assert found[2:] == (
+        f"{where(server.url)}: HTTP 401 for /api/v2/status",
+        "who may ask it? Give `username` and `password`, or `bearer`, beside its `url` in the policy",
+    )

@@ -190,7 +190,7 @@ def test_whoever_was_asked_to_look_hears_of_nothing_else() -> None:
 def alert(world: World, incident: str) -> Alert:
     one = world.engine.durable.declared[incident]
     assert isinstance(one, Declared)
-    answer = alert_of(world.engine.volatile, one)
+    answer = alert_of(world.engine.volatile, world.engine.durable, one, world.now)
     assert isinstance(answer, Alert)
     return answer
 
@@ -202,8 +202,20 @@ def test_it_is_an_alert_until_it_is_resolved(about: str) -> None:
     incident, began = declare(world, about=about), world.utc
     named = {"dependency": about} if about else {}
     labels = {"alertname": "NemoWatchdogIncident", "incident": incident, "severity": "SEV2", "rule": "declared"}
-    said = {"summary": TEXT, "description": f"Reported by ada at {SINCE}: {TEXT}", "title": "Major degradation"}
-    assert alert(world, incident) == Alert(incident, {**labels, **named}, said, began)
+    said = {
+        "severity": "SEV2",
+        "rule": "declared",
+        "title": "Major degradation",
+        "since": SINCE,
+        "summary": TEXT,
+        "description": f"Reported by ada at {SINCE}: {TEXT}",
+        "next": "the watchdog does nothing about it; a person says when it is over",
+        "runbook": (
+            f"Respond within 30m. Take it: `nemo-watchdog ack {incident}`. "
+            f"All that is known: `nemo-watchdog incident {incident}`."
+        ),
+    }
+    assert alert(world, incident) == Alert(incident, {**labels, **named}, {**named, **said}, began)
     world.pass_time(60.0)
     world.send(ev.ResolveAsked(incident, "mended", "ada"))
     assert alert(world, incident).ends_at == world.utc

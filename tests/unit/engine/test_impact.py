@@ -98,7 +98,7 @@ def test_it_is_said_wherever_the_severity_is() -> None:
     assert isinstance(record, r.IncidentOpened)
     assert record.affected == "gpu, gemma and gateway (3 of 5 core)"
     incident = platform.engine.durable.incidents[record.incident]
-    alert = alert_of(platform.engine.volatile, incident)
+    alert = alert_of(platform.engine.volatile, platform.engine.durable, incident, platform.now)
     assert isinstance(alert, Alert)
     assert f"Affected: {said}." in alert.annotations["description"]
     (view,) = status(platform.engine, platform.now, PolicyView(0.0, ()), "1").incidents

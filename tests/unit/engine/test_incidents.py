@@ -151,7 +151,7 @@ def test_a_root_found_late_takes_one_incident_over_and_merges_the_others() -> No
     assert merged == r.IncidentMerged(second.incident, first.incident)
     (joined,) = world.of(r.MemberJoined)
     assert joined == r.MemberJoined(first.incident, "postgres", "wrong_status", "test: wrong_status", "down")
-    assert second.merged
+    assert second.merged_into == first.incident
     assert [record for record in world.of(r.IncidentOpened) if record != merged][2:] == []
 
 

@@ -73,7 +73,7 @@ def test_that_the_journal_is_damaged_is_counted_as_told_or_not(whom: tuple[str, 
 def summary(world: World) -> str:
     """Of the alert for the one incident that is open."""
     (incident,) = world.engine.durable.open()
-    alert = alert_of(world.engine.volatile, incident)
+    alert = alert_of(world.engine.volatile, world.engine.durable, incident, world.now)
     assert isinstance(alert, Alert)
     return alert.annotations["summary"]
 
@@ -111,14 +111,21 @@ def merged() -> World:
     return world
 
 
-def test_what_mutes_a_message_mutes_the_alert() -> None:
-    """One place for both: an incident that is part of another is not told on its own."""
+def test_an_incident_that_is_part_of_another_is_not_told_on_its_own() -> None:
     world = merged()
     incidents = list(world.engine.durable.incidents.values())
     assert [muted_by(incident) for incident in incidents] == [None, Told.MERGED]
-    alerts = [alert_of(world.engine.volatile, incident) for incident in incidents]
-    assert isinstance(alerts[0], Alert)
-    assert alerts[1] is Told.MERGED
+
+
+def test_what_mutes_a_message_mutes_the_alert(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One place for both; but of an alert that has gone out Alertmanager hears the end."""
+    world = merged()
+    monkeypatch.setattr(telling, "muted_by", lambda _: Told.SILENCED)
+    durable = world.engine.durable
+    first, second = (alert_of(world.engine.volatile, durable, each, world.now) for each in durable.incidents.values())
+    assert first is Told.SILENCED
+    assert isinstance(second, Alert)
+    assert second.ends_at is not None
 
 
 def test_the_end_of_an_action_is_told_with_the_incident_that_it_moved_to() -> None:

@@ -9,9 +9,16 @@ import pytest
 
 from nemo_watchdog.model import Alert
 from nemo_watchdog.notifiers import AlertmanagerClient
+from nemo_watchdog.policy.policy import Alertmanager
 from tests.unit.notifiers.parts import NOON, serving
 
-FIRING = Alert("i-1", {"alertname": "NemoWatchdogIncident", "incident": "i-1"}, {"summary": "redis is down"}, NOON)
+FIRING = Alert(
+    "i-1",
+    {"alertname": "NemoWatchdogIncident", "incident": "i-1"},
+    {"summary": "redis is down"},
+    NOON,
+    link="https://watchdog.example.org/api/v1/incidents/i-1",
+)
 
 
 async def test_times_are_rfc_3339_in_utc() -> None:
@@ -19,7 +26,7 @@ async def test_times_are_rfc_3339_in_utc() -> None:
     zone = timezone(timedelta(hours=2))
     over = Alert("i-2", {"alertname": "x"}, {}, NOON.astimezone(zone), NOON + timedelta(minutes=5, milliseconds=250))
     async with serving() as server:
-        client = AlertmanagerClient([f"http://127.0.0.1:{server.port}/prefix/"], timeout=5)
+        client = AlertmanagerClient([Alertmanager(f"http://127.0.0.1:{server.port}/prefix/")], timeout=5)
         deliveries = await client.push([FIRING, over])
         await client.close()
     assert [delivery.delivered for delivery in deliveries.values()] == [True]
@@ -30,6 +37,7 @@ async def test_times_are_rfc_3339_in_utc() -> None:
                 {
                     "labels": {"alertname": "NemoWatchdogIncident", "incident": "i-1"},
                     "annotations": {"summary": "redis is down"},
+                    "generatorURL": "https://watchdog.example.org/api/v1/incidents/i-1",
                     "startsAt": "2026-03-01T12:00:00.000Z",
                 },
                 {
@@ -47,7 +55,7 @@ async def test_each_address_has_its_own_result() -> None:
     """One Alertmanager that refuses does not hide that the other accepted."""
     async with serving(200) as good, serving(400) as bad:
         urls = [f"http://127.0.0.1:{server.port}" for server in (good, bad)]
-        client = AlertmanagerClient(urls, timeout=5)
+        client = AlertmanagerClient([*map(Alertmanager, urls)], timeout=5)
         deliveries = await client.push([FIRING])
         await client.close()
     assert deliveries[urls[0]].delivered
@@ -61,7 +69,7 @@ async def test_each_address_has_its_own_result() -> None:
 async def test_what_passes_is_tried_again(status: int) -> None:
     """An overloaded Alertmanager is tried again within the deadline."""
     async with serving(status, status, 200) as server:
-        client = AlertmanagerClient([f"http://127.0.0.1:{server.port}"], timeout=20)
+        client = AlertmanagerClient([Alertmanager(f"http://127.0.0.1:{server.port}")], timeout=20)
         (delivery,) = (await client.push([FIRING])).values()
         await client.close()
     assert delivery.delivered
@@ -71,7 +79,7 @@ async def test_what_passes_is_tried_again(status: int) -> None:
 async def test_the_deadline_ends_the_tries() -> None:
     """An Alertmanager that keeps failing gives a result that is worth retrying later, with its last answer."""
     async with serving(503) as server:
-        client = AlertmanagerClient([f"http://127.0.0.1:{server.port}"], timeout=0.5)
+        client = AlertmanagerClient([Alertmanager(f"http://127.0.0.1:{server.port}")], timeout=0.5)
         (delivery,) = (await client.push([FIRING])).values()
         await client.close()
     assert not delivery.delivered
@@ -83,7 +91,7 @@ async def test_the_deadline_ends_the_tries() -> None:
 async def test_a_stalled_server_is_left() -> None:
     """A server that accepts and never answers costs the deadline, no more."""
     async with serving(stalled=True) as server:
-        client = AlertmanagerClient([f"http://127.0.0.1:{server.port}"], timeout=0.3)
+        client = AlertmanagerClient([Alertmanager(f"http://127.0.0.1:{server.port}")], timeout=0.3)
         (delivery,) = (await client.push([FIRING])).values()
         await client.close()
     assert not delivery.delivered
@@ -95,7 +103,9 @@ async def test_nobody_there_is_retryable_and_leaks_no_password() -> None:
     """A refused connection is worth retrying, and the detail holds neither user nor password."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))  # bound and not listening: connections are refused
-        client = AlertmanagerClient([f"http://admin:hunter2@127.0.0.1:{taken.getsockname()[1]}"], timeout=0.4)
+        client = AlertmanagerClient(
+            [Alertmanager(f"http://admin:hunter2@127.0.0.1:{taken.getsockname()[1]}")], timeout=0.4
+        )
         (delivery,) = (await client.push([FIRING])).values()
         await client.close()
     assert not delivery.delivered
@@ -107,7 +117,7 @@ async def test_nobody_there_is_retryable_and_leaks_no_password() -> None:
 @pytest.mark.parametrize("url", ["not a url", "ftp://127.0.0.1", "http://[::1", "http://:hunter2@"])
 async def test_an_address_that_is_none_is_not_retried(url: str) -> None:
     """A wrong address is a result at once."""
-    client = AlertmanagerClient([url], timeout=5)
+    client = AlertmanagerClient([Alertmanager(url)], timeout=5)
     (delivery,) = (await client.push([FIRING])).values()
     await client.close()
     assert not delivery.delivered
@@ -118,7 +128,7 @@ async def test_an_address_that_is_none_is_not_retried(url: str) -> None:
 async def test_nothing_to_say_is_not_said() -> None:
     """Without alerts, or without addresses, nothing is sent."""
     async with serving() as server:
-        client = AlertmanagerClient([f"http://127.0.0.1:{server.port}"])
+        client = AlertmanagerClient([Alertmanager(f"http://127.0.0.1:{server.port}")])
         assert await client.push([]) == {}
         await client.close()
     assert await AlertmanagerClient([]).push([FIRING]) == {}

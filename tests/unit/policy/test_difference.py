@@ -78,6 +78,8 @@ contacts: {on-call: [slack://SECRET/%s], team: {to: SECRET%s}}
 dependencies:
   redis: {url: 'redis://me:SECRET%s@h:6379/0?password=SECRET%s', password: SECRET%s, headers: {X: SECRET%s}}
   other: {url: 'redis://:SECRET%s@${HOST}/0', user: '${USER:-SECRET%s}', expect: 'it says "SECRET" %s'}
+alertmanager: [{url: 'http://h', username: me, password: SECRET%s, bearer: SECRET%s}]
+deadman: {url: 'https://h/SECRET%s', every: 1m}
 """
 
 
@@ -93,6 +95,9 @@ def test_no_secret_is_in_any_line() -> None:
         "dependencies.other.url: changed (***)",
         "dependencies.other.user: changed (***)",
         "dependencies.other.expect: a text of 18 characters -> a text of 19 characters",
+        "alertmanager[0].password: changed (***)",
+        "alertmanager[0].bearer: changed (***)",
+        "deadman.url: changed (***)",
     ]
 
 

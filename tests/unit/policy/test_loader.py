@@ -17,8 +17,10 @@ from nemo_watchdog.policy.loader import load_policy, parse_policy
 from nemo_watchdog.policy.people import Apprise, Contact
 from nemo_watchdog.policy.policy import (
     ActionStep,
+    Alertmanager,
     Backoff,
     Budget,
+    Deadman,
     Dependency,
     EscalateStep,
     Flapping,
@@ -137,7 +139,12 @@ def test_everything_arrives() -> None:
         "night": Contact((Apprise(Secret("tgram://bot/chat")), Apprise(Secret("mailto://user:pass@example.org")))),
         "day": Contact((Apprise(Secret("slack://a/b/c")),)),
     }
-    assert policy.alertmanager == ("http://127.0.0.1:9093", "https://alerts.example.org/am")
+    assert policy.alertmanager == (
+        Alertmanager("http://127.0.0.1:9093"),
+        Alertmanager("https://alerts.example.org/am", "nemo", Secret("to-come"), ca="/etc/ssl/am.pem", silences=True),
+        Alertmanager("https://alerts.example.com", bearer=Secret("a-token-of-it")),
+    )
+    assert policy.deadman == Deadman(Secret("https://hc-ping.com/6a1f2c1e-5b7d-4c38-9c55-0d6f7c0b3a11"), 300.0)
 
 
 def test_what_is_left_out_has_its_default() -> None:

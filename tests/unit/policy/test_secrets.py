@@ -163,6 +163,13 @@ LEAKY = {
     "a contact": "version: 1\ncontacts: {a: ['${S}', 'hunter2horse', {hunter2horse: 1}]}\n",
     "a contact one level too high": "version: 1\ncontacts:\n  slack://hunter2horse/b/c: []\n",
     "an alertmanager": "version: 1\nalertmanager: ['http://u:${S}@h', 'http://u:hunter2horse@h', '${S}']\n",
+    "an alertmanager's credentials": (
+        "version: 1\nalertmanager:\n"
+        "  - {url: 'http://h', username: hunter2horse, password: hunter2horse, bearer: '${S}'}\n"
+        "  - {url: 'http://h', bearer: hunter2horse, ca: hunter2horse, 'hunter2horse=': 1}\n"
+    ),
+    "a dead man's switch": "version: 1\ndeadman: {url: hunter2horse, every: hunter2horse, 'hunter2horse=': 1}\n",
+    "a dead man's switch without keys": "version: 1\ndeadman: 'https://h/${S}/hunter2horse'\n",
     **{
         f"in the file: {option}": f"version: 1\ndependencies: {{p: {{probe: http, url: 'http://h/', {option}}}}}\n"
         for option in (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
+from datetime import timedelta
 
 import pytest
 from structlog.testing import capture_logs
@@ -65,7 +66,7 @@ async def test_an_incident_fires_and_resolves(shell: Shell, sink: Sink) -> None:
         alerting.poke()
         await until(lambda: sink.pushed)
         (alert,) = sink.pushed[-1]
-        assert alert.ends_at is None
+        assert alert.ends_at == shell.clock.now().utc + timedelta(seconds=module.LASTS)
         assert alert.labels["dependency"] == "gateway"
         assert alert.labels["severity"] == "SEV1"
         assert "HTTP 500" in alert.annotations["description"]
@@ -86,9 +87,10 @@ async def test_what_a_person_declares_fires_until_it_is_resolved(shell: Shell, s
     alerting = Alerting(sink, shell.core, shell.metrics)
     async with running(alerting.run()):
         await until(lambda: sink.pushed)
+        firing = shell.clock.now().utc + timedelta(seconds=module.LASTS)
         assert [(each.labels["rule"], each.ends_at) for each in sink.pushed[-1]] == [
-            ("outage", None),
-            ("declared", None),
+            ("outage", firing),
+            ("declared", firing),
         ]
         shell.core.tell(ev.ResolveAsked(incident, "mended", "ada"))
         alerting.poke()
@@ -105,6 +107,21 @@ async def test_a_firing_alert_is_sent_again(shell: Shell, sink: Sink, monkeypatc
     async with running(Alerting(sink, shell.core, shell.metrics).run()):
         await until(lambda: len(sink.pushed) >= 3)
     assert sink.pushed[0] == sink.pushed[2]
+
+
+async def test_an_alert_outlives_several_pushes(shell: Shell, sink: Sink, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its end moves with each, so that no `resolve_timeout` ends it, and one push that is lost does not either."""
+    assert module.LASTS >= 3 * module.RESEND_EVERY
+    monkeypatch.setattr(module, "RESEND_EVERY", 0.002)
+    shell.fail()
+    async with running(Alerting(sink, shell.core, shell.metrics).run()):
+        await until(lambda: sink.pushed)
+        shell.manual.advance(120.0)
+        pushed = len(sink.pushed)
+        await until(lambda: len(sink.pushed) >= pushed + 2)
+    first, last = sink.pushed[0][0].ends_at, sink.pushed[-1][0].ends_at
+    assert first is not None
+    assert last == first + timedelta(seconds=120.0)
 
 
 async def test_a_sink_that_refuses_is_told_once_and_asked_again(
@@ -140,6 +157,8 @@ def test_a_merged_incident_is_no_alert_of_its_own() -> None:
     assert len(world.engine.durable.open()) == 2
     world.fail("postgres", times=3)
     incidents = world.engine.durable.incidents.values()
-    alerts = [alert for incident in incidents if isinstance(alert := alert_of(world.engine.volatile, incident), Alert)]
-    assert [alert.labels["dependency"] for alert in alerts] == ["postgres"]
+    durable, volatile = world.engine.durable, world.engine.volatile
+    answers = [alert_of(volatile, durable, incident, world.now) for incident in incidents]
+    alerts = [each for each in answers if isinstance(each, Alert) and each.ends_at is None]
+    assert [alert.annotations["dependency"] for alert in alerts] == ["postgres"]
     assert "Affected: postgres, a and b (3 of 3 core)." in alerts[0].annotations["description"]

@@ -10,10 +10,12 @@ from nemo_watchdog.errors import PolicyError
 from nemo_watchdog.evidence import Asked, Questions
 from nemo_watchdog.model import Health, ok
 from nemo_watchdog.policy.policy import Dependency, Policy
-from nemo_watchdog.ports import Probe
+from nemo_watchdog.policy.secret_value import Secret
+from nemo_watchdog.ports import Delivery, Probe
 from nemo_watchdog.runtime.alerting import Alerting
 from nemo_watchdog.runtime.archiving import Archiving
 from nemo_watchdog.runtime.clock import SystemClock
+from nemo_watchdog.runtime.deadman import Deadman
 from nemo_watchdog.runtime.discovery import Discovery
 from nemo_watchdog.runtime.executor import Executor
 from nemo_watchdog.runtime.keeping import Keeping
@@ -55,6 +57,18 @@ class Service:
         return self._interval
 
 
+class Heart:
+    """Keeps every heartbeat; `delivery` is its answer."""
+
+    def __init__(self) -> None:
+        self.beats: list[tuple[Secret, float]] = []
+        self.delivery = Delivery(delivered=True)
+
+    async def beat(self, url: Secret, within: float) -> Delivery:
+        self.beats.append((url, within))
+        return self.delivery
+
+
 def quick(name: str, **more: object) -> Dependency:
     base = dependency(name, grace=0.0, interval=0.02, confirm_interval=0.005, timeout=60.0)
     return replace(base, **more)  # type: ignore[arg-type]
@@ -75,6 +89,7 @@ class Daemon:
         self.action = RecordingAction()
         self.notifier = RecordingNotifier()
         self.service = Service(watchdog)
+        self.heartbeat = Heart()
         self.labels = Discovery(self.shell.containers, folder / "labels.json")
         core, metrics = self.shell.core, self.shell.metrics
         self.questions: Questions = {}
@@ -95,6 +110,7 @@ class Daemon:
             ),
             outbox=Outbox(self.shell.memory, self.notifier, core, metrics),
             alerting=Alerting(Sink(), core, metrics),
+            deadman=Deadman(self.heartbeat, core, metrics),
             metrics=metrics,
             service=self.service,
             keeping=self.keeping,
