@@ -91,6 +91,7 @@ def strangers(source: str) -> list[str]:
     """Imports that the engine may not have."""
     own = (
         *ENGINE_MAY_IMPORT,
+        "nemo_watchdog.policy.people",
         "nemo_watchdog.policy.policy",
         "nemo_watchdog.policy.condition",
         "nemo_watchdog.policy.windows",
