@@ -30,6 +30,7 @@ from nemo_watchdog.journal.sqlite import SqliteJournal
 from nemo_watchdog.metrics import FEW_BUCKETS, Metrics
 from nemo_watchdog.model import Alert
 from nemo_watchdog.notifiers import AlertmanagerClient, AppriseNotifier, unusable_addresses
+from nemo_watchdog.oncall_calendar import read_calendar
 from nemo_watchdog.one_thread import OneThread, StillBusy
 from nemo_watchdog.plugins import installed
 from nemo_watchdog.policy.discovered import Labels
@@ -44,6 +45,7 @@ from nemo_watchdog.runtime import files
 from nemo_watchdog.runtime import heartbeats as heard
 from nemo_watchdog.runtime.alerting import Alerting
 from nemo_watchdog.runtime.archiving import Archiving
+from nemo_watchdog.runtime.calendars import Calendars
 from nemo_watchdog.runtime.clock import SystemClock, boot_id
 from nemo_watchdog.runtime.container_watch import ContainerWatch
 from nemo_watchdog.runtime.core import Core
@@ -194,6 +196,7 @@ async def run(settings: Settings, redact_with: Callable[[Callable[[], Redactor]]
             metrics=metrics,
             service=SystemdNotify(os.environ),
             keeping=keeping,
+            calendars=Calendars(core, read_calendar),
         )
         past, explanations = _readers(settings.state_dir / JOURNAL_NAME, core, keeping)
         limits = Limits.of_this_process()

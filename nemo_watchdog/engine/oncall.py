@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 
+from nemo_watchdog.engine.listing import listed
 from nemo_watchdog.policy.people import Contact, Rota
 
 _FIRST_MONDAY = date(2024, 1, 1)
@@ -93,9 +94,14 @@ class Oncall:
                 return border
         return None
 
-    def unknown_in(self, shifts: Sequence[Shift]) -> list[str]:
-        """What events of a calendar say that is no contact who could have it, each once."""
-        return list(dict.fromkeys(shift.said for shift in shifts if not self._person(shift.said)))
+    def names_nobody(self, shifts: Sequence[Shift]) -> str:
+        """Why a calendar says of no time who has a rota; empty where it does of some."""
+        if not shifts:
+            return "it has no event in the weeks ahead"
+        if any(self._person(shift.said) for shift in shifts):
+            return ""
+        said = listed([f"`{each}`" for each in dict.fromkeys(shift.said for shift in shifts)])
+        return f"no SUMMARY of its events is the name of a contact who could have it: it says {said}"
 
     def _borders(self, name: str, after: datetime) -> Iterator[datetime]:
         """Moments at which another may have it: a turn begins always."""

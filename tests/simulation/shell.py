@@ -25,6 +25,7 @@ from nemo_watchdog.ports import Action, ActionContext, Archive, Delivery, Journa
 from nemo_watchdog.runtime import alerting, container_watch, core, files, outbox, policy_files, reloads, supervisor
 from nemo_watchdog.runtime.alerting import Alerting
 from nemo_watchdog.runtime.archiving import Archiving
+from nemo_watchdog.runtime.calendars import Calendars
 from nemo_watchdog.runtime.container_watch import ContainerWatch
 from nemo_watchdog.runtime.core import Core
 from nemo_watchdog.runtime.executor import Executor
@@ -177,6 +178,7 @@ class Life:
             alerting=Alerting(_NoAlertmanager(), self.core, metrics),
             metrics=metrics,
             service=_NoService(),
+            calendars=Calendars(self.core, lambda *_: ()),
         )
         self.task = loop.create_task(self.supervisor.run(), name="daemon")
 

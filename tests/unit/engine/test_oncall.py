@@ -179,7 +179,16 @@ def test_whom_the_calendar_names_has_it_and_the_rota_stands_in_for_other_times()
         ((planned,), Because.TURN),
     ]
     assert it.until("on-call", NOON) == NOON + timedelta(hours=1)
-    assert it.unknown_in(it.calendars["on-call"]) == ["holiday"]
+    assert it.names_nobody(it.calendars["on-call"]) == ""
+
+
+def test_a_calendar_that_names_nobody_says_what_it_names() -> None:
+    """A name that is spelled wrong, and the rota itself, are nobody."""
+    it = oncall(PLANNED)
+    assert it.names_nobody(()) == "it has no event in the weeks ahead"
+    assert it.names_nobody((shift("Alcie", 0, 1), shift("on-call", 1, 2))) == (
+        "no SUMMARY of its events is the name of a contact who could have it: it says `Alcie` and `on-call`"
+    )
 
 
 def test_events_that_overlap_name_several() -> None:

@@ -13,6 +13,7 @@ from nemo_watchdog.policy.policy import Dependency, Policy
 from nemo_watchdog.ports import Probe
 from nemo_watchdog.runtime.alerting import Alerting
 from nemo_watchdog.runtime.archiving import Archiving
+from nemo_watchdog.runtime.calendars import Calendars
 from nemo_watchdog.runtime.clock import SystemClock
 from nemo_watchdog.runtime.discovery import Discovery
 from nemo_watchdog.runtime.executor import Executor
@@ -98,6 +99,7 @@ class Daemon:
             metrics=metrics,
             service=self.service,
             keeping=self.keeping,
+            calendars=Calendars(core, lambda *_: ()),
         )
         self.task: asyncio.Task[None] | None = None
 
