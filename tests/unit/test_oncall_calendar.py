@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -14,8 +15,7 @@ from nemo_watchdog.engine.oncall import Shift
 from nemo_watchdog.errors import CalendarError
 from nemo_watchdog.oncall_calendar import calendars_advice, read_calendar
 from nemo_watchdog.policy.people import Contact, Rota
-from nemo_watchdog.policy.policy import Policy
-from tests.unit.engine.world import policy as policy_of
+from tests.unit.engine.world import policy
 
 BERLIN = ZoneInfo("Europe/Berlin")
 AT = datetime(2026, 10, 1, tzinfo=UTC)
@@ -184,19 +184,9 @@ def test_what_is_too_much_is_refused(rota: Rota, monkeypatch: pytest.MonkeyPatch
 # -- advice
 
 
-def policy(contact: Contact) -> Policy:
-    made = policy_of()
-    return Policy(
-        made.dependencies,
-        made.severities,
-        made.classification,
-        made.remedies,
-        contacts={"on-call": contact, "alice": Contact()},
-    )
-
-
 def advice(contact: Contact) -> list[str]:
-    return [str(each) for each in calendars_advice(policy(contact), AT)]
+    made = replace(policy(), contacts={"on-call": contact, "alice": Contact()})
+    return [str(each) for each in calendars_advice(made, AT)]
 
 
 def test_a_calendar_that_names_nobody_is_advice(rota: Rota) -> None:

@@ -36,7 +36,7 @@ def advice(entry: str) -> Iterator[str]:
     [
         (
             f"{{rota: [alice], {WEEKLY}}}",
-            "contacts.on-call.rota: `alice` has every turn: name a second person, or write `alice` where the rota is",
+            "contacts.on-call.rota: `alice` has every turn: name a second, or `alice` instead of it",
         ),
         (f"{{rota: [bob, bob], {WEEKLY}}}", "contacts.on-call.rota: `bob` has every turn"),
         (
@@ -64,14 +64,13 @@ def test_a_rota_of_a_rota_is_refused() -> None:
     with pytest.raises(PolicyError) as caught:
         parse(text)
     (problem,) = caught.value.problems
-    assert (problem.path, problem.message) == (
-        "contacts.mute.rota[0]",
-        "it is a rota, too: name the people who take turns",
-    )
+    assert problem.path.startswith("contacts.mute")
+    assert problem.message == "it is a rota, too: name the people who take turns"
 
 
 def test_the_calendars_of_a_policy_as_it_is_written() -> None:
     """Of whatever else stands there, none."""
     written = {"contacts": {"a": {"calendar": "/x"}, "b": ["json://"], "c": {"calendar": 5}, "d": None}}
     assert list(calendars_in(written)) == ["/x"]
-    assert not any(file for each in (None, [], {"contacts": []}, {}) for file in calendars_in(each))
+    nothing: list[object] = [None, [], {"contacts": []}, {}]
+    assert not any(file for each in nothing for file in calendars_in(each))
