@@ -24,6 +24,7 @@ from nemo_watchdog.engine.explaining_past import OF_INCIDENTS
 from nemo_watchdog.engine.letters import letter
 from nemo_watchdog.engine.page_now import PageNow, page_now
 from nemo_watchdog.engine.replay import salvage
+from nemo_watchdog.engine.swapping import oncall_of
 from nemo_watchdog.errors import NemoWatchdogError
 from nemo_watchdog.evidence import Asked
 from nemo_watchdog.journal.about import About, read_about
@@ -34,6 +35,7 @@ from nemo_watchdog.model import Alert, Notification
 from nemo_watchdog.notifiers import AlertmanagerClient, HttpHeartbeat, unusable_addresses
 from nemo_watchdog.notifiers.channels import channel_for
 from nemo_watchdog.notifiers.contacts import ContactNotifier, address_digest, plain_letter
+from nemo_watchdog.oncall_calendar import read_calendar
 from nemo_watchdog.one_thread import OneThread, StillBusy
 from nemo_watchdog.plugins import installed
 from nemo_watchdog.policy.discovered import Labels
@@ -48,6 +50,7 @@ from nemo_watchdog.runtime import heartbeats as heard
 from nemo_watchdog.runtime.address_memory import AddressMemory
 from nemo_watchdog.runtime.alerting import Alerting
 from nemo_watchdog.runtime.archiving import Archiving
+from nemo_watchdog.runtime.calendars import Calendars
 from nemo_watchdog.runtime.clock import SystemClock, boot_id
 from nemo_watchdog.runtime.container_watch import ContainerWatch
 from nemo_watchdog.runtime.core import Core
@@ -200,6 +203,7 @@ async def run(settings: Settings, redact_with: Callable[[Callable[[], Redactor]]
             metrics=metrics,
             service=SystemdNotify(os.environ),
             keeping=keeping,
+            calendars=Calendars(core, read_calendar),
         )
         past, explanations = _readers(settings.state_dir / JOURNAL_NAME, core, keeping)
         limits = Limits.of_this_process()
@@ -231,6 +235,7 @@ def _notifier(core: Core, memory: AddressMemory, token: str) -> ContactNotifier:
         render=partial(plain_letter, now),
         channel_for=channel_for,
         digest=partial(address_digest, key=token),
+        people_of=lambda contact: oncall_of(engine.volatile, engine.durable).people_of(contact, clock.now().utc),
     )
 
 

@@ -43,6 +43,10 @@ class PluginError(NemoWatchdogError):
     """A plugin that cannot be used; the message names its distribution."""
 
 
+class CalendarError(NemoWatchdogError):
+    """The calendar of a rota cannot be used; the message says what to mend, and is none of the calendar's words."""
+
+
 class JournalError(NemoWatchdogError):
     """The journal cannot be read or written: the watchdog observes only, until it can."""
 

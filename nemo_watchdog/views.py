@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -157,6 +157,38 @@ class PauseView:
 
 
 @dataclass(frozen=True, slots=True)
+class SwapView:
+    """`person` has a rota instead, until then."""
+
+    person: str
+    until: str
+    reason: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class RotaView:
+    """Who has it now: by `swap`, `calendar` or `turn`. `until` is None when nobody else is in sight."""
+
+    people: tuple[str, ...]
+    because: str
+    until: str | None
+    then: tuple[str, ...]
+    """Who has it from `until` on, as it stands now."""
+    turns: tuple[str, ...]
+    """Who takes turns, in this order."""
+    zone: str
+    swap: SwapView | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OncallView:
+    """`GET /api/v1/oncall`, and `POST` of a swap or its end: every rota, by its contact."""
+
+    rotas: Mapping[str, RotaView]
+
+
+@dataclass(frozen=True, slots=True)
 class BudgetView:
     """`remaining` of `of` actions are still allowed in this `window`."""
 
@@ -234,6 +266,8 @@ class StatusView:
     """The daemon's own, besides those of its journal and its policy."""
     declared: tuple[DeclaredView, ...] = ()
     """The open incidents that people declared."""
+    oncall: Mapping[str, RotaView] = field(default_factory=dict)
+    """Every rota, by its contact."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -320,4 +354,4 @@ def as_json(view: DataclassInstance | Sequence[DataclassInstance]) -> str:
 
 
 def _fields(part: Any) -> dict[str, Any]:
-    return {field.name: getattr(part, field.name) for field in fields(part)}
+    return {each.name: getattr(part, each.name) for each in fields(part)}

@@ -12,6 +12,7 @@ from tempfile import TemporaryDirectory
 from nemo_watchdog.cli.output import USAGE, CommandFailed
 from nemo_watchdog.containers.connection import DEFAULT_HOST
 from nemo_watchdog.errors import PolicyError
+from nemo_watchdog.policy.contacts import calendars_in
 from nemo_watchdog.policy.document import texts_in
 from nemo_watchdog.policy.lint import Advice
 from nemo_watchdog.policy.loader import read_written
@@ -44,6 +45,10 @@ class AsService:
                     f"in the unit (systemctl edit nemo-watchdog), and write ${{credential:{name}}} here"
                 )
                 yield Advice(f"${{file:{file}}}", message)
+        for file in sorted(_calendars_of(policy)):
+            if not self.unit.may_read(file):
+                remedy = f"chmod o+r {file}, and o+x its folders"
+                yield Advice(file, f"the service's user cannot read this calendar: {remedy}")
 
     def barred(self, policy: Path, docker: str | None) -> Iterator[Advice]:
         """That, and Docker's socket where the service's user may not use it."""
@@ -53,6 +58,13 @@ class AsService:
         if socket != address and Path(socket).exists() and not self.unit.may_use(socket):
             remedy = "name the group of the socket as Group= in the unit (systemctl edit nemo-watchdog)"
             yield Advice(socket, f"the service's user may not use it: {remedy}")
+
+
+def _calendars_of(policy: Path) -> set[str]:
+    try:
+        return {file for file in calendars_in(read_written(policy)) if Path(file).is_file()}
+    except PolicyError:
+        return set()
 
 
 def _files_of(policy: Path) -> set[str]:

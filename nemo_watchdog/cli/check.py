@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -47,6 +48,7 @@ def _check(path: Path, environ: Mapping[str, str], before: list[str], *, probe: 
     from nemo_watchdog import app
     from nemo_watchdog.cli.one_look import look_at_all, table_of, with_labels
     from nemo_watchdog.notifiers import unusable_addresses
+    from nemo_watchdog.oncall_calendar import calendars_advice
     from nemo_watchdog.plugins import installed
     from nemo_watchdog.policy.lint import lint
 
@@ -64,6 +66,7 @@ def _check(path: Path, environ: Mapping[str, str], before: list[str], *, probe: 
     advice = [
         *before,
         *(str(each) for each in (*lint(loaded, installed()), *unusable_addresses(loaded.contacts))),
+        *(str(each) for each in calendars_advice(loaded, datetime.now(UTC))),
     ]
     if probe:
         read = partial(app.read_policy, path, environ)

@@ -18,7 +18,7 @@ from nemo_watchdog import app
 from nemo_watchdog.cli import client
 from nemo_watchdog.cli.one_look import look_at_all, with_labels
 from nemo_watchdog.containers.permissions import Permissions
-from nemo_watchdog.doctor import contacts, daemon, dependencies, docker, machine, policy, state, unit
+from nemo_watchdog.doctor import contacts, daemon, dependencies, docker, machine, oncall, policy, state, unit
 from nemo_watchdog.doctor.checkup import Check, Finding, Findings, bad, in_a_thread, presentable, run, skipped, warning
 from nemo_watchdog.doctor.way_to_docker import bad_address
 from nemo_watchdog.errors import NemoWatchdogError
@@ -90,6 +90,11 @@ async def examine(asked: Asked) -> list[Finding]:
                 11.0,
             ),
             Check("deadman", partial(contacts.look_at_deadman, found.deadman, asker), "look at its service"),
+            Check(
+                "on call",
+                in_a_thread(partial(oncall.look_at_rotas, found, datetime.now(UTC))),
+                "a calendar that the policy names hangs: is it on a dead network mount?",
+            ),
         ]
     checks += [
         Check("gpu", partial(machine.look_at_gpu, found), "the driver hangs: nvidia-smi, dmesg"),

@@ -115,6 +115,7 @@ def _laid_out(view: StatusView, screen: Screen, *, rows: bool, names: bool) -> l
         *_table(_rows(view, clock), width, whole=rows),
         *_groups(view.groups, width, whole=rows),
         *_up(view, width, whole=names),
+        *(line for each in _oncall(view, clock) for line in wrapped(each, width, None if rows else 1)),
         _cut(_foot(view), width),
         *(line for said in _reloaded(view.policy, clock) for line in wrapped(said, width, None if rows else 1)),
     ]
@@ -297,6 +298,13 @@ def _up(view: StatusView, width: int, *, whole: bool) -> Iterator[Text]:
     if names:
         line = Text(f"{'up':<{HEALTH_WIDTH}} ", style=COLOURS["up"]) + Text(", ".join(names))
         yield from wrapped(line, width, None if whole else 1, indent=INDENT)
+
+
+def _oncall(view: StatusView, clock: Clock) -> Iterator[Text]:
+    for name, rota in view.oncall.items():
+        then = f" until {clock.at(rota.until)}, then {', '.join(rota.then)}" if rota.until else ""
+        swapped = " (a swap)" if rota.swap is not None else ""
+        yield Text(f"{name}: {', '.join(rota.people)}{swapped}{then}", style="dim")
 
 
 def _foot(view: StatusView) -> Text:

@@ -56,7 +56,7 @@ async def look_at_contacts(policy: Policy, asker: Asker | None) -> Findings:
         name = each.path.removeprefix("contacts.")
         yield bad(f"contact {name}", each.message, f"correct contacts.{name} in the policy: it is an Apprise URL")
     told = [name for name, addresses in apprise_urls(policy.contacts).items() if any(addresses)]
-    if mute := [name for name in policy.contacts if name not in told]:
+    if mute := [name for name, each in policy.contacts.items() if name not in told and each.rota is None]:
         remedy = f"an Apprise URL in contacts.{mute[0]} of the policy, or in the variable that it names"
         yield warning(CONTACTS, f"no address for {listed(mute)}: what they are told stands in the log only", remedy)
     if asker is not None:

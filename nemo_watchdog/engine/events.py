@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import NamedTuple
 
 from nemo_watchdog.engine.news import News
+from nemo_watchdog.engine.oncall import Shift
 from nemo_watchdog.model import (
     ActionRequest,
     ActionResult,
@@ -151,6 +153,36 @@ Said = DeclareAsked | AcknowledgeAsked | NoteAsked | ResolveAsked
 
 
 @dataclass(frozen=True, slots=True)
+class SwapAsked:
+    """Another person has a rota, from now on until then (aware)."""
+
+    rota: str
+    person: str
+    until: datetime
+    reason: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class UnswapAsked:
+    """A person ends all swaps of a rota."""
+
+    rota: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class CalendarRead:
+    """What the calendar of a rota says from now on; nothing where it cannot be used."""
+
+    rota: str
+    shifts: tuple[Shift, ...]
+
+
+OncallChange = SwapAsked | UnswapAsked | CalendarRead
+
+
+@dataclass(frozen=True, slots=True)
 class HeartbeatCame:
     """One that must outlive this process; `said` is one line for people."""
 
@@ -209,6 +241,7 @@ Event = (
     | ResumeAsked
     | RetryAsked
     | Said
+    | OncallChange
     | HeartbeatCame
     | PolicyChanged
     | Stopping

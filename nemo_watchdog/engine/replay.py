@@ -8,8 +8,8 @@ from functools import singledispatch
 from typing import Any
 
 from nemo_watchdog import records as r
+from nemo_watchdog.engine import orders
 from nemo_watchdog.engine.flaps import Flaps, Spell
-from nemo_watchdog.engine.pauses import Pause
 from nemo_watchdog.engine.phases import Move, after
 from nemo_watchdog.engine.reported import Acknowledgement, Declared
 from nemo_watchdog.engine.seen import Wait
@@ -375,18 +375,6 @@ def _held(record: r.HoldPlaced | r.HoldReleased) -> Target:
 
 
 @apply.register
-def _(record: r.Paused, state: Durable, at: Moment) -> None:
-    until = None if record.duration is None else at.monotonic + record.duration
-    pause, before = Pause(record.reason, record.by, until, record.container), state.pauses.get(record.scope)
-    state.pauses[record.scope] = pause if before is None else before.joined_by(pause, at.monotonic)
-
-
-@apply.register
-def _(record: r.Resumed, state: Durable, at: Moment) -> None:
-    state.pauses.pop(record.scope, None)
-
-
-@apply.register
 def _(record: r.HeartbeatHeard, state: Durable, at: Moment) -> None:
     state.heartbeats[record.dependency] = Heartbeat(at.monotonic, record.well, record.said)
 
@@ -396,3 +384,7 @@ def _(record: r.PeopleTold, state: Durable, at: Moment) -> None:
     one = state.incidents.get(record.incident) or state.declared.get(record.incident)
     again = one.reopened_at if isinstance(one, Incident) else None
     state.pages.tell(record, at, again or (one.opened if one is not None else at))
+
+
+for each in orders.APPLIED:
+    apply.register(each)

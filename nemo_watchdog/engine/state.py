@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from nemo_watchdog.engine.flaps import Flaps, Spell, is_flapping
+from nemo_watchdog.engine.oncall import Swap
 from nemo_watchdog.engine.pages import Pages
 from nemo_watchdog.engine.pauses import Pause
 from nemo_watchdog.engine.phases import Phase
@@ -209,6 +210,8 @@ class Durable:
     """What people were told of them."""
     spends: list[Spend] = field(default_factory=list)
     pauses: dict[str, Pause] = field(default_factory=dict)
+    swaps: dict[str, tuple[Swap, ...]] = field(default_factory=dict)
+    """Of rotas, the oldest first; those that are over go with the next one."""
     holds: dict[Target, Hold] = field(default_factory=dict)
     """What people did to a target that is left alone for it."""
     outlived: dict[Target, datetime] = field(default_factory=dict)

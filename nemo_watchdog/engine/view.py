@@ -13,12 +13,14 @@ from nemo_watchdog.engine.engine import Engine
 from nemo_watchdog.engine.groups import Group, all_groups
 from nemo_watchdog.engine.impact import impact_of
 from nemo_watchdog.engine.maintenance import spell_of
+from nemo_watchdog.engine.oncall_view import rotas
 from nemo_watchdog.engine.pauses import Pause
 from nemo_watchdog.engine.phases import Phase
 from nemo_watchdog.engine.reported import Acknowledgement, Declared
 from nemo_watchdog.engine.severity import title_of
 from nemo_watchdog.engine.state import Incident, Ladder
 from nemo_watchdog.engine.storm import in_force
+from nemo_watchdog.engine.swapping import oncall_of
 from nemo_watchdog.engine.topology import named_by
 from nemo_watchdog.engine.touches import taken_off
 from nemo_watchdog.model import Decision, Gate, Moment, Verdict
@@ -63,6 +65,7 @@ def status(
         storm=_storm(engine),
         troubles=troubles,
         declared=tuple(_declared(engine, declared, now) for declared in engine.durable.open_declared()),
+        oncall=rotas(oncall_of(engine.volatile, engine.durable), now.utc),
     )
 
 

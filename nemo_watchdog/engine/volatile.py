@@ -10,6 +10,7 @@ from nemo_watchdog.engine.conditions import Answer, Asked, Platform, Scene, answ
 from nemo_watchdog.engine.events import ContainerSeen
 from nemo_watchdog.engine.health import Tracker
 from nemo_watchdog.engine.news import News
+from nemo_watchdog.engine.oncall import Shift
 from nemo_watchdog.engine.seen import Seen
 from nemo_watchdog.engine.together import Together
 from nemo_watchdog.engine.topology import Topology
@@ -65,6 +66,8 @@ class Volatile:
     """By incident, what people may be told, alone or with more, and were not yet."""
     agenda: Agenda = field(default_factory=Agenda)
     """When people must be told next, by page or by incident."""
+    calendars: dict[str, tuple[Shift, ...]] = field(default_factory=dict)
+    """Of rotas, as they were read last."""
     awaited: set[str] = field(default_factory=set)
     """Looks at these decide what to do next."""
     unattributed: dict[str, ContainerSeen] = field(default_factory=dict)

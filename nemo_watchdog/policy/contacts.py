@@ -6,7 +6,7 @@ An address is an Apprise URL, or one key that names a service which is spoken to
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, RootModel, Tag, model_validator
@@ -157,6 +157,19 @@ def named_in(section: ContactSection) -> Iterator[tuple[tuple[str | int, ...], s
         yield from ((("rota", index), name) for index, name in enumerate(section.root.rota or ()))
         if section.root.fallback is not None:
             yield ("fallback",), section.root.fallback
+
+
+def takes_turns(section: ContactSection) -> bool:
+    return isinstance(section.root, EntrySection) and section.root.rota is not None
+
+
+def calendars_in(written: Any) -> Iterator[str]:
+    """Of a policy as it is written, the files that its rotas name; none of what is no policy."""
+    contacts = written.get("contacts") if isinstance(written, Mapping) else None
+    for contact in contacts.values() if isinstance(contacts, Mapping) else ():
+        calendar = contact.get("calendar") if isinstance(contact, Mapping) else None
+        if isinstance(calendar, str):
+            yield calendar
 
 
 def _rota(section: EntrySection) -> Rota | None:

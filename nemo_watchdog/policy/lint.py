@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from nemo_watchdog.durations import duration
 from nemo_watchdog.policy.lint_groups import groups_advice
 from nemo_watchdog.policy.lint_measures import lint_measures
+from nemo_watchdog.policy.lint_rotas import rotas_advice
 from nemo_watchdog.policy.lint_rules import lint_rules
 from nemo_watchdog.policy.people import Contact
 from nemo_watchdog.policy.policy import ActionStep, Backoff, EscalateStep, Policy, Remedy
@@ -39,6 +40,7 @@ def lint(policy: Policy, catalog: Catalog | None = None) -> list[Advice]:
         *_retention(policy),
         *_untold(policy),
         *_contacts(policy),
+        *(Advice(path, message) for path, message in rotas_advice(policy.contacts)),
     ]
 
 
@@ -150,9 +152,10 @@ def _turns(contact: Contact) -> tuple[str, ...]:
 
 def _contacts(policy: Policy) -> Iterator[Advice]:
     told = _notified(policy) | _named_by_steps(policy)
-    told |= {other for each in policy.contacts.values() for other in (each.fallback, *_turns(each))}
+    in_turns = {person for each in policy.contacts.values() for person in _turns(each)}
+    told |= in_turns | {each.fallback for each in policy.contacts.values()}
     for name, contact in policy.contacts.items():
         if name not in told:
             yield Advice(f"contacts.{name}", "nobody tells this contact anything: no `notify` and no `to` names it")
-        elif not contact.addresses and contact.rota is None:
+        elif not contact.addresses and contact.rota is None and name not in in_turns:
             yield Advice(f"contacts.{name}", "this contact has no address: what it should be told is only logged")

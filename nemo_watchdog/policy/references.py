@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 
 from nemo_watchdog.model import Category, Severity
-from nemo_watchdog.policy.contacts import ContactSection, named_in
+from nemo_watchdog.policy.contacts import ContactSection, named_in, takes_turns
 from nemo_watchdog.policy.document import Path
 from nemo_watchdog.policy.maintenance import MaintenanceSection
 from nemo_watchdog.policy.needs import AnySection, placed
@@ -99,8 +99,11 @@ class _References:
     def _contact(self, path: Path, whose: str, name: str) -> None:
         if name == whose:
             self._problems.at_value(path, "it cannot stand in for itself: name another contact")
-        else:
-            self._name(path, name, "contact", self._parts.contacts)
+            return
+        self._name(path, name, "contact", self._parts.contacts)
+        other = self._parts.contacts.get(name)
+        if path[2] == "rota" and other is not None and takes_turns(other):
+            self._problems.at_value(path, "it is a rota, too: name the people who take turns")
 
     def _severity(self, path: Path, section: SeveritySection) -> None:
         self._names((*path, "notify"), section.notify, "contact", self._parts.contacts)

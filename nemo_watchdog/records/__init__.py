@@ -28,6 +28,8 @@ from nemo_watchdog.records.people import HoldPlaced as HoldPlaced
 from nemo_watchdog.records.people import HoldReleased as HoldReleased
 from nemo_watchdog.records.people import JournalAccepted as JournalAccepted
 from nemo_watchdog.records.people import JournalDistrusted as JournalDistrusted
+from nemo_watchdog.records.people import OncallSwapEnded as OncallSwapEnded
+from nemo_watchdog.records.people import OncallSwapped as OncallSwapped
 from nemo_watchdog.records.people import Paused as Paused
 from nemo_watchdog.records.people import Resumed as Resumed
 from nemo_watchdog.records.record import Record as Record

@@ -62,6 +62,29 @@ class Resumed(Record):
 
 
 @dataclass(frozen=True, slots=True)
+class OncallSwapped(Record):
+    """`person` has the rota instead, from now on until then (UTC, ISO 8601)."""
+
+    TYPE: ClassVar[str] = "oncall_swapped"
+    rota: str
+    person: str
+    until: str
+    reason: str
+    by: str
+    incident: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class OncallSwapEnded(Record):
+    """All swaps of the rota that still held: it goes on as it is planned."""
+
+    TYPE: ClassVar[str] = "oncall_swap_ended"
+    rota: str
+    by: str
+    incident: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class JournalDistrusted(Record):
     """The journal was found damaged: written when a person has accepted it."""
 

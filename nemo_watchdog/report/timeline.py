@@ -49,6 +49,8 @@ _RANKS = {
     "released": _TURN,
     "paused": _TURN,
     "resumed": _TURN,
+    "oncall_swapped": _TURN,
+    "oncall_swap_ended": _TURN,
     "ladder_rearmed": _TURN,
     "suggested": _TURN,
     "member_down": _DETAIL,

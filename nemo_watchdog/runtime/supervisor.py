@@ -16,6 +16,7 @@ from nemo_watchdog.policy.policy import Dependency, Policy
 from nemo_watchdog.ports import Probe
 from nemo_watchdog.runtime import files
 from nemo_watchdog.runtime.alerting import Alerting
+from nemo_watchdog.runtime.calendars import Calendars
 from nemo_watchdog.runtime.container_watch import ContainerWatch
 from nemo_watchdog.runtime.core import Core
 from nemo_watchdog.runtime.deadman import Deadman
@@ -72,6 +73,7 @@ class Supervisor:
         metrics: Metrics,
         service: ServiceManager,
         keeping: Keeping,
+        calendars: Calendars,
     ) -> None:
         self.core = core
         self.loops: dict[str, ProbeLoop] = {}
@@ -86,6 +88,7 @@ class Supervisor:
         self._metrics = metrics
         self._service = service
         self._keeping = keeping
+        self._calendars = calendars
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._stop = asyncio.Event()
         self._witness = StormWitness(core)
@@ -122,6 +125,7 @@ class Supervisor:
         core.on_ask_witness = self._ask_witness
         async with asyncio.TaskGroup() as group:
             self._group = group
+            await self._calendars.look()
             roots = [
                 self._root(core.write_forever(), "writer"),
                 self._root(core.prune_forever(), "pruner"),
@@ -132,6 +136,7 @@ class Supervisor:
                 self._root(self.reloads.run(), "policy"),
                 self._root(self.reloads.discover(), "labels"),
                 self._root(files.watch(self._metrics), "files"),
+                self._root(self._calendars.run(), "calendars"),
                 *(self._root(work, name) for work, name in self._keeping.work()),
             ]
             await core.start()

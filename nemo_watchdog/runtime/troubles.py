@@ -16,6 +16,7 @@ class Trouble(StrEnum):
     CONTACT = "contact {} is not told"
     ALERTMANAGER = "Alertmanager {} takes no alerts"
     DEADMAN = "the dead man's switch is not told"
+    CALENDAR = "the rota {} goes by turns instead of by its calendar"
     ARCHIVE = "no evidence and no history is kept"
 
 

@@ -75,6 +75,16 @@ def _(record: r.Resumed, story: Story) -> str:
 
 
 @said.register
+def _(record: r.OncallSwapped, story: Story) -> str:
+    return f"{record.by} gave {record.rota} to {record.person} until {record.until}: {record.reason}."
+
+
+@said.register
+def _(record: r.OncallSwapEnded, story: Story) -> str:
+    return f"{record.by} ended the swaps of {record.rota}."
+
+
+@said.register
 def _(record: r.JournalDistrusted, story: Story) -> str:
     return f"The journal was found damaged, and nothing was done until a person accepted it: {record.damage}."
 

@@ -21,6 +21,7 @@ from nemo_watchdog.web.api.health import HealthApi
 from nemo_watchdog.web.api.incidents import IncidentsApi
 from nemo_watchdog.web.api.journal import JournalApi
 from nemo_watchdog.web.api.metrics import MetricsApi
+from nemo_watchdog.web.api.oncall import OncallApi
 from nemo_watchdog.web.api.pauses import PausesApi
 from nemo_watchdog.web.api.push import ROUTE as PUSH
 from nemo_watchdog.web.api.push import PushApi
@@ -60,6 +61,7 @@ def runner(
         *EvidenceApi(past).operations(),
         *ExplanationsApi(core, explanations).operations(),
         *PausesApi(core, token).operations(),
+        *OncallApi(core, token).operations(),
         *RetriesApi(core, token).operations(),
         *DeclaredApi(core, token, past).operations(),
         *JournalApi(core, token).operations(),

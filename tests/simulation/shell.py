@@ -36,6 +36,7 @@ from nemo_watchdog.runtime import (
 )
 from nemo_watchdog.runtime.alerting import Alerting
 from nemo_watchdog.runtime.archiving import Archiving
+from nemo_watchdog.runtime.calendars import Calendars
 from nemo_watchdog.runtime.container_watch import ContainerWatch
 from nemo_watchdog.runtime.core import Core
 from nemo_watchdog.runtime.deadman import Deadman
@@ -196,6 +197,7 @@ class Life:
             deadman=Deadman(_NoSwitch(), self.core, metrics),
             metrics=metrics,
             service=_NoService(),
+            calendars=Calendars(self.core, lambda *_: ()),
         )
         self.task = loop.create_task(self.supervisor.run(), name="daemon")
 

@@ -27,7 +27,10 @@ PURE = sorted(
                 "sizes.py",
             )
         ),
-        *(PACKAGE / "policy" / name for name in ("condition.py", "policy.py", "lint.py", "times.py", "units.py")),
+        *(
+            PACKAGE / "policy" / name
+            for name in ("condition.py", "policy.py", "lint.py", "lint_rotas.py", "people.py", "times.py", "units.py")
+        ),
         *(PACKAGE / "engine").rglob("*.py"),
         *(PACKAGE / "records").rglob("*.py"),
         *(PACKAGE / "report").rglob("*.py"),
@@ -91,6 +94,7 @@ def strangers(source: str) -> list[str]:
     """Imports that the engine may not have."""
     own = (
         *ENGINE_MAY_IMPORT,
+        "nemo_watchdog.policy.people",
         "nemo_watchdog.policy.policy",
         "nemo_watchdog.policy.condition",
         "nemo_watchdog.policy.windows",

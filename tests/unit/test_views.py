@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from datetime import UTC, timedelta
 from pathlib import Path
 
 import pytest
@@ -12,8 +13,9 @@ from pydantic import TypeAdapter
 from nemo_watchdog import incident_views, views
 from nemo_watchdog.engine import events as ev
 from nemo_watchdog.model import ActionOutcome, Reason, Severity
+from nemo_watchdog.policy.people import Contact, Rota
 from nemo_watchdog.views import StatusView, as_json
-from tests.unit.engine.world import World, dependency, policy
+from tests.unit.engine.world import NOON, World, dependency, policy
 from tests.unit.statuses import on_the_wire, seen
 
 WHOLE_STATUS = Path(__file__).with_name("status.json")
@@ -21,7 +23,7 @@ WHOLE_STATUS = Path(__file__).with_name("status.json")
 
 @pytest.fixture
 def world() -> World:
-    """Something of everything: an incident with a member and a failed action, a pause, a hold, what people say."""
+    """Something of everything: an incident with a member and a failed action, a pause, a hold, a swap, what is said."""
     watched = World(
         policy(
             dependency("postgres"),
@@ -35,6 +37,13 @@ def world() -> World:
     watched.finish(ActionOutcome.FAILED)
     watched.send(ev.PauseAsked("redis", "deploying", "ops", 60.0))
     watched.stopped_by_hand("redis")
+    rota = Rota(("alice", "bob"), 0, 9 * 60, UTC)
+    watched.send(
+        ev.PolicyChanged(
+            dataclasses.replace(watched.engine.policy, contacts={"on-call": Contact(rota=rota), "bob": Contact()})
+        )
+    )
+    watched.send(ev.SwapAsked("on-call", "bob", NOON + timedelta(hours=8), "ill", "ada"))
     watched.send(ev.DeclareAsked("the payment provider answers 500", Severity.SEV2, "", "ada"))
     (incident,) = watched.engine.durable.open()
     for each in (incident.incident, *watched.engine.durable.declared):

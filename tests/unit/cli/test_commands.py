@@ -31,6 +31,7 @@ HELP = {
     "declare": ("Report an incident", "--severity", "--dependency", "--json", "--state-dir"),
     "ack": ("upon yourself", "--for", "--json", "--state-dir"),
     "resolve": ("that somebody declared", "--reason", "--json", "--state-dir"),
+    "oncall": ("who comes next", "swap", "unswap", "--json", "--listen"),
     "journal": ("is it whole", "verify", "accept"),
     "policy": ("what does one change", "diff"),
     "classify": ("how grave", "--policy", "--json"),

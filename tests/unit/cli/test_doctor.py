@@ -270,6 +270,25 @@ def test_as_service(call: Call, tmp_path: Path, listening: str, nobody: str, mon
     assert found["docker"]["seen"] == f"{docker}: it is no socket"
 
 
+def test_a_calendar_that_the_service_cannot_read(
+    call: Call, tmp_path: Path, listening: str, nobody: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Root can, and the service's user would go by turns."""
+    file, calendar = policy_file(tmp_path, listening), tmp_path / "oncall.ics"
+    calendar.touch()
+    with file.open("a", encoding="utf-8") as policy:
+        entry = f"{{rota: [a, b], weekly: monday 09:00, calendar: {calendar}}}"
+        policy.write(f"contacts: {{a: [], b: [], on-call: {entry}}}\n")
+    service = ServiceUnit(tmp_path, {}, {}, user="", dynamic=True, groups=(), private_tmp=False)
+    monkeypatch.setattr("nemo_watchdog.cli.as_service.os.geteuid", lambda: 0)
+    monkeypatch.setattr("nemo_watchdog.cli.as_service.read_unit", lambda: service)
+    monkeypatch.setattr(ServiceUnit, "may_read", lambda _, path: path != str(calendar))
+    monkeypatch.setattr(ServiceUnit, "may_use", lambda *_: True)
+    found = rows(call("doctor", file, "--as-service", "--url", nobody, "--json"))
+    assert found["permissions"]["seen"] == f"{calendar}: the service's user cannot read this calendar"
+    assert found["permissions"]["remedy"].startswith(f"chmod o+r {calendar}")
+
+
 def test_as_a_service_that_is_not_installed(
     call: Call, tmp_path: Path, nobody: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -13,7 +13,7 @@ from nemo_watchdog.cli.page import Screen, page
 from nemo_watchdog.cli.page_of_one import page_of_one
 from nemo_watchdog.engine import events as ev
 from nemo_watchdog.model import Reason, RunState, failed
-from nemo_watchdog.views import StatusView, TroubleView
+from nemo_watchdog.views import RotaView, StatusView, SwapView, TroubleView
 from tests.unit.engine.world import World, dependency, policy
 from tests.unit.statuses import seen
 
@@ -84,6 +84,15 @@ def test_a_wait_says_when_it_ends() -> None:
     berlin = shown(view, replace(LARGE, zone=ZoneInfo("Europe/Berlin")))
     assert berlin[0].startswith("13:00:36 CET")
     assert any("wait (pause) until 13:10:36" in line for line in berlin)
+
+
+def test_who_has_a_rota_is_said() -> None:
+    """Until when, and who comes next; on the day that it is, by the time alone."""
+    rota = RotaView(("alice", "dave"), "calendar", "2026-01-05T18:00:00+00:00", ("bob",), ("alice", "bob"), "UTC")
+    swap = SwapView("bob", "2026-01-06T18:00:00+00:00", "ill", "ada")
+    swapped = replace(rota, people=("bob",), because="swap", swap=swap, until=None, then=())
+    lines = shown(replace(seen(platform()), oncall={"on-call": rota, "lead": swapped}))
+    assert lines[-3:-1] == ["on-call: alice, dave until 18:00:00, then bob", "lead: bob (a swap)"]
 
 
 def test_another_day_is_said() -> None:

@@ -14,6 +14,7 @@ from nemo_watchdog.policy.secret_value import Secret
 from nemo_watchdog.ports import Delivery, Probe
 from nemo_watchdog.runtime.alerting import Alerting
 from nemo_watchdog.runtime.archiving import Archiving
+from nemo_watchdog.runtime.calendars import Calendars
 from nemo_watchdog.runtime.clock import SystemClock
 from nemo_watchdog.runtime.deadman import Deadman
 from nemo_watchdog.runtime.discovery import Discovery
@@ -114,6 +115,7 @@ class Daemon:
             metrics=metrics,
             service=self.service,
             keeping=self.keeping,
+            calendars=Calendars(core, lambda *_: ()),
         )
         self.task: asyncio.Task[None] | None = None
 
