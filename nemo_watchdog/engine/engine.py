@@ -9,7 +9,7 @@ from __future__ import annotations
 from functools import singledispatchmethod
 
 from nemo_watchdog import records as r
-from nemo_watchdog.engine import attribution, declared, overlap, pausing, rearming, storm
+from nemo_watchdog.engine import attribution, declared, overlap, pausing, quieting, rearming, storm
 from nemo_watchdog.engine import events as ev
 from nemo_watchdog.engine.events import Effects, Event
 from nemo_watchdog.engine.gates.order import decide, explain
@@ -132,14 +132,13 @@ class Engine:
         reconcile_all(turn)
 
     @_take.register
-    def _(self, event: ev.PauseAsked, turn: Turn) -> None:
-        pausing.pause(turn, event)
+    def _(self, event: ev.Pausing, turn: Turn) -> None:
+        pausing.hear(turn, event)
         reconcile_all(turn)
 
     @_take.register
-    def _(self, event: ev.ResumeAsked, turn: Turn) -> None:
-        if event.scope in self.durable.pauses:
-            turn.record(r.Resumed(event.scope, event.by))
+    def _(self, event: ev.QuietAsked, turn: Turn) -> None:
+        quieting.hear(turn, event)
         reconcile_all(turn)
 
     @_take.register

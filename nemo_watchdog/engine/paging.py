@@ -15,7 +15,9 @@ from nemo_watchdog.engine.gates.order import decide
 from nemo_watchdog.engine.gates.situation import Situation
 from nemo_watchdog.engine.news import News, Words
 from nemo_watchdog.engine.pages import Page
+from nemo_watchdog.engine.quiet import Fact
 from nemo_watchdog.engine.reported import Declared
+from nemo_watchdog.engine.silence import began, is_silent, rests, silences_before, was_let_go
 from nemo_watchdog.engine.state import Incident
 from nemo_watchdog.engine.turn import Turn
 from nemo_watchdog.model import Gate, Health, Notification, NotificationKind, Severity, Told, Verdict
@@ -49,6 +51,8 @@ def review(turn: Turn) -> None:
         return
     for each in turn.effects.news:
         waiting.setdefault(each.incident, []).append(each)
+    if any(isinstance(each, Fact) for each in turn.effects.records):
+        review_all(turn)
     touched = dict.fromkeys(getattr(record, "incident", "") for record in turn.effects.records)
     planned = dict.fromkeys(agenda.take(turn.now.monotonic))
     due = list[One]()
@@ -85,8 +89,9 @@ def contacts_of(one: One, turn: Turn) -> list[str]:
 
 def _is_due(turn: Turn, one: One) -> bool:
     """Whether people must hear of it now: that it began, or that it is over before anybody was called."""
-    if _is_merged(one) or not contacts_of(one, turn):
+    if _is_merged(one) or is_silent(turn, one) or not contacts_of(one, turn):
         _drop_news(turn, one)
+        turn.volatile.agenda.put(one.incident, None)
         return False
     page = turn.durable.pages.of(one.incident)
     if one.resolved is not None:
@@ -106,8 +111,8 @@ def _due(turn: Turn, one: One) -> float | None:
         return one.opened.monotonic
     if storm is not None and storm.ended is None and storm.incident == one.incident:
         return now if storm.told else None
-    began = _began(one)
-    at_once, quietly = began + telling.group_wait, began + max(telling.group_wait, telling.heal_quietly)
+    since = began(one)
+    at_once, quietly = since + telling.group_wait, since + max(telling.group_wait, telling.heal_quietly)
     if now < at_once or now >= quietly or one.reopened or one.escalated:
         return at_once
     planned = turn.volatile.agenda.planned(one.incident)
@@ -128,15 +133,17 @@ def _begin(turn: Turn, due: Sequence[One]) -> None:
             new.append(one)
     if not new:
         return
-    began, wait = [_began(one) for one in new], turn.volatile.policy.telling.group_wait
+    begins, wait = [began(one) for one in new], turn.volatile.policy.telling.group_wait
     beside = (one for one in turn.durable.all_open() if turn.durable.pages.of(one.incident) is None and one not in new)
-    new += [one for one in beside if min(began) - wait <= _began(one) <= max(began) + wait and _may_join(turn, one)]
+    new += [one for one in beside if min(begins) - wait <= began(one) <= max(begins) + wait and _may_join(turn, one)]
     _open(turn, new)
 
 
 def _may_join(turn: Turn, one: One) -> bool:
     """A storm that nobody knows the extent of is told when that is known."""
-    return bool(contacts_of(one, turn)) and (isinstance(one, Declared) or _due(turn, one) is not None)
+    if is_silent(turn, one) or not contacts_of(one, turn):
+        return False
+    return isinstance(one, Declared) or _due(turn, one) is not None
 
 
 def _is_in_hand(turn: Turn, incident: Incident) -> bool:
@@ -164,6 +171,7 @@ def _open(turn: Turn, ones: Sequence[One]) -> None:
         paging_words.opened(ones, lead, turn),
         list(to),
         said=[each.once for each in news if each.once],
+        anew=all(silences_before(turn, one) for one in ones),
     )
     opened = turn.durable.pages.of(ones[0].incident)
     if opened is not None:
@@ -177,10 +185,18 @@ def _review_page(turn: Turn, page: Page, *, it_is_time: bool) -> None:
     if not any(_is_open(turn, each) for each in page.incidents):
         _end(turn, page)
         return
-    if not it_is_time and not any(each in turn.volatile.news for each in page.incidents):
+    is_planned = turn.volatile.agenda.planned(page.page) is not None
+    if is_planned and not it_is_time and not any(each in turn.volatile.news for each in page.incidents):
         return
-    ones = _open_ones(turn, page)
-    for each in _take_news(turn, page.incidents):
+    ones = [one for one in _open_ones(turn, page) if not is_silent(turn, one)]
+    news = _take_news(turn, page.incidents)
+    if not ones:
+        turn.effects.told += [(each.kind, Told.SILENCED) for each in news]
+        turn.volatile.agenda.put(page.page, None)
+        return
+    if any(was_let_go(turn, one) for one in ones) and not _are_taken(turn, ones):
+        _remind(turn, page, ones, [*page.contacts, *(name for one in ones for name in contacts_of(one, turn))])
+    for each in news:
         if why := _why_held_back(turn, page, each):
             turn.effects.told.append((each.kind, why))
             continue
@@ -194,6 +210,9 @@ def _review_page(turn: Turn, page: Page, *, it_is_time: bool) -> None:
 def _why_held_back(turn: Turn, page: Page, news: News) -> Told | None:
     """Of what people know of, only what makes them do something else is told."""
     kind = NotificationKind
+    one = turn.durable.one(news.incident)
+    if one is not None and one.resolved is None and is_silent(turn, one):
+        return Told.SILENCED
     if news.kind is kind.SEVERITY_CHANGED:
         graver = any(one.severity < page.severity for one in _open_ones(turn, page))
         return None if graver or set(news.to) - page.contacts.keys() else Told.GROUPED
@@ -210,28 +229,38 @@ def _ask_the_next(turn: Turn, page: Page, ones: Sequence[One]) -> None:
     """While nobody answers: who is next in line, and at its end the last one again."""
     now, agenda = turn.now.monotonic, turn.volatile.agenda
     answers = [one.acknowledged for one in ones]
-    holding = [each for each in answers if each is not None and each.holds(now)]
-    if len(holding) == len(ones):
-        agenda.put(page.page, min((each.until for each in holding if each.until is not None), default=None))
+    if _are_taken(turn, ones) or all(rests(turn, one) for one in ones):
+        ends = [each.until for each in answers if each is not None and each.until is not None and each.until > now]
+        agenda.put(page.page, min(ends, default=None))
         return
     spec = turn.volatile.policy.severities.get(page.severity)
     if spec is None:
         return
-    began = max(page.clock.monotonic, *(each.until or 0.0 for each in answers if each is not None), 0.0)
+    waits_since = max(page.clock.monotonic, *(each.until or 0.0 for each in answers if each is not None), 0.0)
     while page.level < len(spec.escalate):
         next_one = spec.escalate[page.level]
-        began += next_one.after
-        if began > now:
-            agenda.put(page.page, began)
+        waits_since += next_one.after
+        if waits_since > now:
+            agenda.put(page.page, waits_since)
             return
-        words, late = paging_words.unanswered(page, ones, next_one.to, turn), now - began
+        words, late = paging_words.unanswered(page, ones, next_one.to, turn), now - waits_since
         unanswered = NotificationKind.UNANSWERED
         _say(turn, unanswered, page.page, ones, words, [next_one.to], level=page.level + 1, late=late)
     if spec.remind_every is not None:
         if page.reminded.monotonic + spec.remind_every <= now:
-            to = [spec.escalate[-1].to] if spec.escalate else list(page.contacts)
-            _say(turn, NotificationKind.REMINDER, page.page, ones, paging_words.reminder(ones, turn), to)
+            _remind(turn, page, ones, [spec.escalate[-1].to] if spec.escalate else list(page.contacts))
         agenda.put(page.page, page.reminded.monotonic + spec.remind_every)
+
+
+def _are_taken(turn: Turn, ones: Iterable[One]) -> bool:
+    """Somebody has taken each of them upon himself."""
+    return all(one.acknowledged is not None and one.acknowledged.holds(turn.now.monotonic) for one in ones)
+
+
+def _remind(turn: Turn, page: Page, ones: Sequence[One], to: Iterable[str]) -> None:
+    """It is still so. Where it rested until now, who is next in line waits from now on."""
+    words, anew = paging_words.reminder(ones, turn), any(was_let_go(turn, one) for one in ones)
+    _say(turn, NotificationKind.REMINDER, page.page, ones, words, list(dict.fromkeys(to)), anew=anew)
 
 
 # -- the end
@@ -280,12 +309,6 @@ def _is_too_soon(turn: Turn, name: str, ended: Sequence[One]) -> bool:
     return True
 
 
-def _began(one: One) -> float:
-    """When it opened, or reopened last."""
-    again = one.reopened_at if isinstance(one, Incident) else None
-    return (again or one.opened).monotonic
-
-
 def _end_of(one: One) -> float:
     return one.resolved.monotonic if one.resolved is not None else 0.0
 
@@ -308,6 +331,7 @@ def _say(
     said: Sequence[str] = (),
     level: int = 0,
     late: float = 0.0,
+    anew: bool = False,
 ) -> None:
     gravest: One = min(ones, key=lambda one: one.severity)
     rule = gravest.rule if isinstance(gravest, Incident) else ""
@@ -326,6 +350,7 @@ def _say(
             said=list(said),
             level=level,
             late=round(late, 3),
+            anew=anew,
         )
     )
     turn.effects.told.append((kind, Told.QUEUED))
@@ -353,7 +378,7 @@ def _take_news(turn: Turn, incidents: Iterable[str]) -> list[News]:
 
 
 def _drop_news(turn: Turn, one: One) -> None:
-    word = Told.MERGED if _is_merged(one) else Told.GROUPED
+    word = Told.MERGED if _is_merged(one) else Told.SILENCED if is_silent(turn, one) else Told.GROUPED
     turn.effects.told += [(each.kind, word) for each in turn.volatile.news.pop(one.incident, ())]
 
 

@@ -7,7 +7,14 @@ from nemo_watchdog.engine import events as ev
 from nemo_watchdog.engine.turn import Turn
 
 
-def pause(turn: Turn, asked: ev.PauseAsked) -> None:
+def hear(turn: Turn, asked: ev.Pausing) -> None:
+    if isinstance(asked, ev.PauseAsked):
+        _pause(turn, asked)
+    elif asked.scope in turn.durable.pauses:
+        turn.record(r.Resumed(asked.scope, asked.by))
+
+
+def _pause(turn: Turn, asked: ev.PauseAsked) -> None:
     """Beside the pauses that hold it already: the record says which."""
     holding = turn.durable.pauses.get(asked.scope)
     beside = "; ".join(each.said() for each in holding.each(turn.now.monotonic)) if holding else ""

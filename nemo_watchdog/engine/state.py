@@ -14,6 +14,7 @@ from nemo_watchdog.engine.flaps import Flaps, Spell, is_flapping
 from nemo_watchdog.engine.pages import Pages
 from nemo_watchdog.engine.pauses import Pause
 from nemo_watchdog.engine.phases import Phase
+from nemo_watchdog.engine.quiet import Quieted
 from nemo_watchdog.engine.reported import Acknowledgement, Declared
 from nemo_watchdog.engine.seen import Seen
 from nemo_watchdog.engine.together import Storm
@@ -203,6 +204,7 @@ class Durable:
     """What people were told of them."""
     spends: list[Spend] = field(default_factory=list)
     pauses: dict[str, Pause] = field(default_factory=dict)
+    quiet: Quieted = field(default_factory=Quieted)
     holds: dict[Target, Hold] = field(default_factory=dict)
     """What people did to a target that is left alone for it."""
     outlived: dict[Target, datetime] = field(default_factory=dict)
@@ -388,3 +390,4 @@ class Durable:
             if declared.resolved is None or now - declared.resolved.monotonic < keep_resolved
         }
         self.pages.forget_all_but(self.ids)
+        self.quiet.forget_old(now, keep_resolved)

@@ -21,6 +21,7 @@ from nemo_watchdog.engine.reported import Declared
 from nemo_watchdog.engine.state import Incident
 from nemo_watchdog.engine.turn import Turn
 from nemo_watchdog.engine.volatile import Volatile
+from nemo_watchdog.engine.work_summary import tell_of_the_work
 from nemo_watchdog.errors import EngineBug
 from nemo_watchdog.model import ActionOutcome, Alert, Gate, Notification, NotificationKind, Severity, Told, Verdict
 
@@ -46,6 +47,7 @@ NEWS: Mapping[type[r.Record], NotificationKind] = MappingProxyType(
         r.IncidentDeclared: NotificationKind.OPENED,
         r.IncidentAcknowledged: NotificationKind.ACKNOWLEDGED,
         r.IncidentResolved: NotificationKind.RESOLVED,
+        r.MaintenanceEnded: NotificationKind.MAINTENANCE,
         r.JournalDistrusted: NotificationKind.JOURNAL,
         r.JournalAccepted: NotificationKind.JOURNAL,
     }
@@ -83,6 +85,9 @@ def tell(record: r.Record, turn: Turn) -> None:
     """Keeps what people may have to hear of a fact, and counts why they will not."""
     if isinstance(record, r.JournalDistrusted | r.JournalAccepted):
         _of_the_journal(record, turn)
+        return
+    if isinstance(record, r.MaintenanceEnded):
+        tell_of_the_work(record, turn)
         return
     if declared := turn.durable.declared.get(getattr(record, "incident", "")):
         _of_the_declared(record, declared, turn)

@@ -124,7 +124,7 @@ def _dependency(engine: Engine, name: str, now: Moment) -> DependencyView:
     incident = engine.durable.incident_of(name)
     decision = engine.decision(name, now)
     hold = engine.durable.hold_on(name, tracker.spec.container, now.monotonic)
-    spell = spell_of(engine.volatile, name, now)
+    spell = spell_of(engine.volatile, engine.durable, name, now)
     return DependencyView(
         health=state.health,
         category=state.category,

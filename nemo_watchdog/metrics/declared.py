@@ -127,7 +127,7 @@ class Metrics:
         for name, tracker in engine.trackers.items():
             numbers = self.looks.dependency(name)
             numbers.health = tracker.state.health
-            numbers.maintenance = spell_of(engine.volatile, name, now) is not None
+            numbers.maintenance = spell_of(engine.volatile, engine.durable, name, now) is not None
             numbers.flapping = engine.durable.is_flapping(name)
         for scope, left in budgets(engine, now.monotonic):
             self.looks.dependency(scope).budget = left.remaining
