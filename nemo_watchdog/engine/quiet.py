@@ -76,6 +76,8 @@ class Down:
     times: int = 0
     seconds: float = 0.0
     since: Moment | None = None
+    reason: str | None = None
+    """Of the last time."""
 
 
 @dataclass(slots=True)
@@ -92,7 +94,8 @@ class Maintenance(Quiet):
         if change.health == Health.DOWN and (down is None or down.since is None):
             began = max(self.began.monotonic, at.monotonic - change.not_served_for)
             down = self.downs.setdefault(change.dependency, Down())
-            down.times, down.since = down.times + 1, at.before(at.monotonic - began)
+            down.times, down.reason = down.times + 1, change.reason
+            down.since = at.before(at.monotonic - began)
         elif down is not None and down.since is not None and change.health in (Health.UP, Health.DEGRADED):
             down.seconds, down.since = down.seconds + at.monotonic - down.since.monotonic, None
 

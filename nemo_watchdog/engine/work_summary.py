@@ -12,9 +12,10 @@ from nemo_watchdog.durations import duration
 from nemo_watchdog.engine.listing import listed
 from nemo_watchdog.engine.news import Words
 from nemo_watchdog.engine.quiet import Down, Maintenance
+from nemo_watchdog.engine.seen import REASONS
 from nemo_watchdog.engine.suppose import Supposition
 from nemo_watchdog.engine.turn import Turn
-from nemo_watchdog.model import Health, Notification, NotificationKind, Severity, Told
+from nemo_watchdog.model import Health, Notification, NotificationKind, Reason, Told
 from nemo_watchdog.policy.policy import Rule
 
 MOST = 20
@@ -26,9 +27,9 @@ def tell_of_the_work(record: r.MaintenanceEnded, turn: Turn) -> None:
     touched = _touched(work, turn) if work is not None else {}
     if work is None or not touched:
         return
-    rules, policy = _rules(list(touched), turn), turn.volatile.policy
+    rules, policy = [_rule(name, down, turn) for name, down in list(touched.items())[:MOST]], turn.volatile.policy
     contacts = dict[str, None]()
-    for rule in rules.values():
+    for rule in rules:
         spec = policy.severities.get(rule.severity)
         contacts |= dict.fromkeys((*(spec.notify if spec else ()), *rule.notify))
     turn.effects.told.append((NotificationKind.MAINTENANCE, Told.QUEUED if contacts else Told.NO_CONTACT))
@@ -40,7 +41,7 @@ def tell_of_the_work(record: r.MaintenanceEnded, turn: Turn) -> None:
             key=f":{words.key}",
             kind=NotificationKind.MAINTENANCE,
             incident="",
-            severity=min((rule.severity for rule in rules.values()), default=Severity.SEV4),
+            severity=min(rule.severity for rule in rules),
             root=next(iter(touched)),
             title=words.title,
             body=words.body,
@@ -65,12 +66,11 @@ def _touched(work: Maintenance, turn: Turn) -> dict[str, Down]:
     return {name: downs[name] for name in known if name in own or (name in below and told(name) is None)}
 
 
-def _rules(names: list[str], turn: Turn) -> dict[str, Rule]:
-    """That of each, by what an outage of it alone would be."""
+def _rule(name: str, down: Down, turn: Turn) -> Rule:
+    """By which an outage of it alone would be called so grave."""
     supposed = Supposition(turn.volatile.policy, turn.now.utc)
-    for name in names:
-        supposed.suppose(name, Health.DOWN, None, 0.0, {})
-    return {each.dependency: each.rule for each in supposed.judge().verdicts}
+    supposed.suppose(name, Health.DOWN, REASONS.get(down.reason or "", Reason.REFUSED), 0.0, {})
+    return supposed.judge().verdicts[0].rule
 
 
 def _words(work: Maintenance, touched: dict[str, Down], why: str, turn: Turn) -> Words:
