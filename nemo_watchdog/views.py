@@ -157,6 +157,30 @@ class PauseView:
 
 
 @dataclass(frozen=True, slots=True)
+class QuietView:
+    """A silence, or maintenance, of dependencies and tags; of everything where it names neither.
+
+    `window` is the name of that of the policy which is open; then `by` is empty, and the policy ends it.
+    """
+
+    id: str
+    dependencies: tuple[str, ...]
+    tags: tuple[str, ...]
+    since: str
+    until: str
+    reason: str
+    by: str
+    window: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class QuietsView:
+    """`GET /api/v1/silences` and `/api/v1/maintenance`: those that hold now, the first to end first."""
+
+    quiet: tuple[QuietView, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class BudgetView:
     """`remaining` of `of` actions are still allowed in this `window`."""
 
@@ -234,6 +258,7 @@ class StatusView:
     """The daemon's own, besides those of its journal and its policy."""
     declared: tuple[DeclaredView, ...] = ()
     """The open incidents that people declared."""
+    silences: tuple[QuietView, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,7 @@ from nemo_watchdog.cli import (
     journal,
     pause,
     policy,
+    quiet,
     report,
     retry,
     run,
@@ -72,6 +73,8 @@ app.command("incidents", short_help="List the incidents that are and that were."
 app.command("incident", short_help="Tell all about one incident: what happened, who was told, why.")(incident.incident)
 app.command("pause", short_help="Start no new action for a while, or until `resume`.")(pause.pause)
 app.command("resume")(pause.resume)
+app.add_typer(quiet.silence, name="silence")
+app.add_typer(quiet.maintenance, name="maintenance")
 app.command("report", short_help="Write the report on an incident, for people.")(report.report)
 app.command("retry", short_help="Begin the remedy of a dependency anew.")(retry.retry)
 app.command("declare", short_help="Report an incident that the watchdog cannot see.")(declare.declare)

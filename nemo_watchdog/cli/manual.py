@@ -120,7 +120,9 @@ def _leaves(context: typer.Context) -> Iterator[typer.Context]:
     for name, command in commands.items():
         if not command.hidden:
             below = typer.Context(command, info_name=name, parent=context)
-            yield from _leaves(below) if getattr(command, "commands", None) else (below,)
+            if not getattr(command, "commands", None) or getattr(command, "invoke_without_command", False):
+                yield below
+            yield from _leaves(below)
 
 
 def _parameters(context: typer.Context) -> Iterator[str]:

@@ -21,6 +21,7 @@ from nemo_watchdog.engine.state import Incident, Ladder
 from nemo_watchdog.engine.storm import in_force
 from nemo_watchdog.engine.topology import named_by
 from nemo_watchdog.engine.touches import taken_off
+from nemo_watchdog.engine.view_quiet import silences
 from nemo_watchdog.model import Decision, Gate, Moment, Verdict
 from nemo_watchdog.policy.policy import Budget
 from nemo_watchdog.views import (
@@ -63,6 +64,7 @@ def status(
         storm=_storm(engine),
         troubles=troubles,
         declared=tuple(_declared(engine, declared, now) for declared in engine.durable.open_declared()),
+        silences=silences(engine, now),
     )
 
 

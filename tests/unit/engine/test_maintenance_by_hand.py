@@ -247,9 +247,7 @@ def test_a_restart_within_a_window_is_the_same_window() -> None:
         (datetime(2026, 10, 25, tzinfo=UTC), timedelta(minutes=30)),
     ],
 )
-def test_a_window_over_a_change_of_the_clock_is_summed_up_when_its_time_is_over(
-    day: datetime, opens: timedelta
-) -> None:
+def test_a_window_over_a_change_of_the_clock_is_summed_up_at_its_end(day: datetime, opens: timedelta) -> None:
     """Half an hour of real time, told with how long it was: on the day without that hour, and on the one with two."""
     planned = replace(window("gateway", zone="Europe/Berlin"), schedule=Cron("30 2 * * *", "Europe/Berlin"))
     world = World(platform(planned))
