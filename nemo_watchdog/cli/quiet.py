@@ -19,8 +19,7 @@ if TYPE_CHECKING:
 
 SILENCES, MAINTENANCE = "/api/v1/silences", "/api/v1/maintenance"
 
-silence = typer.Typer(help="Tell nobody of something for a while. Looks and remedies go on as ever.")
-maintenance = typer.Typer(help="Do nothing to something for a while, and tell what went down at its end.")
+silence, maintenance = typer.Typer(), typer.Typer()
 
 NamesOption = Annotated[
     list[str] | None, typer.Option("--dependency", help="Once for each; everything without this and without --tag.")
@@ -65,7 +64,7 @@ def end_silence(
     json: options.JsonOption = False,
 ) -> None:
     """End a silence before its time. What is still broken is told at once."""
-    _end(SILENCES, identity, listen, state_dir, "Nothing is silenced any more.", json=json)
+    _end(SILENCES, identity, listen, state_dir, "Nothing is silenced.", json=json)
 
 
 @maintenance.callback(invoke_without_command=True)
@@ -102,7 +101,7 @@ def end_maintenance(
     json: options.JsonOption = False,
 ) -> None:
     """End maintenance that somebody began, before its time. A window of the policy is ended there."""
-    _end(MAINTENANCE, identity, listen, state_dir, "Nothing is worked on any more.", json=json)
+    _end(MAINTENANCE, identity, listen, state_dir, "Nothing is worked on.", json=json)
 
 
 def _begin(

@@ -47,7 +47,6 @@ NEWS: Mapping[type[r.Record], NotificationKind] = MappingProxyType(
         r.IncidentDeclared: NotificationKind.OPENED,
         r.IncidentAcknowledged: NotificationKind.ACKNOWLEDGED,
         r.IncidentResolved: NotificationKind.RESOLVED,
-        r.MaintenanceEnded: NotificationKind.MAINTENANCE,
         r.JournalDistrusted: NotificationKind.JOURNAL,
         r.JournalAccepted: NotificationKind.JOURNAL,
     }
