@@ -286,6 +286,8 @@ class NotificationKind(StrEnum):
     RESOLVED = "resolved"
     UNWATCHED = "unwatched"
     """An incident ended, and not because all that was in trouble serves: the policy names it no more."""
+    MAINTENANCE = "maintenance"
+    """Work on something is over: what went down meanwhile, and what still is. No page."""
     JOURNAL = "journal"
     """Of the watchdog itself: what it remembers is damaged, or a person let it go on."""
 

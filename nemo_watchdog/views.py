@@ -189,6 +189,30 @@ class OncallView:
 
 
 @dataclass(frozen=True, slots=True)
+class QuietView:
+    """A silence, or maintenance, of dependencies and tags; of everything where it names neither.
+
+    `window` is the name of that of the policy which is open; then `by` is empty, and the policy ends it.
+    """
+
+    id: str
+    dependencies: tuple[str, ...]
+    tags: tuple[str, ...]
+    since: str
+    until: str
+    reason: str
+    by: str
+    window: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class QuietsView:
+    """`GET /api/v1/silences` and `/api/v1/maintenance`: those that hold now, the first to end first."""
+
+    quiet: tuple[QuietView, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class BudgetView:
     """`remaining` of `of` actions are still allowed in this `window`."""
 
@@ -268,6 +292,7 @@ class StatusView:
     """The open incidents that people declared."""
     oncall: Mapping[str, RotaView] = field(default_factory=dict)
     """Every rota, by its contact."""
+    silences: tuple[QuietView, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

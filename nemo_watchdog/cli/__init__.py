@@ -28,6 +28,7 @@ from nemo_watchdog.cli import (
     oncall,
     pause,
     policy,
+    quiet,
     report,
     retry,
     run,
@@ -73,6 +74,8 @@ app.command("incidents", short_help="List the incidents that are and that were."
 app.command("incident", short_help="Tell all about one incident: what happened, who was told, why.")(incident.incident)
 app.command("pause", short_help="Start no new action for a while, or until `resume`.")(pause.pause)
 app.command("resume")(pause.resume)
+app.add_typer(quiet.silence, name="silence", short_help="Tell nobody of something for a while.")
+app.add_typer(quiet.maintenance, name="maintenance", short_help="Do nothing to something for a while.")
 app.command("report", short_help="Write the report on an incident, for people.")(report.report)
 app.command("retry", short_help="Begin the remedy of a dependency anew.")(retry.retry)
 app.command("declare", short_help="Report an incident that the watchdog cannot see.")(declare.declare)

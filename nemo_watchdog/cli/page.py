@@ -9,6 +9,7 @@ from datetime import UTC, datetime, tzinfo
 from rich.cells import cell_len, set_cell_size
 from rich.text import Text
 
+from nemo_watchdog.cli.quiet_words import scope_said
 from nemo_watchdog.durations import duration
 from nemo_watchdog.views import (
     EVERYTHING,
@@ -153,6 +154,9 @@ def _alarms(view: StatusView, clock: Clock) -> Iterator[Text]:
     yield from _first([Text(f"label not used: {problem}", style="yellow") for problem in view.policy.unused_labels])
     paused = [said for scope, pause in view.pauses.items() for said in pauses_said(scope, pause, clock)]
     yield from _first([Text(said, style="yellow") for said in paused])
+    silenced = ((scope_said(each), clock.at(each.until), each.by, each.reason) for each in view.silences)
+    said = [f"silenced: {what} until {end}, by {by}: {why}" for what, end, by, why in silenced]
+    yield from _first([Text(each, style="yellow") for each in said])
     planned: dict[tuple[str, str], list[str]] = {}
     for name, each in view.dependencies.items():
         if each.maintenance is not None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from functools import singledispatchmethod
 
 from nemo_watchdog import records as r
-from nemo_watchdog.engine import attribution, declared, overlap, pausing, rearming, storm, swapping
+from nemo_watchdog.engine import attribution, declared, overlap, pausing, quieting, rearming, storm, swapping
 from nemo_watchdog.engine import events as ev
 from nemo_watchdog.engine.events import Effects, Event
 from nemo_watchdog.engine.gates.order import decide, explain
@@ -53,8 +53,6 @@ class Engine:
     @property
     def bug(self) -> str:
         return self.volatile.bug
-
-    # -- the step --------------------------------------------------------------------------------------------
 
     def step(self, event: Event, now: Moment) -> Effects:
         """Takes one event; the answer is to be carried out before the next event is given."""
@@ -132,13 +130,18 @@ class Engine:
         reconcile_all(turn)
 
     @_take.register
-    def _(self, event: ev.PauseAsked | ev.ResumeAsked, turn: Turn) -> None:
+    def _(self, event: ev.Pausing, turn: Turn) -> None:
         pausing.hear(turn, event)
         reconcile_all(turn)
 
     @_take.register
     def _(self, event: ev.OncallChange, turn: Turn) -> None:
         swapping.hear(turn, event)
+
+    @_take.register
+    def _(self, event: ev.QuietAsked, turn: Turn) -> None:
+        quieting.hear(turn, event)
+        reconcile_all(turn)
 
     @_take.register
     def _(self, event: ev.RetryAsked, turn: Turn) -> None:
@@ -195,8 +198,6 @@ class Engine:
             if not self.trackers[name].stable:
                 turn.evaluate(name)
         reconcile_all(turn)
-
-    # -- what is asked -----------------------------------------------------------------------------------------
 
     def decision(self, name: str, now: Moment) -> Decision | None:
         """What would be decided now about a member of an open incident; None when it is in none."""

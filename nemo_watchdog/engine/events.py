@@ -101,6 +101,42 @@ class ResumeAsked:
     by: str
 
 
+Pausing = PauseAsked | ResumeAsked
+
+
+@dataclass(frozen=True, slots=True)
+class SilenceAsked:
+    """Nobody is to hear of these for `duration` seconds; of everything where neither names nor tags are given."""
+
+    dependencies: tuple[str, ...]
+    tags: tuple[str, ...]
+    duration: float
+    reason: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class MaintenanceAsked:
+    """Somebody works on these for `duration` seconds; on everything where neither names nor tags are given."""
+
+    dependencies: tuple[str, ...]
+    tags: tuple[str, ...]
+    duration: float
+    reason: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class QuietEndAsked:
+    """A person ends a silence, or maintenance that a person began, before its time."""
+
+    identity: str
+    by: str
+
+
+QuietAsked = SilenceAsked | MaintenanceAsked | QuietEndAsked
+
+
 @dataclass(frozen=True, slots=True)
 class RetryAsked:
     """A person wants a ladder that has ended, or that waits, to begin anew."""
@@ -237,8 +273,8 @@ Event = (
     | ContainerActed
     | ContainerSeen
     | ActionFinished
-    | PauseAsked
-    | ResumeAsked
+    | Pausing
+    | QuietAsked
     | RetryAsked
     | Said
     | OncallChange

@@ -209,7 +209,11 @@ def raise_severity(turn: Turn, incident: Incident, members: list[str]) -> None:
     """
     volatile = turn.volatile
     unhealthy = [name for name in members if _is_unhealthy(volatile.trackers, name)]
-    unhealthy = [name for name in unhealthy if name not in incident.serving or not spell_of(volatile, name, turn.now)]
+    unhealthy = [
+        name
+        for name in unhealthy
+        if name not in incident.serving or not spell_of(volatile, turn.durable, name, turn.now)
+    ]
     if not unhealthy:
         return
     scene = scene_of(volatile, turn.durable, turn.now.monotonic)

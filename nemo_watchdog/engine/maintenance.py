@@ -1,19 +1,22 @@
-"""Planned maintenance: which windows are open for a dependency, until when, and what nobody hears of meanwhile. Pure.
+"""Maintenance: which windows are open for a dependency, until when, and what nobody hears of meanwhile. Pure.
 
-Windows follow the wall clock and nothing else, so nothing of them is kept: policy and clock give the same answer after
-every start and every reload. A clock that is set moves them with it. How long something fails is counted by the
-monotonic clock, so where on the wall clock it began is told from the time that it is now.
+Windows of the policy follow the wall clock and nothing else: policy and clock give the same answer after every start
+and every reload, and a clock that is set moves them with it. One that a person opened lasts as long as he said, by the
+monotonic clock. How long something fails is counted by that too, so where on the wall clock either began is told from
+the time that it is now.
 
 Work on a container concerns all that look at it, and what needs it fails with it: neither is told in the window.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from nemo_watchdog.engine.health import Tracker
+from nemo_watchdog.engine.quiet import Maintenance
+from nemo_watchdog.engine.state import Durable
 from nemo_watchdog.engine.topology import held_by
 from nemo_watchdog.engine.turn import Turn
 from nemo_watchdog.engine.volatile import Volatile
@@ -35,9 +38,22 @@ class Spell:
     until: datetime
 
 
-def spell_of(volatile: Volatile, name: str, now: Moment) -> Spell | None:
-    """None while nothing is planned for it."""
-    windows = _windows(volatile, name)
+@dataclass(frozen=True, slots=True)
+class _Once:
+    """Began then, and at no other time."""
+
+    began: datetime
+
+    def last(self, at: datetime) -> datetime | None:
+        return self.began if self.began <= at else None
+
+    def next(self, at: datetime) -> datetime | None:
+        return self.began if self.began > at else None
+
+
+def spell_of(volatile: Volatile, durable: Durable, name: str, now: Moment) -> Spell | None:
+    """None while nobody works on it."""
+    windows = _windows(volatile, durable, name, now)
     names = _names_open(windows, now.utc)
     if not names:
         return None
@@ -52,17 +68,17 @@ def spell_of(volatile: Volatile, name: str, now: Moment) -> Spell | None:
 
 def keeps_quiet(turn: Turn, name: str) -> bool:
     """Whether it began to fail in a window that is open now: its own, or that of what it fails with."""
-    volatile, now = turn.volatile, turn.now
-    if not volatile.policy.maintenance:
+    volatile, durable, now = turn.volatile, turn.durable, turn.now
+    if not volatile.policy.maintenance and not durable.quiet.maintenance:
         return False
     began = _began(volatile.trackers[name], now)
-    windows = (_windows(volatile, each) for each in (name, *_failing_unheard(turn, name)))
+    windows = (_windows(volatile, durable, each, now) for each in (name, *_failing_unheard(turn, name)))
     return any(_names_open(each, now.utc) and _names_open(each, began) for each in windows)
 
 
-def began_within(volatile: Volatile, name: str, now: Moment) -> str:
+def began_within(volatile: Volatile, durable: Durable, name: str, now: Moment) -> str:
     """The windows in which it began to fail and that are over; empty when it began outside of any."""
-    windows = [window for window in _windows(volatile, name) if not window.is_open(now.utc)]
+    windows = [window for window in _windows(volatile, durable, name, now) if not window.is_open(now.utc)]
     return _names_open(windows, _began(volatile.trackers[name], now)) if windows else ""
 
 
@@ -79,10 +95,20 @@ def at(moment: datetime, now: Moment) -> float:
     return now.monotonic + (moment - now.utc).total_seconds()
 
 
-def _windows(volatile: Volatile, name: str) -> list[MaintenanceWindow]:
+def _windows(volatile: Volatile, durable: Durable, name: str, now: Moment) -> list[MaintenanceWindow]:
     """Those of the dependency, and of all that look at the same container."""
     planned, about = volatile.policy.maintenance, {name, *volatile.beside.get(name, ())}
-    return [window for window in planned if not about.isdisjoint(window.dependencies)]
+    windows = [window for window in planned if not about.isdisjoint(window.dependencies)]
+    by_hand = (work for work in durable.quiet.maintenance.values() if not work.window)
+    concerned = (work for work in by_hand if any(work.scope.has(each, volatile.policy) for each in about))
+    return [*windows, *(_by_hand(work, about, now) for work in concerned)]
+
+
+def _by_hand(work: Maintenance, about: Collection[str], now: Moment) -> MaintenanceWindow:
+    """As if it were planned for these."""
+    began = now.utc - timedelta(seconds=now.monotonic - work.began.monotonic)
+    lasts = work.end - work.began.monotonic
+    return MaintenanceWindow(f"{work.reason}, by {work.by}", _Once(began), lasts, frozenset(about))
 
 
 def _names_open(windows: Iterable[MaintenanceWindow], moment: datetime) -> str:

@@ -73,7 +73,7 @@ def _opened(key: str, name: str, incident: Incident, turn: Turn) -> Words:
 
 
 def since_the_work(name: str, incident: Incident, turn: Turn) -> str:
-    planned = began_within(turn.volatile, name, turn.now)
+    planned = began_within(turn.volatile, turn.durable, name, turn.now)
     if not planned:
         return ""
     since = duration(round(turn.now.monotonic - (incident.ill_since or turn.now).monotonic))

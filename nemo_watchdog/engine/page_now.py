@@ -8,7 +8,7 @@ from datetime import datetime
 from nemo_watchdog.engine.state import Durable
 from nemo_watchdog.model import Notification, NotificationKind, Standing
 
-_NO_PAGE = frozenset({NotificationKind.HEALED, NotificationKind.JOURNAL})
+_NO_PAGE = frozenset({NotificationKind.HEALED, NotificationKind.MAINTENANCE, NotificationKind.JOURNAL})
 """What nobody is called for."""
 
 

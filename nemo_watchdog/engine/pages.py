@@ -63,10 +63,12 @@ class Pages:
         if page is None:
             page = self.by_id[identity] = Page(identity, severity, told.rule, told.root, began, at)
         if kind is NotificationKind.OPENED:
-            page.clock, page.level, page.severity = began, 0, severity
+            page.clock, page.level, page.severity = at if told.anew else began, 0, severity
             page.said.clear()
         elif severity < page.severity:
             page.clock, page.level, page.severity = at, 0, severity
+        elif told.anew:
+            page.clock = at
         page.rule, page.root, page.reminded = told.rule, told.root, at
         page.messages += 1
         page.contacts |= dict.fromkeys(told.to)

@@ -16,7 +16,9 @@ from nemo_watchdog.engine.gates.situation import Situation
 from nemo_watchdog.engine.news import News, Words
 from nemo_watchdog.engine.next_in_line import answers, line_of, next_of
 from nemo_watchdog.engine.pages import Page
+from nemo_watchdog.engine.quiet import Fact
 from nemo_watchdog.engine.reported import Declared
+from nemo_watchdog.engine.silence import began, is_silent, rests, silences_before, was_let_go
 from nemo_watchdog.engine.state import Incident
 from nemo_watchdog.engine.turn import Turn
 from nemo_watchdog.model import Gate, Health, Notification, NotificationKind, Severity, Told, Verdict
@@ -50,6 +52,8 @@ def review(turn: Turn) -> None:
         return
     for each in turn.effects.news:
         waiting.setdefault(each.incident, []).append(each)
+    if any(isinstance(each, Fact) for each in turn.effects.records):
+        review_all(turn)
     touched = dict.fromkeys(getattr(record, "incident", "") for record in turn.effects.records)
     planned = dict.fromkeys(agenda.take(turn.now.monotonic))
     due = list[One]()
@@ -86,8 +90,9 @@ def contacts_of(one: One, turn: Turn) -> list[str]:
 
 def _is_due(turn: Turn, one: One) -> bool:
     """Whether people must hear of it now: that it began, or that it is over before anybody was called."""
-    if _is_merged(one) or not contacts_of(one, turn):
+    if _is_merged(one) or is_silent(turn, one) or not contacts_of(one, turn):
         _drop_news(turn, one)
+        turn.volatile.agenda.put(one.incident, None)
         return False
     page = turn.durable.pages.of(one.incident)
     if one.resolved is not None:
@@ -107,8 +112,8 @@ def _due(turn: Turn, one: One) -> float | None:
         return one.opened.monotonic
     if storm is not None and storm.ended is None and storm.incident == one.incident:
         return now if storm.told else None
-    began = _began(one)
-    at_once, quietly = began + telling.group_wait, began + max(telling.group_wait, telling.heal_quietly)
+    since = began(one)
+    at_once, quietly = since + telling.group_wait, since + max(telling.group_wait, telling.heal_quietly)
     if now < at_once or now >= quietly or one.reopened or one.escalated:
         return at_once
     planned = turn.volatile.agenda.planned(one.incident)
@@ -129,15 +134,17 @@ def _begin(turn: Turn, due: Sequence[One]) -> None:
             new.append(one)
     if not new:
         return
-    began, wait = [_began(one) for one in new], turn.volatile.policy.telling.group_wait
+    begins, wait = [began(one) for one in new], turn.volatile.policy.telling.group_wait
     beside = (one for one in turn.durable.all_open() if turn.durable.pages.of(one.incident) is None and one not in new)
-    new += [one for one in beside if min(began) - wait <= _began(one) <= max(began) + wait and _may_join(turn, one)]
+    new += [one for one in beside if min(begins) - wait <= began(one) <= max(begins) + wait and _may_join(turn, one)]
     _open(turn, new)
 
 
 def _may_join(turn: Turn, one: One) -> bool:
     """A storm that nobody knows the extent of is told when that is known."""
-    return bool(contacts_of(one, turn)) and (isinstance(one, Declared) or _due(turn, one) is not None)
+    if is_silent(turn, one) or not contacts_of(one, turn):
+        return False
+    return isinstance(one, Declared) or _due(turn, one) is not None
 
 
 def _is_in_hand(turn: Turn, incident: Incident) -> bool:
@@ -165,6 +172,7 @@ def _open(turn: Turn, ones: Sequence[One]) -> None:
         paging_words.opened(ones, lead, turn),
         list(to),
         said=[each.once for each in news if each.once],
+        anew=all(silences_before(turn, one) for one in ones),
     )
     opened = turn.durable.pages.of(ones[0].incident)
     if opened is not None:
@@ -178,10 +186,18 @@ def _review_page(turn: Turn, page: Page, *, it_is_time: bool) -> None:
     if not any(_is_open(turn, each) for each in page.incidents):
         _end(turn, page)
         return
-    if not it_is_time and not any(each in turn.volatile.news for each in page.incidents):
+    is_planned = turn.volatile.agenda.planned(page.page) is not None
+    if is_planned and not it_is_time and not any(each in turn.volatile.news for each in page.incidents):
         return
-    ones = _open_ones(turn, page)
-    for each in _take_news(turn, page.incidents):
+    ones = [one for one in _open_ones(turn, page) if not is_silent(turn, one)]
+    news = _take_news(turn, page.incidents)
+    if not ones:
+        turn.effects.told += [(each.kind, Told.SILENCED) for each in news]
+        turn.volatile.agenda.put(page.page, None)
+        return
+    if any(was_let_go(turn, one) for one in ones) and answers(ones, turn.now.monotonic) is None:
+        _remind(turn, page, ones, [*page.contacts, *(name for one in ones for name in contacts_of(one, turn))])
+    for each in news:
         if why := _why_held_back(turn, page, each):
             turn.effects.told.append((each.kind, why))
             continue
@@ -195,6 +211,9 @@ def _review_page(turn: Turn, page: Page, *, it_is_time: bool) -> None:
 def _why_held_back(turn: Turn, page: Page, news: News) -> Told | None:
     """Of what people know of, only what makes them do something else is told."""
     kind = NotificationKind
+    one = turn.durable.one(news.incident)
+    if one is not None and one.resolved is None and is_silent(turn, one):
+        return Told.SILENCED
     if news.kind is kind.SEVERITY_CHANGED:
         graver = any(one.severity < page.severity for one in _open_ones(turn, page))
         return None if graver or set(news.to) - page.contacts.keys() else Told.GROUPED
@@ -210,8 +229,9 @@ def _why_held_back(turn: Turn, page: Page, news: News) -> Told | None:
 def _ask_the_next(turn: Turn, page: Page, ones: Sequence[One]) -> None:
     """While nobody answers: who is next in line, and at its end the last one again."""
     now, agenda = turn.now.monotonic, turn.volatile.agenda
-    if (holding := answers(ones, now)) is not None:
-        agenda.put(page.page, min((each.until for each in holding if each.until is not None), default=None))
+    holding = answers(ones, now)
+    if holding is not None or all(rests(turn, one) for one in ones):
+        agenda.put(page.page, min((each.until for each in holding or () if each.until is not None), default=None))
         return
     spec = turn.volatile.policy.severities.get(page.severity)
     if spec is None:
@@ -227,9 +247,14 @@ def _ask_the_next(turn: Turn, page: Page, ones: Sequence[One]) -> None:
     if spec.remind_every is not None:
         if page.reminded.monotonic + spec.remind_every <= now:
             line = line_of(spec)
-            to = [line[-1].to] if line else list(page.contacts)
-            _say(turn, NotificationKind.REMINDER, page.page, ones, paging_words.reminder(ones, turn), to)
+            _remind(turn, page, ones, [line[-1].to] if line else list(page.contacts))
         agenda.put(page.page, page.reminded.monotonic + spec.remind_every)
+
+
+def _remind(turn: Turn, page: Page, ones: Sequence[One], to: Iterable[str]) -> None:
+    """It is still so. Where it rested until now, who is next in line waits from now on."""
+    words, anew = paging_words.reminder(ones, turn), any(was_let_go(turn, one) for one in ones)
+    _say(turn, NotificationKind.REMINDER, page.page, ones, words, list(dict.fromkeys(to)), anew=anew)
 
 
 # -- the end
@@ -278,12 +303,6 @@ def _is_too_soon(turn: Turn, name: str, ended: Sequence[One]) -> bool:
     return True
 
 
-def _began(one: One) -> float:
-    """When it opened, or reopened last."""
-    again = one.reopened_at if isinstance(one, Incident) else None
-    return (again or one.opened).monotonic
-
-
 def _end_of(one: One) -> float:
     return one.resolved.monotonic if one.resolved is not None else 0.0
 
@@ -306,6 +325,7 @@ def _say(
     said: Sequence[str] = (),
     level: int = 0,
     late: float = 0.0,
+    anew: bool = False,
 ) -> None:
     gravest: One = min(ones, key=lambda one: one.severity)
     rule = gravest.rule if isinstance(gravest, Incident) else ""
@@ -324,6 +344,7 @@ def _say(
             said=list(said),
             level=level,
             late=round(late, 3),
+            anew=anew,
         )
     )
     turn.effects.told.append((kind, Told.QUEUED))
@@ -352,7 +373,7 @@ def _take_news(turn: Turn, incidents: Iterable[str]) -> list[News]:
 
 
 def _drop_news(turn: Turn, one: One) -> None:
-    word = Told.MERGED if _is_merged(one) else Told.GROUPED
+    word = Told.MERGED if _is_merged(one) else Told.SILENCED if is_silent(turn, one) else Told.GROUPED
     turn.effects.told += [(each.kind, word) for each in turn.volatile.news.pop(one.incident, ())]
 
 

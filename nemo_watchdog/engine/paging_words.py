@@ -20,6 +20,7 @@ from nemo_watchdog.engine.notices import flapped, graveness, seen, since_the_wor
 from nemo_watchdog.engine.pages import Page
 from nemo_watchdog.engine.plan_words import plan
 from nemo_watchdog.engine.reported import DECLARED, Declared
+from nemo_watchdog.engine.silence import silences_before
 from nemo_watchdog.engine.state import Incident
 from nemo_watchdog.engine.turn import Turn
 from nemo_watchdog.model import Health, NotificationKind
@@ -158,6 +159,7 @@ def _health(incident: Incident, turn: Turn) -> str:
 def _happened(one: One, turn: Turn) -> Iterator[str]:
     if isinstance(one, Declared):
         yield declared_words.reported(one)
+        yield from _silenced(one, turn)
         return
     yield f"{one.root} is {seen(one.root, turn)}."
     trackers = turn.volatile.trackers
@@ -172,6 +174,12 @@ def _happened(one: One, turn: Turn) -> Iterator[str]:
         yield f"It is the same incident, reopened {times(one.reopened)}."
     if planned := since_the_work(one.root, one, turn):
         yield planned.rstrip()
+    yield from _silenced(one, turn)
+
+
+def _silenced(one: One, turn: Turn) -> Iterator[str]:
+    if over := silences_before(turn, one):
+        yield f"Until now it was silenced, by {listed([each.said() for each in over])}."
 
 
 def _body(ones: Sequence[One], happened: Sequence[str], turn: Turn) -> str:

@@ -7,7 +7,7 @@ from nemo_watchdog.engine import events as ev
 from nemo_watchdog.engine.turn import Turn
 
 
-def hear(turn: Turn, asked: ev.PauseAsked | ev.ResumeAsked) -> None:
+def hear(turn: Turn, asked: ev.Pausing) -> None:
     if isinstance(asked, ev.PauseAsked):
         _pause(turn, asked)
     elif asked.scope in turn.durable.pauses:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from nemo_watchdog.engine import flapping, maintenance, storm
 from nemo_watchdog.engine.incidents import place, raise_severity, resolve
+from nemo_watchdog.engine.quieting import keep_time
 from nemo_watchdog.engine.remediation import advance
 from nemo_watchdog.engine.serving import confirm
 from nemo_watchdog.engine.state import Incident
@@ -17,6 +18,7 @@ HELD_BESIDE = (Verdict.WAIT, Gate.REDUNDANCY)
 
 def reconcile_all(turn: Turn) -> None:
     """Everything: what concerns all has changed."""
+    keep_time(turn)
     turn.volatile.awaited = set()
     turn.volatile.all_concerned = False
     storm.recount(turn)

@@ -10,10 +10,12 @@ from typing import Any
 from nemo_watchdog import records as r
 from nemo_watchdog.engine import orders
 from nemo_watchdog.engine.flaps import Flaps, Spell
+from nemo_watchdog.engine.heartbeat import Heartbeat
 from nemo_watchdog.engine.phases import Move, after
+from nemo_watchdog.engine.quiet import Fact
 from nemo_watchdog.engine.reported import Acknowledgement, Declared
 from nemo_watchdog.engine.seen import Wait
-from nemo_watchdog.engine.state import UNNAMED, Durable, Heartbeat, Incident
+from nemo_watchdog.engine.state import UNNAMED, Durable, Incident
 from nemo_watchdog.engine.together import Storm
 from nemo_watchdog.engine.touches import End, Hold
 from nemo_watchdog.engine.unpack import from_body
@@ -54,6 +56,7 @@ def apply(record: r.Record, state: Durable, at: Moment) -> None:
 @apply.register
 def _(record: r.HealthChanged, state: Durable, at: Moment) -> None:
     state.seen.change(record, at)
+    state.quiet.notice(record, at)
     if incident := state.incident_of(record.dependency):
         incident.last[record.dependency] = (record.health, record.reason, record.detail)
 
@@ -90,15 +93,13 @@ def _(record: r.FlappingEnded, state: Durable, at: Moment) -> None:
 
 
 @apply.register
-def _(record: r.BusyTooLong, state: Durable, at: Moment) -> None:
-    state.seen.told(record.dependency, at)
-    if incident := state.incidents.get(record.incident):
-        incident.escalated.append(record.to)
-
-
-@apply.register
-def _(record: r.SparedTooLong, state: Durable, at: Moment) -> None:
-    state.seen.served.told.add(record.dependency)
+def _(record: r.BusyTooLong | r.SparedTooLong | r.WorkTooLong, state: Durable, at: Moment) -> None:
+    if isinstance(record, r.BusyTooLong):
+        state.seen.told(record.dependency, at)
+    elif isinstance(record, r.SparedTooLong):
+        state.seen.served.told.add(record.dependency)
+    elif wait := state.seen.waits.get(record.dependency):
+        wait.told = True
     if incident := state.incidents.get(record.incident):
         incident.escalated.append(record.to)
 
@@ -107,14 +108,6 @@ def _(record: r.SparedTooLong, state: Durable, at: Moment) -> None:
 def _(record: r.WorkAwaited, state: Durable, at: Moment) -> None:
     working_since = at.monotonic - record.working_for
     state.seen.waits[record.dependency] = Wait(record.work, at.monotonic, working_since, record.run)
-
-
-@apply.register
-def _(record: r.WorkTooLong, state: Durable, at: Moment) -> None:
-    if wait := state.seen.waits.get(record.dependency):
-        wait.told = True
-    if incident := state.incidents.get(record.incident):
-        incident.escalated.append(record.to)
 
 
 @apply.register
@@ -372,6 +365,11 @@ def _(record: r.EndedByItself, state: Durable, at: Moment) -> None:
 
 def _held(record: r.HoldPlaced | r.HoldReleased) -> Target:
     return Target(record.target_kind, record.target) if record.target else Target(UNNAMED, record.dependency)
+
+
+@apply.register
+def _(record: Fact, state: Durable, at: Moment) -> None:
+    state.quiet.take(record, at)
 
 
 @apply.register

@@ -11,10 +11,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from nemo_watchdog.engine.flaps import Flaps, Spell, is_flapping
+from nemo_watchdog.engine.heartbeat import Heartbeat
 from nemo_watchdog.engine.oncall import Swap
 from nemo_watchdog.engine.pages import Pages
 from nemo_watchdog.engine.pauses import Pause
 from nemo_watchdog.engine.phases import Phase
+from nemo_watchdog.engine.quiet import Quieted
 from nemo_watchdog.engine.reported import Acknowledgement, Declared
 from nemo_watchdog.engine.seen import Seen
 from nemo_watchdog.engine.together import Storm
@@ -191,15 +193,6 @@ class Spend:
     action_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class Heartbeat:
-    """The newest heartbeat of a job that is on disk, at monotonic seconds."""
-
-    at: float
-    well: bool
-    said: str
-
-
 @dataclass(slots=True)
 class Durable:
     incidents: dict[str, Incident] = field(default_factory=dict)
@@ -212,6 +205,7 @@ class Durable:
     pauses: dict[str, Pause] = field(default_factory=dict)
     swaps: dict[str, tuple[Swap, ...]] = field(default_factory=dict)
     """Of rotas, the oldest first; those that are over go with the next one."""
+    quiet: Quieted = field(default_factory=Quieted)
     holds: dict[Target, Hold] = field(default_factory=dict)
     """What people did to a target that is left alone for it."""
     outlived: dict[Target, datetime] = field(default_factory=dict)
@@ -397,3 +391,4 @@ class Durable:
             if declared.resolved is None or now - declared.resolved.monotonic < keep_resolved
         }
         self.pages.forget_all_but(self.ids)
+        self.quiet.forget_old(now, keep_resolved)

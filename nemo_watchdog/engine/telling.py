@@ -21,6 +21,7 @@ from nemo_watchdog.engine.reported import Declared
 from nemo_watchdog.engine.state import Durable, Incident
 from nemo_watchdog.engine.turn import Turn
 from nemo_watchdog.engine.volatile import Volatile
+from nemo_watchdog.engine.work_summary import tell_of_the_work
 from nemo_watchdog.errors import EngineBug
 from nemo_watchdog.model import (
     ActionOutcome,
@@ -93,6 +94,9 @@ def tell(record: r.Record, turn: Turn) -> None:
     """Keeps what people may have to hear of a fact, and counts why they will not."""
     if isinstance(record, r.JournalDistrusted | r.JournalAccepted):
         _of_the_journal(record, turn)
+        return
+    if isinstance(record, r.MaintenanceEnded):
+        tell_of_the_work(record, turn)
         return
     if declared := turn.durable.declared.get(getattr(record, "incident", "")):
         _of_the_declared(record, declared, turn)

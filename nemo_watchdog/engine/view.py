@@ -23,6 +23,7 @@ from nemo_watchdog.engine.storm import in_force
 from nemo_watchdog.engine.swapping import oncall_of
 from nemo_watchdog.engine.topology import named_by
 from nemo_watchdog.engine.touches import taken_off
+from nemo_watchdog.engine.view_quiet import silences
 from nemo_watchdog.model import Decision, Gate, Moment, Verdict
 from nemo_watchdog.policy.policy import Budget
 from nemo_watchdog.views import (
@@ -66,6 +67,7 @@ def status(
         troubles=troubles,
         declared=tuple(_declared(engine, declared, now) for declared in engine.durable.open_declared()),
         oncall=rotas(oncall_of(engine.volatile, engine.durable), now.utc),
+        silences=silences(engine, now),
     )
 
 
@@ -127,7 +129,7 @@ def _dependency(engine: Engine, name: str, now: Moment) -> DependencyView:
     incident = engine.durable.incident_of(name)
     decision = engine.decision(name, now)
     hold = engine.durable.hold_on(name, tracker.spec.container, now.monotonic)
-    spell = spell_of(engine.volatile, name, now)
+    spell = spell_of(engine.volatile, engine.durable, name, now)
     return DependencyView(
         health=state.health,
         category=state.category,

@@ -22,7 +22,19 @@ from nemo_watchdog.regular_file import NotRegular, opened
 Row = tuple[int, str, float, str, str, str, str]
 """id, at_utc, at_monotonic, boot_id, type, incident, body; as the columns of the table `records` stand."""
 
-BINDING = frozenset({"action_intended", "escalated", "paused", "resumed", "touched", "released", "journal_accepted"})
+BINDING = frozenset(
+    {
+        "action_intended",
+        "escalated",
+        "paused",
+        "resumed",
+        "touched",
+        "released",
+        "maintenance_began",
+        "maintenance_ended",
+        "journal_accepted",
+    }
+)
 """Types of the records that hold the watchdog back: none of them may be lost without a word."""
 
 SIZE = 32

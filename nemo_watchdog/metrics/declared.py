@@ -55,6 +55,7 @@ class Metrics:
         self.backoff = self._gauge("backoff_seconds", "Time until backoff allows the next attempt", "dependency")
         self.storm = self._gauge("storm", "1 while much fails together and what runs is not restarted")
         self.paused = self._gauge("paused", "1 while a pause holds this scope", "scope")
+        self.silences = self._gauge("silences", "Silences that hold: nobody is told of what they name")
         self.reload_success = self._gauge("policy_reload_success", "1 when the last (re)load of the policy worked")
         self.discovered = self._gauge(
             "discovered_dependencies", "Dependencies that the labels of containers have brought"
@@ -128,7 +129,7 @@ class Metrics:
         for name, tracker in engine.trackers.items():
             numbers = self.looks.dependency(name)
             numbers.health = tracker.state.health
-            numbers.maintenance = spell_of(engine.volatile, name, now) is not None
+            numbers.maintenance = spell_of(engine.volatile, engine.durable, name, now) is not None
             numbers.flapping = engine.durable.is_flapping(name)
         for scope, left in budgets(engine, now.monotonic):
             self.looks.dependency(scope).budget = left.remaining
@@ -137,6 +138,7 @@ class Metrics:
         self.paused.labels(EVERYTHING).set(0)
         for scope, pause in engine.durable.pauses.items():
             self.paused.labels(scope).set(pause.until is None or now.monotonic < pause.until)
+        self.silences.set(sum(each.holds(now.monotonic) for each in engine.durable.quiet.silences.values()))
         self.backoff.clear()
         for incident in engine.durable.open():
             for name, ladder in incident.ladders.items():

@@ -32,6 +32,10 @@ from nemo_watchdog.records.people import OncallSwapEnded as OncallSwapEnded
 from nemo_watchdog.records.people import OncallSwapped as OncallSwapped
 from nemo_watchdog.records.people import Paused as Paused
 from nemo_watchdog.records.people import Resumed as Resumed
+from nemo_watchdog.records.quiet import MaintenanceBegan as MaintenanceBegan
+from nemo_watchdog.records.quiet import MaintenanceEnded as MaintenanceEnded
+from nemo_watchdog.records.quiet import SilenceBegan as SilenceBegan
+from nemo_watchdog.records.quiet import SilenceEnded as SilenceEnded
 from nemo_watchdog.records.record import Record as Record
 from nemo_watchdog.records.remedies import ActionEnded as ActionEnded
 from nemo_watchdog.records.remedies import ActionIntended as ActionIntended

@@ -29,3 +29,5 @@ class PeopleTold(Record):
     """How many in the line of escalation have been told."""
     late: float = 0.0
     """Seconds since the time at which it was due: who is next in line waits from then on."""
+    anew: bool = False
+    """Nobody was to answer until now: who is next in line waits from now on."""

@@ -11,6 +11,7 @@ from typing import Protocol
 import structlog
 
 from nemo_watchdog.engine.reported import Declared
+from nemo_watchdog.engine.silence import is_hidden
 from nemo_watchdog.engine.state import Incident
 from nemo_watchdog.engine.telling import alert_of
 from nemo_watchdog.metrics import Metrics
@@ -46,8 +47,8 @@ class Alerting:
         self._core = core
         self._metrics = metrics
         self._changed = asyncio.Event()
-        self._known: set[tuple[str, str, bool]] = set()
-        """Incident, severity and whether it is over, of every alert that was counted: the same again is no news."""
+        self._known: set[tuple[str, str, bool, Told]] = set()
+        """Of every alert that was counted its incident, severity, whether it is over, and what became of it."""
 
     def poke(self) -> None:
         self._changed.set()
@@ -66,16 +67,18 @@ class Alerting:
 
     def _alerts(self) -> list[Alert]:
         """One an incident that Alertmanager may hear of."""
-        engine, alerts, known = self._core.engine, list[Alert](), set[tuple[str, str, bool]]()
+        engine, alerts, known = self._core.engine, list[Alert](), set[tuple[str, str, bool, Told]]()
         durable, now = engine.durable, self._core.clock.now()
         until = now.utc + timedelta(seconds=LASTS)
         remembered: list[Incident | Declared] = [*durable.incidents.values(), *durable.declared.values()]
         for incident in remembered:
-            answer = alert_of(engine.volatile, durable, incident, now)
-            news = (incident.incident, str(incident.severity), incident.resolved is not None)
+            hidden = is_hidden(engine.volatile, durable, incident, now.monotonic)
+            answer = Told.SILENCED if hidden else alert_of(engine.volatile, durable, incident, now)
+            word = Told.QUEUED if isinstance(answer, Alert) else answer
+            news = (incident.incident, str(incident.severity), incident.resolved is not None, word)
             known.add(news)
             if news not in self._known:
-                self._metrics.notices.labels("alert", Told.QUEUED if isinstance(answer, Alert) else answer).inc()
+                self._metrics.notices.labels("alert", word).inc()
             if isinstance(answer, Alert):
                 alerts.append(answer if answer.ends_at else replace(answer, ends_at=until))
         self._known = known

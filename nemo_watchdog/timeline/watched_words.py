@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from nemo_watchdog import records as r
 from nemo_watchdog.durations import duration
+from nemo_watchdog.engine.quiet import Scope
 from nemo_watchdog.model import Health
 from nemo_watchdog.timeline.words import Story, lasting, said, seen
 from nemo_watchdog.views import EVERYTHING
@@ -92,3 +93,29 @@ def _(record: r.JournalDistrusted, story: Story) -> str:
 @said.register
 def _(record: r.JournalAccepted, story: Story) -> str:
     return f"{record.by} lets the watchdog go on from a damaged journal ({record.damage}): {record.reason}."
+
+
+def _of(record: r.SilenceBegan | r.MaintenanceBegan) -> str:
+    return str(Scope(tuple(record.dependencies), tuple(record.tags)))
+
+
+@said.register
+def _(record: r.SilenceBegan, story: Story) -> str:
+    return f"{record.by} silenced {_of(record)} for {duration(record.duration)}: {record.reason}."
+
+
+@said.register
+def _(record: r.SilenceEnded, story: Story) -> str:
+    return f"The silence {record.silence} is over{f': {record.by} ended it' if record.by else ''}."
+
+
+@said.register
+def _(record: r.MaintenanceBegan, story: Story) -> str:
+    planned = f"the policy plans it as {record.window}"
+    why = planned if record.window else f"{record.by} began it ({record.reason})"
+    return f"Maintenance of {_of(record)} for {duration(record.duration)}: {why}."
+
+
+@said.register
+def _(record: r.MaintenanceEnded, story: Story) -> str:
+    return f"The maintenance {record.maintenance} is over: {record.why}."

@@ -25,6 +25,7 @@ from nemo_watchdog.web.api.oncall import OncallApi
 from nemo_watchdog.web.api.pauses import PausesApi
 from nemo_watchdog.web.api.push import ROUTE as PUSH
 from nemo_watchdog.web.api.push import PushApi
+from nemo_watchdog.web.api.quiet import QuietApi
 from nemo_watchdog.web.api.reports import ReportsApi
 from nemo_watchdog.web.api.retries import RetriesApi
 from nemo_watchdog.web.api.status import StatusApi
@@ -62,6 +63,7 @@ def runner(
         *ExplanationsApi(core, explanations).operations(),
         *PausesApi(core, token).operations(),
         *OncallApi(core, token).operations(),
+        *QuietApi(core, token).operations(),
         *RetriesApi(core, token).operations(),
         *DeclaredApi(core, token, past).operations(),
         *JournalApi(core, token).operations(),

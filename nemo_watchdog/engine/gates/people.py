@@ -41,7 +41,7 @@ def pause(s: Situation) -> Decision | None:
 
 def maintenance(s: Situation) -> Decision | None:
     now = s.volatile.moment(s.now)
-    spell = spell_of(s.volatile, s.name, now)
+    spell = spell_of(s.volatile, s.durable, s.name, now)
     if spell is None:
         return None
     value = f"planned maintenance: {spell.names}, until {spell.until:%Y-%m-%d %H:%M} UTC"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from nemo_watchdog.engine import events as ev
-from nemo_watchdog.engine.state import Heartbeat
+from nemo_watchdog.engine.heartbeat import Heartbeat
 from tests.unit.engine.world import World, dependency, policy
 
 

@@ -73,16 +73,26 @@ def test_what_ends_in_a_window_opens_nothing_and_is_an_incident_at_its_end() -> 
     assert [request.dependency for _, request in world.started] == ["postgres"]
 
 
-def test_what_serves_again_before_the_end_is_nobodys_news() -> None:
-    """That is what the window is for."""
+def test_what_serves_again_before_the_end_is_no_incident_and_told_at_its_end() -> None:
+    """That is what the window is for: nobody is called, and the summary says how long it was down."""
     world = watched(window("postgres"))
     until(world, 12, 11)
     world.crash("postgres")
     until(world, 12, 30)
     world.run("postgres")
     world.succeed("postgres")
-    until(world, 13, 0)
+    until(world, 12, 39, 59)
     assert nothing_came_of_it(world)
+    until(world, 13, 0)
+    assert not world.engine.durable.incidents
+    (summary,) = world.messages
+    assert (summary.kind, summary.incident, summary.contacts) == (NotificationKind.MAINTENANCE, "", ("on-call",))
+    assert summary.title == "Maintenance of postgres is over: all that went down serves again"
+    assert summary.body.splitlines() == [
+        "The maintenance (backup) has lasted 30m: its time is over.",
+        "postgres was down for 20m03s.",
+        "Next: nothing to do.",
+    ]
 
 
 def test_what_failed_before_goes_on_without_an_action_and_people_hear_why() -> None:

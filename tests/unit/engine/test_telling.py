@@ -21,12 +21,13 @@ def test_a_record_has_words_exactly_when_it_is_news(kind: type[r.Record]) -> Non
 
 
 def test_every_kind_of_message_comes_from_a_record() -> None:
-    """None is made by hand; an end is one of two kinds, by what is still watched. Some are of a page alone."""
+    """None is made by hand; an end is one of two kinds, by what is still watched. Some are of pages or of work."""
     of_pages = {
         NotificationKind.UNANSWERED,
         NotificationKind.REMINDER,
         NotificationKind.HEALED,
         NotificationKind.MERGED,
+        NotificationKind.MAINTENANCE,
     }
     assert {*NEWS.values(), NotificationKind.UNWATCHED} == set(NotificationKind) - of_pages
 
