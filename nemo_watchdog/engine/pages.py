@@ -53,8 +53,10 @@ class Pages:
         """The page that tells of this incident."""
         return self.by_id.get(self._of.get(incident, ""))
 
-    def open(self) -> list[Page]:
-        return [page for page in self.by_id.values() if page.over is None]
+    def is_open(self, incident: str) -> bool:
+        """People know of it, and not that all that was told with it is over."""
+        page = self.of(incident)
+        return page is not None and page.over is None
 
     def tell(self, told: PeopleTold, at: Moment, began: Moment) -> None:
         """One more message. `began`: when the first of its incidents opened, or reopened last."""

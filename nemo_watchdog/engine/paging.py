@@ -63,6 +63,11 @@ def review(turn: Turn) -> None:
     turn.wake(agenda.next())
 
 
+def review_at_start(turn: Turn) -> None:
+    turn.volatile.blind_until = turn.now.monotonic + turn.volatile.policy.telling.group_wait
+    review_all(turn)
+
+
 def review_all(turn: Turn) -> None:
     """Whatever is known: after a start, and when the policy says anew who is told."""
     for incident in turn.durable.ids:
@@ -106,6 +111,8 @@ def _due(turn: Turn, one: One) -> float | None:
         return one.opened.monotonic
     if storm is not None and storm.ended is None and storm.incident == one.incident:
         return now if storm.told else None
+    if _is_unseen(turn, one) and now < turn.volatile.blind_until:
+        return turn.volatile.blind_until
     began = _began(one)
     at_once, quietly = began + telling.group_wait, began + max(telling.group_wait, telling.heal_quietly)
     if now < at_once or now >= quietly or one.reopened or one.escalated:
@@ -278,6 +285,12 @@ def _is_too_soon(turn: Turn, name: str, ended: Sequence[One]) -> bool:
         return False
     turn.volatile.agenda.put(name, until)
     return True
+
+
+def _is_unseen(turn: Turn, incident: Incident) -> bool:
+    """Nobody has looked at what caused it since the start."""
+    tracker = turn.volatile.trackers.get(incident.root)
+    return tracker is not None and tracker.state.health is Health.UNKNOWN
 
 
 def _began(one: One) -> float:

@@ -15,7 +15,7 @@ from nemo_watchdog.engine import declared_words
 from nemo_watchdog.engine.impact import impact_of
 from nemo_watchdog.engine.listing import listed
 from nemo_watchdog.engine.news import News, Words
-from nemo_watchdog.engine.notices import flapped, graveness, seen, since_the_work, times, unwatched
+from nemo_watchdog.engine.notices import flapped, graveness, phrase, seen, since_the_work, times, unwatched
 from nemo_watchdog.engine.pages import Page
 from nemo_watchdog.engine.plan_words import plan
 from nemo_watchdog.engine.reported import DECLARED, Declared
@@ -133,15 +133,25 @@ def _title(ones: Sequence[One], turn: Turn) -> str:
 
 def _health(incident: Incident, turn: Turn) -> str:
     tracker = turn.volatile.trackers.get(incident.root)
-    return str(tracker.state.health) if tracker is not None else "not watched any more"
+    if tracker is None:
+        return "not watched any more"
+    return str(tracker.state.health if tracker.state.health is not Health.UNKNOWN else _last(incident)[0])
+
+
+def _last(incident: Incident) -> tuple[str, str | None, str]:
+    """Health, reason and detail of the root as they were written down last."""
+    return incident.last.get(incident.root) or (incident.health, incident.reason, incident.detail)
 
 
 def _happened(one: One, turn: Turn) -> Iterator[str]:
     if isinstance(one, Declared):
         yield declared_words.reported(one)
         return
-    yield f"{one.root} is {seen(one.root, turn)}."
     trackers = turn.volatile.trackers
+    if one.root in trackers and trackers[one.root].state.health is Health.UNKNOWN:
+        yield f"{one.root} was {phrase(*_last(one))}; the watchdog has just started and has not looked at it yet."
+    else:
+        yield f"{one.root} is {seen(one.root, turn)}."
     more = [
         name
         for name in one.members
@@ -212,15 +222,13 @@ def _ended(one: One, turn: Turn) -> Iterator[str]:
         yield f"{declared_words.reported(one)} Over after {took}."
         return
     gone = unwatched(one, turn)
-    said = _said_of(one)
+    said = phrase(one.health, one.reason, one.detail)
     yield f"{one.root} was {said} from {when(began, policy)} to {when(ended, policy)} ({took})."
     yield from (f"{flapped(name, spell.changes, spell.seconds)}." for name, spell in one.flapped.items())
     yield from _done([one]) if one.acted_now else ["Done: nothing, it came back by itself."]
     yield from (f"{name} is not watched any more: the policy does not name it." for name in gone)
 
 
-def _said_of(one: Incident) -> str:
-    return f"{one.health}{f': {one.reason}' if one.reason else ''}{f' ({one.detail})' if one.detail else ''}"
 
 
 def _declared(one: One, turn: Turn) -> Words:

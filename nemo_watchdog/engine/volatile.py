@@ -65,6 +65,8 @@ class Volatile:
     """By incident, what people may be told, alone or with more, and were not yet."""
     agenda: Agenda = field(default_factory=Agenda)
     """When people must be told next, by page or by incident."""
+    blind_until: float = 0.0
+    """Monotonic seconds: after a start, nothing is told until then of what has not been looked at yet."""
     awaited: set[str] = field(default_factory=set)
     """Looks at these decide what to do next."""
     unattributed: dict[str, ContainerSeen] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""Time zones by their IANA names. Their data are the machine's own: on Debian the package tzdata, a required one."""
+"""Time zones by their IANA names. Their data are the machine's own, where it has any, and otherwise the installed ones."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ UTC_NAME = "UTC"
 
 
 def parse_zone(value: object) -> tzinfo:
-    """`Europe/Berlin`; an error that says what was probably meant, or that this machine knows no zones but UTC."""
+    """`Europe/Berlin`; an error that says what was probably meant."""
     if not isinstance(value, str) or not value:
         raise wrong("expected a time zone such as `Europe/Berlin` or `UTC`")
     if value == UTC_NAME:
@@ -24,10 +24,7 @@ def parse_zone(value: object) -> tzinfo:
     try:
         return ZoneInfo(value)
     except (KeyError, ValueError, OSError):  # unknown; no name of one; a folder of them
-        known = available_timezones()
-    if not known:
-        raise wrong("this machine knows no time zone but UTC: install the package tzdata")
-    close = difflib.get_close_matches(value, sorted(known), n=1)
+        close = difflib.get_close_matches(value, sorted(available_timezones()), n=1)
     hint = f"did you mean `{close[0]}`?" if close else "such as `Europe/Berlin`"
     raise wrong(f"there is no time zone of that name ({hint})")
 

@@ -53,8 +53,8 @@ def test_the_names_on_disk_do_not_change() -> None:
         "ended_by_itself", "escalated", "flapping_began", "flapping_ended", "health_changed", "heartbeat_heard",
         "incident_acknowledged", "incident_declared", "incident_merged", "incident_opened", "incident_reopened",
         "incident_resolved", "journal_accepted", "journal_distrusted", "ladder_rearmed", "ladder_shared",
-        "member_down", "member_joined", "member_recovered", "note_added", "paused", "released", "resumed",
-        "root_changed", "run_changed", "seen_up", "severity_raised", "side_changed", "spared_too_long",
+        "member_down", "member_joined", "member_recovered", "note_added", "paused", "people_told", "released",
+        "resumed", "root_changed", "run_changed", "seen_up", "severity_raised", "side_changed", "spared_too_long",
         "step_exhausted", "storm_began", "storm_ended", "storm_told", "suggested", "touched", "work_awaited",
         "work_over", "work_too_long",
     ]  # fmt: skip
