@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Container
 from dataclasses import dataclass, field
 
+from nemo_watchdog.engine.news import LOOK
 from nemo_watchdog.model import Moment, NotificationKind, Severity
 from nemo_watchdog.records import PeopleTold
 
@@ -69,6 +70,8 @@ class Pages:
             page.said.clear()
         elif severity < page.severity:
             page.clock, page.level, page.severity = at, 0, severity
+        if kind is NotificationKind.WORSENED:  # a new trouble may need a person anew
+            page.said = {each for each in page.said if not each.startswith(LOOK)}
         page.rule, page.root, page.reminded = told.rule, told.root, at
         page.messages += 1
         page.contacts |= dict.fromkeys(told.to)

@@ -13,7 +13,7 @@ from nemo_watchdog import records as r
 from nemo_watchdog.engine import paging_words
 from nemo_watchdog.engine.gates.order import decide
 from nemo_watchdog.engine.gates.situation import Situation
-from nemo_watchdog.engine.news import News, Words
+from nemo_watchdog.engine.news import LOOK, News, Words
 from nemo_watchdog.engine.pages import Page
 from nemo_watchdog.engine.reported import Declared
 from nemo_watchdog.engine.state import Incident
@@ -208,6 +208,8 @@ def _why_held_back(turn: Turn, page: Page, news: News) -> Told | None:
         return Told.GROUPED
     if news.kind is kind.ACKNOWLEDGED:
         return None
+    if news.kind is kind.WORSENED and not any(each.startswith(LOOK) for each in page.said):
+        return Told.GROUPED  # nobody believes that it is mended
     if not news.once:
         return Told.GROUPED  # the next message tells what was done, and how all is
     return Told.HELD_BACK if news.once in page.said else None

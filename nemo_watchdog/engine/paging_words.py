@@ -229,7 +229,5 @@ def _ended(one: One, turn: Turn) -> Iterator[str]:
     yield from (f"{name} is not watched any more: the policy does not name it." for name in gone)
 
 
-
-
 def _declared(one: One, turn: Turn) -> Words:
     return Words("opened", _title([one], turn), _body([one], list(_happened(one, turn)), turn))

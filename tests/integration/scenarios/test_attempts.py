@@ -54,7 +54,8 @@ async def test_what_others_spent_only_delays_and_a_raised_budget_helps_at_once(
             await faults.switch(platform, "gateway", "500")
             made = await daemon.event("decision_made", within=30.0, dependency="gateway", gate="budget")
             assert made["verdict"] == "wait"
-            await daemon.event("notification", kind="held")
+            told = await daemon.event("notification", within=30.0, kind="opened")
+            assert "gateway waits for the budget" in told["title"]
             await daemon.more_looks(5)
             assert await starts.of("gateway") == 0
             seen = len(daemon.events)
