@@ -6,6 +6,7 @@ next. How to answer is added for each contact when the message is sent. Pure.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from types import MappingProxyType
@@ -34,6 +35,10 @@ _RANK: Mapping[NotificationKind, int] = MappingProxyType(
         NotificationKind.HELD: 2,
     }
 )
+
+
+_GRAVITY = re.compile(r"SEV[1-4] .* by the rule \S+\.")
+"""A line of what happened, which may be of before it became graver."""
 
 
 def rank(kind: NotificationKind) -> int:
@@ -73,6 +78,7 @@ def news(one: One, told: News, turn: Turn) -> Words:
     lines = [said if mark else following]
     if isinstance(one, Incident):
         gravity = graveness(one, turn.volatile.policy)
+        lines = ["\n".join(line for line in lines[0].split("\n") if line == gravity or not _GRAVITY.fullmatch(line))]
         lines += [_since([one], turn), *([] if gravity in lines[0] else [gravity]), *_done([one])]
     return Words(told.words.key, told.words.title, "\n".join([*lines, *([f"Next: {following}"] if mark else [])]))
 
@@ -125,14 +131,23 @@ def _title(ones: Sequence[One], turn: Turn) -> str:
         if isinstance(one, Declared):
             return f"reported: {declared_words.short(one.text)}"
         again = " again" if one.reopened else ""
-        return f"{one.root} is {_health(one, turn)}{again}"
-    found = {_health(one, turn) for one in ones if isinstance(one, Incident)}
+        return f"{_failing(one, turn)} is {_health(_failing(one, turn), one, turn)}{again}"
+    found = {_health(one.root, one, turn) for one in ones if isinstance(one, Incident)}
     how = f"are {found.pop()}" if len(found) == 1 else "fail"
     return f"{listed([root_of(one) for one in ones])} {how}"
 
 
-def _health(incident: Incident, turn: Turn) -> str:
-    tracker = turn.volatile.trackers.get(incident.root)
+def _failing(incident: Incident, turn: Turn) -> str:
+    """The root, or, when that serves again, the first member that does not."""
+    trackers = turn.volatile.trackers
+    failing = (each for each in incident.members if each in trackers and trackers[each].state.health is not Health.UP)
+    tracker = trackers.get(incident.root)
+    serves = tracker is not None and tracker.state.health is Health.UP
+    return next(failing, incident.root) if serves else incident.root
+
+
+def _health(name: str, incident: Incident, turn: Turn) -> str:
+    tracker = turn.volatile.trackers.get(name)
     if tracker is None:
         return "not watched any more"
     return str(tracker.state.health if tracker.state.health is not Health.UNKNOWN else _last(incident)[0])

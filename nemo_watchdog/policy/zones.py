@@ -1,4 +1,4 @@
-"""Time zones by their IANA names. Their data are the machine's own, where it has any, and otherwise the installed ones."""
+"""Time zones by their IANA names. Their data are the machine's own, or else those that come with the program."""
 
 from __future__ import annotations
 

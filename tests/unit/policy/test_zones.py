@@ -1,10 +1,10 @@
-"""Time zones: by name, with what was probably meant, and on a machine that has none."""
+"""Time zones: by name, with what was probably meant, and on a machine that has none of its own."""
 
 from __future__ import annotations
 
 import zoneinfo
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -16,7 +16,7 @@ from nemo_watchdog.policy.zones import parse_zone
 
 @pytest.fixture
 def no_zones() -> Iterator[None]:
-    """A machine without the package tzdata."""
+    """A machine without time zones of its own."""
     zoneinfo.reset_tzpath(to=[])
     ZoneInfo.clear_cache()
     yield
@@ -48,8 +48,9 @@ def test_what_is_no_zone(value: object, said: str) -> None:
 
 
 @pytest.mark.usefixtures("no_zones")
-def test_a_machine_without_zones_has_those_that_are_installed_with_the_watchdog() -> None:
-    assert parse_zone("Europe/Berlin").utcoffset(datetime(2026, 7, 1)) == timedelta(hours=2)
+def test_a_machine_without_zones_has_those_of_the_program() -> None:
+    """As a slim image is."""
+    assert str(parse_zone("Europe/Berlin")) == "Europe/Berlin"
 
 
 @pytest.mark.parametrize(
