@@ -92,7 +92,7 @@ STORIES = (
     ),
     Story(
         "The symptom first, the cause later",
-        "The gateway fails, a minute later its database is found without room. Nobody takes it for a while; then anna does.",
+        "The gateway fails, then its database is found without room. Nobody takes it for a while; then anna does.",
         _symptom_first,
     ),
     Story(

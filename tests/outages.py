@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 
 from nemo_watchdog.model import ActionRequest, Finding, Notification, ok
@@ -79,7 +78,7 @@ class Outage:
         return [each for each in self.messages if contact in each.contacts]
 
 
-def said(messages: list[Notification], names: Mapping[str, str] | None = None) -> str:
+def said(messages: list[Notification]) -> str:
     """As they came: when, to whom, and the whole text."""
     return "\n\n".join(
         f"{each.at:%H:%M:%S} to {', '.join(each.contacts)}: {each.title}\n{each.body}" for each in messages
