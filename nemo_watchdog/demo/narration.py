@@ -51,6 +51,7 @@ TELLERS: Mapping[str, Callable[[dict[str, Any]], str | None]] = {
     "member_down": lambda line: f"{line.get('dependency')} had served meanwhile: this is a new trouble",
     "escalated": lambda line: f"[bold magenta]a person is told[/bold magenta]: {line.get('why')}; no more tries",
     "busy_too_long": lambda line: f"[bold magenta]a person is told[/bold magenta]: {line.get('why')}",
+    "notification": lambda line: f"[bold magenta]{line.get('contact')} is told[/bold magenta]: {line.get('title')}",
     "touched": lambda line: f"{line.get('dependency')}: {line.get('what')}",
     "released": lambda line: f"{line.get('dependency')} runs again: no longer held",
     "incident_resolved": lambda line: (

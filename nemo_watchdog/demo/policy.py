@@ -62,6 +62,8 @@ limits:
   concurrent_actions: 1
   storm: {within: 15s}
 
+notifications: {group_wait: 2s, heal_quietly: 15s, settle: 10s}
+
 contacts:
   on-call: []
   team-lead: []

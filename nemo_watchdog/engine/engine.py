@@ -16,10 +16,10 @@ from nemo_watchdog.engine.gates.order import decide, explain
 from nemo_watchdog.engine.gates.situation import Situation
 from nemo_watchdog.engine.health import Tracker
 from nemo_watchdog.engine.pacing import keep_pace_with_the_policy
-from nemo_watchdog.engine.paging import review, review_all
+from nemo_watchdog.engine.paging import review, review_all, review_at_start
 from nemo_watchdog.engine.reconcile import reconcile_all, reconcile_from
 from nemo_watchdog.engine.remediation import acting_incident, advance, end_action, end_what_was_under_way
-from nemo_watchdog.engine.state import REOPEN_WINDOW, Durable
+from nemo_watchdog.engine.state import Durable
 from nemo_watchdog.engine.telling import tell
 from nemo_watchdog.engine.turn import Turn
 from nemo_watchdog.engine.volatile import Volatile
@@ -83,11 +83,12 @@ class Engine:
     @_take.register
     def _(self, event: ev.Started, turn: Turn) -> None:
         """What was under way when the last process ended has an unknown result: spent, and to be looked at first."""
+        self.durable.forget_old(turn.now.monotonic, self.policy.telling.settle)
         end_what_was_under_way(turn)
         turn.settle_what_was_up()
         keep_pace_with_the_policy(turn)
         reconcile_all(turn)
-        review_all(turn)
+        review_at_start(turn)
 
     @_take.register
     def _(self, event: ev.Observed, turn: Turn) -> None:
@@ -190,7 +191,7 @@ class Engine:
 
     @_take.register
     def _(self, event: ev.Tick, turn: Turn) -> None:
-        self.durable.forget_old(turn.now.monotonic, REOPEN_WINDOW)
+        self.durable.forget_old(turn.now.monotonic, self.policy.telling.settle)
         attribution.look_whether_it_was_outlived(turn)
         for container in list(self.volatile.unattributed):
             attribution.attribute_what_waited(turn, Target(CONTAINER, container))

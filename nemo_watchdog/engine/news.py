@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 from nemo_watchdog.model import Moment, NotificationKind
 
+LOOK = "a person must look: "
+"""What makes it no news that one more person must: with whom."""
+
 
 @dataclass(frozen=True, slots=True)
 class Words:

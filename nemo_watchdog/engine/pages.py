@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Container
 from dataclasses import dataclass, field
 
+from nemo_watchdog.engine.news import LOOK
 from nemo_watchdog.model import Moment, NotificationKind, Severity
 from nemo_watchdog.records import PeopleTold
 
@@ -53,8 +54,10 @@ class Pages:
         """The page that tells of this incident."""
         return self.by_id.get(self._of.get(incident, ""))
 
-    def open(self) -> list[Page]:
-        return [page for page in self.by_id.values() if page.over is None]
+    def is_open(self, incident: str) -> bool:
+        """People know of it, and not that all that was told with it is over."""
+        page = self.of(incident)
+        return page is not None and page.over is None
 
     def tell(self, told: PeopleTold, at: Moment, began: Moment) -> None:
         """One more message. `began`: when the first of its incidents opened, or reopened last."""
@@ -69,6 +72,8 @@ class Pages:
             page.clock, page.level, page.severity = at, 0, severity
         elif told.anew:
             page.clock = at
+        if kind is NotificationKind.WORSENED:  # a new trouble may need a person anew
+            page.said = {each for each in page.said if not each.startswith(LOOK)}
         page.rule, page.root, page.reminded = told.rule, told.root, at
         page.messages += 1
         page.contacts |= dict.fromkeys(told.to)

@@ -13,15 +13,16 @@ from nemo_watchdog import records as r
 from nemo_watchdog.engine import paging_words
 from nemo_watchdog.engine.gates.order import decide
 from nemo_watchdog.engine.gates.situation import Situation
-from nemo_watchdog.engine.news import News, Words
+from nemo_watchdog.engine.news import LOOK, News
 from nemo_watchdog.engine.next_in_line import answers, line_of, next_of
+from nemo_watchdog.engine.page_message import say
 from nemo_watchdog.engine.pages import Page
 from nemo_watchdog.engine.quiet import Fact
 from nemo_watchdog.engine.reported import Declared
 from nemo_watchdog.engine.silence import began, is_silent, rests, silences_before, was_let_go
 from nemo_watchdog.engine.state import Incident
 from nemo_watchdog.engine.turn import Turn
-from nemo_watchdog.model import Gate, Health, Notification, NotificationKind, Severity, Told, Verdict
+from nemo_watchdog.model import Gate, Health, NotificationKind, Told, Verdict
 
 One = Incident | Declared
 
@@ -68,6 +69,11 @@ def review(turn: Turn) -> None:
     turn.wake(agenda.next())
 
 
+def review_at_start(turn: Turn) -> None:
+    turn.volatile.blind_until = turn.now.monotonic + turn.volatile.policy.telling.group_wait
+    review_all(turn)
+
+
 def review_all(turn: Turn) -> None:
     """Whatever is known: after a start, and when the policy says anew who is told."""
     for incident in turn.durable.ids:
@@ -112,6 +118,8 @@ def _due(turn: Turn, one: One) -> float | None:
         return one.opened.monotonic
     if storm is not None and storm.ended is None and storm.incident == one.incident:
         return now if storm.told else None
+    if _is_unseen(turn, one) and now < turn.volatile.blind_until:
+        return turn.volatile.blind_until
     since = began(one)
     at_once, quietly = since + telling.group_wait, since + max(telling.group_wait, telling.heal_quietly)
     if now < at_once or now >= quietly or one.reopened or one.escalated:
@@ -164,7 +172,7 @@ def _open(turn: Turn, ones: Sequence[One]) -> None:
     page = turn.durable.pages.of(ones[0].incident)
     to = dict.fromkeys(name for one in ones for name in contacts_of(one, turn))
     to |= dict.fromkeys(name for each in news for name in each.to)
-    _say(
+    say(
         turn,
         NotificationKind.OPENED,
         page.page if page is not None else ones[0].incident,
@@ -204,7 +212,7 @@ def _review_page(turn: Turn, page: Page, *, it_is_time: bool) -> None:
         about = next((one for one in ones if one.incident == each.incident), ones[0])
         to = list(dict.fromkeys((*page.contacts, *contacts_of(about, turn), *each.to)))
         said = [each.once] if each.once else []
-        _say(turn, each.kind, page.page, ones, paging_words.news(about, each, turn), to, said=said)
+        say(turn, each.kind, page.page, ones, paging_words.news(about, each, turn), to, said=said)
     _ask_the_next(turn, page, ones)
 
 
@@ -221,6 +229,8 @@ def _why_held_back(turn: Turn, page: Page, news: News) -> Told | None:
         return Told.GROUPED
     if news.kind is kind.ACKNOWLEDGED:
         return None
+    if news.kind is kind.WORSENED and not any(each.startswith(LOOK) for each in page.said):
+        return Told.GROUPED  # nobody believes that it is mended
     if not news.once:
         return Told.GROUPED  # the next message tells what was done, and how all is
     return Told.HELD_BACK if news.once in page.said else None
@@ -243,7 +253,7 @@ def _ask_the_next(turn: Turn, page: Page, ones: Sequence[One]) -> None:
             return
         words = paging_words.unanswered(page, ones, who.to, turn)
         unanswered = NotificationKind.UNANSWERED
-        _say(turn, unanswered, page.page, ones, words, [who.to], level=page.level + 1, late=now - at)
+        say(turn, unanswered, page.page, ones, words, [who.to], level=page.level + 1, late=now - at)
     if spec.remind_every is not None:
         if page.reminded.monotonic + spec.remind_every <= now:
             line = line_of(spec)
@@ -254,7 +264,7 @@ def _ask_the_next(turn: Turn, page: Page, ones: Sequence[One]) -> None:
 def _remind(turn: Turn, page: Page, ones: Sequence[One], to: Iterable[str]) -> None:
     """It is still so. Where it rested until now, who is next in line waits from now on."""
     words, anew = paging_words.reminder(ones, turn), any(was_let_go(turn, one) for one in ones)
-    _say(turn, NotificationKind.REMINDER, page.page, ones, words, list(dict.fromkeys(to)), anew=anew)
+    say(turn, NotificationKind.REMINDER, page.page, ones, words, list(dict.fromkeys(to)), anew=anew)
 
 
 # -- the end
@@ -273,7 +283,7 @@ def _end(turn: Turn, page: Page) -> None:
     kind = NotificationKind.UNWATCHED if NotificationKind.UNWATCHED in kinds else NotificationKind.RESOLVED
     turn.effects.told += [(each.kind, Told.GROUPED) for each in news if each.kind is not kind]
     words = paging_words.over(ended, news, turn)
-    _say(turn, kind, page.page, ended, words, list(page.contacts))
+    say(turn, kind, page.page, ended, words, list(page.contacts))
 
 
 def _give_over(turn: Turn, page: Page) -> None:
@@ -282,14 +292,14 @@ def _give_over(turn: Turn, page: Page) -> None:
     into = turn.durable.pages.of(page.merged_into)
     words = paging_words.merged(page, into)
     ones = _ones(turn, page)
-    _say(turn, NotificationKind.MERGED, page.page, ones, words, list(page.contacts))
+    say(turn, NotificationKind.MERGED, page.page, ones, words, list(page.contacts))
 
 
 def _tell_that_it_healed(turn: Turn, one: Incident) -> None:
     _drop_news(turn, one)
     page, to = turn.durable.pages.of(one.incident), contacts_of(one, turn)
     identity = one.incident if page is None else page.page
-    _say(turn, NotificationKind.HEALED, identity, [one], paging_words.healed(one, turn), to)
+    say(turn, NotificationKind.HEALED, identity, [one], paging_words.healed(one, turn), to)
 
 
 def _is_too_soon(turn: Turn, name: str, ended: Sequence[One]) -> bool:
@@ -303,67 +313,18 @@ def _is_too_soon(turn: Turn, name: str, ended: Sequence[One]) -> bool:
     return True
 
 
+def _is_unseen(turn: Turn, incident: Incident) -> bool:
+    """Nobody has looked at what caused it since the start."""
+    tracker = turn.volatile.trackers.get(incident.root)
+    return tracker is not None and tracker.state.health is Health.UNKNOWN
+
+
 def _end_of(one: One) -> float:
     return one.resolved.monotonic if one.resolved is not None else 0.0
 
 
 def _is_merged(one: One) -> bool:
     return isinstance(one, Incident) and bool(one.merged_into)
-
-
-# -- the message
-
-
-def _say(
-    turn: Turn,
-    kind: NotificationKind,
-    page: str,
-    ones: Sequence[One],
-    words: Words,
-    to: Sequence[str],
-    *,
-    said: Sequence[str] = (),
-    level: int = 0,
-    late: float = 0.0,
-    anew: bool = False,
-) -> None:
-    gravest: One = min(ones, key=lambda one: one.severity)
-    rule = gravest.rule if isinstance(gravest, Incident) else ""
-    root = paging_words.root_of(gravest)
-    before = turn.durable.pages.by_id.get(page)
-    number = 1 if before is None else before.messages + 1
-    turn.record(
-        r.PeopleTold(
-            incident=page,
-            kind=kind,
-            to=list(to),
-            incidents=[one.incident for one in ones],
-            severity=gravest.severity,
-            rule=rule,
-            root=root,
-            said=list(said),
-            level=level,
-            late=round(late, 3),
-            anew=anew,
-        )
-    )
-    turn.effects.told.append((kind, Told.QUEUED))
-    told = turn.durable.pages.by_id[page]
-    turn.effects.notifications.append(
-        Notification(
-            key=f"{page}:{number}",
-            kind=kind,
-            incident=page,
-            severity=Severity(gravest.severity),
-            root=root,
-            title=words.title if kind is NotificationKind.HEALED else f"[{gravest.severity}] {words.title}",
-            body=words.body + ("" if told.over else paging_words.unless_answered(told, ones, turn)),
-            contacts=tuple(to),
-            at=turn.now.utc,
-            since=min(paging_words.since(one) for one in ones),
-            incidents=tuple(one.incident for one in ones),
-        )
-    )
 
 
 def _take_news(turn: Turn, incidents: Iterable[str]) -> list[News]:

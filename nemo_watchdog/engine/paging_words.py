@@ -6,6 +6,7 @@ next. How to answer is added for each contact when the message is sent. Pure.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from types import MappingProxyType
@@ -16,7 +17,7 @@ from nemo_watchdog.engine.impact import Impact, impact_of, together
 from nemo_watchdog.engine.listing import listed
 from nemo_watchdog.engine.news import News, Words
 from nemo_watchdog.engine.next_in_line import answers, next_of
-from nemo_watchdog.engine.notices import flapped, graveness, seen, since_the_work, times, unwatched
+from nemo_watchdog.engine.notices import flapped, graveness, phrase, seen, since_the_work, times, unwatched
 from nemo_watchdog.engine.pages import Page
 from nemo_watchdog.engine.plan_words import plan
 from nemo_watchdog.engine.reported import DECLARED, Declared
@@ -36,6 +37,10 @@ _RANK: Mapping[NotificationKind, int] = MappingProxyType(
         NotificationKind.HELD: 2,
     }
 )
+
+
+_GRAVITY = re.compile(r"SEV[1-4] .* by the rule \S+\.")
+"""A line of what happened, which may be of before it became graver."""
 
 
 def rank(kind: NotificationKind) -> int:
@@ -75,6 +80,7 @@ def news(one: One, told: News, turn: Turn) -> Words:
     lines = [said if mark else following]
     if isinstance(one, Incident):
         gravity = graveness(one, turn.volatile.policy)
+        lines = ["\n".join(line for line in lines[0].split("\n") if line == gravity or not _GRAVITY.fullmatch(line))]
         lines += [_since([one], turn), *([] if gravity in lines[0] else [gravity]), *_done([one])]
     return Words(told.words.key, told.words.title, "\n".join([*lines, *([f"Next: {following}"] if mark else [])]))
 
@@ -143,17 +149,33 @@ def _title(ones: Sequence[One], turn: Turn) -> str:
         if isinstance(one, Declared):
             return f"reported: {declared_words.short(one.text)}"
         again = " again" if one.reopened else ""
-        return f"{one.root} is {_health(one, turn)}{again}"
+        return f"{_failing(one, turn)} is {_health(_failing(one, turn), one, turn)}{again}"
     if (impact := _impact(ones, turn)) is not None and impact.all_core:
         return f"everything core fails at once: {listed(impact.affected)}"
-    found = {_health(one, turn) for one in ones if isinstance(one, Incident)}
+    found = {_health(one.root, one, turn) for one in ones if isinstance(one, Incident)}
     how = f"are {found.pop()}" if len(found) == 1 else "fail"
     return f"{listed([root_of(one) for one in ones])} {how}"
 
 
-def _health(incident: Incident, turn: Turn) -> str:
-    tracker = turn.volatile.trackers.get(incident.root)
-    return str(tracker.state.health) if tracker is not None else "not watched any more"
+def _failing(incident: Incident, turn: Turn) -> str:
+    """The root, or, when that serves again, the first member that does not."""
+    trackers = turn.volatile.trackers
+    failing = (each for each in incident.members if each in trackers and trackers[each].state.health is not Health.UP)
+    tracker = trackers.get(incident.root)
+    serves = tracker is not None and tracker.state.health is Health.UP
+    return next(failing, incident.root) if serves else incident.root
+
+
+def _health(name: str, incident: Incident, turn: Turn) -> str:
+    tracker = turn.volatile.trackers.get(name)
+    if tracker is None:
+        return "not watched any more"
+    return str(tracker.state.health if tracker.state.health is not Health.UNKNOWN else _last(incident)[0])
+
+
+def _last(incident: Incident) -> tuple[str, str | None, str]:
+    """Health, reason and detail of the root as they were written down last."""
+    return incident.last.get(incident.root) or (incident.health, incident.reason, incident.detail)
 
 
 def _happened(one: One, turn: Turn) -> Iterator[str]:
@@ -161,8 +183,11 @@ def _happened(one: One, turn: Turn) -> Iterator[str]:
         yield declared_words.reported(one)
         yield from _silenced(one, turn)
         return
-    yield f"{one.root} is {seen(one.root, turn)}."
     trackers = turn.volatile.trackers
+    if one.root in trackers and trackers[one.root].state.health is Health.UNKNOWN:
+        yield f"{one.root} was {phrase(*_last(one))}; the watchdog has just started and has not looked at it yet."
+    else:
+        yield f"{one.root} is {seen(one.root, turn)}."
     more = [
         name
         for name in one.members
@@ -245,7 +270,8 @@ def _ended(one: One, turn: Turn) -> Iterator[str]:
         yield f"{declared_words.reported(one)} Over after {took}."
         return
     gone = unwatched(one, turn)
-    yield f"{one.root} was {_said_of(one)} from {when(began, policy)} to {when(ended, policy)} ({took})."
+    said = phrase(one.health, one.reason, one.detail)
+    yield f"{one.root} was {said} from {when(began, policy)} to {when(ended, policy)} ({took})."
     yield from (f"{flapped(name, spell.changes, spell.seconds)}." for name, spell in one.flapped.items())
     yield from _done([one]) if one.acted_now else ["Done: nothing, it came back by itself."]
     yield from (f"{name} is not watched any more: the policy does not name it." for name in gone)
@@ -256,10 +282,7 @@ def _lasted(one: One, turn: Turn) -> Iterator[str]:
     if not isinstance(one, Incident):
         return
     policy, ended = turn.volatile.policy, (one.resolved or turn.now).utc
-    yield f"It was {_said_of(one)} from {when(since(one), policy)} to {when(ended, policy)}."
+    said = phrase(one.health, one.reason, one.detail)
+    yield f"It was {said} from {when(since(one), policy)} to {when(ended, policy)}."
     if one.acted_now:
         yield from _done([one])
-
-
-def _said_of(one: Incident) -> str:
-    return f"{one.health}{f': {one.reason}' if one.reason else ''}{f' ({one.detail})' if one.detail else ''}"

@@ -379,9 +379,10 @@ def _(record: r.HeartbeatHeard, state: Durable, at: Moment) -> None:
 
 @apply.register
 def _(record: r.PeopleTold, state: Durable, at: Moment) -> None:
-    one = state.incidents.get(record.incident) or state.declared.get(record.incident)
-    again = one.reopened_at if isinstance(one, Incident) else None
-    state.pages.tell(record, at, again or (one.opened if one is not None else at))
+    one = next((one for each in record.incidents if (one := state.one(each)) is not None), None)
+    if one is not None:  # otherwise all of it is forgotten
+        again = one.reopened_at if isinstance(one, Incident) else None
+        state.pages.tell(record, at, again or one.opened)
 
 
 for each in orders.APPLIED:

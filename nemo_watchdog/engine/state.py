@@ -374,21 +374,19 @@ class Durable:
         """Those whose time is over: while one stands, what people do next to the same target may not be held."""
         self.holds = {target: hold for target, hold in self.holds.items() if hold.holds(now)}
 
-    def forget_old(self, now: float, keep_resolved: float) -> None:
-        """Drops what no rule can ask for any more. `keep_resolved` in seconds."""
+    def forget_old(self, now: float, settle: float) -> None:
+        """Drops what no rule can ask for any more; that it is over may be told `settle` seconds after the end."""
+        keep_resolved = max(REOPEN_WINDOW, 2 * settle)
         for flaps in self.flaps.values():
             flaps.forget_old(now)
         self.flaps = {name: flaps for name, flaps in self.flaps.items() if not flaps.says_nothing}
         self.spends = [spend for spend in self.spends if now - spend.at < LONGEST_BUDGET_WINDOW]
-        self.incidents = {
-            name: incident
-            for name, incident in self.incidents.items()
-            if incident.resolved is None or now - incident.resolved.monotonic < keep_resolved
-        }
-        self.declared = {
-            name: declared
-            for name, declared in self.declared.items()
-            if declared.resolved is None or now - declared.resolved.monotonic < keep_resolved
-        }
+
+        def kept(one: Incident | Declared) -> bool:
+            told = self.pages.is_open(one.incident)
+            return one.resolved is None or told or now - one.resolved.monotonic < keep_resolved
+
+        self.incidents = {name: incident for name, incident in self.incidents.items() if kept(incident)}
+        self.declared = {name: declared for name, declared in self.declared.items() if kept(declared)}
         self.pages.forget_all_but(self.ids)
         self.quiet.forget_old(now, keep_resolved)

@@ -16,7 +16,7 @@ from nemo_watchdog.engine import alert_words, declared_words, notices, storm_wor
 from nemo_watchdog.engine.flaps import is_due
 from nemo_watchdog.engine.gates.people import human_hold
 from nemo_watchdog.engine.gates.situation import Situation
-from nemo_watchdog.engine.news import News, Words
+from nemo_watchdog.engine.news import LOOK, News, Words
 from nemo_watchdog.engine.reported import Declared
 from nemo_watchdog.engine.state import Durable, Incident
 from nemo_watchdog.engine.turn import Turn
@@ -257,9 +257,11 @@ def _once(draft: Draft, incident: Incident) -> str:
     """What makes the same again no news: who was asked to look, what is not done and why."""
     record, name = draft.record, getattr(draft.record, "dependency", "")
     if isinstance(record, r.Escalated | r.BusyTooLong | r.SparedTooLong | r.WorkTooLong):
-        return f"a person must look: {record.to}"
+        return f"{LOOK}{record.to}"
     if isinstance(record, r.DecisionMade):
         return f"held: {record.gate}"
+    if isinstance(record, r.MemberDown):
+        return f"down again: {name}"
     if isinstance(record, r.RootChanged):
         return f"root: {record.root}"
     if isinstance(record, r.Suggested):

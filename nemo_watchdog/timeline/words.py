@@ -116,6 +116,7 @@ _MESSAGES: Mapping[str, str] = MappingProxyType(
         NotificationKind.UNANSWERED: "that nobody has taken it",
         NotificationKind.REMINDER: "that it is still so",
         NotificationKind.SEVERITY_CHANGED: "that it is graver",
+        NotificationKind.WORSENED: "that more of it is down",
         NotificationKind.ROOT_CHANGED: "what the cause is",
         NotificationKind.FLAPPING: "that it flaps",
         NotificationKind.SUGGESTED: "what a person should do",

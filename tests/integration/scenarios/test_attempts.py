@@ -40,6 +40,10 @@ async def test_what_docker_never_heard_costs_no_attempt(start_platform: StartPla
         assert not [line for line in daemon.events if line["event"] == "escalated"]
 
 
+async def _told(daemon: Daemon, title: str) -> bool:
+    return any(title in line["title"] for line in daemon.events if line["event"] == "notification")
+
+
 async def test_what_others_spent_only_delays_and_a_raised_budget_helps_at_once(
     start_platform: StartPlatform, tmp_path: Path
 ) -> None:
@@ -54,7 +58,7 @@ async def test_what_others_spent_only_delays_and_a_raised_budget_helps_at_once(
             await faults.switch(platform, "gateway", "500")
             made = await daemon.event("decision_made", within=30.0, dependency="gateway", gate="budget")
             assert made["verdict"] == "wait"
-            await daemon.event("notification", kind="held")
+            await daemon.until(lambda: _told(daemon, "gateway waits for the budget"), 30.0, "nobody was told")
             await daemon.more_looks(5)
             assert await starts.of("gateway") == 0
             seen = len(daemon.events)

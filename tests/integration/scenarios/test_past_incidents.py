@@ -69,7 +69,7 @@ async def test_a_killed_container_is_healed_and_its_incident_is_told(
         assert "; looks must confirm it within 6s." in said
         assert "Looks confirm that gateway serves again (up): docker.restart, attempt 1, has helped" in said
         assert "The incident is over, " in said
-        assert " was told: [SEV" in said
+        assert " was told: gateway was down for " in said
         code, out = await asked(daemon, "incident", incident, "--export", str(tmp_path / "kept"))
         kept = {path.name for path in (tmp_path / "kept").iterdir()}
         assert (code, out) == (0, f"{len(kept)} files are in {tmp_path / 'kept'}.\n")

@@ -81,7 +81,8 @@ async def test_what_was_declared_is_there_after_a_kill_and_was_told_once(tmp_pat
     with closing(SqliteJournal(tmp_path / "state" / JOURNAL_NAME, "another boot")) as journal:
         kinds = [str(record["type"]) for _, record in journal.records(incident)]
     assert kinds == [
-        "incident_declared", "incident_acknowledged", "note_added", "incident_resolved", "note_added"
+        "incident_declared", "people_told", "incident_acknowledged", "people_told", "note_added", "incident_resolved",
+        "people_told", "note_added",
     ]  # fmt: skip
 
 

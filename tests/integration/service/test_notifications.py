@@ -1,4 +1,4 @@
-"""Apprise contacts are told each fact once: the outbox is on disk, and outlives daemon and receiver."""
+"""Apprise contacts are told each message once: the outbox is on disk, and outlives daemon and receiver."""
 
 from __future__ import annotations
 
@@ -19,12 +19,13 @@ severities:
   SEV3: {{title: Minor,  respond_within: 4h,  notify: [on-call]}}
   SEV4: {{title: Low,    respond_within: 24h, notify: [on-call]}}
 classification: [{{name: all, severity: SEV2}}]
+notifications: {{group_wait: 0s, heal_quietly: 0s, settle: 0s}}
 contacts: {{on-call: ["json://127.0.0.1:{port}"]}}
 """
 
 
 def told(receiver: Receiver) -> str:
-    """The part of a policy by which every incident is told to the receiver."""
+    """The part of a policy by which every incident is told to the receiver, at once."""
     return TOLD.format(port=receiver.port)
 
 
@@ -50,8 +51,6 @@ remedies:
 WHOLE_STORY = Counter(
     {
         "[SEV2] gateway is down": 1,
-        "[SEV2] gateway: docker.restart": 1,
-        "[SEV2] gateway: docker.restart succeeded": 1,
         "[SEV2] gateway is up again": 1,
     }
 )
@@ -68,16 +67,32 @@ async def delivered(daemon: Daemon, times: int) -> None:
     await daemon.until(look, 15.0, f"{times} messages not delivered")
 
 
+async def test_what_is_healed_in_time_pages_nobody(start_platform: StartPlatform, tmp_path: Path) -> None:
+    """One message when it is over, of a real container that was healed."""
+    platform = await start_platform("gateway")
+    async with Receiver() as receiver:
+        quietly = gateway_policy(platform, receiver).replace("heal_quietly: 0s", "heal_quietly: 1m")
+        async with Daemon(quietly, tmp_path) as daemon:
+            await daemon.wait_for_health("gateway", "up")
+            await switch(platform, "gateway", "500")
+            await daemon.event("incident_resolved", within=20.0)
+            await delivered(daemon, 1)
+        (healed,) = receiver.messages
+        assert healed["title"].startswith("gateway was down for ")
+        assert f"docker.restart of {platform.name('gateway')} once" in healed["message"]
+
+
 async def test_a_restart_is_told_from_its_cause_to_its_success(start_platform: StartPlatform, tmp_path: Path) -> None:
-    """Opened, action begun, action ended, resolved: each once, in this order, of a real container that was healed."""
+    """Opened and resolved: each once, in this order, of a real container that was healed."""
     platform = await start_platform("gateway")
     async with Receiver() as receiver, Daemon(gateway_policy(platform, receiver), tmp_path) as daemon:
         await daemon.wait_for_health("gateway", "up")
         await switch(platform, "gateway", "500")
         await daemon.event("incident_resolved", within=20.0)
-        await delivered(daemon, 4)
+        await delivered(daemon, 2)
         assert receiver.titles == list(WHOLE_STORY)
         assert "wrong_status" in receiver.messages[0]["message"]
+        assert "1 action taken" in receiver.messages[1]["message"]
 
 
 async def test_a_kill_while_the_restart_is_verified_repeats_nothing(
@@ -91,7 +106,7 @@ async def test_a_kill_while_the_restart_is_verified_repeats_nothing(
         await daemon.event("action_ended", within=20.0)
         await platform.ready("gateway")
         await switch(platform, "gateway", "500")  # so that it is not healed before all is delivered
-        await delivered(daemon, 3)
+        await delivered(daemon, 1)
         began = (await platform.state("gateway"))["StartedAt"]
         await switch(platform, "gateway", "ok")
         await daemon.restart(kill=True)

@@ -64,7 +64,7 @@ async def test_a_failure_is_acted_on_from_end_to_end(daemon: Daemon) -> None:
     await until(lambda: "incident_resolved" in daemon.shell.memory.types())
     types = daemon.shell.memory.types()
     assert types.index("incident_opened") < types.index("action_intended") < types.index("action_ended")
-    await until(lambda: "resolved" in {notification.kind for _, notification in daemon.notifier.told})
+    await until(lambda: "healed" in {notification.kind for _, notification in daemon.notifier.told})
 
 
 async def test_an_action_in_flight_at_a_stop_is_recorded_as_unknown(daemon: Daemon) -> None:
