@@ -29,9 +29,8 @@ def shown(world: World) -> dict[str, Shown]:
 
 def test_what_has_one_name_is_one_component_and_the_rest_is_nobodys() -> None:
     """In the order of the policy, with the description that one of its parts has."""
-    plan = policy(
-        dependency("files", public=FILES), dependency("redis"), dependency("a", public=Public("Chat")), chat("b")
-    )
+    bare = dependency("a", public=Public("Chat"))
+    plan = policy(dependency("files", public=FILES), dependency("redis"), bare, chat("b"))
     components = Published.of(plan).components
     assert [(each.name, each.description, each.parts) for each in components] == [
         ("Files", "", ("files",)),
