@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 
 from aiohttp import web
@@ -60,7 +60,7 @@ class PublicPast:
             self._reading = asyncio.create_task(self._read(published, tuple(opened), now))
         await asyncio.wait({self._reading}, timeout=WAITS)
         if not self._reading.done():
-            return Known(self._known.incidents, self._known.days)
+            return replace(self._known, complete=False)
         self._reading.result()
         return self._known
 
@@ -72,16 +72,17 @@ class PublicPast:
 
     async def _read(self, published: Published, opened: tuple[str, ...], now: datetime) -> None:
         complete = True
-        incidents, days = self._known.incidents, self._known.days
         try:
             incidents = await self._past.read(lambda reader: _told(reader, published, opened, now))
+            self._known = replace(self._known, incidents=incidents, complete=False)
         except web.HTTPServiceUnavailable:
             complete = False
+        days = self._known.days
         try:
             days = await self._days(published, now)
         except web.HTTPServiceUnavailable:
             complete = False
-        self._known = Known(incidents, days, complete)
+        self._known = replace(self._known, days=days, complete=complete)
 
     async def _days(self, published: Published, now: datetime) -> Days:
         """Days that are over stay as they were; of today there is more each time."""
@@ -90,22 +91,23 @@ class PublicPast:
             return self._known.days
         today = now.astimezone(UTC).date()
         every = [today - timedelta(days=back) for back in range(DAYS - 1, -1, -1)]
-        wanted = [day for day in every if day not in self._over]
-        since = datetime.combine(wanted[0], time(), UTC)
-        found: dict[date, dict[str, float | None]] = {day: {} for day in wanted}
-        for component in published.components:
-            looks = {name: await self._past.looks(name, since, now) for name in published.looked_at(component)}
-            for day in wanted:
-                begin = datetime.combine(day, time(), UTC)
-                end = min(begin + timedelta(days=1), now)
-                found[day][component.name] = await asyncio.to_thread(uptime_of, published, component, looks, begin, end)
-        self._over = {day: each for day, each in (self._over | found).items() if every[0] <= day < today}
+        uptimes = {day: self._over.get(day) or await self._day(published, day, now) for day in every}
+        self._over = {day: each for day, each in uptimes.items() if day < today}
         self._days_at = at
-        uptimes = self._over | {today: found[today]}
         return {
             each.name: tuple(PublicDayView(day.isoformat(), uptimes[day][each.name]) for day in every)
             for each in published.components
         }
+
+    async def _day(self, published: Published, day: date, now: datetime) -> dict[str, float | None]:
+        """Each component's uptime. A day at a time, for of what flaps there is much."""
+        begin = datetime.combine(day, time(), UTC)
+        end = min(begin + timedelta(days=1), now)
+        uptimes = {}
+        for component in published.components:
+            looks = {name: await self._past.looks(name, begin, end) for name in published.looked_at(component)}
+            uptimes[component.name] = await asyncio.to_thread(uptime_of, published, component, looks, begin, end)
+        return uptimes
 
 
 def _told(reader: JournalReader, published: Published, opened: tuple[str, ...], now: datetime) -> tuple[Told, ...]:
