@@ -155,7 +155,7 @@ def components_now(published: Published, volatile: Volatile, durable: Durable, n
 
 def _is_planned(volatile: Volatile, durable: Durable, name: str, shown: Shown, now: Moment) -> bool:
     """Whether it is worked on, or fails with what is; what has an incident is more than what was planned."""
-    if not volatile.policy.maintenance or durable.incident_of(name) is not None:
+    if durable.incident_of(name) is not None:
         return False
     if spell_of(volatile, name, now) is not None:
         return True
