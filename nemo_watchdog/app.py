@@ -257,7 +257,7 @@ def _questions(
 
 def _readers(journal: Path, core: Core, keeping: Keeping) -> tuple[Past, Explanations]:
     """Who answers about what was."""
-    past = Past(JournalReader(journal), keeping.archiving.evidence_of)
+    past = Past(JournalReader(journal), keeping.archiving.evidence_of, keeping.history.read)
     about = partial(_about, OneThread("nemo-watchdog-explain"), journal)
     return past, Explanations(core, about, keeping.archiving.gates, keeping.history.read)
 

@@ -323,7 +323,7 @@ class StandingView:
 
 @dataclass(frozen=True, slots=True)
 class NoteView:
-    """What a person wrote. `about` is `note`, or `root_cause`, of which the newest counts."""
+    """What a person wrote. `about` is `note`, `root_cause`, of which the newest counts, or `public`: users read it."""
 
     at: str
     by: str

@@ -13,7 +13,7 @@ from urllib.parse import quote
 import typer
 
 from nemo_watchdog.cli import options
-from nemo_watchdog.cli.notes import NOTE, ROOT_CAUSE, add_note
+from nemo_watchdog.cli.notes import NOTE, PUBLIC, ROOT_CAUSE, add_note
 from nemo_watchdog.cli.output import USAGE, WRONG, CommandFailed, as_json, print_lines
 from nemo_watchdog.incident_views import IncidentDetailView
 
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 PAPER = 120
 """Columns of what is written into a file."""
+
+KEPT_AS = {NOTE: "as its note", ROOT_CAUSE: "as its root cause", PUBLIC: "for users to read"}
 
 ID_HELP = "The incident's id, as `incidents` shows it."
 
@@ -40,6 +42,9 @@ def incident(
     root_cause: Annotated[
         str | None, typer.Option(metavar="TEXT", help="Write down why it happened, for its report.")
     ] = None,
+    public: Annotated[
+        str | None, typer.Option(metavar="TEXT", help="Tell users of it, as part of what the daemon publishes.")
+    ] = None,
     utc: Annotated[bool, typer.Option("--utc", help="Times in UTC instead of this machine's zone.")] = False,
     listen: options.ListenOption = options.DEFAULT_LISTEN,
     state_dir: options.StateDirOption = options.DEFAULT_STATE_DIR,
@@ -49,7 +54,7 @@ def incident(
 
     Exit code 1 when there is no such incident or part.
     """
-    notes = {NOTE: note, ROOT_CAUSE: root_cause}
+    notes = {NOTE: note, ROOT_CAUSE: root_cause, PUBLIC: public}
     if sum((evidence is not None, export is not None, json)) > 1 or (
         (evidence is not None or export is not None) and any(notes.values())
     ):
@@ -82,7 +87,7 @@ def _write(listen: str, state_dir: Path, identity: str, notes: Mapping[str, str 
         if json:
             as_json(answer.document)
         else:
-            print(f"Written down by {answer.view.by}, as its {about.replace('_', ' ')}.")
+            print(f"Written down by {answer.view.by}, {KEPT_AS[about]}.")
 
 
 def _lines(view: IncidentDetailView, width: int | None, *, utc: bool) -> list[Text]:

@@ -127,5 +127,5 @@ def _kept(incident: str, evidence: Sequence[EvidenceView], zone: tzinfo | None) 
 
 def _notes(notes: Sequence[NoteView], zone: tzinfo | None) -> Iterator[Text]:
     for note in notes:
-        about = " (root cause)" if note.about == "root_cause" else ""
+        about = {"root_cause": " (root cause)", "public": " (for users)"}.get(note.about, "")
         yield Text(f"{local(note.at, zone, CLOCK)}  {note.by}{about}: {note.text}")

@@ -11,7 +11,7 @@ from nemo_watchdog.views import NoteView
 if TYPE_CHECKING:
     from nemo_watchdog.cli.client import Answer
 
-NOTE, ROOT_CAUSE = "note", "root_cause"
+NOTE, ROOT_CAUSE, PUBLIC = "note", "root_cause", "public"
 """What a note may be about."""
 
 

@@ -43,6 +43,9 @@ JOINED = (*BEGAN, r.MemberJoined, r.MemberRecovered, r.MemberDown)
 GRAVE = (*OPENED, r.SeverityRaised)
 
 
+Kinds = Iterable[type[r.Record]]
+
+
 def _types(*kinds: type[r.Record]) -> str:
     return ", ".join(f"'{kind.TYPE}'" for kind in kinds)
 
@@ -97,7 +100,7 @@ class JournalReader:
     def __init__(self, path: Path) -> None:
         self._path = path
 
-    def incidents(self, asked: Asked, before_id: str | None, limit: int) -> Page:
+    def incidents(self, asked: Asked, before_id: str | None, limit: int, kinds: Kinds = SUMMED_UP) -> Page:
         """At most `limit` of them, older than the incident `before_id`; of any that there is nothing else asked."""
         given = {
             "before": min(_begin_of_ids(asked.until, BEHIND_ALL), before_id or BEHIND_ALL),
@@ -114,7 +117,7 @@ class JournalReader:
         query = NEWEST_FIRST.format(wanted=" AND ".join(conditions))
         with self._reading() as connection:
             found, following = _first(connection.execute(query, given), limit)
-            rows = [(incident, _records(connection, incident, _types(*SUMMED_UP))) for incident in found]
+            rows = [(incident, _records(connection, incident, _types(*kinds))) for incident in found]
         return Page(tuple(rows), following)
 
     def records_of(self, incident: str) -> Written:
@@ -123,6 +126,12 @@ class JournalReader:
             if not _knows(connection, incident):
                 return ()
             return _records(connection, incident)
+
+    def records_of_each(self, incidents: Iterable[str], kinds: Kinds) -> Sequence[tuple[str, Written]]:
+        """Of those that are known, their records of these kinds."""
+        with self._reading() as connection:
+            known = [incident for incident in incidents if _knows(connection, incident)]
+            return [(incident, _records(connection, incident, _types(*kinds))) for incident in known]
 
     def deliveries_of(self, incident: str) -> Sequence[DeliveryView]:
         """What was to be told about it, and to whom, oldest first."""

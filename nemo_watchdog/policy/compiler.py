@@ -29,6 +29,7 @@ from nemo_watchdog.policy.policy import (
     SeveritySpec,
     Step,
 )
+from nemo_watchdog.policy.public import public_of
 from nemo_watchdog.policy.references import Parts
 from nemo_watchdog.policy.retention import RetentionSection, retention_of
 from nemo_watchdog.policy.sections import (
@@ -172,6 +173,7 @@ def _dependency(
         when_unsure=section.when_unsure or defaults.when_unsure,
         flapping=(section.flapping or defaults.flapping).marks(),
         on_clean_exit=section.on_clean_exit or (OnCleanExit.HOLD if keeps_data(section) else OnCleanExit.START),
+        public=public_of(section.public),
         digest=digest_of(section.probe, section.container, options),
         targets=MappingProxyType(targets),
     )

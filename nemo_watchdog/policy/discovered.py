@@ -98,6 +98,8 @@ def _forbidden(entry: Mapping[str, Any], catalog: Catalog) -> Iterator[str]:
     for key, value in entry.items():
         if any("${" in text for text in texts_in(value)):
             yield f"label {label_of(key)}: a label expands nothing: name it in the policy file where it needs a secret"
+    if "public" in entry:
+        yield f"label {label_of('public')}: only the policy file may say what is published: name the container there"
     probe = entry["probe"]
     known = isinstance(probe, str) and probe in catalog.probes
     if known and getattr(catalog.probes[probe].options, "runs_a_program", False):

@@ -141,6 +141,14 @@ class BusyWhile:
 
 
 @dataclass(frozen=True, slots=True)
+class Public:
+    """The component that users know a dependency by; what has the same name is one to them."""
+
+    name: str
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Dependency:
     """One watched thing. Durations in seconds. `options` is the probe's own checked options model."""
 
@@ -174,6 +182,8 @@ class Dependency:
     """While one of these is seen, a restart that is due waits."""
     work_for: float = 3600.0
     """How long a restart that is due waits for work in progress before a person is told."""
+    public: Public | None = None
+    """None: users are told nothing of it."""
     digest: str = ""
     """Of its address and of what is expected there: the same after every start, and no secret is in it."""
     targets: Mapping[str, Target] = field(default_factory=dict)

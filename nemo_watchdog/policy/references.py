@@ -72,6 +72,7 @@ class _References:
         for name, dependency in self._parts.dependencies.items():
             if dependency is not None:
                 self._dependency(("dependencies", name), dependency)
+        self._components()
         self._circles()
         self._limits()
         for severity, section in self._parts.severities.items():
@@ -143,6 +144,17 @@ class _References:
             self._sign((*path, "busy_while", index, "dependency"), path[-1], sign.dependency)
         if section.remedy is not None:
             self._name((*path, "remedy"), section.remedy, "remedy", self._parts.remedies)
+
+    def _components(self) -> None:
+        """What is one component to users has one description."""
+        described: dict[str, str] = {}
+        for name, section in self._parts.dependencies.items():
+            public = section.public if section else None
+            if public is None or public.description is None:
+                continue
+            if described.setdefault(public.name, public.description) != public.description:
+                message = "another dependency describes the component of this name in other words: keep one of the two"
+                self._problems.at_value(("dependencies", name, "public", "description"), message)
 
     def _each_once(self, path: Path, names: list[str]) -> None:
         """One that is named twice would stand in for itself."""

@@ -33,6 +33,7 @@ from nemo_watchdog.policy.flapping import FlappingSection
 from nemo_watchdog.policy.maintenance import MaintenanceSection
 from nemo_watchdog.policy.needs import Needs
 from nemo_watchdog.policy.policy import ALLOWANCE, ActionStep, Backoff, Dependency, Limits
+from nemo_watchdog.policy.public import PublicSection
 from nemo_watchdog.policy.retention import RetentionSection
 from nemo_watchdog.policy.storm import StormSection, StormSwitch
 from nemo_watchdog.policy.telling import Answer, Line, NotificationsSection
@@ -122,6 +123,9 @@ class DependencySection(Section):
     )
     on_clean_exit: OnCleanExit | None = Field(
         None, description="When its container ends by itself with exit code 0: hold it, or start it again."
+    )
+    public: PublicSection | None = Field(
+        None, description="Which part of the platform users know it by; left out: they are told nothing of it."
     )
 
 

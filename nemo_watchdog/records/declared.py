@@ -35,7 +35,7 @@ class IncidentAcknowledged(Record):
 
 @dataclass(frozen=True, slots=True)
 class NoteAdded(Record):
-    """What a person wrote of an incident, open or over. `about`: `note`; `root_cause`, of which the newest counts."""
+    """What a person wrote of an incident, open or over. `about`: `note`; `root_cause`, the newest counts; `public`."""
 
     TYPE: ClassVar[str] = "note_added"
     incident: str

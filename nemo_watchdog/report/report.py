@@ -71,7 +71,7 @@ def _notes(facts: Facts) -> tuple[Block, ...]:
     blocks: list[Block] = []
     notes = (each for each in facts.detail.notes if each is not facts.cause_of_a_person)
     for note in sorted(notes, key=lambda each: moment(each.at)):
-        earlier = ", on the cause, before the one above" if note.about == "root_cause" else ""
+        about = {"root_cause": ", on the cause, before the one above", "public": ", for users"}.get(note.about, "")
         at = f"{facts.clock.day(note.at)} {facts.clock.time(note.at)}"
-        blocks += [Paragraph(line(f"{note.by}, {at}{earlier}:")), Quote(note.text)]
+        blocks += [Paragraph(line(f"{note.by}, {at}{about}:")), Quote(note.text)]
     return tuple(blocks)

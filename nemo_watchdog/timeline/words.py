@@ -161,7 +161,7 @@ def _(record: r.IncidentAcknowledged, story: Story) -> str:
 
 @said.register
 def _(record: r.NoteAdded, story: Story) -> str:
-    what = "the root cause" if record.about == "root_cause" else "a note"
+    what = {"root_cause": "the root cause", "public": "for users"}.get(record.about, "a note")
     return f"{record.by} wrote {what}: {record.text}"
 
 

@@ -54,7 +54,7 @@ def unless_known(
     """304 for who has just that already (RFC 9110, 13.1.2), the whole for everybody else."""
     known = [etag.value for etag in request.if_none_match or ()]
     if tagged.tag in known or "*" in known:
-        response = web.Response(status=304)
+        response = web.Response(status=304, headers=headers)
     else:
         response = web.Response(body=tagged.body, content_type=content_type, charset="utf-8", headers=headers)
     response.etag = tagged.tag

@@ -23,7 +23,7 @@ from nemo_watchdog.web.api.journal import JournalApi
 from nemo_watchdog.web.api.metrics import MetricsApi
 from nemo_watchdog.web.api.oncall import OncallApi
 from nemo_watchdog.web.api.pauses import PausesApi
-from nemo_watchdog.web.api.push import ROUTE as PUSH
+from nemo_watchdog.web.api.public import PublicApi
 from nemo_watchdog.web.api.push import PushApi
 from nemo_watchdog.web.api.quiet import QuietApi
 from nemo_watchdog.web.api.reports import ReportsApi
@@ -51,8 +51,7 @@ def runner(
     limits: Limits,
 ) -> web.AppRunner:
     """What a site is put on; `token` is what a change must bring, `hosts` are the names that reads may come by."""
-    app = web.Application(client_max_size=MAX_BODY, middlewares=[known_hosts_only(hosts, free=PUSH)])
-    incidents = IncidentsApi(core, past)
+    incidents, public = IncidentsApi(core, past), PublicApi(core, past, token)
     served = [
         *MetricsApi(core, metrics).operations(),
         *HealthApi(core, supervisor).operations(),
@@ -68,7 +67,11 @@ def runner(
         *DeclaredApi(core, token, past).operations(),
         *JournalApi(core, token).operations(),
         *PushApi(core, heartbeats).operations(),
+        *public.operations(),
     ]
+    free = {each.path for each in served if each.any_host}
+    app = web.Application(client_max_size=MAX_BODY, middlewares=[known_hosts_only(hosts, free)])
+    app.on_cleanup.append(public.close)
     app.add_routes(routes([*served, *DocumentApi(served).operations()]))
     return Runner(app, limits, lambda why: metrics.connections_refused.labels(why).inc())
 

@@ -30,7 +30,7 @@ TOO_LONG = f"the request's line is longer than {MAX_LINE // 1024} KiB, or a head
 TOO_SLOW = "the request's body did not come in time"
 
 HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
-"""Of every answer. It is true for the moment only: a cache that answered a heartbeat would swallow it."""
+"""Of every answer that says nothing else. It is true for the moment only: a cache would swallow a heartbeat."""
 
 
 class TooSlow(web.RequestPayloadError):
@@ -124,7 +124,8 @@ class Connection(web.RequestHandler):
             resp.text = problem(resp.status, f"{request.method} {request.path}" if by_aiohttp else resp.text or "")
             resp.content_type = CONTENT_TYPE
         if isinstance(resp, web.StreamResponse):
-            resp.headers.update(HEADERS)
+            for name, value in HEADERS.items():
+                resp.headers.setdefault(name, value)
         finished = await super().finish_response(request, resp, start_time)
         if self.phase is not Phase.REFUSED:
             self._enter(self._waits_for(Phase.ANSWER if self._messages else Phase.IDLE))

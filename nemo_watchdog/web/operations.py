@@ -45,6 +45,8 @@ class Operation:
     """It has an `ETag`, and answers 304 to who knows it (RFC 9110, 13.1.2)."""
     any_host: bool = False
     """It is answered by whatever name somebody came."""
+    changes: bool = False
+    """A `GET` of it changes something."""
 
 
 def routes(operations: Iterable[Operation]) -> list[web.RouteDef]:
@@ -52,6 +54,6 @@ def routes(operations: Iterable[Operation]) -> list[web.RouteDef]:
     return [
         web.route(each.method, each.path, each.handler)
         if each.method != "GET"
-        else web.get(each.path, each.handler, allow_head=not each.any_host)
+        else web.get(each.path, each.handler, allow_head=not each.changes)
         for each in operations
     ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
 from functools import partial
 from typing import TypeVar
 
@@ -13,8 +14,10 @@ from nemo_watchdog.errors import ArchiveError, JournalError
 from nemo_watchdog.evidence import Evidence
 from nemo_watchdog.journal.reader import JournalReader
 from nemo_watchdog.one_thread import OneThread, StillBusy
+from nemo_watchdog.ports import LookRun
 
 Value = TypeVar("Value")
+LooksOf = Callable[[str, datetime, datetime], Awaitable[Sequence[LookRun]]]
 EvidenceOf = Callable[[str], Awaitable[Sequence[Evidence]]]
 
 ANSWERED_WITHIN = 10.0
@@ -28,12 +31,20 @@ async def no_evidence(_incident: str) -> Sequence[Evidence]:
     return ()
 
 
-class Past:
-    """`evidence_of` raises `ArchiveError` when it cannot tell."""
+async def no_looks(_dependency: str, _since: datetime, _until: datetime) -> Sequence[LookRun]:
+    """Likewise."""
+    return ()
 
-    def __init__(self, reader: JournalReader, evidence_of: EvidenceOf = no_evidence) -> None:
+
+class Past:
+    """`evidence_of` and `looks_of` raise `ArchiveError` when they cannot tell."""
+
+    def __init__(
+        self, reader: JournalReader, evidence_of: EvidenceOf = no_evidence, looks_of: LooksOf = no_looks
+    ) -> None:
         self._reader = reader
         self._evidence_of = evidence_of
+        self._looks_of = looks_of
         self._thread = OneThread("nemo-watchdog-reader")
         self._turn = asyncio.Lock()
 
@@ -46,6 +57,13 @@ class Past:
             raise web.HTTPServiceUnavailable(text=str(error)) from error
         except (TimeoutError, StillBusy):
             raise web.HTTPServiceUnavailable(text=NO_ANSWER) from None
+
+    async def looks(self, dependency: str, since: datetime, until: datetime) -> Sequence[LookRun]:
+        """The runs with a look between the two times, oldest first. Raises 503 when they cannot be read."""
+        try:
+            return await self._looks_of(dependency, since, until)
+        except ArchiveError as error:
+            raise web.HTTPServiceUnavailable(text=str(error)) from error
 
     async def evidence(self, incident: str) -> Sequence[Evidence]:
         """All that was taken in it, oldest first. Raises 503 when it cannot be read."""

@@ -15,6 +15,7 @@ from nemo_watchdog.engine.view import standing
 from nemo_watchdog.errors import in_one_line
 from nemo_watchdog.model import Severity
 from nemo_watchdog.runtime.core import Core
+from nemo_watchdog.timeline.public_page import PUBLIC
 from nemo_watchdog.views import NoteView, StandingView
 from nemo_watchdog.web.answers import answer, on_disk
 from nemo_watchdog.web.asked import ChangeBody, Line, asked
@@ -22,6 +23,9 @@ from nemo_watchdog.web.operations import Operation
 from nemo_watchdog.web.past import Past
 
 INCIDENTS = "/api/v1/incidents"
+NOTHING_PUBLISHED = (
+    "nobody could read it, for nothing is published: give a dependency of the policy `public: {name: ...}`"
+)
 LONGEST_NOTE = 4000
 """Characters."""
 
@@ -53,7 +57,7 @@ class ResolveBody(ChangeBody):
 
 
 class NoteBody(ChangeBody):
-    about: Literal["note", "root_cause"] = "note"
+    about: Literal["note", "root_cause", "public"] = "note"
     text: Annotated[str, AfterValidator(_lines)] = Field(min_length=1, max_length=LONGEST_NOTE)
 
 
@@ -101,7 +105,7 @@ class DeclaredApi:
                 body=NoteBody,
                 answers=NoteView,
                 status=201,
-                refuses=(404,),
+                refuses=(404, 409),
             ),
         )
 
@@ -140,6 +144,8 @@ class DeclaredApi:
         incident = request.match_info["id"]
         if not await self._is_known(incident):
             raise web.HTTPNotFound(text=f"the journal has no incident {in_one_line(incident)}")
+        if wanted.about == PUBLIC and not any(each.public for each in self.core.engine.policy.dependencies.values()):
+            raise web.HTTPConflict(text=NOTHING_PUBLISHED)
         at = self.core.clock.now().utc.isoformat()
         self.core.tell(NoteAsked(incident, wanted.about, wanted.text, wanted.by))
         await on_disk(self.core, "the note could not be written: write it again when the journal takes writes")

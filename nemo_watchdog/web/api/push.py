@@ -63,6 +63,7 @@ class PushApi:
                 answers=HeardView,
                 refuses=(400, 403, 503),
                 any_host=True,
+                changes=True,
             )
             for method, form in (("GET", None), ("POST", PushQuery))
         )

@@ -126,6 +126,24 @@ def test_a_note_is_sent_with_what_it_is_about(daemon: StandIn, state_dir: Path) 
     assert daemon.tokens == [f"Bearer {TOKEN}"]
 
 
+@pytest.mark.parametrize(
+    ("option", "about", "said"),
+    [
+        ("--note", "note", "as its note"),
+        ("--root-cause", "root_cause", "as its root cause"),
+        ("--public", "public", "for users to read"),
+    ],
+)
+def test_what_is_written_about_it_is_said_with_what_it_is_for(
+    call: Call, daemon: StandIn, state_dir: Path, option: str, about: str, said: str
+) -> None:
+    """What users will read is not taken for a note of operators."""
+    daemon.body, daemon.code = {"at": TAKEN["at"], "by": ME, "about": about, "text": "x"}, 201
+    result = call("incident", ID, option, "x", "--listen", daemon.listen, "--state-dir", state_dir)
+    assert (result.code, result.out) == (0, f"Written down by {ME}, {said}.\n")
+    assert daemon.asked == [("POST", f"/api/v1/incidents/{ID}/notes", {"about": about, "text": "x", "by": ME})]
+
+
 def test_a_note_that_is_not_taken_fails_with_the_daemon_s_words(daemon: StandIn, state_dir: Path) -> None:
     """The command ends with them."""
     daemon.code = 404

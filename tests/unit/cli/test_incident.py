@@ -30,6 +30,7 @@ def view() -> IncidentDetailView:
         r.IncidentAcknowledged(ID, "anna", 3600.0),
         r.NoteAdded(ID, "root_cause", "the disk was full", "anna"),
         r.NoteAdded(ID, "note", "grown since", "bob"),
+        r.NoteAdded(ID, "public", "We are restoring Chat.", "bob"),
     ]
     return detail(WORLD, kept=[taken(ID, text=LOG)], more=[(at(300.0), each.body()) for each in said])
 
@@ -68,6 +69,8 @@ def test_it_is_told_from_the_whole_to_the_single(call: Call, daemon: StandIn) ->
         "postgres.activity.txt could not be had: no session could be had within 2s",
         "12:05:00 anna (root cause): the disk was full",
         "12:05:00 bob: grown since",
+        "12:05:00 bob (for users): We are restoring Chat.",
+        "12:05:00 bob wrote for users: We are restoring Chat.",
     ):
         assert sentence in said
     headings = ("what happened", "who was told", "evidence", "notes")

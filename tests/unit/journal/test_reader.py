@@ -137,6 +137,22 @@ def test_what_goes_on_in_an_incident_is_told_in_both(journal: SqliteJournal, rea
     assert [body["type"] for _, body in reader.records_of(id_of(other))] == types[:2]
 
 
+def test_of_those_that_are_known_the_records_of_some_kinds_are_read(
+    journal: SqliteJournal, reader: JournalReader
+) -> None:
+    """Of several at once, or of a page; what is in no journal is left out."""
+    one, two = short("gateway", 0.0), short("redis", 100.0, lasted=None)
+    keep(journal, [*one, *two])
+    kinds = (r.IncidentResolved,)
+    found = reader.records_of_each([id_of(one), "20260105-120000-nobody", id_of(two)], kinds)
+    assert [(incident, [body["type"] for _, body in records]) for incident, records in found] == [
+        (id_of(one), ["incident_resolved"]),
+        (id_of(two), []),
+    ]
+    page = reader.incidents(Asked(), None, 50, kinds).incidents
+    assert sorted(page) == sorted(found)
+
+
 def test_who_was_told_what_and_when(tmp_path: Path, reader: JournalReader) -> None:
     """Delivered, given up, and what still waits; each with how often it was tried."""
     world = healed()

@@ -114,6 +114,10 @@ def test_others_are_left_alone(labels: dict[str, str]) -> None:
             "container web: label nemo-watchdog.headers: a label expands nothing",
         ),
         (
+            {"probe": "docker", "public": "{name: Chat}"},
+            "container web: label nemo-watchdog.public: only the policy file may say what is published",
+        ),
+        (
             {"probe": "command", "command": "[/bin/true]"},
             "container web: label nemo-watchdog.probe: command runs a program on this host",
         ),

@@ -25,6 +25,7 @@ from nemo_watchdog.policy.policy import (
     EscalateStep,
     Flapping,
     Limits,
+    Public,
     Remedy,
     Retention,
     Rule,
@@ -59,6 +60,7 @@ def test_everything_arrives() -> None:
     assert (postgres.name, postgres.probe, postgres.container) == ("postgres", "postgres", "app_postgres")
     assert (postgres.tags, postgres.needs, postgres.remedy) == (frozenset({"core", "data"}), (), "restart")
     assert postgres.autonomy is Autonomy.OBSERVE
+    assert (postgres.public, api.public) == (None, Public("Chat", "Talk to a model"))
     assert (postgres.interval, postgres.confirm_interval, postgres.timeout) == (90, 2, 5)
     assert (postgres.down_after, postgres.up_after, postgres.startup_grace) == (Threshold(4, 4), 1, 120)
     signs = [("file", "/run/restore"), ("lock", "/run/backup.lock"), ("dependency", "api")]

@@ -36,13 +36,15 @@ def resolution(of: Facts) -> list[str]:
 def test_the_newest_word_of_a_person_on_the_cause_counts() -> None:
     """With who wrote it and when; the older one is a note."""
     newest, older = note("05:10", "root_cause", "The pool.\nIts lock."), note("03:50", "root_cause", "DNS?")
-    of = facts(notes=[newest, older, note("03:30", "note", "hm")])
+    of = facts(notes=[newest, older, note("03:30", "note", "hm"), note("05:20", "public", "It is back.")])
     assert cause(of) == ["The pool.\nIts lock.", "Written by maria, 2026-11-23 05:10."]
     assert written(of, "Notes") == [
         "maria, 2026-11-23 03:30:",
         "hm",
         "maria, 2026-11-23 03:50, on the cause, before the one above:",
         "DNS?",
+        "maria, 2026-11-23 05:20, for users:",
+        "It is back.",
     ]
 
 
