@@ -387,4 +387,4 @@ class Durable:
             for name, declared in self.declared.items()
             if declared.resolved is None or now - declared.resolved.monotonic < keep_resolved
         }
-        self.pages.forget_all_but(self.ids)
+        self.pages.forget_all_but(self.ids, now)
