@@ -260,6 +260,8 @@ class StandingView:
     severity: str
     open: bool
     acknowledged: AcknowledgementView | None = None
+    also: tuple[str, ...] = ()
+    """Other incidents that people were told of together with it and that were taken by the same answer."""
 
 
 @dataclass(frozen=True, slots=True)
