@@ -43,6 +43,7 @@ from nemo_watchdog.regular_file import read_regular
 from nemo_watchdog.runtime import files
 from nemo_watchdog.runtime import heartbeats as heard
 from nemo_watchdog.runtime.alerting import Alerting
+from nemo_watchdog.runtime.answer_links import AnswerLinks
 from nemo_watchdog.runtime.archiving import Archiving
 from nemo_watchdog.runtime.clock import SystemClock, boot_id
 from nemo_watchdog.runtime.container_watch import ContainerWatch
@@ -58,7 +59,7 @@ from nemo_watchdog.runtime.probe_loop import ProbeLoop
 from nemo_watchdog.runtime.reloads import PolicySource
 from nemo_watchdog.runtime.supervisor import Supervisor
 from nemo_watchdog.sd_notify import SystemdNotify
-from nemo_watchdog.state_dir import ARCHIVE_NAME, JOURNAL_NAME, LABELS_NAME, TOKEN_BYTES, TOKEN_NAME
+from nemo_watchdog.state_dir import ANSWER_KEY_NAME, ARCHIVE_NAME, JOURNAL_NAME, LABELS_NAME, TOKEN_BYTES, TOKEN_NAME
 from nemo_watchdog.web.app import runner as web_runner
 from nemo_watchdog.web.door import Limits
 from nemo_watchdog.web.hosts import is_name, own_names
@@ -125,13 +126,13 @@ def read_policy(path: Path, environ: Mapping[str, str], labelled: Mapping[str, L
     return load_policy(path, installed(), environ=environ, labelled=labelled)
 
 
-def _take_policy(path: Path, token: str, discovery: Discovery | None = None) -> Policy:
-    """For the daemon, whose `token` is a secret like those of the policy.
+def _take_policy(path: Path, own: Sequence[str], discovery: Discovery | None = None) -> Policy:
+    """For the daemon, whose `own` secrets are like those of the policy.
 
     Whom it will never reach is said now, and not in the outage.
     """
     policy = read_policy(path, os.environ, discovery.labelled if discovery is not None else None)
-    policy = replace(policy, redactor=policy.redactor.knowing((token,)))
+    policy = replace(policy, redactor=policy.redactor.knowing(own))
     for advice in unusable_addresses(policy.contacts):
         log.warning("a contact cannot be told", where=advice.path, problem=advice.message)
     return policy
@@ -151,18 +152,19 @@ async def run(settings: Settings, redact_with: Callable[[Callable[[], Redactor]]
     clock = SystemClock()
     for warning in installed().warnings:
         log.warning("plugin not used", problem=warning)
-    policy_files, policy = PolicyFiles(settings.policy), _take_policy(settings.policy, "")
+    policy_files, policy = PolicyFiles(settings.policy), _take_policy(settings.policy, ())
     redact_with(lambda: policy.redactor)
     journal = _open_journal(settings.state_dir)
     try:
-        token = _token(settings.state_dir)
-        policy = replace(policy, redactor=policy.redactor.knowing((token,)))
+        token = _secret(settings.state_dir / TOKEN_NAME, "token")
+        key = _secret(settings.state_dir / ANSWER_KEY_NAME, "key")
+        policy = replace(policy, redactor=policy.redactor.knowing((token, key)))
         durable, nonsense = salvage(journal.replay(clock.now()))
         if nonsense:
             journal.distrust(nonsense)
         containers = docker(settings.docker)
         discovery = Discovery(containers, settings.state_dir / LABELS_NAME)
-        take = partial(_take_policy, settings.policy, token, discovery)
+        take = partial(_take_policy, settings.policy, (token, key), discovery)
         if policy.discovers:
             await discovery.begin()
             policy = take()
@@ -195,9 +197,10 @@ async def run(settings: Settings, redact_with: Callable[[Callable[[], Redactor]]
             service=SystemdNotify(os.environ),
             keeping=keeping,
         )
+        links = AnswerLinks(key.encode(), lambda: clock.now().utc)
         past, explanations = _readers(settings.state_dir / JOURNAL_NAME, core, keeping)
         limits = Limits.of_this_process()
-        runner = web_runner(core, supervisor, metrics, heartbeats, past, explanations, token, names, limits)
+        runner = web_runner(core, supervisor, metrics, heartbeats, past, explanations, token, links, names, limits)
         await runner.setup()
         try:
             await _serve(supervisor, runner, host, port)
@@ -291,19 +294,18 @@ async def _close(journal: SqliteJournal) -> None:
         )
 
 
-def _token(state_dir: Path) -> str:
-    """The secret that a change through the API must bring: made once, readable by the daemon's user alone."""
-    path = state_dir / TOKEN_NAME
+def _secret(path: Path, what: str) -> str:
+    """One of the daemon's own, such as what a change must bring: made once, readable by the daemon's user alone."""
     try:
         if not path.exists():
             with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as file:
                 file.write(secrets.token_urlsafe(32))
-        token = read_regular(path, TOKEN_BYTES).decode("ascii").strip()
+        secret = read_regular(path, TOKEN_BYTES).decode("ascii").strip()
     except (OSError, UnicodeDecodeError) as error:
-        raise NemoWatchdogError(f"the token {path} cannot be used: {error}") from error
-    if not token:
-        raise NemoWatchdogError(f"the token {path} is empty: delete it, and the next start makes a new one")
-    return token
+        raise NemoWatchdogError(f"the {what} {path} cannot be used: {error}") from error
+    if not secret:
+        raise NemoWatchdogError(f"the {what} {path} is empty: delete it, and the next start makes a new one")
+    return secret
 
 
 async def _listen(runner: web.AppRunner, host: str, port: int) -> None:

@@ -49,7 +49,8 @@ def ack(
 ) -> None:
     """Take an open incident upon yourself: who was told of it learns that. The watchdog goes on as before.
 
-    What people were told of in the same messages is taken with it. It ends when the incident becomes graver or is over; who takes it later takes your place.
+    What people were told of in the same messages is taken with it. It ends when the incident becomes graver or is
+    over; who takes it later takes your place.
     """
     from nemo_watchdog.cli import client
 

@@ -9,10 +9,13 @@ from aiohttp import web
 from nemo_watchdog.metrics import Metrics
 from nemo_watchdog.model import Severity
 from nemo_watchdog.policy.policy import SeveritySpec
+from nemo_watchdog.runtime.answer_links import AnswerLinks
 from nemo_watchdog.runtime.core import Core
 from nemo_watchdog.runtime.explanations import Explanations
 from nemo_watchdog.runtime.heartbeats import Heartbeats
 from nemo_watchdog.runtime.supervisor import Supervisor
+from nemo_watchdog.web.api.answers import ROUTE as ACK
+from nemo_watchdog.web.api.answers import AnswersApi
 from nemo_watchdog.web.api.declared import DeclaredApi
 from nemo_watchdog.web.api.document import DocumentApi
 from nemo_watchdog.web.api.evidence import EvidenceApi
@@ -45,11 +48,12 @@ def runner(
     past: Past,
     explanations: Explanations,
     token: str,
+    links: AnswerLinks,
     hosts: Iterable[str],
     limits: Limits,
 ) -> web.AppRunner:
     """What a site is put on; `token` is what a change must bring, `hosts` are the names that reads may come by."""
-    app = web.Application(client_max_size=MAX_BODY, middlewares=[known_hosts_only(hosts, free=PUSH)])
+    app = web.Application(client_max_size=MAX_BODY, middlewares=[known_hosts_only(hosts, free=(PUSH, ACK))])
     incidents = IncidentsApi(core, past)
     served = [
         *MetricsApi(core, metrics).operations(),
@@ -62,6 +66,7 @@ def runner(
         *PausesApi(core, token).operations(),
         *RetriesApi(core, token).operations(),
         *DeclaredApi(core, token, past).operations(),
+        *AnswersApi(core, links).operations(),
         *JournalApi(core, token).operations(),
         *PushApi(core, heartbeats).operations(),
     ]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ipaddress
 import re
 import socket
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from pathlib import Path
 
 from aiohttp import hdrs, web
@@ -49,8 +49,8 @@ def answers_to(host: str, names: Iterable[str]) -> bool:
     return name in names or _is_address(name)
 
 
-def known_hosts_only(names: Iterable[str], free: str) -> Middleware:
-    """Refuses whoever came by another name, but for the resource `free`: it is nothing without its own token.
+def known_hosts_only(names: Iterable[str], free: Container[str]) -> Middleware:
+    """Refuses whoever came by another name, but for the resources `free`, which are nothing without their own token.
 
     A request without `Host` (HTTP/1.0) is answered: every browser sends one.
     """
@@ -62,7 +62,7 @@ def known_hosts_only(names: Iterable[str], free: str) -> Middleware:
         target = re.match(r"[a-z]+://([^/?#]*)", request.raw_path, re.IGNORECASE)
         asked = [*request.headers.getall(hdrs.HOST, []), *([target[1].rpartition("@")[2]] if target else [])]
         resource = request.match_info.route.resource
-        if (resource is None or resource.canonical != free) and not all(answers_to(host, known) for host in asked):
+        if (resource is None or resource.canonical not in free) and not all(answers_to(host, known) for host in asked):
             raise web.HTTPMisdirectedRequest(text=NOT_BY_THIS_NAME)
         return await handler(request)
 

@@ -14,6 +14,7 @@ from aiohttp.test_utils import BaseTestServer, TestClient
 from nemo_watchdog.errors import JournalError
 from nemo_watchdog.journal.about import About
 from nemo_watchdog.journal.reader import JournalReader
+from nemo_watchdog.runtime.answer_links import AnswerLinks
 from nemo_watchdog.runtime.explanations import Explanations
 from nemo_watchdog.runtime.heartbeats import Heartbeats
 from nemo_watchdog.web.app import runner
@@ -58,8 +59,9 @@ class Site:
         self.reader = _Reader(daemon.file.with_name("journal.db"))
         self.explanations = Explanations(core, self.about)
         past = past or Past(self.reader)
+        self.links = AnswerLinks(b"the-key", lambda: core.clock.now().utc)
         parts = (core, daemon.supervisor, metrics, self.heartbeats, past, self.explanations)
-        made = runner(*parts, TOKEN, HOSTS, limits)
+        made = runner(*parts, TOKEN, self.links, HOSTS, limits)
         self.app = made.app
         self.client: TestClient[web.Request, None] = TestClient(_Served(made))
 
