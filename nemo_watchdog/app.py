@@ -7,6 +7,7 @@ import gc
 import os
 import secrets
 import signal
+import socket
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -30,6 +31,7 @@ from nemo_watchdog.journal.sqlite import SqliteJournal
 from nemo_watchdog.metrics import FEW_BUCKETS, Metrics
 from nemo_watchdog.model import Alert
 from nemo_watchdog.notifiers import AlertmanagerClient, AppriseNotifier, unusable_addresses
+from nemo_watchdog.notifiers.one_address import send_to
 from nemo_watchdog.one_thread import OneThread, StillBusy
 from nemo_watchdog.plugins import installed
 from nemo_watchdog.policy.discovered import Labels
@@ -46,6 +48,7 @@ from nemo_watchdog.runtime.alerting import Alerting
 from nemo_watchdog.runtime.answer_links import AnswerLinks
 from nemo_watchdog.runtime.archiving import Archiving
 from nemo_watchdog.runtime.clock import SystemClock, boot_id
+from nemo_watchdog.runtime.contact_test import ContactTest
 from nemo_watchdog.runtime.container_watch import ContainerWatch
 from nemo_watchdog.runtime.core import Core
 from nemo_watchdog.runtime.discovery import Discovery
@@ -57,6 +60,7 @@ from nemo_watchdog.runtime.outbox import Outbox
 from nemo_watchdog.runtime.policy_files import PolicyFiles
 from nemo_watchdog.runtime.probe_loop import ProbeLoop
 from nemo_watchdog.runtime.reloads import PolicySource
+from nemo_watchdog.runtime.rendering import Rendered, Rendering
 from nemo_watchdog.runtime.supervisor import Supervisor
 from nemo_watchdog.sd_notify import SystemdNotify
 from nemo_watchdog.state_dir import ANSWER_KEY_NAME, ARCHIVE_NAME, JOURNAL_NAME, LABELS_NAME, TOKEN_BYTES, TOKEN_NAME
@@ -178,7 +182,8 @@ async def run(settings: Settings, redact_with: Callable[[Callable[[], Redactor]]
         heartbeats = heard.Heartbeats(core)
         watch = ContainerWatch(containers, core, metrics)
         watch.on_other_containers = discovery.poke
-        notifier = AppriseNotifier(lambda: apprise_urls(engine.policy.contacts))
+        rendering = Rendering(core, AnswerLinks(key.encode(), lambda: clock.now().utc), socket.gethostname())
+        notifier = Rendered(AppriseNotifier(lambda: apprise_urls(engine.policy.contacts)), rendering)
         sink = PolicyAlertmanagers(engine)
         supervisor = Supervisor(
             core,
@@ -197,10 +202,10 @@ async def run(settings: Settings, redact_with: Callable[[Callable[[], Redactor]]
             service=SystemdNotify(os.environ),
             keeping=keeping,
         )
-        links = AnswerLinks(key.encode(), lambda: clock.now().utc)
         past, explanations = _readers(settings.state_dir / JOURNAL_NAME, core, keeping)
         limits = Limits.of_this_process()
-        runner = web_runner(core, supervisor, metrics, heartbeats, past, explanations, token, links, names, limits)
+        told = (past, explanations, ContactTest(core, rendering, send_to))
+        runner = web_runner(core, supervisor, metrics, heartbeats, *told, token, names, limits)
         await runner.setup()
         try:
             await _serve(supervisor, runner, host, port)

@@ -15,6 +15,7 @@ class Trouble(StrEnum):
     DOCKER = "Docker does not answer and nothing is restarted"
     CONTACT = "contact {} is not told"
     ALERTMANAGER = "Alertmanager {} takes no alerts"
+    TEMPLATE = "template {} is not used"
     ARCHIVE = "no evidence and no history is kept"
 
 

@@ -13,9 +13,11 @@ from html import escape
 from aiohttp import web
 
 from nemo_watchdog.engine.answering import open_with
+from nemo_watchdog.engine.declared_words import short
 from nemo_watchdog.engine.events import AcknowledgeAsked
 from nemo_watchdog.engine.listing import listed
-from nemo_watchdog.engine.paging_words import root_of, since, when
+from nemo_watchdog.engine.paging_words import since, when
+from nemo_watchdog.engine.reported import Declared
 from nemo_watchdog.errors import in_one_line
 from nemo_watchdog.runtime.answer_links import PATH, AnswerLinks, Link
 from nemo_watchdog.runtime.core import Core
@@ -122,10 +124,11 @@ class AnswersApi:
         if not ones:
             return ("It is over.",)
         gravest, began = min(one.severity for one in ones), when(min(map(since, ones)), engine.policy)
+        names = [short(one.text) if isinstance(one, Declared) else one.root for one in ones]
         answers = [one.acknowledged for one in ones]
         owners = dict.fromkeys(each.by for each in answers if each is not None and each.holds(now))
         taken = f"Taken by {listed(list(owners))}." if owners else "Nobody has taken it."
-        return f"{gravest}: {listed(list(map(root_of, ones)))}, since {began}.", taken
+        return f"{gravest}: {listed(names)}, since {began}.", taken
 
 
 def _page(title: str, lines: Sequence[str], *, button: str = "", status: int = 200) -> web.Response:
