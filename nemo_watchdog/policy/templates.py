@@ -140,6 +140,7 @@ class Templates:
             autoescape=False,
             trim_blocks=True,
             lstrip_blocks=True,
+            keep_trailing_newline=True,  # what another includes ends its own line
         )
         self._environment.globals.clear()  # nothing that counts to a billion
 
