@@ -28,10 +28,10 @@ from nemo_watchdog.policy.policy import Policy
 
 def what(state: State) -> str:
     """One phrase: `down: refused (connection refused)`."""
-    return _phrase(state.health, state.reason, state.detail)
+    return phrase(state.health, state.reason, state.detail)
 
 
-def _phrase(health: str, reason: str | None, detail: str) -> str:
+def phrase(health: str, reason: str | None, detail: str) -> str:
     return f"{health}{f': {reason}' if reason else ''}{f' ({detail})' if detail else ''}"
 
 
@@ -289,7 +289,7 @@ def _(record: r.IncidentResolved, incident: Incident, turn: Turn) -> Words:
     lines = [f"{listed(up)} up again after {took}; {done}." if up else f"Not seen up for {took}; {done}."]
     lines += [f"{flapped(name, spell.changes, spell.seconds)}." for name, spell in incident.flapped.items()]
     for name in gone:
-        last = _phrase(*incident.last.get(name, (Health.UNKNOWN, None, "")))
+        last = phrase(*incident.last.get(name, (Health.UNKNOWN, None, "")))
         lines.append(
             f"{name} is not watched any more: the policy does not name it. It was {last} when it was last seen."
         )

@@ -15,7 +15,7 @@ from nemo_watchdog.engine import declared_words
 from nemo_watchdog.engine.impact import impact_of
 from nemo_watchdog.engine.listing import listed
 from nemo_watchdog.engine.news import News, Words
-from nemo_watchdog.engine.notices import flapped, graveness, seen, since_the_work, times, unwatched
+from nemo_watchdog.engine.notices import flapped, graveness, phrase, seen, since_the_work, times, unwatched
 from nemo_watchdog.engine.pages import Page
 from nemo_watchdog.engine.plan_words import plan
 from nemo_watchdog.engine.reported import DECLARED, Declared
@@ -133,14 +133,24 @@ def _title(ones: Sequence[One], turn: Turn) -> str:
 
 def _health(incident: Incident, turn: Turn) -> str:
     tracker = turn.volatile.trackers.get(incident.root)
+    if (last := _last_seen(incident, turn)) is not None:
+        return last[0]
     return str(tracker.state.health) if tracker is not None else "not watched any more"
+
+
+def _last_seen(incident: Incident, turn: Turn) -> tuple[str, str | None, str] | None:
+    """How the root was, where a daemon that was just started has not looked at it yet."""
+    tracker = turn.volatile.trackers.get(incident.root)
+    unseen = tracker is not None and tracker.state.health is Health.UNKNOWN
+    return incident.last.get(incident.root) if unseen else None
 
 
 def _happened(one: One, turn: Turn) -> Iterator[str]:
     if isinstance(one, Declared):
         yield declared_words.reported(one)
         return
-    yield f"{one.root} is {seen(one.root, turn)}."
+    last = _last_seen(one, turn)
+    yield f"{one.root} {f'was {phrase(*last)} when it was seen last' if last else f'is {seen(one.root, turn)}'}."
     trackers = turn.volatile.trackers
     more = [
         name

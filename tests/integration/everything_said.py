@@ -16,10 +16,12 @@ from typing import Any
 import aiohttp
 import pytest
 
-from nemo_watchdog.state_dir import TOKEN_NAME
+from nemo_watchdog.state_dir import ANSWER_KEY_NAME, TOKEN_NAME
 from tests.integration.daemon import Daemon
 
 SQLITE = b"SQLite format 3\0"
+OWN = (TOKEN_NAME, ANSWER_KEY_NAME)
+"""The daemon's own secrets."""
 PARAMETER = re.compile(r"\{(\w+)(?::[^}]*)?\}")
 
 
@@ -44,8 +46,8 @@ async def all_of(daemon: Daemon) -> dict[str, bytes]:
 
 
 def kept(folder: Path) -> Iterator[tuple[str, bytes]]:
-    """Each file as it is but the API token's own, and every value of a database; compressed ones also as they were."""
-    for path in sorted(path for path in folder.rglob("*") if path.is_file() and path != folder / TOKEN_NAME):
+    """Each file as it is but our own secrets, and every value of a database; compressed ones also as they were."""
+    for path in sorted(path for path in folder.rglob("*") if path.is_file() and path.name not in OWN):
         data = path.read_bytes()
         yield str(path), data
         if data.startswith(SQLITE):

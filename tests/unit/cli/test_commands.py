@@ -31,6 +31,7 @@ HELP = {
     "declare": ("Report an incident", "--severity", "--dependency", "--json", "--state-dir"),
     "ack": ("upon yourself", "--for", "--json", "--state-dir"),
     "resolve": ("that somebody declared", "--reason", "--json", "--state-dir"),
+    "test-notify": ("what each address answered", "--json", "--listen", "--state-dir"),
     "journal": ("is it whole", "verify", "accept"),
     "policy": ("what does one change", "diff"),
     "classify": ("how grave", "--policy", "--json"),

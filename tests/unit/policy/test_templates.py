@@ -157,7 +157,7 @@ def test_a_template_may_include_others_and_the_default(tmp_path: Path) -> None:
         ({"leed.body.j2": "x"}, ["leed.body.j2:1:1: the policy has no contact `leed`: did you mean `lead`?"]),
         (
             {"_default.body.j2": "x"},
-            ["_default.body.j2:1:1: this is the name of the default, which others may include"],
+            ["_default.body.j2:1:1: this is the name of the default"],
         ),
         ({"footer.j2": "x"}, ["footer.j2:1:1: nothing uses it: a template is `title.j2`, `body.j2`,"]),
         ({"body.j2": "{{ a }}", "title.j2": "{{ b }}"}, ["body.j2:1:1: 'a' is undefined", "title.j2:1:1: 'b' is"]),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from datetime import UTC
 
 import pytest
 
@@ -32,7 +33,7 @@ def contacts(site: Site, **more: Contact) -> None:
     core.tell(ev.PolicyChanged(replace(plan, contacts=all_, templates=templates, telling=telling)))
 
 
-async def tested(site: Site, name: str) -> dict[str, object]:
+async def sent_to(site: Site, name: str) -> dict[str, object]:
     response = await site.client.post(f"/api/v1/contacts/{name}/test", json={"by": "ada"}, headers=BEARER)
     assert response.status == 200
     answer: dict[str, object] = await response.json()
@@ -43,21 +44,15 @@ async def test_each_address_gets_the_example_as_it_would_any_message(site: Site)
     """By the templates of the policy; what each made of it is told by its number, and no address shows."""
     contacts(site, crew=Contact((MAIL, CHAT)))
     site.answers[CHAT] = NO
-    answer = await tested(site, "crew")
+    answer = await sent_to(site, "crew")
+    of_crew = {"contact": "crew", "of": 2, "service": "apprise"}
     assert answer == {
         "contact": "crew",
         "title": "[SEV4] Test: nothing is wrong",
         "ok": False,
         "answers": [
-            {"contact": "crew", "address": 1, "of": 2, "service": "apprise", "delivered": True, "detail": ""},
-            {
-                "contact": "crew",
-                "address": 2,
-                "of": 2,
-                "service": "apprise",
-                "delivered": False,
-                "detail": "it said no",
-            },
+            {**of_crew, "address": 1, "delivered": True, "detail": ""},
+            {**of_crew, "address": 2, "delivered": False, "detail": "it said no"},
         ],
     }
     assert [address for address, _, _ in site.sent] == [MAIL, CHAT]
@@ -70,7 +65,7 @@ async def test_each_address_gets_the_example_as_it_would_any_message(site: Site)
 
 async def test_the_link_of_an_example_takes_nothing(site: Site) -> None:
     contacts(site, crew=Contact((MAIL,)))
-    await tested(site, "crew")
+    await sent_to(site, "crew")
     link = next(each for each in site.sent[0][1].body.split() if "/ack/" in each)
     response = await site.client.post(link.removeprefix("https://watchdog.example.com"))
     assert (response.status, "It is over" in await response.text()) == (410, True)
@@ -79,7 +74,7 @@ async def test_the_link_of_an_example_takes_nothing(site: Site) -> None:
 async def test_what_keeps_incidents_hears_that_it_is_over(site: Site) -> None:
     """Of the same thread, with what it gave to remember; where it does not take that, it is said."""
     contacts(site, crew=Contact((PAGER,)))
-    assert (await tested(site, "crew"))["ok"] is True
+    assert (await sent_to(site, "crew"))["ok"] is True
     (_, first, before), (_, second, memo) = site.sent
     assert (first.standing, second.standing) == (Standing.FIRING, Standing.OVER)
     assert (first.kind, second.kind) == (NotificationKind.OPENED, NotificationKind.RESOLVED)
@@ -96,11 +91,7 @@ async def test_what_keeps_incidents_hears_that_it_is_over(site: Site) -> None:
 
 
 async def test_who_takes_turns_is_asked_for(site: Site) -> None:
-    contacts(
-        site,
-        crew=Contact((MAIL,)),
-        rota=Contact(rota=Rota(("crew",), None, 0, site.daemon.shell.clock.now().utc.tzinfo)),
-    )  # type: ignore[arg-type]
+    contacts(site, crew=Contact((MAIL,)), rota=Contact(rota=Rota(("crew",), None, 0, UTC)))
     test = replace(site.contact_test, people_of=lambda name: ["crew"] if name == "rota" else [name])
     (said,) = (await test.run("rota", "ada")).answers
     assert (said.contact, said.delivered) == ("crew", True)
