@@ -30,7 +30,7 @@ def _(record: r.IncidentDeclared, incident: Declared, turn: Turn) -> Words:
     about = f"It is about {incident.dependency}.\n" if incident.dependency else ""
     body = (
         f"{reported(incident)}\n{about}{graveness(incident, policy)}{respond}\n"
-        f"Next: the watchdog does nothing about it. `nemo-watchdog ack {record.incident}` takes it; when it is over: "
+        "Next: the watchdog does nothing about it; when it is over: "
         f"`nemo-watchdog resolve {record.incident} --reason …`."
     )
     return Words("opened", f"reported: {short(incident.text)}", body)
