@@ -10,12 +10,14 @@ import sqlite3
 import sys
 import zlib
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
 
+from nemo_watchdog.runtime.answer_links import AnswerLinks
 from nemo_watchdog.state_dir import ANSWER_KEY_NAME, TOKEN_NAME
 from tests.integration.daemon import Daemon
 
@@ -88,6 +90,7 @@ async def paths(daemon: Daemon) -> list[str]:
     values: Mapping[str, list[str]] = {
         **dict.fromkeys(("name", "dependency"), names),
         **dict.fromkeys(("id", "incident"), ids),
+        "token": [signed(daemon).token(each, "oncall", "1") for each in ids],
         "number": sorted({str(each["number"]) for each in taken}),
         "part": sorted({part["name"] for each in taken for part in each["parts"]}),
     }
@@ -102,6 +105,12 @@ async def paths(daemon: Daemon) -> list[str]:
                 path = re.sub(rf"\{{{name}(?::[^}}]*)?\}}", value, path)
             found.append(path)
     return found
+
+
+def signed(daemon: Daemon) -> AnswerLinks:
+    """Links as the daemon's messages have them."""
+    key = (daemon.state_dir / ANSWER_KEY_NAME).read_text(encoding="ascii").strip()
+    return AnswerLinks(key.encode(), lambda: datetime.now(UTC))
 
 
 async def of_incidents(daemon: Daemon) -> list[dict[str, Any]]:
