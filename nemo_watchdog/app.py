@@ -7,6 +7,7 @@ import gc
 import os
 import secrets
 import signal
+import socket
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -22,7 +23,7 @@ from nemo_watchdog.containers.evidence import container_questions
 from nemo_watchdog.engine.engine import Engine
 from nemo_watchdog.engine.explaining_past import OF_INCIDENTS
 from nemo_watchdog.engine.letters import letter
-from nemo_watchdog.engine.page_now import PageNow, page_now
+from nemo_watchdog.engine.page_now import page_now
 from nemo_watchdog.engine.replay import salvage
 from nemo_watchdog.engine.swapping import oncall_of
 from nemo_watchdog.errors import NemoWatchdogError
@@ -32,9 +33,8 @@ from nemo_watchdog.journal.reader import JournalReader
 from nemo_watchdog.journal.sqlite import SqliteJournal
 from nemo_watchdog.metrics import FEW_BUCKETS, Metrics
 from nemo_watchdog.model import Alert, Notification
-from nemo_watchdog.notifiers import AlertmanagerClient, HttpHeartbeat, unusable_addresses
-from nemo_watchdog.notifiers.channels import channel_for
-from nemo_watchdog.notifiers.contacts import ContactNotifier, address_digest, plain_letter
+from nemo_watchdog.notifiers import AlertmanagerClient, HttpHeartbeat, channel_for, send_to, unusable_addresses
+from nemo_watchdog.notifiers.contacts import ContactNotifier, address_digest
 from nemo_watchdog.oncall_calendar import read_calendar
 from nemo_watchdog.one_thread import OneThread, StillBusy
 from nemo_watchdog.plugins import installed
@@ -49,9 +49,11 @@ from nemo_watchdog.runtime import files
 from nemo_watchdog.runtime import heartbeats as heard
 from nemo_watchdog.runtime.address_memory import AddressMemory
 from nemo_watchdog.runtime.alerting import Alerting
+from nemo_watchdog.runtime.answer_links import AnswerLinks
 from nemo_watchdog.runtime.archiving import Archiving
 from nemo_watchdog.runtime.calendars import Calendars
 from nemo_watchdog.runtime.clock import SystemClock, boot_id
+from nemo_watchdog.runtime.contact_test import ContactTest
 from nemo_watchdog.runtime.container_watch import ContainerWatch
 from nemo_watchdog.runtime.core import Core
 from nemo_watchdog.runtime.deadman import Deadman
@@ -64,9 +66,10 @@ from nemo_watchdog.runtime.outbox import Outbox
 from nemo_watchdog.runtime.policy_files import PolicyFiles
 from nemo_watchdog.runtime.probe_loop import ProbeLoop
 from nemo_watchdog.runtime.reloads import PolicySource
+from nemo_watchdog.runtime.rendering import Rendering
 from nemo_watchdog.runtime.supervisor import Supervisor
 from nemo_watchdog.sd_notify import SystemdNotify
-from nemo_watchdog.state_dir import ARCHIVE_NAME, JOURNAL_NAME, LABELS_NAME, TOKEN_BYTES, TOKEN_NAME
+from nemo_watchdog.state_dir import ANSWER_KEY_NAME, ARCHIVE_NAME, JOURNAL_NAME, LABELS_NAME, TOKEN_BYTES, TOKEN_NAME
 from nemo_watchdog.web.app import runner as web_runner
 from nemo_watchdog.web.door import Limits
 from nemo_watchdog.web.hosts import is_name, own_names
@@ -133,13 +136,13 @@ def read_policy(path: Path, environ: Mapping[str, str], labelled: Mapping[str, L
     return load_policy(path, installed(), environ=environ, labelled=labelled)
 
 
-def _take_policy(path: Path, token: str, discovery: Discovery | None = None) -> Policy:
-    """For the daemon, whose `token` is a secret like those of the policy.
+def _take_policy(path: Path, own: Sequence[str], discovery: Discovery | None = None) -> Policy:
+    """For the daemon, whose `own` secrets are like those of the policy.
 
     Whom it will never reach is said now, and not in the outage.
     """
     policy = read_policy(path, os.environ, discovery.labelled if discovery is not None else None)
-    policy = replace(policy, redactor=policy.redactor.knowing((token,)))
+    policy = replace(policy, redactor=policy.redactor.knowing(own))
     for advice in unusable_addresses(policy.contacts):
         log.warning("a contact cannot be told", where=advice.path, problem=advice.message)
     return policy
@@ -159,18 +162,19 @@ async def run(settings: Settings, redact_with: Callable[[Callable[[], Redactor]]
     clock = SystemClock()
     for warning in installed().warnings:
         log.warning("plugin not used", problem=warning)
-    policy_files, policy = PolicyFiles(settings.policy), _take_policy(settings.policy, "")
+    policy_files, policy = PolicyFiles(settings.policy), _take_policy(settings.policy, ())
     redact_with(lambda: policy.redactor)
     journal = _open_journal(settings.state_dir)
     try:
-        token = _token(settings.state_dir)
-        policy = replace(policy, redactor=policy.redactor.knowing((token,)))
+        token = _secret(settings.state_dir / TOKEN_NAME, "token")
+        key = _secret(settings.state_dir / ANSWER_KEY_NAME, "key")
+        policy = replace(policy, redactor=policy.redactor.knowing((token, key)))
         durable, nonsense = salvage(journal.replay(clock.now()))
         if nonsense:
             journal.distrust(nonsense)
         containers = docker(settings.docker)
         discovery = Discovery(containers, settings.state_dir / LABELS_NAME)
-        take = partial(_take_policy, settings.policy, token, discovery)
+        take = partial(_take_policy, settings.policy, (token, key), discovery)
         if policy.discovers:
             await discovery.begin()
             policy = take()
@@ -184,7 +188,8 @@ async def run(settings: Settings, redact_with: Callable[[Callable[[], Redactor]]
         heartbeats = heard.Heartbeats(core)
         watch = ContainerWatch(containers, core, metrics)
         watch.on_other_containers = discovery.poke
-        notifier = _notifier(core, AddressMemory(journal, core), token)
+        rendering = Rendering(core, AnswerLinks(key.encode(), lambda: clock.now().utc), socket.gethostname())
+        notifier = _notifier(core, AddressMemory(journal, core), rendering, token)
         sink, heartbeat = PolicyAlertmanagers(engine), HttpHeartbeat()
         supervisor = Supervisor(
             core,
@@ -207,7 +212,8 @@ async def run(settings: Settings, redact_with: Callable[[Callable[[], Redactor]]
         )
         past, explanations = _readers(settings.state_dir / JOURNAL_NAME, core, keeping)
         limits = Limits.of_this_process()
-        runner = web_runner(core, supervisor, metrics, heartbeats, past, explanations, token, names, limits)
+        told = (past, explanations, ContactTest(core, rendering, send_to, partial(_people_of, core)))
+        runner = web_runner(core, supervisor, metrics, heartbeats, *told, token, names, limits)
         await runner.setup()
         try:
             await _serve(supervisor, runner, host, port)
@@ -220,23 +226,29 @@ async def run(settings: Settings, redact_with: Callable[[Callable[[], Redactor]]
         await _close(journal)
 
 
-def _notifier(core: Core, memory: AddressMemory, token: str) -> ContactNotifier:
+def _notifier(core: Core, memory: AddressMemory, rendering: Rendering, token: str) -> ContactNotifier:
     """Tells people. What it knows addresses by cannot be guessed without the token."""
     engine, clock = core.engine, core.clock
 
-    def now(about: Notification) -> PageNow:
-        return page_now(engine.durable, about, clock.now().monotonic)
+    def as_one(waiting: Sequence[Notification]) -> Notification:
+        now, zone = clock.now(), engine.policy.telling.zone
+        return letter(waiting, now.utc, page_now(engine.durable, waiting[-1], now.monotonic), zone)
 
     return ContactNotifier(
         lambda: engine.policy.contacts,
         memory=memory,
         clock=clock,
-        letter=lambda waiting: letter(waiting, clock.now().utc, now(waiting[-1]), engine.policy.telling.zone),
-        render=partial(plain_letter, now),
+        letter=as_one,
+        render=rendering.render,
         channel_for=channel_for,
         digest=partial(address_digest, key=token),
-        people_of=lambda contact: oncall_of(engine.volatile, engine.durable).people_of(contact, clock.now().utc),
+        people_of=partial(_people_of, core),
     )
+
+
+def _people_of(core: Core, contact: str) -> Sequence[str]:
+    """Who is reached by it now."""
+    return oncall_of(core.engine.volatile, core.engine.durable).people_of(contact, core.clock.now().utc)
 
 
 async def _serve(supervisor: Supervisor, runner: web.AppRunner, host: str, port: int) -> None:
@@ -320,19 +332,18 @@ async def _close(journal: SqliteJournal) -> None:
         )
 
 
-def _token(state_dir: Path) -> str:
-    """The secret that a change through the API must bring: made once, readable by the daemon's user alone."""
-    path = state_dir / TOKEN_NAME
+def _secret(path: Path, what: str) -> str:
+    """One of the daemon's own, such as what a change must bring: made once, readable by the daemon's user alone."""
     try:
         if not path.exists():
             with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as file:
                 file.write(secrets.token_urlsafe(32))
-        token = read_regular(path, TOKEN_BYTES).decode("ascii").strip()
+        secret = read_regular(path, TOKEN_BYTES).decode("ascii").strip()
     except (OSError, UnicodeDecodeError) as error:
-        raise NemoWatchdogError(f"the token {path} cannot be used: {error}") from error
-    if not token:
-        raise NemoWatchdogError(f"the token {path} is empty: delete it, and the next start makes a new one")
-    return token
+        raise NemoWatchdogError(f"the {what} {path} cannot be used: {error}") from error
+    if not secret:
+        raise NemoWatchdogError(f"the {what} {path} is empty: delete it, and the next start makes a new one")
+    return secret
 
 
 async def _listen(runner: web.AppRunner, host: str, port: int) -> None:

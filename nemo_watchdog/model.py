@@ -297,7 +297,7 @@ class Told(StrEnum):
 
     QUEUED = "queued"
     NO_CONTACT = "no_contact"
-    """The policy names nobody for it."""
+    """The policy names nobody for it, or nobody but who did it."""
     MERGED = "merged"
     """Its incident is part of another one, which is told."""
     FLAPPING = "flapping"

@@ -2,6 +2,8 @@
 
 JOURNAL_NAME = "journal.sqlite3"
 TOKEN_NAME = "token"  # noqa: S105 - the name of the file, not what is in it
+ANSWER_KEY_NAME = "answer.key"
+"""What the links in messages are signed with: without it all that were sent take no answer."""
 TOKEN_BYTES = 4096
 """A token that somebody else made may be longer than ours, and what is longer than that is none."""
 

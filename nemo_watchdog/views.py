@@ -319,6 +319,31 @@ class StandingView:
     severity: str
     open: bool
     acknowledged: AcknowledgementView | None = None
+    also: tuple[str, ...] = ()
+    """Other incidents that people were told of together with it and that were taken by the same answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class AddressAnswerView:
+    """What one address of a contact made of a message: the `address` of so many, counted from 1."""
+
+    contact: str
+    address: int
+    of: int
+    service: str
+    delivered: bool
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class ContactTestView:
+    """`POST /api/v1/contacts/NAME/test`: an example was sent, and each address answered."""
+
+    contact: str
+    title: str
+    ok: bool
+    """Each took it."""
+    answers: tuple[AddressAnswerView, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,7 @@ from nemo_watchdog.cli import (
     init,
     install,
     journal,
+    notify,
     oncall,
     pause,
     policy,
@@ -82,6 +83,7 @@ app.command("declare", short_help="Report an incident that the watchdog cannot s
 app.command("ack", short_help="Take an open incident upon yourself.")(declare.ack)
 app.command("resolve", short_help="End an incident that somebody declared.")(declare.resolve)
 app.add_typer(oncall.app, name="oncall")
+app.command("test-notify", short_help="Send a contact an example, and show what each address answered.")(notify.notify)
 app.add_typer(journal.app, name="journal")
 app.command("example", short_help="Print a policy to begin with, the unit, alerting rules, …")(example.example)
 app.command("install", short_help="Install it on this machine, in an environment of its own.")(install.install)

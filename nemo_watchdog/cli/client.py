@@ -63,7 +63,9 @@ def text(listen: str, path: str) -> str:
     return _call(listen, path).decode(errors="replace")
 
 
-def post(listen: str, path: str, body: dict[str, Any], state_dir: Path, view: type[View]) -> Answer[View]:
+def post(
+    listen: str, path: str, body: dict[str, Any], state_dir: Path, view: type[View], *, within: float = TIMEOUT
+) -> Answer[View]:
     """A change; brings the token that the daemon keeps in its state directory."""
     file = state_dir / TOKEN_NAME
     try:
@@ -72,20 +74,24 @@ def post(listen: str, path: str, body: dict[str, Any], state_dir: Path, view: ty
         message = f"cannot read the daemon's token {file} ({error}): run as its user, or give its --state-dir"
         raise CommandFailed(message, UNREACHABLE) from None
     headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
-    return _read(listen, _call(listen, path, json.dumps(body).encode(), headers), view)
+    return _read(listen, _called(listen, path, json.dumps(body).encode(), headers, within)[0], view)
 
 
-def _call(listen: str, path: str, data: bytes | None = None, headers: Mapping[str, str] = NO_HEADERS) -> bytes:
-    return _called(listen, path, data, headers)[0]
+def _call(listen: str, path: str) -> bytes:
+    return _called(listen, path)[0]
 
 
 def _called(
-    listen: str, path: str, data: bytes | None = None, headers: Mapping[str, str] = NO_HEADERS
+    listen: str,
+    path: str,
+    data: bytes | None = None,
+    headers: Mapping[str, str] = NO_HEADERS,
+    within: float = TIMEOUT,
 ) -> tuple[bytes, str]:
     """The answer, and what it says that it is."""
     try:
         request = urllib.request.Request(f"http://{listen}{path}", data, dict(headers))
-        with _direct.open(request, timeout=TIMEOUT) as response:
+        with _direct.open(request, timeout=within) as response:
             answer: bytes = response.read()
             kind: str = response.headers.get_content_type()
     except urllib.error.HTTPError as error:

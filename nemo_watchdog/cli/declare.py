@@ -49,7 +49,8 @@ def ack(
 ) -> None:
     """Take an open incident upon yourself: who was told of it learns that. The watchdog goes on as before.
 
-    It ends when the incident becomes graver or is over; who takes it later takes your place.
+    What people were told of in the same messages is taken with it. It ends when the incident becomes graver or is
+    over; who takes it later takes your place.
     """
     from nemo_watchdog.cli import client
 
@@ -59,7 +60,8 @@ def ack(
     answer = client.post(listen, f"{client.path_of(incident)}/acknowledge", body, state_dir, StandingView)
     taken = answer.view.acknowledged
     until = f" until {taken.until}" if taken is not None and taken.until else ""
-    _tell(answer, f"{answer.view.incident} is yours{until}.", json=json)
+    also = f", and with it {', '.join(answer.view.also)}" if answer.view.also else ""
+    _tell(answer, f"{answer.view.incident} is yours{until}{also}.", json=json)
 
 
 def resolve(

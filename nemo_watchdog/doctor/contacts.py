@@ -8,14 +8,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from nemo_watchdog.channel import Letter
 from nemo_watchdog.doctor.checkup import Findings, bad, good, skipped, warning
 from nemo_watchdog.durations import duration
 from nemo_watchdog.engine.listing import listed
 from nemo_watchdog.errors import in_one_line
-from nemo_watchdog.model import Alert, Notification, NotificationKind, Severity
-from nemo_watchdog.notifiers import AlertmanagerClient, AppriseNotifier, HttpHeartbeat, readiness, unusable_addresses
+from nemo_watchdog.model import Alert, NotificationKind, Severity, Standing
+from nemo_watchdog.notifiers import AlertmanagerClient, HttpHeartbeat, readiness, send_to, unusable_addresses
 from nemo_watchdog.one_thread import OneThread
-from nemo_watchdog.policy.people import apprise_urls
+from nemo_watchdog.policy.people import Address
 from nemo_watchdog.policy.policy import Alertmanager, Deadman, Policy
 from nemo_watchdog.policy.secret_value import Secret
 
@@ -55,7 +56,7 @@ async def look_at_contacts(policy: Policy, asker: Asker | None) -> Findings:
     for each in advice:
         name = each.path.removeprefix("contacts.")
         yield bad(f"contact {name}", each.message, f"correct contacts.{name} in the policy: it is an Apprise URL")
-    told = [name for name, addresses in apprise_urls(policy.contacts).items() if any(addresses)]
+    told = [name for name, each in policy.contacts.items() if each.addresses]
     if mute := [name for name, each in policy.contacts.items() if name not in told and each.rota is None]:
         remedy = f"an Apprise URL in contacts.{mute[0]} of the policy, or in the variable that it names"
         yield warning(CONTACTS, f"no address for {listed(mute)}: what they are told stands in the log only", remedy)
@@ -67,28 +68,38 @@ async def look_at_contacts(policy: Policy, asker: Asker | None) -> Findings:
 
 
 async def _send(policy: Policy, names: Sequence[str], asker: Asker) -> Findings:
-    notifier = AppriseNotifier(lambda: apprise_urls(policy.contacts), deadline=DELIVERED_WITHIN)
     key = f"doctor-{secrets.token_hex(8)}"
-    message = Notification(
-        key=key,
-        kind=NotificationKind.RESOLVED,
-        incident="",
-        severity=Severity.SEV4,
-        root="",
-        title=TITLE,
-        body=f"{TITLE}. {asker}.",
-        contacts=tuple(names),
-        at=asker.at,
-    )
-    try:
-        deliveries = await asyncio.gather(*(notifier.deliver(message, name) for name in names))
-    finally:
-        await notifier.close()
-    for name, delivery in zip(names, deliveries, strict=True):
-        if delivery.delivered:
-            yield good(f"contact {name}", f"took the test message: did it arrive? ({TITLE})")
+    letters = [
+        Letter(
+            key=key,
+            thread=key,
+            contact=name,
+            kind=NotificationKind.RESOLVED,
+            standing=Standing.NO_PAGE,
+            severity=Severity.SEV4,
+            root="",
+            title=TITLE,
+            body=f"{TITLE}. {asker}.",
+            at=asker.at,
+        )
+        for name in names
+    ]
+    failures = await asyncio.gather(*(_failures(policy.contacts[each.contact].addresses, each) for each in letters))
+    for name, failed in zip(names, failures, strict=True):
+        if failed:
+            yield bad(f"contact {name}", f"did not take the test message: {failed}", _NOT_TAKEN)
         else:
-            yield bad(f"contact {name}", f"did not take the test message: {delivery.detail}", _NOT_TAKEN)
+            yield good(f"contact {name}", f"took the test message: did it arrive? ({TITLE})")
+
+
+async def _failures(addresses: Sequence[Address], letter: Letter) -> str:
+    """Empty when each has taken it."""
+    sent = await asyncio.gather(*(send_to(each, letter, "", DELIVERED_WITHIN) for each in addresses))
+    return "; ".join(
+        f"address {number} of {len(sent)}: {each.delivery.detail}"
+        for number, each in enumerate(sent, start=1)
+        if not each.delivery.delivered
+    )
 
 
 async def look_at_alertmanagers(targets: Sequence[Alertmanager], asker: Asker | None) -> Findings:

@@ -9,15 +9,15 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from nemo_watchdog.doctor.checkup import Finding, bad, good, skipped, warning
+from nemo_watchdog.doctor.checkup import Finding, Grade, bad, good, skipped, warning
 from nemo_watchdog.durations import duration
 from nemo_watchdog.errors import JournalError, in_one_line
 from nemo_watchdog.journal.examination import examine
 from nemo_watchdog.journal.seal import head_of
 from nemo_watchdog.sizes import size
-from nemo_watchdog.state_dir import ARCHIVE_NAME, JOURNAL_NAME, TOKEN_NAME
+from nemo_watchdog.state_dir import ANSWER_KEY_NAME, ARCHIVE_NAME, JOURNAL_NAME, TOKEN_NAME
 
-STATE, JOURNAL, TOKEN = "state directory", "journal", "token"
+STATE, JOURNAL, TOKEN, KEY = "state directory", "journal", "token", "answer.key"
 LEAST_FREE = 100 * 1024 * 1024
 """Bytes: the journal grows by a few a day, and what fills the disk is mostly another program."""
 
@@ -50,7 +50,8 @@ def look_at_state(folder: Path) -> Iterator[Finding]:
         return
     yield from _directory(folder, seen)
     yield from _journal(folder / JOURNAL_NAME)
-    yield from _token(folder / TOKEN_NAME)
+    yield from _secret(folder / TOKEN_NAME, TOKEN, "pause the watchdog")
+    yield from (each for each in _secret(folder / ANSWER_KEY_NAME, KEY, "take outages") if each.grade is not Grade.GOOD)
 
 
 def _directory(folder: Path, seen: os.stat_result) -> Iterator[Finding]:
@@ -67,7 +68,7 @@ def _rights(folder: Path, seen: os.stat_result) -> Iterator[Finding]:
         yield bad(STATE, f"others may look into {folder} (mode {seen.st_mode & 0o7777:04o})", f"chmod 700 {folder}")
     journal = folder / JOURNAL_NAME
     logs = (folder / f"{name}-wal" for name in (JOURNAL_NAME, ARCHIVE_NAME))
-    mine = (journal, folder / ARCHIVE_NAME, *logs, head_of(journal), folder / TOKEN_NAME)
+    mine = (journal, folder / ARCHIVE_NAME, *logs, head_of(journal), folder / TOKEN_NAME, folder / ANSWER_KEY_NAME)
     if strange := [file.name for file in mine if file.exists() and file.lstat().st_uid != seen.st_uid]:
         owner = _name(seen.st_uid)
         what = (
@@ -112,21 +113,21 @@ def _journal(path: Path) -> Iterator[Finding]:
         yield good(JOURNAL, f"whole: {found.records} records, the newest {age} ago")
 
 
-def _token(path: Path) -> Iterator[Finding]:
+def _secret(path: Path, name: str, may: str) -> Iterator[Finding]:
     """Only its rights and its size: what is in it is a secret."""
     try:
         seen = path.lstat()
     except FileNotFoundError:
         return
     if not stat.S_ISREG(seen.st_mode):
-        yield bad(TOKEN, f"{path} is no regular file", "remove it and restart the daemon, which makes a new one")
+        yield bad(name, f"{path} is no regular file", "remove it and restart the daemon, which makes a new one")
     elif seen.st_mode & _OTHERS:
-        remedy = f"chmod 600 {path}; who has read it may pause the watchdog: remove it and restart to have a new one"
-        yield bad(TOKEN, f"others may read {path} (mode {seen.st_mode & 0o7777:04o})", remedy)
+        remedy = f"chmod 600 {path}; who has read it may {may}: remove it and restart to have a new one"
+        yield bad(name, f"others may read {path} (mode {seen.st_mode & 0o7777:04o})", remedy)
     elif not seen.st_size:
-        yield bad(TOKEN, f"{path} is empty", "remove it and restart the daemon, which makes a new one")
+        yield bad(name, f"{path} is empty", "remove it and restart the daemon, which makes a new one")
     else:
-        yield good(TOKEN, "its owner alone may read it")
+        yield good(name, "its owner alone may read it")
 
 
 def _name(uid: int) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from nemo_watchdog import records as r
 from nemo_watchdog.engine import events as ev
+from nemo_watchdog.engine.answering import open_with, why_not_answered
 from nemo_watchdog.engine.incidents import name_of
 from nemo_watchdog.engine.notices import what
 from nemo_watchdog.engine.reported import DECLARED
@@ -25,8 +26,9 @@ def hear(turn: Turn, said: ev.Said) -> None:
         case ev.DeclareAsked() if not why_not_declared(turn.durable):
             identity = name_of(said.dependency or DECLARED, turn.now, turn.durable.ids)
             turn.record(r.IncidentDeclared(identity, said.text, said.severity, said.by, said.dependency))
-        case ev.AcknowledgeAsked() if turn.durable.open_one(said.incident) is not None:
-            turn.record(r.IncidentAcknowledged(said.incident, said.by, said.duration))
+        case ev.AcknowledgeAsked() if not why_not_answered(turn.durable, said.incident, said.link):
+            for one in open_with(turn.durable, said.incident):
+                turn.record(r.IncidentAcknowledged(one.incident, said.by, said.duration, said.contact, said.link))
         case ev.NoteAsked():
             turn.record(r.NoteAdded(said.incident, said.about, said.text, said.by))
         case ev.ResolveAsked():
@@ -50,7 +52,7 @@ def why_not_declared(durable: Durable) -> str:
 
 
 def why_not_open(durable: Durable, incident: str) -> str:
-    """Why nobody can take it upon himself, or end it, any more; empty when it is open."""
+    """Why nobody can end it any more; empty when it is open."""
     return "" if durable.open_one(incident) is not None else f"{incident} is not open any more"
 
 

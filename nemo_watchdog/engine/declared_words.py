@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from nemo_watchdog import records as r
 from nemo_watchdog.durations import duration
+from nemo_watchdog.engine.answering import open_with
+from nemo_watchdog.engine.listing import listed
 from nemo_watchdog.engine.news import Words
 from nemo_watchdog.engine.notices import words
 from nemo_watchdog.engine.reported import Declared
@@ -27,7 +29,7 @@ def _(record: r.IncidentDeclared, incident: Declared, turn: Turn) -> Words:
     about = f"It is about {incident.dependency}.\n" if incident.dependency else ""
     body = (
         f"{reported(incident)}\n{about}{graveness(incident, policy)}{respond}\n"
-        f"Next: the watchdog does nothing about it. `nemo-watchdog ack {record.incident}` takes it; when it is over: "
+        "Next: the watchdog does nothing about it; when it is over: "
         f"`nemo-watchdog resolve {record.incident} --reason …`."
     )
     return Words("opened", f"reported: {short(incident.text)}", body)
@@ -37,6 +39,11 @@ def _(record: r.IncidentDeclared, incident: Declared, turn: Turn) -> Words:
 def _(record: r.IncidentAcknowledged, incident: Incident | Declared, turn: Turn) -> Words:
     lasts = f", for {duration(record.duration)}" if record.duration is not None else ""
     taken, key = f"{record.by} has taken it{lasts}.", f"acknowledged:{turn.now.utc.isoformat()}"
+    ones = open_with(turn.durable, record.incident)
+    if len(ones) > 1:
+        roots = listed([one.root if isinstance(one, Incident) else short(one.text) for one in ones])
+        body = f"{taken}\nThat is all of it: {roots}.\nNext: the watchdog goes on as before; that holds nothing back."
+        return Words(key, f"{roots}: {record.by} has taken all of it", body)
     if isinstance(incident, Declared):
         body = f"{taken}\n{reported(incident)}\n{graveness(incident, turn.volatile.policy)}"
         return Words(key, f"{record.by} has taken: {short(incident.text)}", body)

@@ -158,11 +158,16 @@ class DeclareAsked:
 
 @dataclass(frozen=True, slots=True)
 class AcknowledgeAsked:
-    """A person takes an open incident upon himself; `duration` in seconds, None for no end."""
+    """A person takes an open incident upon himself, and with it all of its page; `duration` in seconds, None: no end.
+
+    Who does it by a link was told as `contact`; `link` is its digest.
+    """
 
     incident: str
     by: str
     duration: float | None = None
+    contact: str = ""
+    link: str = ""
 
 
 @dataclass(frozen=True, slots=True)

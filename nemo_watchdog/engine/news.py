@@ -21,7 +21,10 @@ class Words:
 
 @dataclass(frozen=True, slots=True)
 class News:
-    """`to`: whom the fact itself names, beside those of the severity. `once` is what makes the same again no news."""
+    """`to`: whom the fact itself names, beside those of the severity. `once` is what makes the same again no news.
+
+    `but` is the contact whose own deed it is, and who is not told of it.
+    """
 
     at: Moment
     kind: NotificationKind
@@ -29,3 +32,4 @@ class News:
     words: Words
     to: tuple[str, ...] = ()
     once: str = ""
+    but: str = ""

@@ -17,6 +17,11 @@ ENDS = frozenset(
 )
 """After it people know that it is over."""
 
+LINK_LASTS = 86400.0
+"""Seconds for which a link in a message takes an answer."""
+LINKS_ARE_KNOWN_FOR = 7 * LINK_LASTS
+"""Longer, for the wall clock by which a link expires may be set back."""
+
 
 @dataclass(slots=True)
 class Page:
@@ -48,6 +53,8 @@ class Page:
 @dataclass(slots=True)
 class Pages:
     by_id: dict[str, Page] = field(default_factory=dict)
+    answered: dict[str, float] = field(default_factory=dict)
+    """The links that were used, by their digests, and when (monotonic seconds)."""
     _of: dict[str, str] = field(default_factory=dict)
 
     def of(self, incident: str) -> Page | None:
@@ -86,6 +93,16 @@ class Pages:
             page.incidents[incident] = None
             self._of[incident] = identity
 
+    def use(self, link: str, at: Moment) -> None:
+        """An answer came by it; empty: by none."""
+        if link:
+            self.answered[link] = at.monotonic
+
+    def ask_anew(self, incident: str, at: Moment) -> None:
+        """Who had taken it has not any more: the line begins again."""
+        if (page := self.of(incident)) is not None:
+            page.clock, page.level = at, 0
+
     def merge(self, source: str, target: str) -> None:
         """Two incidents are one: whoever heard of the first hears of both from now on."""
         old, new = self.of(source), self.of(target)
@@ -99,8 +116,9 @@ class Pages:
             new.said |= old.said
             old.merged_into = target
 
-    def forget_all_but(self, incidents: Container[str]) -> None:
-        """Pages none of whose incidents is remembered."""
+    def forget_all_but(self, incidents: Container[str], now: float) -> None:
+        """Pages none of whose incidents is remembered, and links that have long expired."""
+        self.answered = {link: at for link, at in self.answered.items() if now - at < LINKS_ARE_KNOWN_FOR}
         gone = [page for page in self.by_id.values() if not any(each in incidents for each in page.incidents)]
         for page in gone:
             del self.by_id[page.page]

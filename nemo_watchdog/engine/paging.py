@@ -210,7 +210,11 @@ def _review_page(turn: Turn, page: Page, *, it_is_time: bool) -> None:
             turn.effects.told.append((each.kind, why))
             continue
         about = next((one for one in ones if one.incident == each.incident), ones[0])
-        to = list(dict.fromkeys((*page.contacts, *contacts_of(about, turn), *each.to)))
+        named = dict.fromkeys((*page.contacts, *contacts_of(about, turn), *each.to))
+        to = [name for name in named if name != each.but]
+        if not to:
+            turn.effects.told.append((each.kind, Told.NO_CONTACT))
+            continue
         said = [each.once] if each.once else []
         say(turn, each.kind, page.page, ones, paging_words.news(about, each, turn), to, said=said)
     _ask_the_next(turn, page, ones)
@@ -224,11 +228,12 @@ def _why_held_back(turn: Turn, page: Page, news: News) -> Told | None:
         return Told.SILENCED
     if news.kind is kind.SEVERITY_CHANGED:
         graver = any(one.severity < page.severity for one in _open_ones(turn, page))
-        return None if graver or set(news.to) - page.contacts.keys() else Told.GROUPED
+        asks_anew = page.clock.monotonic == news.at.monotonic  # it has ended an acknowledgement
+        return None if graver or asks_anew or set(news.to) - page.contacts.keys() else Told.GROUPED
     if news.kind is kind.ACTION_STARTED and not turn.volatile.policy.telling.actions:
         return Told.GROUPED
     if news.kind is kind.ACKNOWLEDGED:
-        return None
+        return Told.GROUPED if news.once in page.said else None
     if news.kind is kind.WORSENED and not any(each.startswith(LOOK) for each in page.said):
         return Told.GROUPED  # nobody believes that it is mended
     if not news.once:

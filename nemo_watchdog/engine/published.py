@@ -157,9 +157,11 @@ def _is_planned(volatile: Volatile, durable: Durable, name: str, shown: Shown, n
     """Whether it is worked on, or fails with what is; what has an incident is more than what was planned."""
     if durable.incident_of(name) is not None:
         return False
-    if spell_of(volatile, name, now) is not None:
+    if spell_of(volatile, durable, name, now) is not None:
         return True
     if shown is Shown.OPERATIONAL:
         return False
     above = held_by(volatile.policy, name, lambda each: not volatile.trackers[each].serves)
-    return any(durable.incident_of(each) is None and spell_of(volatile, each, now) is not None for each in above)
+    return any(
+        durable.incident_of(each) is None and spell_of(volatile, durable, each, now) is not None for each in above
+    )

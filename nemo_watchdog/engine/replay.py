@@ -193,8 +193,9 @@ def _(record: r.IncidentMerged, state: Durable, at: Moment) -> None:
 @apply.register
 def _(record: r.SeverityRaised, state: Durable, at: Moment) -> None:
     if incident := state.incidents.get(record.incident):
-        if record.severity != incident.severity:
+        if record.severity != incident.severity and incident.acknowledged is not None:
             incident.acknowledged = None
+            state.pages.ask_anew(record.incident, at)
         incident.severity, incident.rule = Severity(record.severity), record.rule
 
 
@@ -333,6 +334,7 @@ def _(record: r.IncidentAcknowledged, state: Durable, at: Moment) -> None:
     if one := state.open_one(record.incident):
         until = None if record.duration is None else at.monotonic + record.duration
         one.acknowledged = Acknowledgement(record.by, at, until)
+    state.pages.use(record.link, at)
 
 
 @apply.register

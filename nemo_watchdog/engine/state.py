@@ -388,5 +388,5 @@ class Durable:
 
         self.incidents = {name: incident for name, incident in self.incidents.items() if kept(incident)}
         self.declared = {name: declared for name, declared in self.declared.items() if kept(declared)}
-        self.pages.forget_all_but(self.ids)
+        self.pages.forget_all_but(self.ids, now)
         self.quiet.forget_old(now, keep_resolved)

@@ -149,7 +149,8 @@ def _of_the_declared(record: r.Record, declared: Declared, turn: Turn) -> None:
     if spec is None or not spec.notify:
         turn.effects.told.append((kind, Told.NO_CONTACT))
         return
-    turn.effects.news.append(News(turn.now, kind, declared.incident, words, spec.notify))
+    once, but = _answer(record, turn) if isinstance(record, r.IncidentAcknowledged) else ("", "")
+    turn.effects.news.append(News(turn.now, kind, declared.incident, words, spec.notify, once, but))
 
 
 def alert_of(volatile: Volatile, durable: Durable, one: Incident | Declared, now: Moment) -> Alert | Told:
@@ -248,9 +249,20 @@ def _kept(draft: Draft, turn: Turn) -> None:
     incident, words = draft.incident, draft.words
     if words is None:
         raise EngineBug(f"a {draft.kind} message without words")
-    turn.effects.news.append(
-        News(turn.now, draft.kind, incident.incident, words, draft.contacts, _once(draft, incident))
-    )
+    once, but = _once(draft, incident), ""
+    if isinstance(draft.record, r.IncidentAcknowledged):
+        once, but = _answer(draft.record, turn)
+    turn.effects.news.append(News(turn.now, draft.kind, incident.incident, words, draft.contacts, once, but))
+
+
+def _answer(record: r.IncidentAcknowledged, turn: Turn) -> tuple[str, str]:
+    """One answer takes all of a page, and is told once; and who knows it already.
+
+    A service that keeps incidents, such as PagerDuty, must hear of the answer all the same.
+    """
+    contact = turn.volatile.policy.contacts.get(record.contact)
+    knows = contact is not None and not contact.keeps_incidents
+    return f"taken: {turn.now.utc.isoformat()} {record.by}", record.contact if knows else ""
 
 
 def _once(draft: Draft, incident: Incident) -> str:

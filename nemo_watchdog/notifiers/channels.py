@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import assert_never
 
-from nemo_watchdog.channel import DEADLINE, Channel
+from nemo_watchdog.channel import DEADLINE, Channel, Letter, Sent
 from nemo_watchdog.notifiers.apprise import AppriseChannel
 from nemo_watchdog.notifiers.opsgenie import OpsgenieChannel
 from nemo_watchdog.notifiers.pagerduty import PagerDutyChannel
@@ -28,3 +28,12 @@ def channel_for(address: Address, deadline: float = DEADLINE) -> Channel:
             return WebhookChannel(address, deadline)
         case _:
             assert_never(address)
+
+
+async def send_to(address: Address, letter: Letter, memo: str, deadline: float = DEADLINE) -> Sent:
+    """One letter, on a channel of its own."""
+    channel = channel_for(address, deadline)
+    try:
+        return await channel.send(letter, memo)
+    finally:
+        await channel.close()

@@ -15,7 +15,6 @@ import structlog
 
 from nemo_watchdog.channel import Channel, Letter, Sent
 from nemo_watchdog.durations import duration
-from nemo_watchdog.engine.page_now import PageNow
 from nemo_watchdog.engine.pages import ENDS
 from nemo_watchdog.model import Notification
 from nemo_watchdog.notifiers.in_order import InOrder
@@ -56,26 +55,6 @@ def address_digest(address: Address, key: str) -> str:
         elif isinstance(value, str):
             parts.append(value)
     return hmac.new(key.encode(), repr(parts).encode(), "sha256").hexdigest()[:32]
-
-
-def plain_letter(page_now: Callable[[Notification], PageNow], notification: Notification, contact: str) -> Letter:
-    """The message as it is."""
-    page = page_now(notification)
-    return Letter(
-        key=notification.key,
-        thread=notification.incident,
-        contact=contact,
-        kind=notification.kind,
-        standing=page.standing,
-        severity=notification.severity,
-        root=notification.root,
-        title=notification.title,
-        body=notification.body,
-        at=notification.at,
-        since=notification.since,
-        incidents=notification.incidents,
-        owner=page.owner,
-    )
 
 
 def only_itself(contact: str) -> Sequence[str]:

@@ -45,6 +45,7 @@ from nemo_watchdog.policy.sections import (
 from nemo_watchdog.policy.steps import read_steps
 from nemo_watchdog.policy.targets import find_targets
 from nemo_watchdog.policy.telling import NotificationsSection
+from nemo_watchdog.policy.templates import read_templates
 from nemo_watchdog.ports import Catalog, ProbeKind
 
 Named = TypeVar("Named", RuleSection, MaintenanceSection)
@@ -61,7 +62,8 @@ def load_policy(
     `labelled` are the containers that `discover: labels` finds, with their labels.
     """
     file = str(path)
-    return parse_policy(read_text(path), file, catalog, environ=environ, labelled=labelled)
+    policy = parse_policy(read_text(path), file, catalog, environ=environ, labelled=labelled)
+    return replace(policy, templates=read_templates(path, policy.contacts))
 
 
 def parse_policy(

@@ -86,6 +86,11 @@ class Contact:
     rota: Rota | None = None
     fallback: str = ""
 
+    @property
+    def keeps_incidents(self) -> bool:
+        """An address of it is a service that must know how an incident stands, and no mere way to a person."""
+        return any(not isinstance(each, Apprise) for each in self.addresses)
+
 
 def apprise_urls(contacts: Mapping[str, Contact]) -> dict[str, tuple[Secret, ...]]:
     """Of each contact what Apprise delivers to."""

@@ -283,6 +283,8 @@ class Policy:
     maintenance: tuple[MaintenanceWindow, ...] = ()
     retention: Retention = Retention()
     telling: Telling = field(default_factory=Telling)
+    templates: Mapping[str, str] = field(default_factory=dict)
+    """Of messages, by their names, such as `body.j2`; see `templates`."""
     discovers: bool = False
     """Whether the labels of containers bring more dependencies."""
     discovered: Mapping[str, str] = field(default_factory=dict)

@@ -25,12 +25,17 @@ class IncidentDeclared(Record):
 
 @dataclass(frozen=True, slots=True)
 class IncidentAcknowledged(Record):
-    """Somebody has taken it upon himself, for `duration` seconds; None: no end."""
+    """Somebody has taken it upon himself, for `duration` seconds; None: no end.
+
+    With a `link`, the digest of the one that was sent to the `contact`: it is used by that.
+    """
 
     TYPE: ClassVar[str] = "incident_acknowledged"
     incident: str
     by: str
     duration: float | None = None
+    contact: str = ""
+    link: str = ""
 
 
 @dataclass(frozen=True, slots=True)

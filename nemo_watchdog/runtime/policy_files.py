@@ -1,4 +1,4 @@
-"""The policy file and the secret files that it names: a change of any of them is a reload.
+"""The policy file, the secret files that it names and the templates beside it: a change of any of them is a reload.
 
 They change while we run, by a rename, by another target of a link (Kubernetes), by a write in place (Vault's agent, a
 copy over a slow line). What is written in place is empty or half for a moment, and half a policy can be a valid one
@@ -19,6 +19,7 @@ from nemo_watchdog.file_state import FileState, file_state
 from nemo_watchdog.one_thread import OneThread, StillBusy
 from nemo_watchdog.policy.document import MAX_CHARACTERS
 from nemo_watchdog.policy.secrets import files_in
+from nemo_watchdog.policy.templates import template_files
 from nemo_watchdog.regular_file import read_regular
 
 MOST_LEFT = 8
@@ -34,6 +35,7 @@ class Look:
     policy: FileState | None = None
     names: tuple[str, ...] = ()
     secrets: tuple[FileState | None, ...] = ()
+    templates: tuple[tuple[str, FileState | None], ...] = ()
 
 
 class PolicyFiles:
@@ -52,7 +54,11 @@ class PolicyFiles:
             with suppress(OSError, ValueError):  # of what cannot be read nothing is forgotten
                 text = read_regular(self.path, MAX_CHARACTERS).decode("utf-8", "replace")
                 names = tuple(sorted(files_in(text)))
-        return Look(policy, names, tuple(file_state(Path(name)) for name in names))
+        secrets = tuple(file_state(Path(name)) for name in names)
+        templates = self._taken.templates
+        with suppress(OSError):
+            templates = tuple((each.name, file_state(each)) for each in template_files(self.path))
+        return Look(policy, names, secrets, templates)
 
     def take(self, look: Look) -> None:
         """What was there then is about to be read."""
@@ -63,7 +69,10 @@ class PolicyFiles:
         before, self._looked = self._looked, look
         if look == self._taken or look != before:
             return ""
-        because = "the policy file changed" if look.policy != self._taken.policy else "a secret file changed"
+        if look.policy != self._taken.policy:
+            because = "the policy file changed"
+        else:
+            because = "a secret file changed" if look.secrets != self._taken.secrets else "a template changed"
         self.take(look)
         return because
 

@@ -181,6 +181,7 @@ class Reloads:
         core.tell(ev.PolicyChanged(policy))
         core.troubles.keep(Trouble.CONTACT, policy.contacts)
         core.troubles.keep(Trouble.ALERTMANAGER, [each.url for each in policy.alertmanager])
+        core.troubles.keep(Trouble.TEMPLATE, ())  # they were tried anew
         self.status = PolicyStatus(core.clock.now().utc.timestamp(), (), changed, carried)
         self._show(policy)
         unchanged = [f"{ladder.action} for {name}" for name, ladder in still_under_way(durable, carried)]

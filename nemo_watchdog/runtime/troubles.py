@@ -17,6 +17,7 @@ class Trouble(StrEnum):
     ALERTMANAGER = "Alertmanager {} takes no alerts"
     DEADMAN = "the dead man's switch is not told"
     CALENDAR = "the rota {} goes by turns instead of by its calendar"
+    TEMPLATE = "template {} is not used"
     ARCHIVE = "no evidence and no history is kept"
 
 

@@ -156,7 +156,8 @@ def _(record: r.IncidentDeclared, story: Story) -> str:
 
 @said.register
 def _(record: r.IncidentAcknowledged, story: Story) -> str:
-    return f"{record.by} has taken it on, {lasting(record.duration, 'until it is over')}."
+    by_link = ", by the link in a message" if record.link else ""
+    return f"{record.by} has taken it on{by_link}, {lasting(record.duration, 'until it is over')}."
 
 
 @said.register

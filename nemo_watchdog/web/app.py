@@ -9,10 +9,13 @@ from aiohttp import web
 from nemo_watchdog.metrics import Metrics
 from nemo_watchdog.model import Severity
 from nemo_watchdog.policy.policy import SeveritySpec
+from nemo_watchdog.runtime.contact_test import ContactTest
 from nemo_watchdog.runtime.core import Core
 from nemo_watchdog.runtime.explanations import Explanations
 from nemo_watchdog.runtime.heartbeats import Heartbeats
 from nemo_watchdog.runtime.supervisor import Supervisor
+from nemo_watchdog.web.api.answers import AnswersApi
+from nemo_watchdog.web.api.contacts import ContactsApi
 from nemo_watchdog.web.api.declared import DeclaredApi
 from nemo_watchdog.web.api.document import DocumentApi
 from nemo_watchdog.web.api.evidence import EvidenceApi
@@ -46,6 +49,7 @@ def runner(
     heartbeats: Heartbeats,
     past: Past,
     explanations: Explanations,
+    contact_test: ContactTest,
     token: str,
     hosts: Iterable[str],
     limits: Limits,
@@ -65,6 +69,8 @@ def runner(
         *QuietApi(core, token).operations(),
         *RetriesApi(core, token).operations(),
         *DeclaredApi(core, token, past).operations(),
+        *AnswersApi(core, contact_test.rendering.links).operations(),
+        *ContactsApi(contact_test, token).operations(),
         *JournalApi(core, token).operations(),
         *PushApi(core, heartbeats).operations(),
         *public.operations(),

@@ -122,6 +122,9 @@ def _answers(operation: Operation, schemas: _Schemas) -> Iterator[tuple[str, Any
     yield str(operation.status), good
     for status, kind in operation.also.items():
         yield str(status), {"description": HTTPStatus(status).phrase, "content": {JSON: {"schema": schemas.of(kind)}}}
+    for status in operation.pages:
+        content = {media: {"schema": schema} for media in operation.media}
+        yield str(status), {"description": HTTPStatus(status).phrase, "content": content}
     own = {*operation.refuses, *(OF_A_CHANGE if operation.body is not None else ())}
     own |= set() if operation.any_host else {421}
     for status in sorted(own - set(operation.also)):

@@ -41,6 +41,8 @@ class Operation:
     """What it takes as a form as well."""
     refuses: tuple[int, ...] = ()
     """The statuses of problems that are its own, besides those that any request or any change may get."""
+    pages: tuple[int, ...] = ()
+    """The statuses of its own refusals that are pages for people."""
     tagged: bool = False
     """It has an `ETag`, and answers 304 to who knows it (RFC 9110, 13.1.2)."""
     any_host: bool = False

@@ -10,16 +10,20 @@ import sqlite3
 import sys
 import zlib
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
 
-from nemo_watchdog.state_dir import TOKEN_NAME
+from nemo_watchdog.runtime.answer_links import AnswerLinks
+from nemo_watchdog.state_dir import ANSWER_KEY_NAME, TOKEN_NAME
 from tests.integration.daemon import Daemon
 
 SQLITE = b"SQLite format 3\0"
+OWN = (TOKEN_NAME, ANSWER_KEY_NAME)
+"""The daemon's own secrets."""
 PARAMETER = re.compile(r"\{(\w+)(?::[^}]*)?\}")
 
 
@@ -44,8 +48,8 @@ async def all_of(daemon: Daemon) -> dict[str, bytes]:
 
 
 def kept(folder: Path) -> Iterator[tuple[str, bytes]]:
-    """Each file as it is but the API token's own, and every value of a database; compressed ones also as they were."""
-    for path in sorted(path for path in folder.rglob("*") if path.is_file() and path != folder / TOKEN_NAME):
+    """Each file as it is but our own secrets, and every value of a database; compressed ones also as they were."""
+    for path in sorted(path for path in folder.rglob("*") if path.is_file() and path.name not in OWN):
         data = path.read_bytes()
         yield str(path), data
         if data.startswith(SQLITE):
@@ -86,6 +90,7 @@ async def paths(daemon: Daemon) -> list[str]:
     values: Mapping[str, list[str]] = {
         **dict.fromkeys(("name", "dependency"), names),
         **dict.fromkeys(("id", "incident"), ids),
+        "token": [signed(daemon).token(each, "oncall", "1") for each in ids],
         "number": sorted({str(each["number"]) for each in taken}),
         "part": sorted({part["name"] for each in taken for part in each["parts"]}),
     }
@@ -100,6 +105,12 @@ async def paths(daemon: Daemon) -> list[str]:
                 path = re.sub(rf"\{{{name}(?::[^}}]*)?\}}", value, path)
             found.append(path)
     return found
+
+
+def signed(daemon: Daemon) -> AnswerLinks:
+    """Links as the daemon's messages have them."""
+    key = (daemon.state_dir / ANSWER_KEY_NAME).read_text(encoding="ascii").strip()
+    return AnswerLinks(key.encode(), lambda: datetime.now(UTC))
 
 
 async def of_incidents(daemon: Daemon) -> list[dict[str, Any]]:

@@ -33,7 +33,7 @@ from nemo_watchdog.journal.place import Place
 from nemo_watchdog.journal.sqlite import SqliteJournal
 from nemo_watchdog.runtime import supervisor
 from nemo_watchdog.runtime.clock import SystemClock, boot_id
-from nemo_watchdog.state_dir import ARCHIVE_NAME, JOURNAL_NAME, TOKEN_NAME
+from nemo_watchdog.state_dir import ANSWER_KEY_NAME, ARCHIVE_NAME, JOURNAL_NAME, TOKEN_NAME
 from nemo_watchdog.testing.servers import free_port
 from tests.unit.cli.calling import Call, call
 
@@ -153,9 +153,10 @@ def test_one_life(settings: Settings, call: Call) -> None:
     assert "action_intended" not in types
 
 
-def test_the_token_is_made_once_and_for_one_user_only(settings: Settings) -> None:
-    """Others on the machine cannot pause the watchdog."""
-    path = settings.state_dir / TOKEN_NAME
+@pytest.mark.parametrize("name", [TOKEN_NAME, ANSWER_KEY_NAME])
+def test_the_token_is_made_once_and_for_one_user_only(settings: Settings, name: str) -> None:
+    """Others on the machine cannot pause the watchdog, nor sign links."""
+    path = settings.state_dir / name
     tokens: list[str] = []
 
     async def story() -> None:
@@ -408,18 +409,20 @@ def test_files_that_are_removed_while_it_runs(settings: Settings, call: Call) ->
     assert (verified.code, "the file is gone" in verified.out) == (1, True), verified.out
 
 
+@pytest.mark.parametrize("name", [TOKEN_NAME, ANSWER_KEY_NAME])
 @pytest.mark.parametrize(("content", "said"), [(b"", "is empty"), (b"\xff\xfe", "cannot be used")])
-def test_a_token_that_is_none_stops_the_start(settings: Settings, content: bytes, said: str) -> None:
+def test_a_token_or_key_that_is_none_stops_the_start(settings: Settings, name: str, content: bytes, said: str) -> None:
     """An empty secret would be no secret."""
     settings.state_dir.mkdir()
-    (settings.state_dir / TOKEN_NAME).write_bytes(content)
+    (settings.state_dir / name).write_bytes(content)
     assert said in str(refusal(settings))
 
 
-def test_a_token_that_cannot_be_read_stops_the_start(settings: Settings) -> None:
+@pytest.mark.parametrize("name", [TOKEN_NAME, ANSWER_KEY_NAME])
+def test_a_token_or_key_that_cannot_be_read_stops_the_start(settings: Settings, name: str) -> None:
     """Named, with the cause."""
-    (settings.state_dir / TOKEN_NAME).mkdir(parents=True)
-    assert str(settings.state_dir / TOKEN_NAME) in str(refusal(settings))
+    (settings.state_dir / name).mkdir(parents=True)
+    assert str(settings.state_dir / name) in str(refusal(settings))
 
 
 def test_a_docker_address_that_is_none_is_said(settings: Settings) -> None:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Literal
 
 from aiohttp import web
 from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
-from nemo_watchdog.engine.declared import why_not_declared, why_not_open, why_not_resolved
+from nemo_watchdog.engine.answering import is_known, open_with, why_not_answered
+from nemo_watchdog.engine.declared import why_not_declared, why_not_resolved
 from nemo_watchdog.engine.events import AcknowledgeAsked, DeclareAsked, NoteAsked, ResolveAsked
 from nemo_watchdog.engine.view import standing
 from nemo_watchdog.errors import in_one_line
@@ -83,7 +84,7 @@ class DeclaredApi:
                 method="POST",
                 path=f"{INCIDENTS}/{{id}}/acknowledge",
                 handler=self.acknowledge,
-                summary="Take an open incident upon oneself",
+                summary="Take an open incident upon oneself, with all that people were told of together with it",
                 body=AcknowledgeBody,
                 answers=StandingView,
                 refuses=(404, 409),
@@ -125,11 +126,14 @@ class DeclaredApi:
 
     async def acknowledge(self, request: web.Request) -> web.Response:
         wanted = await asked(request, self.token, AcknowledgeBody)
-        incident = self._remembered(request)
-        if why := why_not_open(self.core.engine.durable, incident):
+        asked_for, durable = request.match_info["id"], self.core.engine.durable
+        if not is_known(durable, asked_for):
+            raise self._unknown(asked_for)
+        if why := why_not_answered(durable, asked_for):
             raise web.HTTPConflict(text=why)
-        self.core.tell(AcknowledgeAsked(incident, wanted.by, wanted.duration))
-        return await self._stands(incident)
+        incident, *also = (one.incident for one in open_with(durable, asked_for))
+        self.core.tell(AcknowledgeAsked(asked_for, wanted.by, wanted.duration))
+        return await self._stands(incident, also=tuple(also))
 
     async def resolve(self, request: web.Request) -> web.Response:
         wanted = await asked(request, self.token, ResolveBody)
@@ -151,8 +155,8 @@ class DeclaredApi:
         await on_disk(self.core, "the note could not be written: write it again when the journal takes writes")
         return answer(NoteView(at, wanted.by, wanted.about, wanted.text), 201)
 
-    async def _stands(self, incident: str, status: int = 200) -> web.Response:
-        view = standing(self.core.engine, incident, self.core.clock.now())
+    async def _stands(self, incident: str, status: int = 200, also: tuple[str, ...] = ()) -> web.Response:
+        view = replace(standing(self.core.engine, incident, self.core.clock.now()), also=also)
         await on_disk(self.core, "it is so now, but could not be written: it will not outlive a restart of the daemon")
         return answer(view, status)
 
@@ -160,9 +164,12 @@ class DeclaredApi:
         """The incident that the path names: open, or over for a few minutes."""
         incident, durable = request.match_info["id"], self.core.engine.durable
         if incident not in durable.ids:
-            opened = ", ".join(durable.severities()) or "none"
-            raise web.HTTPNotFound(text=f"there is no open incident {in_one_line(incident)}; open are: {opened}")
+            raise self._unknown(incident)
         return incident
+
+    def _unknown(self, incident: str) -> web.HTTPNotFound:
+        opened = ", ".join(self.core.engine.durable.severities()) or "none"
+        return web.HTTPNotFound(text=f"there is no open incident {in_one_line(incident)}; open are: {opened}")
 
     async def _is_known(self, incident: str) -> bool:
         return incident in self.core.engine.durable.ids or await self.past.read(lambda reader: reader.knows(incident))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, tzinfo
+from datetime import UTC, datetime, tzinfo
 from typing import Literal
 
 from aiohttp import web
@@ -23,6 +23,7 @@ from nemo_watchdog.report.report import report
 from nemo_watchdog.web.operations import Operation
 
 ROUTE = "/api/v1/incidents/{id}/report"
+PAGE = "/incidents/{incident}"
 LONGEST_ZONE = 64
 """Characters: no zone has a longer name, and a long one would be compared with each."""
 
@@ -67,6 +68,14 @@ class ReportsApi:
                 media=tuple(content_type for content_type, _ in _FORMATS.values()),
                 refuses=(400, 404, 503),
             ),
+            Operation(
+                method="GET",
+                path=PAGE,
+                handler=self.page,
+                summary="The same as a page, where the links in messages lead",
+                media=(_FORMATS["html"][0],),
+                refuses=(404, 503),
+            ),
         )
 
     async def get(self, request: web.Request) -> web.Response:
@@ -74,7 +83,12 @@ class ReportsApi:
         if wanted not in _FORMATS:
             raise web.HTTPBadRequest(text=f"format is one of {', '.join(_FORMATS)}")
         zone = await _zone(request.query.get("zone", UTC_NAME))
-        identity = request.match_info["id"]
+        return await self._written(request.match_info["id"], wanted, zone)
+
+    async def page(self, request: web.Request) -> web.Response:
+        return await self._written(request.match_info["incident"], "html", UTC)
+
+    async def _written(self, identity: str, wanted: str, zone: tzinfo) -> web.Response:
         detail = await self.detail(identity)
         if detail is None:
             raise web.HTTPNotFound(text=f"there is no incident {identity}")

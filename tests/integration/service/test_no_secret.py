@@ -185,6 +185,7 @@ async def test_a_secret_is_nowhere(run: Run, tmp_path: Path) -> None:
             told = await all_of(daemon)
             told["check"] = await shown("check", "--probe", "--policy", str(daemon.policy))
             canary["api_token"] = daemon.token
+            canary["answer_key"] = (daemon.state_dir / "answer.key").read_text(encoding="ascii").strip()
             assert [*leaks(told, canary | keys)] == []
             await daemon.terminate()
             assert [*leaks(await after(daemon), canary | keys)] == []

@@ -42,6 +42,7 @@ HELP = {
     "ack": ("upon yourself", "--for", "--json", "--state-dir"),
     "resolve": ("that somebody declared", "--reason", "--json", "--state-dir"),
     "oncall": ("who comes next", "swap", "unswap", "--json", "--listen"),
+    "test-notify": ("what each address answered", "--json", "--listen", "--state-dir"),
     "journal": ("is it whole", "verify", "accept"),
     "policy": ("what does one change", "diff"),
     "classify": ("how grave", "--policy", "--json"),

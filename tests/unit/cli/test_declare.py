@@ -71,6 +71,13 @@ def test_ack_says_until_when(
     assert daemon.asked == [("POST", f"/api/v1/incidents/{ID}/acknowledge", {"by": ME, **sent})]
 
 
+def test_ack_says_what_else_is_taken(call: Call, daemon: StandIn, state_dir: Path) -> None:
+    """All that people were told of together."""
+    daemon.body = stands(acknowledged={**TAKEN, "until": None}, also=["one", "two"])
+    result = call("ack", ID, "--listen", daemon.listen, "--state-dir", state_dir)
+    assert (result.code, result.out) == (0, f"{ID} is yours, and with it one, two.\n")
+
+
 def test_resolve_brings_its_reason(call: Call, daemon: StandIn, state_dir: Path) -> None:
     """Whoever was told of it reads that."""
     daemon.body = stands(open=False)

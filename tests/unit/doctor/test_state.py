@@ -14,7 +14,7 @@ import pytest
 from nemo_watchdog import records as r
 from nemo_watchdog.doctor.state import look_at_state
 from nemo_watchdog.journal import SqliteJournal
-from nemo_watchdog.state_dir import JOURNAL_NAME, TOKEN_NAME
+from nemo_watchdog.state_dir import ANSWER_KEY_NAME, JOURNAL_NAME, TOKEN_NAME
 from tests.unit.doctor.parts import told
 from tests.unit.journal.parts import moment
 
@@ -189,6 +189,18 @@ def test_a_token_that_others_may_read(folder: Path) -> None:
     grade, seen, remedy = look(folder)["token"]
     assert (grade, seen) == ("bad", f"others may read {folder / TOKEN_NAME} (mode 0644)")
     assert remedy.startswith(f"chmod 600 {folder / TOKEN_NAME}; who has read it may pause the watchdog")
+
+
+def test_a_key_of_the_links_that_others_may_read(folder: Path) -> None:
+    """Who has read it may sign links of his own; of one that is well nothing is said."""
+    key = folder / ANSWER_KEY_NAME
+    key.write_text("x", encoding="ascii")
+    key.chmod(0o600)
+    assert "answer.key" not in look(folder)
+    key.chmod(0o640)
+    grade, seen, remedy = look(folder)["answer.key"]
+    assert (grade, seen) == ("bad", f"others may read {key} (mode 0640)")
+    assert "who has read it may take outages" in remedy
 
 
 def test_a_token_that_is_none(folder: Path) -> None:

@@ -51,7 +51,7 @@ def test_what_is_declared_is_told_to_those_of_its_severity() -> None:
             body=(
                 f"Reported by ada at {SINCE}: {TEXT}\n"
                 "SEV2 Major degradation. Respond within 30m.\n"
-                f"Next: the watchdog does nothing about it. `nemo-watchdog ack {incident}` takes it; when it is over: "
+                "Next: the watchdog does nothing about it; when it is over: "
                 f"`nemo-watchdog resolve {incident} --reason …`."
             ),
             contacts=("on-call",),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC
 from functools import partial
@@ -12,7 +12,7 @@ from nemo_watchdog.channel import Letter, Sent
 from nemo_watchdog.engine.letters import letter
 from nemo_watchdog.engine.page_now import PageNow
 from nemo_watchdog.model import Notification, Standing
-from nemo_watchdog.notifiers.contacts import ContactNotifier, address_digest, only_itself, plain_letter
+from nemo_watchdog.notifiers.contacts import ContactNotifier, address_digest, only_itself
 from nemo_watchdog.policy.people import Address, Apprise, Contact
 from nemo_watchdog.policy.secret_value import Secret
 from nemo_watchdog.ports import Clock, Delivery
@@ -128,3 +128,23 @@ class People:
         """All of it as one letter."""
         *earlier, newest = waiting
         return await self.notifier.deliver(replace(newest, earlier=tuple(earlier)), to)
+
+
+def plain_letter(page_now: Callable[[Notification], PageNow], notification: Notification, contact: str) -> Letter:
+    """The message as it is."""
+    page = page_now(notification)
+    return Letter(
+        key=notification.key,
+        thread=notification.incident,
+        contact=contact,
+        kind=notification.kind,
+        standing=page.standing,
+        severity=notification.severity,
+        root=notification.root,
+        title=notification.title,
+        body=notification.body,
+        at=notification.at,
+        since=notification.since,
+        incidents=notification.incidents,
+        owner=page.owner,
+    )

@@ -12,7 +12,7 @@ from nemo_watchdog.runtime.policy_files import MOST_LEFT, NoAnswer, PolicyFiles,
 from tests.unit.probes.shared.test_trust import Put, renamed, swapped, written_in_place
 from tests.unit.runtime.shell import until
 
-SECRET, POLICY = "a secret file changed", "the policy file changed"
+SECRET, POLICY, TEMPLATE = "a secret file changed", "the policy file changed", "a template changed"
 
 
 @pytest.fixture
@@ -57,6 +57,29 @@ def test_a_secret_that_stays_away_is_told_and_its_return_is_a_change(files: Poli
     assert [changed(files) for _ in range(4)] == ["", SECRET, "", ""]
     secret.write_bytes(b"back")
     assert [changed(files) for _ in range(3)] == ["", SECRET, ""]
+
+
+def test_a_template_beside_it_is_a_change_when_it_has_settled(files: PolicyFiles, tmp_path: Path) -> None:
+    """One that comes, is written and goes; other files of that folder are none."""
+    folder = tmp_path / "templates"
+    folder.mkdir()
+    (folder / "notes.txt").write_text("x", encoding="utf-8")
+    assert [changed(files) for _ in range(2)] == ["", ""]
+    file = folder / "body.j2"
+    for put in (lambda: file.write_text("{{ body }}"), lambda: renamed(file, b"{{ title }}"), file.unlink):
+        put()
+        assert [changed(files) for _ in range(4)] == ["", TEMPLATE, "", ""]
+
+
+def test_a_folder_of_templates_that_cannot_be_read_is_told_when_it_is(files: PolicyFiles, tmp_path: Path) -> None:
+    """Nothing is forgotten of what was seen before."""
+    folder = tmp_path / "templates"
+    folder.mkdir()
+    (folder / "body.j2").write_text("{{ body }}", encoding="utf-8")
+    assert [changed(files) for _ in range(3)] == ["", TEMPLATE, ""]
+    folder.rename(tmp_path / "elsewhere")
+    folder.write_text("no folder", encoding="utf-8")
+    assert [changed(files) for _ in range(3)] == ["", "", ""]
 
 
 def test_a_policy_that_changes_is_a_change_when_it_has_settled_and_names_other_files(

@@ -112,6 +112,7 @@ async def test_who_cannot_be_told_is_no_trouble_when_the_policy_names_them_no_mo
     troubles = daemon.shell.core.troubles
     troubles.found(Trouble.CONTACT, "refused", "gone")
     troubles.found(Trouble.ALERTMANAGER, "refused", "http://gone.example")
+    troubles.found(Trouble.TEMPLATE, "the default stands in", "body.j2")  # each was tried anew
     daemon.supervisor.reload()
     await until(lambda: not troubles.views())
 

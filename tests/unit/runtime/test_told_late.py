@@ -15,12 +15,12 @@ from nemo_watchdog.engine.letters import letter
 from nemo_watchdog.engine.page_now import PageNow, page_now
 from nemo_watchdog.model import Notification
 from nemo_watchdog.notifiers import contacts as contacts_module
-from nemo_watchdog.notifiers.contacts import ContactNotifier, address_digest, plain_letter
+from nemo_watchdog.notifiers.contacts import ContactNotifier, address_digest
 from nemo_watchdog.policy.policy import Policy
 from nemo_watchdog.runtime.address_memory import AddressMemory
 from nemo_watchdog.runtime.outbox import LONGEST_RETRY, Outbox
 from tests.unit.engine.paging.parts import plan
-from tests.unit.notifiers.channels import BUSY, TAKEN, Lines, contact
+from tests.unit.notifiers.channels import BUSY, TAKEN, Lines, contact, plain_letter
 from tests.unit.runtime.shell import Shell, running, settled, until
 
 MINUTE = 60.0

@@ -96,6 +96,10 @@ def test_a_record_without_words_is_a_bug_that_is_heard() -> None:
             "anna has taken it on, for 2h.",
         ),
         (
+            r.IncidentAcknowledged("i", "on-call", contact="on-call", link="a-digest"),
+            "on-call has taken it on, by the link in a message, until it is over.",
+        ),
+        (
             r.IncidentDeclared("i", "users see old prices", "SEV3", "anna", "gateway"),
             "anna declared an incident about gateway, SEV3: users see old prices",
         ),

@@ -11,11 +11,17 @@ from typing import Any
 from aiohttp import ClientResponse, web
 from aiohttp.test_utils import BaseTestServer, TestClient
 
+from nemo_watchdog.channel import Letter, Sent
 from nemo_watchdog.errors import JournalError
 from nemo_watchdog.journal.about import About
 from nemo_watchdog.journal.reader import JournalReader
+from nemo_watchdog.policy.people import Address
+from nemo_watchdog.ports import Delivery
+from nemo_watchdog.runtime.answer_links import AnswerLinks
+from nemo_watchdog.runtime.contact_test import ContactTest
 from nemo_watchdog.runtime.explanations import Explanations
 from nemo_watchdog.runtime.heartbeats import Heartbeats
+from nemo_watchdog.runtime.rendering import Rendering
 from nemo_watchdog.web.app import runner
 from nemo_watchdog.web.door import Limits
 from nemo_watchdog.web.past import Past
@@ -58,10 +64,19 @@ class Site:
         self.reader = _Reader(daemon.file.with_name("journal.db"))
         self.explanations = Explanations(core, self.about)
         past = past or Past(self.reader)
-        parts = (core, daemon.supervisor, metrics, self.heartbeats, past, self.explanations)
+        self.links = AnswerLinks(b"the-key", lambda: core.clock.now().utc)
+        self.sent: list[tuple[Address, Letter, str]] = []
+        self.answers: dict[Address, Sent] = {}
+        """Of addresses that do not take what they are sent."""
+        self.contact_test = ContactTest(core, Rendering(core, self.links, "box"), self._send)
+        parts = (core, daemon.supervisor, metrics, self.heartbeats, past, self.explanations, self.contact_test)
         made = runner(*parts, TOKEN, HOSTS, limits)
         self.app = made.app
         self.client: TestClient[web.Request, None] = TestClient(_Served(made))
+
+    async def _send(self, address: Address, letter: Letter, memo: str) -> Sent:
+        self.sent.append((address, letter, memo))
+        return self.answers.get(address, Sent(Delivery(delivered=True), "a memo"))
 
     async def about(self, name: str, until: datetime) -> About:
         """What the journal in memory has of it; raises `JournalError`."""

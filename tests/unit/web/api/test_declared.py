@@ -52,7 +52,7 @@ async def test_a_declared_incident_is_on_disk_when_it_is_answered(site: Site) ->
     assert response.status == 201
     answer = await response.json()
     incident = answer["incident"]
-    assert answer == {"incident": incident, "severity": "SEV2", "open": True, "acknowledged": None}
+    assert answer == {"incident": incident, "severity": "SEV2", "open": True, "acknowledged": None, "also": []}
     assert response.headers["Location"] == f"{PATH}/{incident}"
     assert kinds(site) == ["incident_declared"]
     kept = site.daemon.shell.core.engine.durable.declared[incident]
@@ -131,6 +131,16 @@ async def test_either_kind_can_be_taken(site: Site) -> None:
         taken = answer["acknowledged"]
         assert (taken["by"], taken["until"] is None) == ("ada", not asked)
     assert kinds(site).count("incident_acknowledged") == 2
+
+
+async def test_what_is_told_together_is_taken_together(site: Site) -> None:
+    """By the id of any of it."""
+    first, second = await opened(site), await declared(site)
+    assert site.daemon.shell.core.engine.durable.pages.of(first) is not None
+    answer = await (await said(site, f"/{second}/acknowledge")).json()
+    assert (answer["incident"], answer["also"]) == (second, [first])
+    assert kinds(site) == ["incident_declared", "incident_acknowledged", "incident_acknowledged"]
+    assert all(one.acknowledged for one in site.daemon.shell.core.engine.durable.all_open())
 
 
 async def test_what_was_declared_is_ended_by_a_person_once(site: Site) -> None:

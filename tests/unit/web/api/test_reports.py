@@ -95,6 +95,13 @@ async def test_a_page_may_load_nothing(client: Client) -> None:
     assert (await response.text()).startswith("<!doctype html>")
 
 
+async def test_a_link_in_a_message_leads_to_the_page(client: Client) -> None:
+    response = await client.get(f"/incidents/{example.ID}")
+    assert kind(response) == (200, "text/html")
+    assert await response.text() == page(example.document())
+    assert (await client.get("/incidents/nothing")).status == 404
+
+
 async def test_times_are_in_the_zone_that_was_asked_for(client: Client) -> None:
     text = await (await client.get(PATH, params={"zone": "Europe/Berlin"})).text()
     assert "times in Europe/Berlin" in text

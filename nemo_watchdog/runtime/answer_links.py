@@ -1,0 +1,71 @@
+"""Links by which a person answers a message: whoever has one may take the outage, and may do nothing else.
+
+Each is signed (HMAC-SHA256) and names a page, the contact who was told and when it expires. It is good for one answer:
+how often a letter is sent, and to how many addresses, all of its links are one (`digest`).
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from nemo_watchdog.engine.pages import LINK_LASTS
+
+PATH = "/ack/"
+LONGEST = 1024
+"""Characters of a token that are looked at."""
+
+_PURPOSE = b"nemo-watchdog answer 1\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """`letter` tells apart what the contact was sent about the page; `expires` in Unix seconds."""
+
+    page: str
+    contact: str
+    letter: str
+    expires: float
+
+    @property
+    def digest(self) -> str:
+        """What is written down of a link that was used."""
+        return hashlib.sha256(json.dumps([self.page, self.contact, self.letter]).encode()).hexdigest()[:32]
+
+
+class AnswerLinks:
+    def __init__(self, key: bytes, now: Callable[[], datetime]) -> None:
+        self._key = key
+        self._now = now
+
+    def token(self, page: str, contact: str, letter: str) -> str:
+        """Good from now on, for a day."""
+        expires = int(self._now().timestamp() + LINK_LASTS)
+        said = _coded(json.dumps([page, contact, letter, expires], separators=(",", ":")).encode())
+        return f"{said}.{self._signature(said)}"
+
+    def read(self, token: str) -> Link | None:
+        """What it says; None for what was not made here, or was altered."""
+        said, _, signature = token[:LONGEST].partition(".")
+        given = signature.encode(errors="surrogateescape")
+        # As it is written and not as it decodes: of base64 two texts may be one.
+        if not hmac.compare_digest(given, self._signature(said).encode()):
+            return None
+        page, contact, letter, expires = json.loads(base64.urlsafe_b64decode(said + "=" * (-len(said) % 4)))
+        return Link(page, contact, letter, expires)
+
+    def has_expired(self, link: Link) -> bool:
+        return self._now().timestamp() >= link.expires
+
+    def _signature(self, said: str) -> str:
+        text = _PURPOSE + said.encode(errors="surrogateescape")
+        return _coded(hmac.new(self._key, text, hashlib.sha256).digest())
+
+
+def _coded(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).decode("ascii").rstrip("=")
