@@ -63,7 +63,6 @@ class _Thread:
     last: str = ""
     """The key of the last letter in the thread."""
     room: str = ""
-    room_name: str = ""
     room_last: str = ""
     invited: str = ""
     announced: str = ""
@@ -196,7 +195,7 @@ class SlackChannel:
                 if refused.code == "name_taken":
                     continue
                 raise
-            thread.room, thread.room_name = made["channel"], name
+            thread.room = made["channel"]
             return
         raise NotTaken("every name for it is taken", retryable=False)
 

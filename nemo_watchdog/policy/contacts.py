@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, RootModel, Tag, model_validator
 
-from nemo_watchdog.policy.fields import ApprisePart, HttpUrl, Name, Section, check_absolute
+from nemo_watchdog.policy.fields import ApprisePart, HttpUrl, Name, Section, WebhookUrl, check_absolute
 from nemo_watchdog.policy.people import Address, Apprise, Contact, Opsgenie, PagerDuty, Rota, Slack, Webhook, secrets_in
 from nemo_watchdog.policy.secret_value import Secret
 from nemo_watchdog.policy.units import SecretText, wrong
@@ -52,7 +52,7 @@ class SlackSection(Section):
 class WebhookSection(Section):
     """POST of JSON, signed."""
 
-    url: SecretText = Field(description="Where it goes.")
+    url: WebhookUrl = Field(description="Where it goes.")
     secret: SecretText = Field(Secret(""), description="What it is signed with (HMAC-SHA256).")
 
 

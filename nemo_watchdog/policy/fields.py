@@ -47,14 +47,18 @@ def check_absolute(path: str) -> str:
     return path
 
 
-def _check_http_url(url: str) -> str:
+def _is_http(url: str) -> bool:
     try:
         parts = urlsplit(url)
-        good = parts.scheme in ("http", "https") and bool(parts.hostname)
-        credentials = "@" in parts.netloc
         _ = parts.port
     except ValueError:
-        good, credentials = False, False
+        return False
+    return parts.scheme in ("http", "https") and bool(parts.hostname)
+
+
+def _check_http_url(url: str) -> str:
+    good = _is_http(url)
+    credentials = good and "@" in urlsplit(url).netloc
     if not good or credentials:
         more = ": a user and a password have keys of their own" if credentials else ""
         raise PydanticCustomError(
@@ -66,6 +70,12 @@ def _check_http_url(url: str) -> str:
 def _check_address(address: Secret) -> Secret:
     if address and "://" not in address.reveal():
         raise PydanticCustomError(SECRET_ERROR, "expected an Apprise URL such as `mailto://...` or `slack://...`")
+    return address
+
+
+def _check_webhook(address: Secret) -> Secret:
+    if address and not _is_http(address.reveal()):
+        raise PydanticCustomError(SECRET_ERROR, "expected a URL such as `https://hooks.example.com/...`")
     return address
 
 
@@ -108,6 +118,7 @@ Window = Annotated[Duration, AfterValidator(duration_within(1.0, DAY))]
 Names = Annotated[list[Name], one_or_many(Name)]
 HttpUrl = Annotated[str, AfterValidator(_check_http_url)]
 ApprisePart = Annotated[SecretText, AfterValidator(_check_address)]
+WebhookUrl = Annotated[SecretText, AfterValidator(_check_webhook)]
 
 
 class Section(BaseModel):

@@ -22,6 +22,14 @@ HIDDEN = "***"
 _SECRET_KEY = re.compile(
     r"passw|secret|token|bearer|credential|dsn|auth|api_?key|contacts|headers|environment", re.IGNORECASE
 )
+_OF_A_CONTACT = frozenset(
+    {
+        *("addresses", "rota", "weekly", "daily", "zone", "calendar", "fallback"),
+        *("pagerduty", "opsgenie", "slack", "webhook"),
+        *("channel", "invite", "key", "rooms", "secret", "token", "url"),
+    }
+)
+"""The keys that may stand in an entry of `contacts`; any other may be an address."""
 _ONE_EXPANSION = re.compile(r"\$\{(?:file:|credential:)?[A-Za-z0-9_./-]+\}", re.ASCII)
 
 _SECTIONS_OF_NAMES = frozenset({"dependencies", "remedies", "severities", "classification", "maintenance"})
@@ -113,7 +121,7 @@ def format_path(path: Path) -> str:
 
 def _may_show_key(above: Path, key: str) -> bool:
     if len(above) > 1 and above[0] == "contacts":
-        return False  # an entry has no keys: what stands there is an address
+        return key in _OF_A_CONTACT
     if _named(above) and (is_name(key) or _NAME_WITH_SPACES.fullmatch(key)):
         return True
     return _KEY.fullmatch(key) is not None or (above[-1:] in {("measure",), ("steps",)} and is_name(key))

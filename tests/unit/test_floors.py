@@ -15,6 +15,7 @@ PURE = sorted(
         *(
             PACKAGE / name
             for name in (
+                "channel.py",
                 "model.py",
                 "docker_words.py",
                 "reasons.py",
@@ -32,6 +33,7 @@ PURE = sorted(
             PACKAGE / "policy" / name
             for name in ("condition.py", "policy.py", "lint.py", "lint_rotas.py", "people.py", "times.py", "units.py")
         ),
+        PACKAGE / "notifiers" / "slack_words.py",
         *(PACKAGE / "engine").rglob("*.py"),
         *(PACKAGE / "records").rglob("*.py"),
         *(PACKAGE / "report").rglob("*.py"),

@@ -5,9 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from pydantic import BaseModel
 
+from nemo_watchdog.policy.contacts import (
+    ChannelSection,
+    EntrySection,
+    OpsgenieSection,
+    PagerDutySection,
+    SlackSection,
+    WebhookSection,
+)
 from nemo_watchdog.policy.document import Path
-from nemo_watchdog.policy.showing import format_path, is_meant_as, is_name, is_quantity, kind_of
+from nemo_watchdog.policy.showing import _OF_A_CONTACT, format_path, is_meant_as, is_name, is_quantity, kind_of
 
 
 @pytest.mark.parametrize(
@@ -102,6 +111,8 @@ def test_what_is_not_shown_is_said_by_its_kind(value: Any, said: str) -> None:
         (("contacts", "on call"), 'contacts["***"]'),
         (("contacts", "a", 0, "word"), 'contacts.a[0]["***"]'),
         (("contacts", "a", "word"), 'contacts.a["***"]'),
+        (("contacts", "a", 0, "pagerduty", "key"), "contacts.a[0].pagerduty.key"),
+        (("contacts", "a", 0, "pagerduty", "keyring"), 'contacts.a[0].pagerduty["***"]'),
         (("dependencies", "a", "headers", "x.y"), 'dependencies.a.headers["***"]'),
         (("classification", 0, "when", "measure", "x.y"), 'classification[0].when.measure["x.y"]'),
         (("root:*:1",), '["***"]'),
@@ -109,3 +120,15 @@ def test_what_is_not_shown_is_said_by_its_kind(value: Any, said: str) -> None:
 )
 def test_the_keys_of_a_path(path: Path, shown: str) -> None:
     assert format_path(path) == shown
+
+
+def test_the_keys_of_a_contact_are_those_that_it_may_have() -> None:
+    sections: list[type[BaseModel]] = [
+        EntrySection,
+        ChannelSection,
+        PagerDutySection,
+        OpsgenieSection,
+        SlackSection,
+        WebhookSection,
+    ]
+    assert {key for each in sections for key in each.model_fields} == _OF_A_CONTACT
