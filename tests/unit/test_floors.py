@@ -22,6 +22,7 @@ PURE = sorted(
                 "evidence.py",
                 "incident_views.py",
                 "ports.py",
+                "receipts.py",
                 "views.py",
                 "durations.py",
                 "sizes.py",
