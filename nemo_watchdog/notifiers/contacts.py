@@ -30,6 +30,9 @@ PATIENCE = 25.0
 GRACE = 5.0
 """Seconds that one address is waited for when another one of the contact has taken the message."""
 
+CLOSE_WITHIN = 1.0
+"""Seconds that a stop waits for answers."""
+
 TRIES = 3
 """Failed tries in a row after which a contact cannot be reached."""
 
@@ -132,9 +135,11 @@ class ContactNotifier:
         return delivery if instead.delivered else replace(delivery, retryable=True)
 
     async def close(self) -> None:
-        """Waits for nobody."""
-        for task in self._sending.values():
-            task.cancel()
+        """What is being sent may have arrived: its answer is waited for for a moment, or it would come twice."""
+        if sending := set(self._sending.values()):
+            _, hung = await asyncio.wait(sending, timeout=CLOSE_WITHIN)
+            for task in hung:
+                task.cancel()
         for channel in self._channels.values():
             await channel.close()
         await self._without_address.close()

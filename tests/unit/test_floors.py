@@ -24,6 +24,7 @@ PURE = sorted(
                 "incident_views.py",
                 "ports.py",
                 "public_views.py",
+                "receipts.py",
                 "views.py",
                 "durations.py",
                 "sizes.py",

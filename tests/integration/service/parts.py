@@ -114,13 +114,14 @@ class Receiver:
     """Takes JSON that is posted to 127.0.0.1. `stop` refuses connections until `start`; the port stays.
 
     `messages` are those that it answered with 200, in the order in which they came. While it is `mute`, it takes
-    messages and answers none; `asked` counts all.
+    messages and answers none; `asked` counts all. `status` is what it answers.
     """
 
     port: int = field(default_factory=free_port)
     messages: list[dict[str, Any]] = field(default_factory=list)
     mute: bool = False
     asked: int = 0
+    status: int = 200
 
     def __post_init__(self) -> None:
         self._news = asyncio.Condition()
@@ -185,7 +186,7 @@ class Receiver:
             length = next(line for line in head.splitlines() if line.startswith("content-length:"))
             body = json.loads(await reader.readexactly(int(length.partition(":")[2])))
             mute = self.mute
-            if not mute:
+            if not mute and self.status == 200:
                 self.messages.append(body)
             async with self._news:
                 self.asked += 1
@@ -193,7 +194,8 @@ class Receiver:
             if mute:
                 await reader.read()
                 return
-            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+            answer = f"HTTP/1.1 {self.status} So\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+            writer.write(answer.encode("ascii"))
             await writer.drain()
         except ConnectionError:
             return

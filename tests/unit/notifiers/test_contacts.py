@@ -231,8 +231,23 @@ async def test_what_a_contact_was_told_otherwise_holds_nothing_back() -> None:
     assert (await them.tell(OTHER, to="alice")).delivered
 
 
-async def test_a_stop_waits_for_nobody() -> None:
-    """Neither for who hangs, nor for who waits behind."""
+async def test_a_stop_waits_for_an_answer_that_is_on_its_way() -> None:
+    """Although nobody waits for the delivery any more: the next process tells nobody twice."""
+    them = People({"on-call": contact("slow")})
+    them.lines["slow"].free.clear()
+    telling = asyncio.ensure_future(them.tell(OPENED))
+    await until(lambda: them.lines["slow"].asked)
+    telling.cancel()
+    closing = asyncio.ensure_future(them.notifier.close())
+    them.lines["slow"].free.set()
+    await closing
+    assert (await them.another_process().deliver(OPENED, "on-call")).delivered
+    assert them.lines.keys("slow") == ["i-1:1"]
+
+
+async def test_a_stop_waits_for_nobody_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who hangs is asked again by the next process."""
+    monkeypatch.setattr(module, "CLOSE_WITHIN", 0.01)
     them = People({"on-call": contact("bad")})
     them.lines["bad"].free.clear()
     telling = asyncio.ensure_future(them.tell(OPENED))
