@@ -190,6 +190,7 @@ def _review_page(turn: Turn, page: Page, *, it_is_time: bool) -> None:
     for each in _take_news(turn, page.incidents):
         if why := _why_held_back(turn, page, each):
             turn.effects.told.append((each.kind, why))
+            turn.volatile.held_back[page.page] = turn.volatile.held_back.get(page.page, 0) + 1
             continue
         about = next((one for one in ones if one.incident == each.incident), ones[0])
         to = list(dict.fromkeys((*page.contacts, *contacts_of(about, turn), *each.to)))
@@ -340,6 +341,7 @@ def _say(
             root=root,
             said=list(said),
             level=level,
+            held_back=turn.volatile.held_back.pop(page, 0),
             late=round(late, 3),
         )
     )

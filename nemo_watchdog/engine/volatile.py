@@ -65,6 +65,8 @@ class Volatile:
     """By incident, what people may be told, alone or with more, and were not yet."""
     agenda: Agenda = field(default_factory=Agenda)
     """When people must be told next, by page or by incident."""
+    held_back: dict[str, int] = field(default_factory=dict)
+    """By page, what was no message of its own since its last one."""
     blind_until: float = 0.0
     """Monotonic seconds: after a start, nothing is told until then of what has not been looked at yet."""
     awaited: set[str] = field(default_factory=set)
