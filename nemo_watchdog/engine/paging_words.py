@@ -68,7 +68,7 @@ def opened(ones: Sequence[One], lead: News | None, turn: Turn) -> Words:
     if (len(ones) == 1 and lead is not None and rank(lead.kind)) or isinstance(ones[0], Declared):
         return news(ones[0], lead, turn) if lead is not None else _declared(ones[0], turn)
     title = _title(ones, turn)
-    happened = [line for one in ones for line in _happened(one, turn)]
+    happened = _all_that_happened(ones, turn)
     return Words("opened", title, _body(ones, happened, turn, next_=lead.words.body if lead else ""))
 
 
@@ -87,12 +87,12 @@ def unanswered(page: Page, ones: Sequence[One], to: str, turn: Turn) -> Words:
     """For who is next in line: nobody has taken it."""
     told = [name for name in page.contacts if name != to]
     nobody = f"Nobody has taken it; told until now: {listed(told)}." if told else "Nobody has taken it."
-    happened = [nobody, *(line for one in ones for line in _happened(one, turn))]
+    happened = [nobody, *_all_that_happened(ones, turn)]
     return Words("unanswered", f"{_title(ones, turn)}, and nobody has taken it", _body(ones, happened, turn))
 
 
 def reminder(ones: Sequence[One], turn: Turn) -> Words:
-    happened = [line for one in ones for line in _happened(one, turn)]
+    happened = _all_that_happened(ones, turn)
     return Words("reminder", f"still: {_title(ones, turn)}", _body(ones, happened, turn))
 
 
@@ -101,7 +101,8 @@ def over(ones: Sequence[One], told: Sequence[News], turn: Turn) -> Words:
     if len(ones) == 1 and told:
         last = told[-1]
         return Words(last.words.key, last.words.title, f"{last.words.body}")
-    lines = [line for one in ones for line in _ended(one, turn)]
+    lines = [line for one in ones[:_MOST] for line in _ended(one, turn)]
+    lines += [f"And {len(ones) - _MOST} more, {len(ones)} in all."] if len(ones) > _MOST else []
     return Words("resolved", f"{listed([root_of(one) for one in ones])} are up again", "\n".join([*lines, _NOTHING]))
 
 
@@ -120,6 +121,9 @@ def merged(page: Page, into: Page | None) -> Words:
 
 
 # -- their parts
+
+_MOST = 5
+"""How many incidents a message tells of one by one."""
 
 _NOTHING = "Next: nothing to do."
 
@@ -158,6 +162,12 @@ def _last(incident: Incident) -> tuple[str, str | None, str]:
     return incident.last.get(incident.root) or (incident.health, incident.reason, incident.detail)
 
 
+def _all_that_happened(ones: Sequence[One], turn: Turn) -> list[str]:
+    """Of as many as people read; of more, how many there are."""
+    lines = [line for one in ones[:_MOST] for line in _happened(one, turn)]
+    return lines if len(ones) <= _MOST else [*lines, f"And {len(ones) - _MOST} more, {len(ones)} in all."]
+
+
 def _happened(one: One, turn: Turn) -> Iterator[str]:
     if isinstance(one, Declared):
         yield declared_words.reported(one)
@@ -186,13 +196,13 @@ def _body(ones: Sequence[One], happened: Sequence[str], turn: Turn, next_: str =
     spec = policy.severities.get(gravest.severity)
     respond = f" Respond within {duration(spec.respond_within)}." if spec else ""
     gravity = graveness(gravest, policy) if isinstance(gravest, Incident) else declared_words.graveness(gravest, policy)
-    following = next_.rpartition("\nNext: ")[2] if "\nNext: " in next_ else _next(ones, turn)
+    following = next_.rpartition("\nNext: ")[2] if "\nNext: " in next_ else _next(ones[:_MOST], turn)
     lines = [
         *happened,
         _since(ones, turn),
         f"{gravity}{respond}",
-        *_affected(ones, turn),
-        *_done(ones),
+        *_affected(ones[:_MOST], turn),
+        *_done(ones[:_MOST]),
         f"Next: {following}",
     ]
     return "\n".join(lines)
