@@ -99,7 +99,7 @@ class AcknowledgementView:
 
 @dataclass(frozen=True, slots=True)
 class ToldView:
-    """Who was told of it and what follows. `page` is the incident that the messages name; empty: nobody was told yet."""
+    """Who was told of it and what follows. `page` is the incident that messages name; empty: nobody was told yet."""
 
     page: str
     to: tuple[str, ...]

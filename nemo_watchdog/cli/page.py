@@ -18,10 +18,10 @@ from nemo_watchdog.views import (
     DependencyView,
     GroupView,
     IncidentView,
-    ToldView,
     PauseView,
     PolicyView,
     StatusView,
+    ToldView,
 )
 
 COLOURS = {"up": "green", "degraded": "yellow", "starting": "cyan", "down": "red", "unknown": "magenta"}
