@@ -98,6 +98,24 @@ class AcknowledgementView:
 
 
 @dataclass(frozen=True, slots=True)
+class ToldView:
+    """Who was told of it and what follows. `page` is the incident that messages name; empty: nobody was told yet."""
+
+    page: str
+    to: tuple[str, ...]
+    messages: int
+    last: str
+    """The kind of the last message; empty before the first."""
+    at: str | None
+    next: str | None
+    """Who is told next unless somebody takes it; None: nobody more."""
+    next_at: str | None
+    """When that is; before the first message, when the first is due."""
+    held_back: int
+    """Facts that were no message of their own, because people knew enough to look."""
+
+
+@dataclass(frozen=True, slots=True)
 class IncidentView:
     id: str
     root: str
@@ -117,6 +135,8 @@ class IncidentView:
     title: str = ""
     """What people call it: the rule's title, or the severity's."""
     acknowledged: AcknowledgementView | None = None
+    told: ToldView | None = None
+    """None from a daemon of 0.1.0."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +153,7 @@ class DeclaredView:
     age: float
     by: str
     acknowledged: AcknowledgementView | None = None
+    told: ToldView | None = None
 
 
 @dataclass(frozen=True, slots=True)

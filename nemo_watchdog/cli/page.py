@@ -22,6 +22,7 @@ from nemo_watchdog.views import (
     PauseView,
     PolicyView,
     StatusView,
+    ToldView,
 )
 
 COLOURS = {"up": "green", "degraded": "yellow", "starting": "cyan", "down": "red", "unknown": "magenta"}
@@ -205,7 +206,8 @@ def declared_said(declared: DeclaredView, clock: Clock) -> tuple[str, str]:
     since = f"since {clock.at(declared.opened)} ({duration(declared.age)})"
     about = f" of {declared.dependency}" if declared.dependency else ""
     taken = taken_said(declared.acknowledged, clock)
-    return f"{grave}: {declared.text}", f"{declared.id}, reported{about} by {declared.by} {since}{taken}"
+    told = told_said(declared.told, clock)
+    return f"{grave}: {declared.text}", f"{declared.id}, reported{about} by {declared.by} {since}{taken}{told}"
 
 
 def taken_said(taken: AcknowledgementView | None, clock: Clock) -> str:
@@ -213,6 +215,15 @@ def taken_said(taken: AcknowledgementView | None, clock: Clock) -> str:
         return ""
     until = f" until {clock.at(taken.until)}" if taken.until else ""
     return f"; taken by {taken.by}{until}"
+
+
+def told_said(told: ToldView | None, clock: Clock) -> str:
+    """Who knows of it, and who will unless somebody takes it."""
+    if told is None or not told.page:
+        return ""
+    following = f", next {told.next} at {clock.at(told.next_at)}" if told.next and told.next_at else ""
+    held = f", {told.held_back} held back" if told.held_back else ""
+    return f"; told: {', '.join(told.to)}{following}{held}"
 
 
 def incident_said(incident: IncidentView, clock: Clock) -> tuple[str, str]:
@@ -225,6 +236,7 @@ def incident_said(incident: IncidentView, clock: Clock) -> tuple[str, str]:
     since = f"since {clock.at(incident.opened)} ({duration(incident.age)})"
     affected = f"; affected: {incident.impact.said}" if incident.impact is not None else ""
     told = f"; told to look: {', '.join(incident.escalated)}" if incident.escalated else ""
+    told += told_said(incident.told, clock)
     actions = f"{tried} action{'s' if tried != 1 else ''}"
     taken = taken_said(incident.acknowledged, clock)
     return f"{grave}: {incident.root}{also} {since}", f"{actions}, rule {incident.rule}{taken}{told}{affected}"

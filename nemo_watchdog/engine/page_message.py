@@ -43,6 +43,7 @@ def say(
             root=root,
             said=list(said),
             level=level,
+            held_back=turn.volatile.held_back.pop(page, 0),
             late=round(late, 3),
             anew=anew,
         )

@@ -41,6 +41,10 @@ class Page:
     said: set[str] = field(default_factory=set)
     """What is no news any more when it is so again."""
     messages: int = 0
+    last: str = ""
+    """The kind of the last message."""
+    held_back: int = 0
+    """What was no message of its own until the last one, since it was opened."""
     paged: bool = False
     """Somebody was called, and not only told that it is over."""
     level: int = 0
@@ -75,6 +79,7 @@ class Pages:
         if kind is NotificationKind.OPENED:
             page.clock, page.level, page.severity = at if told.anew else began, 0, severity
             page.said.clear()
+            page.held_back = 0
         elif severity < page.severity:
             page.clock, page.level, page.severity = at, 0, severity
         elif told.anew:
@@ -82,7 +87,7 @@ class Pages:
         if kind is NotificationKind.WORSENED:  # a new trouble may need a person anew
             page.said = {each for each in page.said if not each.startswith(LOOK)}
         page.rule, page.root, page.reminded = told.rule, told.root, at
-        page.messages += 1
+        page.messages, page.last, page.held_back = page.messages + 1, told.kind, page.held_back + told.held_back
         page.contacts |= dict.fromkeys(told.to)
         page.said |= set(told.said)
         page.paged = page.paged or kind is not NotificationKind.HEALED

@@ -208,6 +208,7 @@ def _review_page(turn: Turn, page: Page, *, it_is_time: bool) -> None:
     for each in news:
         if why := _why_held_back(turn, page, each):
             turn.effects.told.append((each.kind, why))
+            turn.volatile.held_back[page.page] = turn.volatile.held_back.get(page.page, 0) + 1
             continue
         about = next((one for one in ones if one.incident == each.incident), ones[0])
         named = dict.fromkeys((*page.contacts, *contacts_of(about, turn), *each.to))

@@ -70,8 +70,7 @@ def opened(ones: Sequence[One], lead: News | None, turn: Turn) -> Words:
     if len(ones) == 1 and lead is not None and (rank(lead.kind) or isinstance(ones[0], Declared)):
         return news(ones[0], lead, turn)
     title = _title(ones, turn)
-    happened = [line for one in ones for line in _happened(one, turn)]
-    return Words("opened", title, _body(ones, happened, turn))
+    return Words("opened", title, _body(ones, _all_that_happened(ones, turn), turn))
 
 
 def news(one: One, told: News, turn: Turn) -> Words:
@@ -89,12 +88,12 @@ def unanswered(page: Page, ones: Sequence[One], to: str, turn: Turn) -> Words:
     """For who is next in line: nobody has taken it."""
     told = [name for name in page.contacts if name != to]
     nobody = f"Nobody has taken it; told until now: {listed(told)}." if told else "Nobody has taken it."
-    happened = [nobody, *(line for one in ones for line in _happened(one, turn))]
+    happened = [nobody, *_all_that_happened(ones, turn)]
     return Words("unanswered", f"{_title(ones, turn)}, and nobody has taken it", _body(ones, happened, turn))
 
 
 def reminder(ones: Sequence[One], turn: Turn) -> Words:
-    happened = [line for one in ones for line in _happened(one, turn)]
+    happened = _all_that_happened(ones, turn)
     return Words("reminder", f"still: {_title(ones, turn)}", _body(ones, happened, turn))
 
 
@@ -104,7 +103,8 @@ def over(ones: Sequence[One], told: Sequence[News], turn: Turn) -> Words:
         last, (one,) = told[-1].words, ones
         first, _, rest = last.body.partition("\n")
         return Words(last.key, last.title, "\n".join([first, *_lasted(one, turn), rest]))
-    lines = [line for one in ones for line in _ended(one, turn)]
+    lines = [line for one in ones[:_MOST] for line in _ended(one, turn)]
+    lines += [f"And {len(ones) - _MOST} more, {len(ones)} in all."] if len(ones) > _MOST else []
     return Words("resolved", f"{listed([root_of(one) for one in ones])} are up again", "\n".join([*lines, _NOTHING]))
 
 
@@ -138,6 +138,9 @@ def unless_answered(page: Page, ones: Sequence[One], turn: Turn) -> str:
 
 
 # -- their parts
+
+_MOST = 5
+"""How many incidents a message tells of one by one."""
 
 _NOTHING = "Next: nothing to do."
 
@@ -176,6 +179,12 @@ def _health(name: str, incident: Incident, turn: Turn) -> str:
 def _last(incident: Incident) -> tuple[str, str | None, str]:
     """Health, reason and detail of the root as they were written down last."""
     return incident.last.get(incident.root) or (incident.health, incident.reason, incident.detail)
+
+
+def _all_that_happened(ones: Sequence[One], turn: Turn) -> list[str]:
+    """Of as many as people read; of more, how many there are."""
+    lines = [line for one in ones[:_MOST] for line in _happened(one, turn)]
+    return lines if len(ones) <= _MOST else [*lines, f"And {len(ones) - _MOST} more, {len(ones)} in all."]
 
 
 def _happened(one: One, turn: Turn) -> Iterator[str]:
@@ -218,8 +227,8 @@ def _body(ones: Sequence[One], happened: Sequence[str], turn: Turn) -> str:
         _since(ones, turn),
         f"{gravity}{respond}",
         *_affected(ones, turn),
-        *_done(ones),
-        f"Next: {_next(ones, turn)}",
+        *_done(ones[:_MOST]),
+        f"Next: {_next(ones[:_MOST], turn)}",
     ]
     return "\n".join(lines)
 

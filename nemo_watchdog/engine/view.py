@@ -21,6 +21,7 @@ from nemo_watchdog.engine.severity import title_of
 from nemo_watchdog.engine.state import Incident, Ladder
 from nemo_watchdog.engine.storm import in_force
 from nemo_watchdog.engine.swapping import oncall_of
+from nemo_watchdog.engine.told_view import told
 from nemo_watchdog.engine.topology import named_by
 from nemo_watchdog.engine.touches import taken_off
 from nemo_watchdog.engine.view_quiet import silences
@@ -196,6 +197,7 @@ def _incident(engine: Engine, incident: Incident, now: Moment) -> IncidentView:
         impact=ImpactView(impact.affected, impact.core, impact.of_core, str(impact)),
         title=title_of(engine.policy, incident.severity, incident.rule),
         acknowledged=_acknowledged(incident.acknowledged, now),
+        told=told(engine.volatile, engine.durable, incident, now),
     )
 
 
@@ -210,6 +212,7 @@ def _declared(engine: Engine, declared: Declared, now: Moment) -> DeclaredView:
         age=round(now.monotonic - declared.opened.monotonic, 3),
         by=declared.by,
         acknowledged=_acknowledged(declared.acknowledged, now),
+        told=told(engine.volatile, engine.durable, declared, now),
     )
 
 

@@ -68,6 +68,8 @@ class Volatile:
     """When people must be told next, by page or by incident."""
     calendars: dict[str, tuple[Shift, ...]] = field(default_factory=dict)
     """Of rotas, as they were read last."""
+    held_back: dict[str, int] = field(default_factory=dict)
+    """By page, what was no message of its own since its last one."""
     blind_until: float = 0.0
     """Monotonic seconds: after a start, nothing is told until then of what has not been looked at yet."""
     awaited: set[str] = field(default_factory=set)

@@ -27,6 +27,8 @@ class PeopleTold(Record):
     """What is no news in this page any more when it is so again: whom it asked to look, what is not done and why."""
     level: int = 0
     """How many in the line of escalation have been told."""
+    held_back: int = 0
+    """What was no message of its own since the last one."""
     late: float = 0.0
     """Seconds since the time at which it was due: who is next in line waits from then on."""
     anew: bool = False

@@ -86,7 +86,7 @@ class Telling(Safety):
         for messages in self._by_page():
             asked: set[str] = set()
             for each in messages:
-                if each.kind in ENDS or each.kind in {NotificationKind.WORSENED, NotificationKind.OPENED}:
+                if each.kind in {*ENDS, NotificationKind.WORSENED, NotificationKind.OPENED}:
                     asked = set()
                 fresh = {said for said in each.said if said.startswith("a person must look")}
                 assert not asked & fresh, messages
@@ -108,8 +108,8 @@ class Telling(Safety):
             soon = now < max(again.monotonic + telling.heal_quietly, world.engine.volatile.blind_until) + SLACK
             assert known or soon or untold_storm or not contacts_of(one, turn), one
         for page in durable.pages.by_id.values():
-            ones = [found for each in page.incidents if (found := durable.one(each)) is not None]
-            if page.over is None and all(each.resolved is not None for each in ones):
+            open_ones = [each for each in page.incidents if durable.open_one(each) is not None]
+            if page.over is None and not open_ones:
                 assert world.engine.volatile.agenda.planned(page.page) is not None, page
 
 

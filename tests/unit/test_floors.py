@@ -102,6 +102,7 @@ def strangers(source: str) -> list[str]:
         "nemo_watchdog.policy.policy",
         "nemo_watchdog.policy.condition",
         "nemo_watchdog.policy.windows",
+        "nemo_watchdog.policy.people",
     )
     return [
         name
