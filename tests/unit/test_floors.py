@@ -27,7 +27,10 @@ PURE = sorted(
                 "sizes.py",
             )
         ),
-        *(PACKAGE / "policy" / name for name in ("condition.py", "policy.py", "lint.py", "lint_rotas.py", "people.py", "times.py", "units.py")),
+        *(
+            PACKAGE / "policy" / name
+            for name in ("condition.py", "policy.py", "lint.py", "lint_rotas.py", "people.py", "times.py", "units.py")
+        ),
         *(PACKAGE / "engine").rglob("*.py"),
         *(PACKAGE / "records").rglob("*.py"),
         *(PACKAGE / "report").rglob("*.py"),
