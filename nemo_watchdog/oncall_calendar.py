@@ -8,7 +8,8 @@ believe that all of it counts.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ from nemo_watchdog.regular_file import read_regular
 LARGEST = 1 << 20
 """Bytes."""
 MOST_EVENTS = 2000
-MOST_SHIFTS = 5000
+MOST_SHIFTS = 1000
 AHEAD = timedelta(days=62)
 BEFORE = timedelta(days=1)
 MOST_A_DAY = 24
@@ -44,7 +45,7 @@ def read_calendar(rota: Rota, at: datetime) -> tuple[Shift, ...]:
     except (OSError, ValueError) as error:
         raise CalendarError(f"it cannot be read: {getattr(error, 'strerror', None) or error}") from None
     try:
-        return tuple(sorted(_shifts(text, rota.zone, at), key=lambda shift: (shift.start, shift.end, shift.said)))
+        return _joined(_shifts(text, rota.zone, at))
     except CalendarError:
         raise
     except Exception as error:  # noqa: BLE001 - of what is no calendar the library may raise anything
@@ -81,6 +82,18 @@ def _shifts(text: bytes, zone: tzinfo, at: datetime) -> Iterator[Shift]:
         shift = Shift(_moment(event.start, zone), _moment(event.end, zone), _said(event))
         if shift.start < shift.end and str(event.get("STATUS", "")).upper() != "CANCELLED":
             yield shift
+
+
+def _joined(shifts: Iterable[Shift]) -> tuple[Shift, ...]:
+    """In the order of time; what one has without a gap is one shift."""
+    joined: list[Shift] = []
+    for shift in sorted(shifts, key=lambda each: (each.said, each.start)):
+        last = joined[-1] if joined else None
+        if last is not None and last.said == shift.said and shift.start <= last.end:
+            joined[-1] = replace(last, end=max(last.end, shift.end))
+        else:
+            joined.append(shift)
+    return tuple(sorted(joined, key=lambda each: (each.start, each.said)))
 
 
 def _check(event: Any) -> None:

@@ -24,16 +24,15 @@ _MOST_BORDERS = 60
 
 @dataclass(frozen=True, slots=True)
 class Swap:
-    """`person` has the rota instead, until then. Moments are aware."""
+    """`person` has the rota instead, until then (aware). That it has begun does not depend on a clock that is set."""
 
     person: str
-    since: datetime
     until: datetime
     reason: str
     by: str
 
     def holds(self, at: datetime) -> bool:
-        return self.since <= at < self.until
+        return at < self.until
 
 
 @dataclass(frozen=True, slots=True)

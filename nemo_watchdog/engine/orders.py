@@ -23,7 +23,7 @@ def _resumed(record: r.Resumed, state: Durable, _at: Moment) -> None:
 
 def _swapped(record: r.OncallSwapped, state: Durable, at: Moment) -> None:
     until = datetime.fromisoformat(record.until).astimezone(UTC)
-    swap = Swap(record.person, at.utc, until, record.reason, record.by)
+    swap = Swap(record.person, until, record.reason, record.by)
     holding = [each for each in state.swaps.get(record.rota, ()) if each.until > at.utc]
     state.swaps[record.rota] = (*holding, swap)
 

@@ -65,6 +65,16 @@ def test_what_repeats_keeps_the_wall_clock(rota: Rota) -> None:
     ]
 
 
+def test_what_one_has_without_a_gap_is_one_shift(rota: Rota) -> None:
+    """Also where another one has it beside, or events overlap."""
+    daily = event("DTSTART:20261019T000000Z\nDTEND:20261020T060000Z\nRRULE:FREQ=DAILY;COUNT=3")
+    beside = event("DTSTART:20261020T000000Z\nDTEND:20261021T000000Z", "bob", "2")
+    assert read(rota, daily, beside) == (
+        Shift(datetime(2026, 10, 19, tzinfo=UTC), datetime(2026, 10, 22, 6, tzinfo=UTC), "alice"),
+        Shift(datetime(2026, 10, 20, tzinfo=UTC), datetime(2026, 10, 21, tzinfo=UTC), "bob"),
+    )
+
+
 def test_an_exception_of_what_repeats_counts(rota: Rota) -> None:
     """One left out, one that another has."""
     weekly = event(f"{WEEK}\nRRULE:FREQ=WEEKLY;COUNT=3\nEXDATE;TZID=Europe/Berlin:20261026T090000")

@@ -41,7 +41,17 @@ def test_it_says_what_help_says(root: typer.Context) -> None:
 
 def test_every_command_has_its_part(root: typer.Context) -> None:
     page = manual(root)
-    for name in ("run", "check", "policy diff", "journal verify", "journal accept", "example", "uninstall"):
+    for name in (
+        "run",
+        "check",
+        "policy diff",
+        "journal verify",
+        "journal accept",
+        "oncall",
+        "oncall swap",
+        "example",
+        "uninstall",
+    ):
         assert f"\n.SS {name}\n\\fBnemo\\-watchdog {name}\\fR " in page
     sections = [line.removeprefix(".SH ") for line in page.splitlines() if line.startswith(".SH ")]
     assert sections == [
