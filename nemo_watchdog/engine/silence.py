@@ -62,6 +62,8 @@ def began(one: One) -> float:
 
 def _rest(turn: Turn, one: One, quiet: Collection[Quiet]) -> bool:
     volatile, durable, now = turn.volatile, turn.durable, turn.now
+    if not quiet and not volatile.policy.maintenance and not durable.quiet.maintenance:
+        return False
     works = [each for each in quiet if isinstance(each, Maintenance)]
 
     def does(name: str) -> bool:
@@ -74,6 +76,8 @@ def _rest(turn: Turn, one: One, quiet: Collection[Quiet]) -> bool:
 
 def _is_muted(volatile: Volatile, durable: Durable, one: One, at: float) -> bool:
     holding = _holding(durable, at)
+    if not holding:
+        return False
     return _all(_concerned(volatile, one), lambda name: _has(holding, name, volatile.policy), holding)
 
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import aiohttp
+
+from nemo_watchdog.notifiers.silences import read
 from nemo_watchdog.testing.servers import free_port
 from tests.integration.daemon import Daemon
 from tests.integration.service.parts import Receiver, Service, tcp_policy
@@ -167,3 +171,25 @@ async def test_one_outage_is_one_alert_of_a_cluster_however_short_its_memory(tmp
 def _is_older_than(age: timedelta) -> Any:
     """The last push of the only alert there."""
     return lambda alerts: datetime.now(UTC) - datetime.fromisoformat(alerts[0]["updatedAt"]) > age
+
+
+async def test_a_silence_that_amtool_sets_is_read_as_it_mutes_there(tmp_path: Path) -> None:
+    """Who wants it, why, until when, and what."""
+    async with alertmanager(tmp_path, "http://127.0.0.1:9/") as url, aiohttp.ClientSession() as session:
+        wanted = ["dependency=gateway", "severity=~SEV[12]", "rule!=slow"]
+        words = ["--author=alice", "--comment=moving racks", "--duration=2h"]
+        tool = await asyncio.create_subprocess_exec(
+            "amtool", f"--alertmanager.url={url}", "silence", "add", *words, *wanted, stdout=asyncio.subprocess.DEVNULL
+        )
+        assert await tool.wait() == 0
+        async with session.get(f"{url}/api/v2/silences") as response:
+            (found,) = read(await response.read())
+    now = datetime.now(UTC)
+    assert (found.by, found.reason) == ("alice", "moving racks")
+    assert timedelta(hours=1, minutes=50) < found.ends - now <= timedelta(hours=2)
+    mutes = {
+        severity: found.mutes({"dependency": "gateway", "severity": severity, "rule": "down"}, now)
+        for severity in ("SEV1", "SEV2", "SEV3")
+    }
+    assert mutes == {"SEV1": True, "SEV2": True, "SEV3": False}
+    assert not found.mutes({"dependency": "gateway", "severity": "SEV1", "rule": "slow"}, now)
