@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import pytest
 import pytest_asyncio
 
 from nemo_watchdog.model import Alert
@@ -22,10 +23,13 @@ CONFIG = "route: {receiver: nobody}\nreceivers: [{name: nobody}]\n"
 LABELS = {"alertname": "NemoWatchdogIncident", "incident": "i-1", "severity": "SEV2", "dependency": "redis"}
 
 
+SHIPPED = (Path(__file__).parents[3] / "config/alertmanager.yml").read_text(encoding="utf-8")
+
+
 @pytest_asyncio.fixture
-async def alertmanager(tmp_path: Path) -> AsyncIterator[str]:
+async def alertmanager(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[str]:
     """The address of an Alertmanager that is ready, ended after the test."""
-    (tmp_path / "alertmanager.yml").write_text(CONFIG, encoding="utf-8")
+    (tmp_path / "alertmanager.yml").write_text(getattr(request, "param", CONFIG), encoding="utf-8")
     url = f"http://127.0.0.1:{free_port()}"
     with (tmp_path / "log").open("wb") as log:
         process = await asyncio.create_subprocess_exec(
@@ -89,6 +93,31 @@ async def test_an_incident_fires_is_repeated_and_resolves(alertmanager: str) -> 
     assert (await client.push([over]))[alertmanager].delivered
     await client.close()
     assert await alerts_of(alertmanager) == []
+
+
+@pytest.mark.parametrize("alertmanager", [SHIPPED], indirect=True)
+async def test_the_shipped_routes_tell_a_rise_by_the_rules_that_count(alertmanager: str) -> None:
+    """An incident speaks for itself at the severity that it opened with; what it has risen to is told beside it."""
+
+    def counted(severity: str) -> Alert:
+        labels = {"alertname": f"NemoWatchdogIncidentSev{severity[-1]}", "severity": severity}
+        return Alert("", labels, {}, datetime.now(UTC))
+
+    client = AlertmanagerClient([Alertmanager(alertmanager)])
+    await client.push([Alert("i-1", LABELS, {}, datetime.now(UTC)), counted("SEV2"), counted("SEV1")])
+    await client.close()
+    state = {"": "unprocessed"}
+    async with asyncio.timeout(30.0), aiohttp.ClientSession() as session:
+        while "unprocessed" in state.values():
+            await asyncio.sleep(0.05)
+            async with session.get(f"{alertmanager}/api/v2/alerts") as response:
+                told = await response.json()
+            state = {each["labels"]["alertname"]: each["status"]["state"] for each in told}
+    assert state == {
+        "NemoWatchdogIncident": "active",
+        "NemoWatchdogIncidentSev1": "active",
+        "NemoWatchdogIncidentSev2": "suppressed",
+    }
 
 
 async def test_labels_that_alertmanager_refuses(alertmanager: str) -> None:
