@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -14,14 +15,19 @@ import pytest
 import pytest_asyncio
 
 from nemo_watchdog.model import Alert
-from nemo_watchdog.notifiers import AlertmanagerClient
+from nemo_watchdog.notifiers import AlertmanagerClient, readiness
 from nemo_watchdog.policy.policy import Alertmanager
+from nemo_watchdog.policy.secret_value import Secret
 from nemo_watchdog.testing.servers import free_port
 from tests.parts import need
+from tests.unit.probes.certificates import make_authority
 
 CONFIG = "route: {receiver: nobody}\nreceivers: [{name: nobody}]\n"
 LABELS = {"alertname": "NemoWatchdogIncident", "incident": "i-1", "severity": "SEV2", "dependency": "redis"}
 
+
+HASH_OF_TEST = '"$2b$12$hNf2lSsxfm0.i4a.1kVpSOVyBCfIB51VRjgBUyv6kdnyTlgWj81Ay"'
+"""Of the password `test`, as https://prometheus.io/docs/guides/basic-auth/ has it."""
 
 SHIPPED = (Path(__file__).parents[3] / "config/alertmanager.yml").read_text(encoding="utf-8")
 
@@ -151,3 +157,38 @@ async def test_an_alertmanager_that_starts_late_is_reached(tmp_path: Path) -> No
         process.terminate()
         await process.wait()
         await client.close()
+
+
+async def test_one_with_a_certificate_and_a_password_takes_alerts_from_who_has_both(tmp_path: Path) -> None:
+    """Alertmanager's own TLS and basic authentication; who has no password is told so."""
+    authority = make_authority(tmp_path / "authority")
+    await asyncio.to_thread(authority.server, timedelta(days=30))
+    (tmp_path / "alertmanager.yml").write_text(CONFIG, encoding="utf-8")
+    (tmp_path / "web.yml").write_text(
+        f"tls_server_config: {{cert_file: {authority.folder}/cert.pem, key_file: {authority.folder}/key.pem}}\n"
+        f"basic_auth_users: {{nemo: {HASH_OF_TEST}}}\n",
+        encoding="utf-8",
+    )
+    url = f"https://127.0.0.1:{free_port()}"
+    stranger = Alertmanager(url, ca=str(authority.file))
+    known = replace(stranger, username="nemo", password=Secret("test"))
+    process = await asyncio.create_subprocess_exec(
+        need("prometheus-alertmanager"),
+        f"--config.file={tmp_path}/alertmanager.yml",
+        f"--storage.path={tmp_path}/data",
+        f"--web.config.file={tmp_path}/web.yml",
+        f"--web.listen-address={url.removeprefix('https://')}",
+        "--cluster.listen-address=",
+        stderr=asyncio.subprocess.DEVNULL,
+    )
+    client, refused = AlertmanagerClient([known], timeout=30), AlertmanagerClient([stranger], timeout=30)
+    try:
+        assert (await client.push([Alert("i-1", LABELS, {}, datetime.now(UTC))]))[url].delivered
+        assert (await readiness([known], 10.0))[url].said.startswith("Alertmanager 0.")
+        delivery = (await refused.push([Alert("i-1", LABELS, {}, datetime.now(UTC))]))[url]
+        assert (delivery.delivered, delivery.detail) == (False, "HTTP 401 Unauthorized")
+    finally:
+        process.terminate()
+        await process.wait()
+        await client.close()
+        await refused.close()
