@@ -9,7 +9,7 @@ import typer
 
 from nemo_watchdog.cli import options
 from nemo_watchdog.cli.output import GOOD, WRONG, as_json
-from nemo_watchdog.views import ContactTestView
+from nemo_watchdog.people_views import ContactTestView
 
 ANSWERS_WITHIN = 40.0
 """Seconds; longer than the daemon gives an address."""

@@ -13,7 +13,7 @@ import typer
 
 from nemo_watchdog.cli import options
 from nemo_watchdog.cli.output import USAGE, CommandFailed, as_json
-from nemo_watchdog.views import OncallView, RotaView
+from nemo_watchdog.people_views import OncallView, RotaView
 
 ONCALL = "/api/v1/oncall"
 NO_ROTA = (

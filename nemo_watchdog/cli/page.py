@@ -11,6 +11,7 @@ from rich.text import Text
 
 from nemo_watchdog.cli.quiet_words import scope_said
 from nemo_watchdog.durations import duration
+from nemo_watchdog.people_views import ToldView
 from nemo_watchdog.views import (
     EVERYTHING,
     AcknowledgementView,
@@ -22,7 +23,6 @@ from nemo_watchdog.views import (
     PauseView,
     PolicyView,
     StatusView,
-    ToldView,
 )
 
 COLOURS = {"up": "green", "degraded": "yellow", "starting": "cyan", "down": "red", "unknown": "magenta"}

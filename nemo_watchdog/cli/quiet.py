@@ -10,7 +10,7 @@ import typer
 from nemo_watchdog.cli import options
 from nemo_watchdog.cli.output import USAGE, CommandFailed, as_json
 from nemo_watchdog.cli.quiet_words import scope_said
-from nemo_watchdog.views import QuietsView, QuietView
+from nemo_watchdog.people_views import QuietsView, QuietView
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nemo_watchdog.views import QuietView
+from nemo_watchdog.people_views import QuietView
 
 
 def scope_said(quiet: QuietView) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from nemo_watchdog.engine.oncall import Oncall, Swap
-from nemo_watchdog.views import RotaView, SwapView
+from nemo_watchdog.people_views import RotaView, SwapView
 
 
 def rotas(oncall: Oncall, at: datetime) -> dict[str, RotaView]:

@@ -9,7 +9,7 @@ from nemo_watchdog.engine.reported import Declared
 from nemo_watchdog.engine.state import Durable, Incident
 from nemo_watchdog.engine.volatile import Volatile
 from nemo_watchdog.model import Moment
-from nemo_watchdog.views import ToldView
+from nemo_watchdog.people_views import ToldView
 
 
 def told(volatile: Volatile, durable: Durable, one: Incident | Declared, now: Moment) -> ToldView:

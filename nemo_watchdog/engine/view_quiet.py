@@ -9,7 +9,7 @@ from nemo_watchdog.engine.engine import Engine
 from nemo_watchdog.engine.quiet import Maintenance, Quiet
 from nemo_watchdog.engine.quieting import in_force
 from nemo_watchdog.model import Moment
-from nemo_watchdog.views import QuietView
+from nemo_watchdog.people_views import QuietView
 
 
 def silences(engine: Engine, now: Moment) -> tuple[QuietView, ...]:

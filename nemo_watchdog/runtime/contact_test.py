@@ -13,11 +13,11 @@ from nemo_watchdog.channel import Letter, Sent
 from nemo_watchdog.durations import duration
 from nemo_watchdog.engine.page_now import PageNow
 from nemo_watchdog.model import Notification, NotificationKind, Severity, Standing
+from nemo_watchdog.people_views import AddressAnswerView, ContactTestView
 from nemo_watchdog.policy.people import Address, Apprise
 from nemo_watchdog.ports import Delivery
 from nemo_watchdog.runtime.core import Core
 from nemo_watchdog.runtime.rendering import Rendering
-from nemo_watchdog.views import AddressAnswerView, ContactTestView
 
 WITHIN = 25.0
 """Seconds for an address; longer than what a service is given for one letter."""

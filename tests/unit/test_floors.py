@@ -22,6 +22,7 @@ PURE = sorted(
                 "errors.py",
                 "evidence.py",
                 "incident_views.py",
+                "people_views.py",
                 "ports.py",
                 "public_views.py",
                 "receipts.py",

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from aiohttp import web
 
 from nemo_watchdog.errors import in_one_line
+from nemo_watchdog.people_views import ContactTestView
 from nemo_watchdog.runtime.contact_test import ContactTest
-from nemo_watchdog.views import ContactTestView
 from nemo_watchdog.web.answers import answer
 from nemo_watchdog.web.asked import ChangeBody, asked
 from nemo_watchdog.web.operations import Operation

@@ -15,8 +15,8 @@ from nemo_watchdog.engine.oncall import Oncall
 from nemo_watchdog.engine.oncall_view import rotas
 from nemo_watchdog.engine.swapping import oncall_of
 from nemo_watchdog.errors import in_one_line
+from nemo_watchdog.people_views import OncallView
 from nemo_watchdog.runtime.core import Core
-from nemo_watchdog.views import OncallView
 from nemo_watchdog.web.answers import answer, on_disk
 from nemo_watchdog.web.asked import ChangeBody, Line, asked
 from nemo_watchdog.web.operations import Operation

@@ -14,8 +14,8 @@ from nemo_watchdog.engine.quiet import Quiet
 from nemo_watchdog.engine.quieting import why_not_ended, why_not_maintained, why_not_silenced
 from nemo_watchdog.engine.view_quiet import maintenance, quiet_view, silences
 from nemo_watchdog.errors import in_one_line
+from nemo_watchdog.people_views import QuietsView, QuietView
 from nemo_watchdog.runtime.core import Core
-from nemo_watchdog.views import QuietsView, QuietView
 from nemo_watchdog.web.answers import answer, on_disk
 from nemo_watchdog.web.asked import ChangeBody, Line, asked
 from nemo_watchdog.web.operations import Operation

@@ -13,7 +13,8 @@ from nemo_watchdog.cli.page import Screen, page
 from nemo_watchdog.cli.page_of_one import page_of_one
 from nemo_watchdog.engine import events as ev
 from nemo_watchdog.model import Reason, RunState, failed
-from nemo_watchdog.views import RotaView, StatusView, SwapView, TroubleView
+from nemo_watchdog.people_views import RotaView, SwapView
+from nemo_watchdog.views import StatusView, TroubleView
 from tests.unit.engine.world import World, dependency, policy
 from tests.unit.statuses import seen
 

@@ -14,8 +14,8 @@ from nemo_watchdog.engine.oncall import Because, Oncall, Shift, Swap
 from nemo_watchdog.engine.replay import rebuild
 from nemo_watchdog.engine.swapping import oncall_of
 from nemo_watchdog.errors import JournalError
+from nemo_watchdog.people_views import RotaView, SwapView
 from nemo_watchdog.policy.people import Contact, Rota
-from nemo_watchdog.views import RotaView, SwapView
 from tests.unit.engine.world import NOON, World, dependency, policy
 from tests.unit.statuses import seen
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from nemo_watchdog.engine import events as ev
 from nemo_watchdog.engine.told_view import told
 from nemo_watchdog.model import Reason
-from nemo_watchdog.views import ToldView
+from nemo_watchdog.people_views import ToldView
 from tests.unit.engine.paging.parts import GROUP_WAIT, in_line, plan
 from tests.unit.engine.world import World
 

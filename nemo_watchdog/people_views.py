@@ -1,0 +1,103 @@
+"""What the API answers of how people are told, who has a rota and what is quiet: frozen values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class ToldView:
+    """Who was told of it and what follows. `page` is the incident that messages name; empty: nobody was told yet."""
+
+    page: str
+    to: tuple[str, ...]
+    messages: int
+    last: str
+    """The kind of the last message; empty before the first."""
+    at: str | None
+    next: str | None
+    """Who is told next unless somebody takes it; None: nobody more."""
+    next_at: str | None
+    """When that is; before the first message, when the first is due."""
+    held_back: int
+    """Facts that were no message of their own, because people knew enough to look."""
+
+
+@dataclass(frozen=True, slots=True)
+class SwapView:
+    """`person` has a rota instead, until then."""
+
+    person: str
+    until: str
+    reason: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class RotaView:
+    """Who has it now: by `swap`, `calendar` or `turn`. `until` is None when nobody else is in sight."""
+
+    people: tuple[str, ...]
+    because: str
+    until: str | None
+    then: tuple[str, ...]
+    """Who has it from `until` on, as it stands now."""
+    turns: tuple[str, ...]
+    """Who takes turns, in this order."""
+    zone: str
+    swap: SwapView | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OncallView:
+    """`GET /api/v1/oncall`, and `POST` of a swap or its end: every rota, by its contact."""
+
+    rotas: Mapping[str, RotaView]
+
+
+@dataclass(frozen=True, slots=True)
+class QuietView:
+    """A silence, or maintenance, of dependencies and tags; of everything where it names neither.
+
+    `window` is the name of that of the policy which is open; then `by` is empty, and the policy ends it.
+    """
+
+    id: str
+    dependencies: tuple[str, ...]
+    tags: tuple[str, ...]
+    since: str
+    until: str
+    reason: str
+    by: str
+    window: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class QuietsView:
+    """`GET /api/v1/silences` and `/api/v1/maintenance`: those that hold now, the first to end first."""
+
+    quiet: tuple[QuietView, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AddressAnswerView:
+    """What one address of a contact made of a message: the `address` of so many, counted from 1."""
+
+    contact: str
+    address: int
+    of: int
+    service: str
+    delivered: bool
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class ContactTestView:
+    """`POST /api/v1/contacts/NAME/test`: an example was sent, and each address answered."""
+
+    contact: str
+    title: str
+    ok: bool
+    """Each took it."""
+    answers: tuple[AddressAnswerView, ...]
