@@ -13,12 +13,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
+from nemo_watchdog.people_views import QuietView, RotaView, ToldView
+
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
 EVERYTHING = "*"
 """The scope of a pause that holds all dependencies."""
-from nemo_watchdog.people_views import QuietView, RotaView, ToldView
 
 
 @dataclass(frozen=True, slots=True)

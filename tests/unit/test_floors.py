@@ -48,6 +48,7 @@ ENGINE_MAY_IMPORT = (
     "nemo_watchdog.errors",
     "nemo_watchdog.durations",
     "nemo_watchdog.incident_views",
+    "nemo_watchdog.people_views",
     "nemo_watchdog.records",
     "nemo_watchdog.views",
     "nemo_watchdog.engine",
