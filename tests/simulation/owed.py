@@ -105,5 +105,5 @@ def why_not_told(world: World, name: str) -> str | None:
     incident = world.life.engine.durable.incident_of(name)
     if incident is None:
         return "it is in no incident"
-    told = any(message.notification.incident == incident.incident for message in world.messages)
+    told = any(incident.incident in message.notification.incidents for message in world.messages)
     return "" if told else f"nobody was told of {incident.incident}"
