@@ -35,6 +35,7 @@ from nemo_watchdog.metrics import FEW_BUCKETS, Metrics
 from nemo_watchdog.model import Alert, Notification
 from nemo_watchdog.notifiers import AlertmanagerClient, HttpHeartbeat, channel_for, send_to, unusable_addresses
 from nemo_watchdog.notifiers.contacts import ContactNotifier, address_digest
+from nemo_watchdog.notifiers.silences import silences_of
 from nemo_watchdog.oncall_calendar import read_calendar
 from nemo_watchdog.one_thread import OneThread, StillBusy
 from nemo_watchdog.plugins import installed
@@ -67,6 +68,7 @@ from nemo_watchdog.runtime.policy_files import PolicyFiles
 from nemo_watchdog.runtime.probe_loop import ProbeLoop
 from nemo_watchdog.runtime.reloads import PolicySource
 from nemo_watchdog.runtime.rendering import Rendering
+from nemo_watchdog.runtime.silences_elsewhere import SilencesElsewhere
 from nemo_watchdog.runtime.supervisor import Supervisor
 from nemo_watchdog.sd_notify import SystemdNotify
 from nemo_watchdog.state_dir import ANSWER_KEY_NAME, ARCHIVE_NAME, JOURNAL_NAME, LABELS_NAME, TOKEN_BYTES, TOKEN_NAME
@@ -209,6 +211,7 @@ async def run(settings: Settings, redact_with: Callable[[Callable[[], Redactor]]
             service=SystemdNotify(os.environ),
             keeping=keeping,
             calendars=Calendars(core, read_calendar),
+            silences=SilencesElsewhere(core, silences_of),
         )
         past, explanations = _readers(settings.state_dir / JOURNAL_NAME, core, keeping)
         limits = Limits.of_this_process()

@@ -7,6 +7,7 @@ middle of the outage. So they hold what was so when the incident opened, which t
 from __future__ import annotations
 
 from nemo_watchdog.durations import duration
+from nemo_watchdog.engine.alert_labels import labels_of
 from nemo_watchdog.engine.declared_words import reported
 from nemo_watchdog.engine.gates.situation import Situation
 from nemo_watchdog.engine.impact import impact_of
@@ -20,7 +21,6 @@ from nemo_watchdog.engine.volatile import Volatile
 from nemo_watchdog.model import Alert, Health, Moment
 from nemo_watchdog.policy.policy import Policy
 
-NAME = "NemoWatchdogIncident"
 INCIDENT = "/api/v1/incidents/"
 """Where the daemon tells of one."""
 
@@ -33,9 +33,7 @@ def of_incident(volatile: Volatile, durable: Durable, incident: Incident, now: M
         said = _over(volatile, incident)
     else:
         said = _going_on(volatile, durable, incident, now)
-    root, severity, rule = incident.opened_as
-    labels = {"dependency": root, "severity": severity, "rule": rule}
-    return _alert(volatile.policy, incident, labels, {"dependency": incident.root, "rule": incident.rule, **said}, now)
+    return _alert(volatile.policy, incident, {"dependency": incident.root, "rule": incident.rule, **said}, now)
 
 
 def of_declared(policy: Policy, declared: Declared, now: Moment) -> Alert:
@@ -44,12 +42,10 @@ def of_declared(policy: Policy, declared: Declared, now: Moment) -> Alert:
     said = {**named, "rule": DECLARED, "summary": declared.text, "description": reported(declared)}
     if declared.resolved is None:
         said["next"] = "the watchdog does nothing about it; a person says when it is over"
-    return _alert(policy, declared, {**named, "severity": declared.severity, "rule": DECLARED}, said, now)
+    return _alert(policy, declared, said, now)
 
 
-def _alert(
-    policy: Policy, one: Incident | Declared, labels: dict[str, str], said: dict[str, str], now: Moment
-) -> Alert:
+def _alert(policy: Policy, one: Incident | Declared, said: dict[str, str], now: Moment) -> Alert:
     rule = one.rule if isinstance(one, Incident) else ""
     annotations = {
         "severity": str(one.severity),
@@ -64,7 +60,7 @@ def _alert(
     link = policy.telling.link.rstrip("/")
     return Alert(
         incident=one.incident,
-        labels={"alertname": NAME, "incident": one.incident, **labels},
+        labels=labels_of(one),
         annotations=annotations,
         starts_at=one.opened.utc,
         ends_at=one.resolved.utc if one.resolved else None,

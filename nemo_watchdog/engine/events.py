@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from nemo_watchdog.engine.news import News
 from nemo_watchdog.engine.oncall import Shift
+from nemo_watchdog.engine.silence_elsewhere import SilenceElsewhere
 from nemo_watchdog.model import (
     ActionRequest,
     ActionResult,
@@ -134,7 +135,14 @@ class QuietEndAsked:
     by: str
 
 
-QuietAsked = SilenceAsked | MaintenanceAsked | QuietEndAsked
+@dataclass(frozen=True, slots=True)
+class SilencesHeard:
+    """What is silenced in Alertmanager now, of those whose silences the policy honours."""
+
+    silences: tuple[SilenceElsewhere, ...]
+
+
+QuietAsked = SilenceAsked | MaintenanceAsked | QuietEndAsked | SilencesHeard
 
 
 @dataclass(frozen=True, slots=True)

@@ -180,7 +180,7 @@ def _open(turn: Turn, ones: Sequence[One]) -> None:
         paging_words.opened(ones, lead, turn),
         list(to),
         said=[each.once for each in news if each.once],
-        anew=all(silences_before(turn, one) for one in ones),
+        anew=all(silences_before(turn, one) or was_let_go(turn, one) for one in ones),
     )
     opened = turn.durable.pages.of(ones[0].incident)
     if opened is not None:

@@ -10,6 +10,7 @@ from nemo_watchdog import records as r
 from nemo_watchdog.engine import events as ev
 from nemo_watchdog.engine.incidents import name_of
 from nemo_watchdog.engine.quiet import Maintenance, Quiet
+from nemo_watchdog.engine.silence import is_silent_elsewhere
 from nemo_watchdog.engine.state import Durable
 from nemo_watchdog.engine.turn import Turn
 
@@ -34,6 +35,18 @@ def hear(turn: Turn, asked: ev.QuietAsked) -> None:
                 turn.record(r.SilenceEnded(asked.identity, asked.by))
             else:
                 turn.record(r.MaintenanceEnded(asked.identity, f"{asked.by} ended it", asked.by))
+        case ev.SilencesHeard():
+            hear_elsewhere(turn, asked)
+
+
+def hear_elsewhere(turn: Turn, heard: ev.SilencesHeard) -> None:
+    """What it silences no more and is still broken is told now."""
+    ones = turn.durable.all_open()
+    before = {one.incident for one in ones if is_silent_elsewhere(turn.volatile, one)}
+    turn.volatile.silences_elsewhere = heard.silences
+    turn.let_go = frozenset(before - {one.incident for one in ones if is_silent_elsewhere(turn.volatile, one)})
+    for incident in turn.let_go:
+        turn.volatile.agenda.put(incident, turn.now.monotonic)
 
 
 def keep_time(turn: Turn) -> None:

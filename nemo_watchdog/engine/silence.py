@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
 
+from nemo_watchdog.engine.alert_labels import labels_of
 from nemo_watchdog.engine.maintenance import spell_of
 from nemo_watchdog.engine.quiet import ENDS, Maintenance, Quiet, Silence
 from nemo_watchdog.engine.reported import Declared
@@ -23,7 +24,13 @@ One = Incident | Declared
 def is_silent(turn: Turn, one: One) -> bool:
     """Now, or when it ended: what was over while it was silent is told to nobody."""
     at = turn.now.monotonic if one.resolved is None else one.resolved.monotonic
-    return _is_muted(turn.volatile, turn.durable, one, at)
+    return _is_muted(turn.volatile, turn.durable, one, at) or is_silent_elsewhere(turn.volatile, one)
+
+
+def is_silent_elsewhere(volatile: Volatile, one: One) -> bool:
+    """Alertmanager says so, and the policy honours it."""
+    labels = labels_of(one)
+    return any(each.mutes(labels) for each in volatile.silences_elsewhere)
 
 
 def is_hidden(volatile: Volatile, durable: Durable, one: One, now: float) -> bool:
@@ -34,11 +41,14 @@ def is_hidden(volatile: Volatile, durable: Durable, one: One, now: float) -> boo
 
 def rests(turn: Turn, one: One) -> bool:
     """Nobody need take it now: each part of it that fails is silenced, or worked on."""
-    return _rest(turn, one, _holding(turn.durable, turn.now.monotonic))
+    held = _rest(turn, one, _holding(turn.durable, turn.now.monotonic))
+    return held or is_silent_elsewhere(turn.volatile, one)
 
 
 def was_let_go(turn: Turn, one: One) -> bool:
     """It rested until this step."""
+    if one.incident in turn.let_go and not rests(turn, one):
+        return True
     over = [turn.durable.quiet.of(each) for each in turn.effects.records if isinstance(each, ENDS)]
     if not over or rests(turn, one):
         return False

@@ -22,6 +22,8 @@ class Turn:
     tell: Callable[[r.Record, Turn], None]
     """What follows a record for people."""
     effects: Effects = field(default_factory=Effects)
+    let_go: frozenset[str] = frozenset()
+    """Incidents that Alertmanager silenced until this step."""
 
     def __post_init__(self) -> None:
         self.volatile.at = self.now

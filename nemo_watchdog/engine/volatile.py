@@ -12,6 +12,7 @@ from nemo_watchdog.engine.health import Tracker
 from nemo_watchdog.engine.news import News
 from nemo_watchdog.engine.oncall import Shift
 from nemo_watchdog.engine.seen import Seen
+from nemo_watchdog.engine.silence_elsewhere import SilenceElsewhere
 from nemo_watchdog.engine.together import Together
 from nemo_watchdog.engine.topology import Topology
 from nemo_watchdog.model import ContainerEvent, ContainerStatus, Moment, Target
@@ -66,6 +67,8 @@ class Volatile:
     """By incident, what people may be told, alone or with more, and were not yet."""
     agenda: Agenda = field(default_factory=Agenda)
     """When people must be told next, by page or by incident."""
+    silences_elsewhere: tuple[SilenceElsewhere, ...] = ()
+    """In Alertmanager, as it was asked last."""
     calendars: dict[str, tuple[Shift, ...]] = field(default_factory=dict)
     """Of rotas, as they were read last."""
     held_back: dict[str, int] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""A silence of Alertmanager, from what `GET /api/v2/silences` answers to what it mutes. Pure: nobody is asked here.
+"""Alertmanager's silences: what `GET /api/v2/silences` answers, and what each of them mutes.
 
 It matches as it does there (`gettableSilence` in api/v2/openapi.yaml; pkg/labels): every matcher must match, a label
 that an alert does not have is empty, and a regular expression is RE2's and must match the whole.
@@ -6,14 +6,23 @@ that an alert does not have is empty, and a regular expression is RE2's and must
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
+import aiohttp
 import re2
 from pydantic import AwareDatetime, BaseModel, Field, TypeAdapter, ValidationError
 
+from nemo_watchdog.durations import duration
 from nemo_watchdog.errors import in_one_line
+from nemo_watchdog.notifiers.way import BadAuthorities, Way
+from nemo_watchdog.policy.policy import Alertmanager
+
+PATH = "/api/v2/silences"
+_LONGEST_ANSWER = 4 << 20
+"""Bytes."""
 
 LONGEST = 500
 """Characters of what somebody wrote there that are kept."""
@@ -61,11 +70,47 @@ class SilenceElsewhere:
     ends: datetime
     by: str
     reason: str
-    matchers: tuple[Callable[[Labels], bool], ...]
+    written: tuple[tuple[str, str, bool, bool], ...]
+    """Its matchers: the label, the value, whether that is a regular expression, and whether it must match."""
+    matchers: tuple[Callable[[Labels], bool], ...] = field(compare=False)
 
-    def mutes(self, labels: Labels, at: datetime) -> bool:
-        """Whether an alert with these labels is silenced then; its end is not in it."""
-        return self.starts <= at < self.ends and all(matches(labels) for matches in self.matchers)
+    def holds(self, at: datetime) -> bool:
+        """Its end is not in it."""
+        return self.starts <= at < self.ends
+
+    def mutes(self, labels: Labels) -> bool:
+        """Whether an alert with these labels is silenced while it holds."""
+        return all(matches(labels) for matches in self.matchers)
+
+
+async def silences_of(
+    targets: Sequence[Alertmanager], within: float
+) -> Mapping[str, Sequence[SilenceElsewhere] | CannotBeRead]:
+    """What each has, or why it is not known, within so many seconds."""
+    async with aiohttp.ClientSession() as session:
+        answers = await asyncio.gather(*(_asked(session, Way(each), within) for each in targets))
+    return {each.url: answer for each, answer in zip(targets, answers, strict=True)}
+
+
+async def _asked(session: aiohttp.ClientSession, way: Way, within: float) -> Sequence[SilenceElsewhere] | CannotBeRead:
+    try:
+        async with asyncio.timeout(within), session.get(way.to(PATH), **await way.carries()) as response:
+            if response.status != 200:
+                return CannotBeRead(f"HTTP {response.status} for {PATH}")
+            answer = b""
+            while more := await response.content.read(_LONGEST_ANSWER + 1 - len(answer)):
+                answer += more
+        if len(answer) > _LONGEST_ANSWER:
+            return CannotBeRead("its answer is too long")
+        return read(answer)
+    except CannotBeRead as error:
+        return error
+    except TimeoutError:
+        return CannotBeRead(f"no answer within {duration(within)}")
+    except BadAuthorities as error:
+        return CannotBeRead(str(error))
+    except (aiohttp.ClientError, ValueError) as error:
+        return CannotBeRead(type(error).__name__)
 
 
 def read(answer: bytes) -> Sequence[SilenceElsewhere]:
@@ -81,8 +126,9 @@ def read(answer: bytes) -> Sequence[SilenceElsewhere]:
 
 def _read(silence: _Silence) -> SilenceElsewhere:
     by, reason = (in_one_line(text)[:LONGEST] for text in (silence.created_by, silence.comment))
+    written = tuple((each.name, each.value, each.is_regex, each.is_equal) for each in silence.matchers)
     matchers = tuple(map(_matcher, silence.matchers))
-    return SilenceElsewhere(silence.id, silence.starts_at, silence.ends_at, by, reason, matchers)
+    return SilenceElsewhere(silence.id, silence.starts_at, silence.ends_at, by, reason, written, matchers)
 
 
 def _matcher(matcher: _Matcher) -> Callable[[Labels], bool]:

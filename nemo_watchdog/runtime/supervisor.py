@@ -27,6 +27,7 @@ from nemo_watchdog.runtime.outbox import Outbox
 from nemo_watchdog.runtime.probe_loop import ProbeLoop
 from nemo_watchdog.runtime.reloads import PolicySource, Reloads
 from nemo_watchdog.runtime.sample import LoopLag
+from nemo_watchdog.runtime.silences_elsewhere import SilencesElsewhere
 from nemo_watchdog.runtime.storm_witness import StormWitness
 from nemo_watchdog.runtime.work import WorkWitness
 
@@ -74,6 +75,7 @@ class Supervisor:
         service: ServiceManager,
         keeping: Keeping,
         calendars: Calendars,
+        silences: SilencesElsewhere,
     ) -> None:
         self.core = core
         self.loops: dict[str, ProbeLoop] = {}
@@ -89,6 +91,7 @@ class Supervisor:
         self._service = service
         self._keeping = keeping
         self._calendars = calendars
+        self._silences = silences
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._stop = asyncio.Event()
         self._witness = StormWitness(core)
@@ -125,7 +128,7 @@ class Supervisor:
         core.on_ask_witness = self._ask_witness
         async with asyncio.TaskGroup() as group:
             self._group = group
-            await self._calendars.look()
+            await asyncio.gather(self._calendars.look(), self._silences.look())
             roots = [
                 self._root(core.write_forever(), "writer"),
                 self._root(core.prune_forever(), "pruner"),
@@ -137,6 +140,7 @@ class Supervisor:
                 self._root(self.reloads.discover(), "labels"),
                 self._root(files.watch(self._metrics), "files"),
                 self._root(self._calendars.run(), "calendars"),
+                self._root(self._silences.run(), "silences of Alertmanager"),
                 *(self._root(work, name) for work, name in self._keeping.work()),
             ]
             await core.start()

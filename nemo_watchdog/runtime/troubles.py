@@ -15,6 +15,7 @@ class Trouble(StrEnum):
     DOCKER = "Docker does not answer and nothing is restarted"
     CONTACT = "contact {} is not told"
     ALERTMANAGER = "Alertmanager {} takes no alerts"
+    SILENCES = "what is silenced in Alertmanager {} is told all the same"
     DEADMAN = "the dead man's switch is not told"
     CALENDAR = "the rota {} goes by turns instead of by its calendar"
     TEMPLATE = "template {} is not used"

@@ -20,6 +20,7 @@ from nemo_watchdog.engine.engine import Engine
 from nemo_watchdog.evidence import Asked
 from nemo_watchdog.metrics import Metrics
 from nemo_watchdog.model import Alert, Notification
+from nemo_watchdog.notifiers.silences import silences_of
 from nemo_watchdog.policy.policy import Policy
 from nemo_watchdog.policy.secret_value import Secret
 from nemo_watchdog.ports import Action, ActionContext, Archive, Delivery, Journal
@@ -46,6 +47,7 @@ from nemo_watchdog.runtime.outbox import Outbox
 from nemo_watchdog.runtime.policy_files import Look as PolicyLook
 from nemo_watchdog.runtime.policy_files import PolicyFiles
 from nemo_watchdog.runtime.reloads import PolicySource
+from nemo_watchdog.runtime.silences_elsewhere import SilencesElsewhere
 from nemo_watchdog.runtime.supervisor import Supervisor
 from nemo_watchdog.testing import MemoryArchive
 from tests.simulation.docker import Port
@@ -198,6 +200,7 @@ class Life:
             metrics=metrics,
             service=_NoService(),
             calendars=Calendars(self.core, lambda *_: ()),
+            silences=SilencesElsewhere(self.core, silences_of),
         )
         self.task = loop.create_task(self.supervisor.run(), name="daemon")
 

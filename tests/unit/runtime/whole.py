@@ -9,6 +9,7 @@ from pathlib import Path
 from nemo_watchdog.errors import PolicyError
 from nemo_watchdog.evidence import Asked, Questions
 from nemo_watchdog.model import Health, ok
+from nemo_watchdog.notifiers.silences import silences_of
 from nemo_watchdog.policy.policy import Dependency, Policy
 from nemo_watchdog.policy.secret_value import Secret
 from nemo_watchdog.ports import Delivery, Probe
@@ -23,6 +24,7 @@ from nemo_watchdog.runtime.keeping import Keeping
 from nemo_watchdog.runtime.outbox import Outbox
 from nemo_watchdog.runtime.policy_files import PolicyFiles
 from nemo_watchdog.runtime.reloads import PolicySource
+from nemo_watchdog.runtime.silences_elsewhere import SilencesElsewhere
 from nemo_watchdog.runtime.supervisor import Supervisor
 from nemo_watchdog.testing import MemoryArchive, RecordingAction, RecordingNotifier, ScriptedProbe
 from tests.unit.engine.world import dependency, policy
@@ -116,6 +118,7 @@ class Daemon:
             service=self.service,
             keeping=self.keeping,
             calendars=Calendars(core, lambda *_: ()),
+            silences=SilencesElsewhere(core, silences_of),
         )
         self.task: asyncio.Task[None] | None = None
 
