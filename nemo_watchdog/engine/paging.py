@@ -7,7 +7,7 @@ restart forgets nothing and repeats nothing. What is over before anybody was pag
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 
 from nemo_watchdog import records as r
 from nemo_watchdog.engine import paging_words
@@ -205,23 +205,42 @@ def _review_page(turn: Turn, page: Page, *, it_is_time: bool) -> None:
         return
     if any(was_let_go(turn, one) for one in ones) and answers(ones, turn.now.monotonic) is None:
         _remind(turn, page, ones, [*page.contacts, *(name for one in ones for name in contacts_of(one, turn))])
-    for each in news:
-        if why := _why_held_back(turn, page, each):
-            turn.effects.told.append((each.kind, why))
-            turn.volatile.held_back[page.page] = turn.volatile.held_back.get(page.page, 0) + 1
-            continue
-        about = next((one for one in ones if one.incident == each.incident), ones[0])
-        named = dict.fromkeys((*page.contacts, *contacts_of(about, turn), *each.to))
-        to = [name for name in named if name != each.but]
-        if not to:
-            turn.effects.told.append((each.kind, Told.NO_CONTACT))
-            continue
-        said = [each.once] if each.once else []
-        say(turn, each.kind, page.page, ones, paging_words.news(about, each, turn), to, said=said)
+    known = set(page.said)
+    told = [each for each in news if _is_to_be_told(turn, page, each, known)]
+    for each in told:
+        if each.kind is NotificationKind.ACKNOWLEDGED:
+            _tell_of_a_page(turn, page, ones, [each])
+    if at_once := [each for each in told if each.kind is not NotificationKind.ACKNOWLEDGED]:
+        _tell_of_a_page(turn, page, ones, at_once)
     _ask_the_next(turn, page, ones)
 
 
-def _why_held_back(turn: Turn, page: Page, news: News) -> Told | None:
+def _tell_of_a_page(turn: Turn, page: Page, ones: Sequence[One], news: Sequence[News]) -> None:
+    """What people learn at one moment is one message."""
+    lead = max(news, key=lambda each: (paging_words.rank(each.kind), each.kind is NotificationKind.ROOT_CHANGED))
+    about = next((one for one in ones if one.incident == lead.incident), ones[0])
+    named = dict.fromkeys((*page.contacts, *contacts_of(about, turn), *(name for each in news for name in each.to)))
+    to = [name for name in named if name != lead.but]
+    if not to:
+        turn.effects.told += [(each.kind, Told.NO_CONTACT) for each in news]
+        return
+    rest = [each for each in news if each is not lead]
+    turn.effects.told += [(each.kind, Told.GROUPED) for each in rest]
+    words = paging_words.news(about, lead, turn, rest)
+    say(turn, lead.kind, page.page, ones, words, to, said=[each.once for each in news if each.once])
+
+
+def _is_to_be_told(turn: Turn, page: Page, news: News, known: set[str]) -> bool:
+    """`known` is what is no news any more when it is so again."""
+    why = _why_held_back(turn, page, news, known)
+    known.add(news.once)
+    if why is not None:
+        turn.effects.told.append((news.kind, why))
+        turn.volatile.held_back[page.page] = turn.volatile.held_back.get(page.page, 0) + 1
+    return why is None
+
+
+def _why_held_back(turn: Turn, page: Page, news: News, known: Container[str]) -> Told | None:
     """Of what people know of, only what makes them do something else is told."""
     kind = NotificationKind
     one = turn.durable.one(news.incident)
@@ -234,12 +253,12 @@ def _why_held_back(turn: Turn, page: Page, news: News) -> Told | None:
     if news.kind is kind.ACTION_STARTED and not turn.volatile.policy.telling.actions:
         return Told.GROUPED
     if news.kind is kind.ACKNOWLEDGED:
-        return Told.GROUPED if news.once in page.said else None
+        return Told.GROUPED if news.once in known else None
     if news.kind is kind.WORSENED and not any(each.startswith(LOOK) for each in page.said):
         return Told.GROUPED  # nobody believes that it is mended
     if not news.once:
         return Told.GROUPED  # the next message tells what was done, and how all is
-    return Told.HELD_BACK if news.once in page.said else None
+    return Told.HELD_BACK if news.once in known else None
 
 
 def _ask_the_next(turn: Turn, page: Page, ones: Sequence[One]) -> None:

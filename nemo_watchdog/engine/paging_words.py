@@ -73,10 +73,13 @@ def opened(ones: Sequence[One], lead: News | None, turn: Turn) -> Words:
     return Words("opened", title, _body(ones, _all_that_happened(ones, turn), turn))
 
 
-def news(one: One, told: News, turn: Turn) -> Words:
-    """A record's own words, with since when it is so and what was done; what it says of what comes next stays last."""
+def news(one: One, told: News, turn: Turn, also: Sequence[News] = ()) -> Words:
+    """A record's own words, with since when it is so and what was done; what it says of what comes next stays last.
+
+    `also` is what is news at the same moment.
+    """
     said, mark, following = told.words.body.rpartition("\nNext: ")
-    lines = [said if mark else following]
+    lines = [said if mark else following, *dict.fromkeys(f"Also: {each.words.title}." for each in also)]
     if isinstance(one, Incident):
         gravity = graveness(one, turn.volatile.policy)
         lines = ["\n".join(line for line in lines[0].split("\n") if line == gravity or not _GRAVITY.fullmatch(line))]
@@ -152,7 +155,10 @@ def _title(ones: Sequence[One], turn: Turn) -> str:
         if isinstance(one, Declared):
             return f"reported: {declared_words.short(one.text)}"
         again = " again" if one.reopened else ""
-        return f"{_failing(one, turn)} is {_health(_failing(one, turn), one, turn)}{again}"
+        failing = _failing(one, turn)
+        impact = _impact(ones, turn)
+        beside = ", and with it all that is core" if impact is not None and impact.all_core else ""
+        return f"{failing} is {_health(failing, one, turn)}{again}{beside}"
     if (impact := _impact(ones, turn)) is not None and impact.all_core:
         return f"everything core fails at once: {listed(impact.affected)}"
     found = {_health(one.root, one, turn) for one in ones if isinstance(one, Incident)}
@@ -291,7 +297,7 @@ def _lasted(one: One, turn: Turn) -> Iterator[str]:
     if not isinstance(one, Incident):
         return
     policy, ended = turn.volatile.policy, (one.resolved or turn.now).utc
-    said = phrase(one.health, one.reason, one.detail)
-    yield f"It was {said} from {when(since(one), policy)} to {when(ended, policy)}."
+    began = f"{one.opened_as[0]} {phrase(one.health, one.reason, one.detail)}"
+    yield f"It began at {when(since(one), policy)} ({began}), and ended at {when(ended, policy)}."
     if one.acted_now:
         yield from _done([one])

@@ -19,6 +19,13 @@ _ABOUT_TO = {
 }
 """Of the gates behind which an action is a matter of moments."""
 
+_OF_A_CATEGORY = {
+    "integrity": "nothing is done, a person must look",
+    "blind": "nothing is done while nobody can see how it is",
+    "busy": "it is left alone, it needs time",
+}
+"""Of what an action does not help."""
+
 
 def plan(name: str, incident: Incident, turn: Turn) -> str:
     """Without a full stop."""
@@ -42,5 +49,7 @@ def _said(decision: Decision, now: float) -> str:
             pass
     if (words := _ABOUT_TO.get(decision.gate)) is not None:
         return words.format(value=decision.value, wait=wait)
+    if decision.gate is Gate.CATEGORY:
+        return f"{_OF_A_CATEGORY.get(decision.value.partition(':')[0], 'nothing for now')}: {decision.value}"
     again = f"; that is asked again{wait}" if wait else ""
     return f"nothing for now: {decision.value}{again}"

@@ -57,7 +57,7 @@ def test_what_a_person_declared_is_1_and_stands_with_the_incidents(call: Call, d
     result = call("status", "--utc", "--listen", daemon.listen)
     assert result.code == 1
     shown = "SEV3 Minor issue: it is [red]slow\\x1b[2J"
-    rest = f"{incident}, reported of gateway by ada since 12:00:06 (0s); taken by bob until 13:00:06"
+    rest = f"{incident}, reported of gateway by ada since 12:00:06 (0s); taken by bob until 13:00:06; told: on-call"
     assert f"{shown}\n  {rest}\n" in result.out
     result = call("status", "gateway", "--utc", "--listen", daemon.listen)
     assert result.code == 1

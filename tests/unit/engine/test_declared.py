@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from nemo_watchdog import records as r
@@ -331,9 +333,12 @@ def test_the_status_shows_what_is_open() -> None:
     at = world.utc.isoformat()
     world.send(ev.ResolveAsked(over, "mended", "ada"))
     world.pass_time(30.0)
-    assert seen(world).declared == (
-        DeclaredView(incident, TEXT, "SEV2", "Major degradation", "gateway", at, 30.0, "ada", None),
+    (declared,) = seen(world).declared
+    assert replace(declared, told=None) == DeclaredView(
+        incident, TEXT, "SEV2", "Major degradation", "gateway", at, 30.0, "ada", None
     )
+    assert declared.told is not None
+    assert (declared.told.to, declared.told.messages) == (("on-call",), 1)
 
 
 def test_the_status_shows_who_has_an_incident_of_looks() -> None:

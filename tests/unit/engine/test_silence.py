@@ -216,6 +216,7 @@ def test_one_that_ended_while_nobody_was_there_is_over_at_the_start() -> None:
     world.wait(60)
     world.pass_time(2 * HOUR)
     world.kill_daemon()
+    world.wait(GROUP_WAIT)
     assert kinds(world) == ["opened"]
     world.wait(RESPOND - 1)
     assert kinds(world) == ["opened"]

@@ -201,5 +201,17 @@ def test_an_end_says_from_when_to_when_and_what_was_done() -> None:
     stay_ill(world, 600, "gateway")
     world.succeed("gateway", times=3)
     over = world.messages[-1].body
-    assert "from 2026-01-05 12:00:03 UTC to 2026-01-05 12:10:1" in over
+    assert "It began at 2026-01-05 12:00:03 UTC (gateway down: wrong_status (test: wrong_status)), and ended at" in over
     assert "Done: docker.restart of c-gateway 3 times." in over
+
+
+def test_what_people_learn_at_one_moment_is_one_message() -> None:
+    """The cause and how grave it is now."""
+    world = World(plan("postgres", "gateway", needs=["postgres"], remedy=None))
+    world.fail("gateway")
+    world.succeed("postgres")
+    world.fail("gateway")
+    world.wait(GROUP_WAIT)
+    world.fail("postgres", Reason.REFUSED)
+    assert kinds(world) == ["opened", "root_changed"]
+    assert world.messages[-1].severity is Severity.SEV1

@@ -126,7 +126,9 @@ def test_it_counts_on_while_the_daemon_is_away() -> None:
     stay_ill(world, 30, "gateway")
     assert [(str(each.kind), to(each)) for each in world.messages[1:]] == [("unanswered", "lead")]
     assert world.messages[-1].title == "[SEV2] gateway is down, and nobody has taken it"
-    assert "gateway was down: wrong_status (test: wrong_status) when it was seen last." in world.messages[-1].body
+    assert (
+        "gateway was down: wrong_status (test: wrong_status); the watchdog has just started" in world.messages[-1].body
+    )
     world.wait(AFTER - 30 - 60)
     assert to(world.messages[-1]) == "cto"
 
