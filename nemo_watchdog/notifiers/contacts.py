@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import hmac
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 
 import structlog
@@ -173,10 +173,24 @@ class ContactNotifier:
 
     # -- the addresses
 
-    def _places(self, contact: str) -> list[_Place]:
-        """Of whoever has it now, each once."""
+    def _who_had_it(self, contact: str, over: Notification) -> list[str]:
+        """Of a rota those who were told of what is over now before somebody else's turn came."""
+        contacts = self._contacts()
+        spec = contacts.get(contact)
+        if over.kind not in ENDS or spec is None or spec.rota is None:
+            return []
+        others = contacts.keys() - {*over.contacts, spec.fallback}
+        return [
+            name
+            for name in contacts
+            if name in others
+            and any(self._memory.knows_of(over.incident, self._digest(each)) for each in contacts[name].addresses)
+        ]
+
+    def _places(self, contact: str, also: Iterable[str] = ()) -> list[_Place]:
+        """Of whoever has it now, and of others, each once."""
         contacts, found = self._contacts(), dict[str, Address]()
-        for person in self._people_of(contact):
+        for person in (*self._people_of(contact), *also):
             spec = contacts.get(person)
             for address in spec.addresses if spec is not None else ():
                 found.setdefault(self._digest(address), address)
@@ -184,7 +198,7 @@ class ContactNotifier:
 
     async def _give(self, waiting: Sequence[Notification], contact: str, mark: str = "") -> Delivery:
         """To all addresses at once. `mark` is what is remembered beside the messages."""
-        places = self._places(contact)
+        places = self._places(contact, self._who_had_it(contact, waiting[-1]))
         if not places:
             return await self._log_it(waiting, contact, mark)
         busy = {place for place in places if place.digest in self._sending}

@@ -56,6 +56,10 @@ class AddressMemory:
         """Whether it has taken that message."""
         return (key, address) in self._told
 
+    def knows_of(self, thread: str, address: str) -> bool:
+        """Whether it has taken any message of that thread."""
+        return any(each == address and key.startswith(f"{thread}:") for key, each in self._told)
+
     def memo(self, thread: str, address: str) -> str:
         """What its channel wants to be given with the next letter of the thread; empty: nothing."""
         return self._memos.get((thread, address), "")

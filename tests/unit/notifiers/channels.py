@@ -89,6 +89,9 @@ class Remembers:
     def has(self, key: str, address: str) -> bool:
         return (key, address) in self.told
 
+    def knows_of(self, thread: str, address: str) -> bool:
+        return any(each == address and key.startswith(f"{thread}:") for key, each in self.told)
+
     def memo(self, thread: str, address: str) -> str:
         return self.memos.get((thread, address), "")
 

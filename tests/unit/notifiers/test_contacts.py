@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, timedelta
 from typing import Any
 
 import pytest
@@ -15,7 +15,7 @@ from nemo_watchdog.model import NotificationKind, Standing
 from nemo_watchdog.notifiers import contacts as module
 from nemo_watchdog.notifiers.contacts import address_digest
 from nemo_watchdog.notifiers.in_order import HOLDS_BACK_FOR
-from nemo_watchdog.policy.people import Apprise, Opsgenie, PagerDuty, Slack, Webhook
+from nemo_watchdog.policy.people import Apprise, Opsgenie, PagerDuty, Rota, Slack, Webhook
 from nemo_watchdog.policy.secret_value import Secret
 from nemo_watchdog.testing import ManualClock
 from tests.unit.notifiers.channels import BUSY, TAKEN, WRONG, People, contact
@@ -101,6 +101,21 @@ async def test_a_rota_is_told_to_who_has_it_now() -> None:
         await them.tell(notification(person))
     assert (them.lines.keys("alice"), them.lines.keys("bob")) == (["alice"], ["bob"])
     assert them.lines["alice"].got[0].contact == "on-call"
+
+
+async def test_who_had_the_rota_when_it_was_told_hears_of_its_end() -> None:
+    """Beside who has it now, once; who was told nothing of it hears nothing."""
+    rota = replace(contact(), rota=Rota(("alice", "bob", "carol"), None, 540, UTC))
+    them = People({"on-call": rota, **{name: contact(name) for name in ("alice", "bob", "carol")}})
+    them.rota["on-call"] = ("alice",)
+    await them.tell(OPENED)
+    them.rota["on-call"] = ("bob",)
+    await them.tell(WORSE)
+    assert (await them.tell(OVER)).delivered
+    assert (await them.tell(OVER)).delivered
+    assert them.lines.keys("alice") == ["i-1:1", "i-1:3"]
+    assert them.lines.keys("bob") == ["i-1:2", "i-1:3"]
+    assert them.lines.keys("carol") == []
 
 
 async def test_a_contact_without_an_address_is_logged() -> None:
