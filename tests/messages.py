@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from nemo_watchdog.channel import Letter
 from nemo_watchdog.engine import events as ev
 from nemo_watchdog.model import Notification, Reason, failed
 from tests.outages import CORE, Outage, shipped
@@ -103,11 +104,12 @@ STORIES = (
 )
 
 
-def told(story: Story) -> list[Notification]:
+def told(story: Story) -> Outage:
     """Every message, in order."""
     outage = Outage(shipped())
     story.run(outage)
-    return outage.messages
+    outage.send()
+    return outage
 
 
 def page() -> str:
@@ -116,15 +118,15 @@ def page() -> str:
 
 
 def _section(story: Story) -> str:
-    messages = told(story)
-    count = "One message." if len(messages) == 1 else f"{len(messages)} messages."
-    return f"## {story.title}\n\n{story.what} {count}\n\n" + "\n".join(map(_shown, messages))
+    outage = told(story)
+    count = "One message." if len(outage.messages) == 1 else f"{len(outage.messages)} messages."
+    shown = "\n".join(map(_shown, outage.messages, outage.letters))
+    return f"## {story.title}\n\n{story.what} {count}\n\n{shown}"
 
 
-def _shown(message: Notification) -> str:
-    return (
-        f"{message.at:%H:%M:%S} to {', '.join(message.contacts)}:\n\n```text\n{message.title}\n\n{message.body}\n```\n"
-    )
+def _shown(message: Notification, letter: Letter) -> str:
+    who = ", ".join(message.contacts)
+    return f"{message.at:%H:%M:%S} to {who}:\n\n```text\n{letter.title}\n\n{letter.body}\n```\n"
 
 
 if __name__ == "__main__":

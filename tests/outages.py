@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
+from nemo_watchdog.channel import Letter
 from nemo_watchdog.model import ActionRequest, Finding, Notification, ok
 from nemo_watchdog.plugins import installed
 from nemo_watchdog.policy.loader import parse_policy
 from nemo_watchdog.policy.policy import Policy
+from nemo_watchdog.runtime.answer_links import AnswerLinks
+from nemo_watchdog.runtime.core import Core
+from nemo_watchdog.runtime.rendering import Rendering
+from nemo_watchdog.runtime.troubles import Troubles
+from nemo_watchdog.testing import ManualClock
 from tests.unit.engine.world import World
 
+HOST = "nemo-1"
 SHIPPED = Path(__file__).parents[1] / "config" / "policy.yaml"
 CORE = ("postgres", "redis", "gateway", "gemma")
 A_RESTART_TAKES = 3.0
@@ -32,6 +41,8 @@ class Outage:
         self.ill: dict[str, Finding] = {}
         self.dead: set[str] = set()
         self._ends: list[tuple[float, ActionRequest]] = []
+        self.letters: list[Letter] = []
+        """Of each message what its first contact reads, as it is sent."""
 
     @property
     def messages(self) -> list[Notification]:
@@ -58,9 +69,18 @@ class Outage:
         while world.monotonic < end:
             world.wait(every)
             self._finish()
+            self.send()
             for name in world.engine.policy.dependencies:
                 if name not in self.dead:
                     world.look(name, self.ill.get(name) or ok(), every=0.0)
+
+    def send(self) -> None:
+        """What there is to tell now."""
+        world, clock = self.world, ManualClock(self.world.monotonic, self.world.utc)
+        core = SimpleNamespace(engine=world.engine, clock=clock, troubles=Troubles(clock, str))
+        rendering = Rendering(cast("Core", core), AnswerLinks(b"key", lambda: world.utc), HOST)
+        for each in self.messages[len(self.letters) :]:
+            self.letters.append(rendering.render(each, each.contacts[0]))
 
     def _finish(self) -> None:
         known = {request.action_id for _, request in self._ends}

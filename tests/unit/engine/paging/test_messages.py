@@ -17,7 +17,7 @@ def test_the_page_is_what_is_sent() -> None:
 
 @pytest.mark.parametrize("story", STORIES, ids=lambda story: story.title)
 def test_each_outage_is_a_handful_of_messages_and_has_an_end(story: Story) -> None:
-    messages = told(story)
+    messages = told(story).messages
     assert len(messages) <= MOST
     assert messages[-1].title.endswith("up again")
     assert len({message.incident for message in messages}) == 1
