@@ -135,6 +135,13 @@ async def test_lines_of_a_log(run: Run, containers: DockerContainers, options: t
     assert "new" not in finding.detail
 
 
+def cpu_of_counting() -> float:
+    """Seconds that counting to five million takes: what a look takes is measured by it, for machines and hours differ."""
+    began = time.process_time()
+    sum(range(5_000_000))
+    return time.process_time() - began
+
+
 @pytest.mark.parametrize("line", ["x", "y" * 2000, "z" * 20_000], ids=["tiny", "long", "longer-than-docker-takes"])
 async def test_a_container_that_writes_without_end(run: Run, containers: DockerContainers, line: str) -> None:
     """It takes next to nothing from the loop that all looks share, and its newest lines are judged, not Docker."""
@@ -144,10 +151,11 @@ async def test_a_container_that_writes_without_end(run: Run, containers: DockerC
     await watching.look()
     for _ in range(3):
         await asyncio.sleep(2.0)
+        counting = cpu_of_counting()
         cpu = time.process_time()
         finding = await watching.look()
         assert finding.reason is Reason.REPORTED_FAULT, finding
-        assert time.process_time() - cpu < 0.25
+        assert time.process_time() - cpu < 3 * counting
 
 
 async def test_the_log_of_a_container_that_is_not_there(run: Run, containers: DockerContainers) -> None:

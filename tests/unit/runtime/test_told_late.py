@@ -83,8 +83,12 @@ class Night:
         await self.shell.core.written()
         self.outbox.poke()
         for _ in range(3):
-            await until(lambda: not self.outbox._due.is_set() and not self.outbox._busy)
+            await until(self._is_quiet)
             await settled()
+
+    def _is_quiet(self) -> bool:
+        outbox = self.outbox
+        return not (outbox._due.is_set() or outbox._busy or outbox._reading)
 
     async def passes(self, seconds: float, *, every: float = 5.0) -> None:
         for _ in range(int(seconds / every)):
