@@ -136,7 +136,7 @@ async def test_lines_of_a_log(run: Run, containers: DockerContainers, options: t
 
 
 def cpu_of_counting() -> float:
-    """Seconds that counting to five million takes: what a look takes is measured by it, for machines and hours differ."""
+    """Seconds that counting to five million takes: by it a look is measured, for machines and hours differ."""
     began = time.process_time()
     sum(range(5_000_000))
     return time.process_time() - began
