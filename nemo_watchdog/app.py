@@ -35,7 +35,7 @@ from nemo_watchdog.metrics import FEW_BUCKETS, Metrics
 from nemo_watchdog.model import Alert, Notification
 from nemo_watchdog.notifiers import AlertmanagerClient, HttpHeartbeat, channel_for, send_to, unusable_addresses
 from nemo_watchdog.notifiers.contacts import ContactNotifier, address_digest
-from nemo_watchdog.notifiers.silences import silences_of
+from nemo_watchdog.notifiers.silences import Silences
 from nemo_watchdog.oncall_calendar import read_calendar
 from nemo_watchdog.one_thread import OneThread, StillBusy
 from nemo_watchdog.plugins import installed
@@ -211,7 +211,7 @@ async def run(settings: Settings, redact_with: Callable[[Callable[[], Redactor]]
             service=SystemdNotify(os.environ),
             keeping=keeping,
             calendars=Calendars(core, read_calendar),
-            silences=SilencesElsewhere(core, silences_of),
+            silences=SilencesElsewhere(core, Silences().of),
         )
         past, explanations = _readers(settings.state_dir / JOURNAL_NAME, core, keeping)
         limits = Limits.of_this_process()

@@ -13,7 +13,7 @@ from nemo_watchdog.engine.gates.situation import Situation
 from nemo_watchdog.engine.impact import impact_of
 from nemo_watchdog.engine.listing import listed
 from nemo_watchdog.engine.paging_words import root_of, since, when
-from nemo_watchdog.engine.plan_words import plan_of
+from nemo_watchdog.engine.plan_words import failing_of, plan_of
 from nemo_watchdog.engine.reported import DECLARED, Declared
 from nemo_watchdog.engine.severity import title_of
 from nemo_watchdog.engine.state import Durable, Incident
@@ -78,7 +78,7 @@ def _answer(policy: Policy, one: Incident | Declared) -> str:
 
 
 def _going_on(volatile: Volatile, durable: Durable, incident: Incident, now: Moment) -> dict[str, str]:
-    failing = _failing(volatile, incident)
+    failing = failing_of(volatile, incident)
     name = failing or incident.root
     health, reason, detail = _state(volatile, incident, name)
     if failing:
@@ -97,12 +97,6 @@ def _going_on(volatile: Volatile, durable: Durable, incident: Incident, now: Mom
         "description": f"{'. '.join(sentences)}.",
         "next": f"{following} (as of {when(now.utc, volatile.policy)})",
     }
-
-
-def _failing(volatile: Volatile, incident: Incident) -> str:
-    """The root while it fails, or else the first member that does; empty when none does."""
-    names = (name for name in (incident.root, *incident.members) if name in volatile.trackers)
-    return next((name for name in names if volatile.trackers[name].state.health is not Health.UP), "")
 
 
 def _state(volatile: Volatile, incident: Incident, name: str) -> tuple[str, str | None, str]:

@@ -79,7 +79,8 @@ def keeps_quiet(turn: Turn, name: str) -> bool:
 def began_within(volatile: Volatile, durable: Durable, name: str, now: Moment) -> str:
     """The windows in which it began to fail and that are over; empty when it began outside of any."""
     windows = [window for window in _windows(volatile, durable, name, now) if not window.is_open(now.utc)]
-    return _names_open(windows, _began(volatile.trackers[name], now)) if windows else ""
+    tracker = volatile.trackers.get(name)
+    return _names_open(windows, _began(tracker, now)) if windows and tracker is not None else ""
 
 
 def next_look(volatile: Volatile, now: Moment) -> float | None:

@@ -7,7 +7,8 @@ from nemo_watchdog.engine.gates.order import decide
 from nemo_watchdog.engine.gates.situation import Situation
 from nemo_watchdog.engine.state import Incident
 from nemo_watchdog.engine.turn import Turn
-from nemo_watchdog.model import Decision, Gate, Verdict
+from nemo_watchdog.engine.volatile import Volatile
+from nemo_watchdog.model import Decision, Gate, Health, Verdict
 
 _ABOUT_TO = {
     Gate.IN_FLIGHT: "{value}, and looks must confirm it",
@@ -27,8 +28,18 @@ _OF_A_CATEGORY = {
 """Of what an action does not help."""
 
 
+def failing_of(volatile: Volatile, incident: Incident) -> str:
+    """The root while it fails, or else the first member that does; empty when none does that is watched."""
+    names = (name for name in (incident.root, *incident.members) if name in volatile.trackers)
+    return next((name for name in names if volatile.trackers[name].state.health is not Health.UP), "")
+
+
 def plan(name: str, incident: Incident, turn: Turn) -> str:
-    """Without a full stop."""
+    """Without a full stop. Of what the policy does not name any more, that of what fails with it."""
+    if name not in turn.volatile.trackers:
+        name = failing_of(turn.volatile, incident)
+    if not name:
+        return "nothing is done: it is not watched any more"
     return plan_of(Situation(turn.volatile, turn.durable, incident, name, turn.now.monotonic))
 
 

@@ -25,6 +25,12 @@ from nemo_watchdog.ports import Delivery
 PATH = "/api/v2/alerts"
 STATUS_PATH = "/api/v2/status"
 
+LONGEST_DETAIL = 300
+"""Characters of an answer that are told."""
+
+_LONGEST_SHOWN = 4096
+"""Bytes of an answer that are looked at for secrets, to tell the first of them."""
+
 _LONGEST_STATUS = 1 << 20
 """Bytes; the configuration is part of it."""
 
@@ -84,13 +90,13 @@ class AlertmanagerClient:
         except TimeoutError:
             detail = f"not accepted within {duration(self._timeout)}: {last}"
             return Delivery(delivered=False, retryable=True, detail=detail)
-        except (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError):
+        except (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError, UnicodeError):  # the last of a host without a name
             return Delivery(delivered=False, retryable=False, detail="the address is not an HTTP URL")
         except BadAuthorities as error:
             return Delivery(delivered=False, retryable=True, detail=str(error))
         except _WORTH_RETRYING:
             return Delivery(delivered=False, retryable=True, detail=last)
-        except aiohttp.ClientError as error:
+        except (aiohttp.ClientError, ValueError) as error:
             return Delivery(delivered=False, retryable=True, detail=type(error).__name__)
         raise AssertionError("tenacity either returns or raises")  # pragma: no cover
 
@@ -98,8 +104,9 @@ class AlertmanagerClient:
         async with session.post(way.to(PATH), json=body, **await way.carries()) as response:
             if response.status == 200:
                 return Delivery(delivered=True)
-            answer = " ".join((await response.content.read(300)).decode(errors="replace").split())
-            detail = f"HTTP {response.status} {answer}".rstrip()
+            answer = (await response.content.read(_LONGEST_SHOWN)).decode(errors="replace")
+            said = way.redactor.text(" ".join(answer.split()))[:LONGEST_DETAIL]
+            detail = f"HTTP {response.status} {said}".rstrip()
             if response.status >= 500 or response.status == 429:
                 raise _Unavailable(detail)
             return Delivery(delivered=False, retryable=False, detail=detail)

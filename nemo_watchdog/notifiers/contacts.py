@@ -123,7 +123,7 @@ class ContactNotifier:
             return await self._tell_instead(waiting, contact, stand_in, could_not=True)
         delivery = await self._give(waiting, contact)
         if not delivery.retryable:
-            self._order.forget(notification.incident)
+            self._order.forget(contact, notification.incident)
         if delivery.delivered or delivery.reached:
             self._failed.pop(contact, None)
             heard = stand_in and waiting[-1].kind in ENDS and self._was_told_instead(waiting[-1], contact, stand_in)
@@ -179,7 +179,8 @@ class ContactNotifier:
         spec = contacts.get(contact)
         if over.kind not in ENDS or spec is None or spec.rota is None:
             return []
-        others = contacts.keys() - {*over.contacts, spec.fallback}
+        told_elsewhere = {*over.contacts, *(self._stand_in_of(name) for name in over.contacts)}
+        others = contacts.keys() - told_elsewhere
         return [
             name
             for name in contacts
@@ -235,9 +236,9 @@ class ContactNotifier:
             running = self._sending.get(place.digest)
             if running is None:
                 break
-            self._order.waits(place.digest, thread)
+            self._order.waits(place.digest, thread, contact)
             await asyncio.wait({running})
-        if not self._order.may_go(place.digest, thread):
+        if not self._order.may_go(place.digest, thread, contact):
             return Delivery(delivered=False, retryable=True, detail="what came before it was not taken yet")
         task = asyncio.ensure_future(self._send(place, waiting, contact, mark))
         self._sending[place.digest] = task
@@ -247,7 +248,7 @@ class ContactNotifier:
     async def _send(self, place: _Place, waiting: Sequence[Notification], contact: str, mark: str) -> Delivery:
         fresh = [each for each in waiting if not self._memory.has(each.key, place.digest)]
         thread = fresh[-1].incident
-        self._order.waits(place.digest, thread)
+        self._order.waits(place.digest, thread, contact)
         try:
             async with asyncio.timeout(PATIENCE):
                 letter = self._render(self._letter(fresh), contact)

@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+
 from nemo_watchdog.ports import Clock
 
 HOLDS_BACK_FOR = 1800.0
 """Seconds that a thread which is not taken holds back the others: it may be this message that is never taken."""
 
 
+@dataclass(slots=True)
+class _Wait:
+    since: float
+    """Monotonic seconds."""
+    contacts: set[str] = field(default_factory=set)
+    """For whom: an address may be that of several."""
+
+
 class InOrder:
-    """The threads that wait at each address, oldest first, with the monotonic second from which on they do."""
+    """The threads that wait at each address, oldest first."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._waiting: dict[str, dict[str, float]] = {}
+        self._waiting: dict[str, dict[str, _Wait]] = {}
 
-    def waits(self, address: str, thread: str) -> None:
-        self._waiting.setdefault(address, {}).setdefault(thread, self._clock.now().monotonic)
+    def waits(self, address: str, thread: str, contact: str) -> None:
+        wait = self._waiting.setdefault(address, {}).setdefault(thread, _Wait(self._clock.now().monotonic))
+        wait.contacts.add(contact)
 
     def settled(self, address: str, thread: str) -> None:
         """It was taken, or refused for good."""
@@ -26,19 +37,22 @@ class InOrder:
             if not waiting:
                 del self._waiting[address]
 
-    def forget(self, thread: str) -> None:
-        """A contact has it, or never will; who else waits for it begins anew."""
-        for address in list(self._waiting):
-            self.settled(address, thread)
+    def forget(self, contact: str, thread: str) -> None:
+        """The contact has it, or never will; it may wait for another one."""
+        for address, waiting in list(self._waiting.items()):
+            if (wait := waiting.get(thread)) is not None:
+                wait.contacts.discard(contact)
+                if not wait.contacts:
+                    self.settled(address, thread)
 
-    def may_go(self, address: str, thread: str) -> bool:
+    def may_go(self, address: str, thread: str, contact: str) -> bool:
         """Whether it is the first, or what is before it has waited for long enough. It waits from now on."""
-        self.waits(address, thread)
+        self.waits(address, thread, contact)
         now, waiting = self._clock.now().monotonic, self._waiting[address]
-        for older, since in list(waiting.items()):
+        for older, wait in list(waiting.items()):
             if older == thread:
                 return True
-            if now - since < HOLDS_BACK_FOR:
+            if now - wait.since < HOLDS_BACK_FOR:
                 return False
             del waiting[older]
         return True

@@ -77,7 +77,9 @@ class OpsgenieChannel:
     async def _follow_up(self, exchange: Exchange, letter: Letter, alert: _Alert) -> str:
         request = "sent before"
         if alert.standing == Standing.ACKNOWLEDGED:
-            request = await self._ask(exchange, letter, "/unacknowledge", {"source": SOURCE})
+            # The answer may have come before there was an alert: then it is created; one that is open only counts it.
+            await self._ask(exchange, letter, "/unacknowledge", {"source": SOURCE})
+            request = await self._ask(exchange, letter, "", _created(letter))
             alert.standing = Standing.FIRING
         if (priority := _PRIORITIES[letter.severity]) != alert.priority:
             title = {"message": shortened(letter.title or str(letter.kind), _LONGEST_MESSAGE)}

@@ -83,13 +83,20 @@ class SilenceElsewhere:
         return all(matches(labels) for matches in self.matchers)
 
 
-async def silences_of(
-    targets: Sequence[Alertmanager], within: float
-) -> Mapping[str, Sequence[SilenceElsewhere] | CannotBeRead]:
-    """What each has, or why it is not known, within so many seconds."""
-    async with aiohttp.ClientSession() as session:
-        answers = await asyncio.gather(*(_asked(session, Way(each), within) for each in targets))
-    return {each.url: answer for each, answer in zip(targets, answers, strict=True)}
+class Silences:
+    """Asks Alertmanagers for theirs. The way to each is kept: a file of authorities that hangs holds one thread."""
+
+    def __init__(self) -> None:
+        self._ways: dict[Alertmanager, Way] = {}
+
+    async def of(
+        self, targets: Sequence[Alertmanager], within: float
+    ) -> Mapping[str, Sequence[SilenceElsewhere] | CannotBeRead]:
+        """What each has, or why it is not known, within so many seconds."""
+        self._ways = {each: self._ways.get(each) or Way(each) for each in targets}
+        async with aiohttp.ClientSession() as session:
+            answers = await asyncio.gather(*(_asked(session, each, within) for each in self._ways.values()))
+        return {each.url: answer for each, answer in zip(self._ways, answers, strict=True)}
 
 
 async def _asked(session: aiohttp.ClientSession, way: Way, within: float) -> Sequence[SilenceElsewhere] | CannotBeRead:

@@ -10,6 +10,7 @@ from typing import Any
 from nemo_watchdog.file_state import FileState, file_state
 from nemo_watchdog.one_thread import OneThread, StillBusy
 from nemo_watchdog.policy.policy import Alertmanager
+from nemo_watchdog.redaction.redactor import Redactor
 from nemo_watchdog.regular_file import opened
 
 
@@ -25,6 +26,9 @@ class Way:
         self._thread = OneThread("nemo-watchdog-alertmanager-ca")
         self._seen: FileState | None = None
         self._context: ssl.SSLContext | None = None
+        secrets = (target.bearer.reveal(), target.password.reveal(), *self._headers().values())
+        self.redactor = Redactor(word for each in secrets for word in (each, each.rpartition(" ")[2]) if word)
+        """For its answers, which may repeat what it was asked with."""
 
     def to(self, path: str) -> str:
         return self.target.url.rstrip("/") + path

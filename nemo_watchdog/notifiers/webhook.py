@@ -21,6 +21,8 @@ from nemo_watchdog.policy.people import Webhook
 from nemo_watchdog.ports import Delivery
 
 VERSION = 1
+_SHORTEST_KEY = 8
+"""Characters of a piece of the address's path that may be a key."""
 SIGNATURE = "X-Nemo-Watchdog-Signature"
 KEY = "X-Nemo-Watchdog-Key"
 
@@ -90,4 +92,5 @@ def _secrets_of(url: str) -> list[str]:
     except ValueError:
         return [url]
     asked = [value for each in parts.query.split("&") if (value := each.partition("=")[2])]
-    return [url, parts.path.strip("/"), parts.query, *asked, parts.password or ""]
+    pieces = [each for each in parts.path.split("/") if len(each) >= _SHORTEST_KEY]
+    return [url, parts.path.strip("/"), *pieces, parts.query, *asked, parts.password or ""]

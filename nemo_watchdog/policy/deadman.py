@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from typing import Annotated
-from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
-from nemo_watchdog.policy.fields import HOUR, Section
+from nemo_watchdog.policy.fields import HOUR, Section, is_http
 from nemo_watchdog.policy.policy import Deadman
 from nemo_watchdog.policy.secret_value import Secret
 from nemo_watchdog.policy.units import SECRET_ERROR, Duration, SecretText, duration_within
@@ -18,13 +17,7 @@ _DEADMAN = Deadman(Secret(""))
 
 
 def _http_url(secret: Secret) -> Secret:
-    try:
-        parts = urlsplit(secret.reveal())
-        good = parts.scheme in ("http", "https") and bool(parts.hostname)
-        _ = parts.port
-    except ValueError:
-        good = False
-    if not good:
+    if not is_http(secret.reveal()):
         raise PydanticCustomError(SECRET_ERROR, "expected an address such as `https://hc-ping.com/...`")
     return secret
 

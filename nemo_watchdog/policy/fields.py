@@ -47,17 +47,18 @@ def check_absolute(path: str) -> str:
     return path
 
 
-def _is_http(url: str) -> bool:
+def is_http(url: str) -> bool:
     try:
         parts = urlsplit(url)
         _ = parts.port
+        host = (parts.hostname or "").encode("idna")
     except ValueError:
         return False
-    return parts.scheme in ("http", "https") and bool(parts.hostname)
+    return parts.scheme in ("http", "https") and bool(host)
 
 
 def _check_http_url(url: str) -> str:
-    good = _is_http(url)
+    good = is_http(url)
     credentials = good and "@" in urlsplit(url).netloc
     if not good or credentials:
         more = ": a user and a password have keys of their own" if credentials else ""
@@ -74,7 +75,7 @@ def _check_address(address: Secret) -> Secret:
 
 
 def _check_webhook(address: Secret) -> Secret:
-    if address and not _is_http(address.reveal()):
+    if address and not is_http(address.reveal()):
         raise PydanticCustomError(SECRET_ERROR, "expected a URL such as `https://hooks.example.com/...`")
     return address
 

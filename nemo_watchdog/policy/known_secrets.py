@@ -13,7 +13,7 @@ from dataclasses import fields, is_dataclass
 from typing import Any
 from urllib.parse import unquote
 
-from nemo_watchdog.policy.people import Apprise, secrets_in
+from nemo_watchdog.policy.people import Apprise, Webhook, secrets_in
 from nemo_watchdog.policy.policy import Policy
 from nemo_watchdog.policy.secret_value import Secret
 from nemo_watchdog.policy.secrets import FromOutside
@@ -57,6 +57,8 @@ def _all(policy: Policy) -> Iterator[str]:
         for address in contact.addresses:
             if isinstance(address, Apprise):
                 yield from _of_contact(address.url.reveal())
+            elif isinstance(address, Webhook):
+                yield from (*_of_a_door(address.url.reveal()), address.secret.reveal())
             else:
                 yield from (key.reveal() for key in secrets_in(address))
     for each in policy.alertmanager:

@@ -20,7 +20,7 @@ from nemo_watchdog.engine.engine import Engine
 from nemo_watchdog.evidence import Asked
 from nemo_watchdog.metrics import Metrics
 from nemo_watchdog.model import Alert, Notification
-from nemo_watchdog.notifiers.silences import silences_of
+from nemo_watchdog.notifiers.silences import Silences
 from nemo_watchdog.policy.policy import Policy
 from nemo_watchdog.policy.secret_value import Secret
 from nemo_watchdog.ports import Action, ActionContext, Archive, Delivery, Journal
@@ -200,7 +200,7 @@ class Life:
             metrics=metrics,
             service=_NoService(),
             calendars=Calendars(self.core, lambda *_: ()),
-            silences=SilencesElsewhere(self.core, silences_of),
+            silences=SilencesElsewhere(self.core, Silences().of),
         )
         self.task = loop.create_task(self.supervisor.run(), name="daemon")
 

@@ -81,9 +81,9 @@ class OncallApi:
         wanted = await asked(request, self.token, SwapBody)
         rota, now = self._rota(request), self.core.clock.now().utc
         self._must_be_a_person(wanted.person)
-        until = wanted.until.astimezone(UTC) if wanted.until else now + timedelta(seconds=wanted.duration or 0.0)
+        until = wanted.until or now + timedelta(seconds=wanted.duration or 0.0)
         _must_be_ahead(until, now)
-        self.core.tell(SwapAsked(rota, wanted.person, until, wanted.reason, wanted.by))
+        self.core.tell(SwapAsked(rota, wanted.person, until.astimezone(UTC), wanted.reason, wanted.by))
         return await self._now()
 
     async def unswap(self, request: web.Request) -> web.Response:

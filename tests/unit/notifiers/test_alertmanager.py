@@ -6,10 +6,13 @@ import socket
 from datetime import timedelta, timezone
 
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 
 from nemo_watchdog.model import Alert
 from nemo_watchdog.notifiers import AlertmanagerClient
 from nemo_watchdog.policy.policy import Alertmanager
+from nemo_watchdog.policy.secret_value import Secret
 from tests.unit.notifiers.parts import NOON, serving
 
 FIRING = Alert(
@@ -114,7 +117,9 @@ async def test_nobody_there_is_retryable_and_leaks_no_password() -> None:
     assert "admin" not in delivery.detail
 
 
-@pytest.mark.parametrize("url", ["not a url", "ftp://127.0.0.1", "http://[::1", "http://:hunter2@"])
+@pytest.mark.parametrize(
+    "url", ["not a url", "ftp://127.0.0.1", "http://[::1", "http://:hunter2@", "http://a..svc:9093"]
+)
 async def test_an_address_that_is_none_is_not_retried(url: str) -> None:
     """A wrong address is a result at once."""
     client = AlertmanagerClient([Alertmanager(url)], timeout=5)
@@ -123,6 +128,23 @@ async def test_an_address_that_is_none_is_not_retried(url: str) -> None:
     assert not delivery.delivered
     assert not delivery.retryable
     assert "hunter2" not in delivery.detail
+
+
+async def test_an_answer_that_repeats_what_it_was_asked_with_is_told_without_it() -> None:
+    """Also where the part that is told ends in the middle of it."""
+    token = "sesame-open-wide-now"
+
+    async def refuse(request: web.Request) -> web.Response:
+        return web.Response(status=403, text=f"{'x' * 285} you sent {request.headers['Authorization']}")
+
+    app = web.Application()
+    app.router.add_post("/api/v2/alerts", refuse)
+    async with TestServer(app) as server:
+        client = AlertmanagerClient([Alertmanager(str(server.make_url("/")), bearer=Secret(token))], timeout=5)
+        (delivery,) = (await client.push([FIRING])).values()
+        await client.close()
+    assert delivery.detail.startswith("HTTP 403 xxx")
+    assert token[:6] not in delivery.detail
 
 
 async def test_nothing_to_say_is_not_said() -> None:

@@ -118,6 +118,36 @@ async def test_who_had_the_rota_when_it_was_told_hears_of_its_end() -> None:
     assert them.lines.keys("carol") == []
 
 
+async def test_who_stood_in_hears_the_end_once_beside_a_rota() -> None:
+    """It was told for another contact, and has no part in the rota."""
+    rota = replace(contact(), rota=Rota(("alice",), None, 540, UTC))
+    boss, rest = contact("boss", fallback="lead"), {name: contact(name) for name in ("alice", "lead")}
+    them = People({"on-call": rota, "boss": boss, **rest})
+    them.rota["on-call"] = ("alice",)
+    them.lines["boss"].answer = BUSY
+    both = [replace(each, contacts=("on-call", "boss")) for each in (OPENED, OVER)]
+    for _ in range(3):
+        await them.tell(both[0], to="boss")
+    await them.tell(both[0], to="on-call")
+    them.lines["boss"].answer = TAKEN
+    for name in ("on-call", "boss"):
+        await them.tell(both[1], to=name)
+    assert them.lines.keys("lead") == ["i-1:1>lead", "i-1:3>lead"]
+
+
+async def test_what_one_contact_has_still_waits_for_another_at_the_same_address() -> None:
+    """Nothing overtakes it there."""
+    them = People({"boss": contact("b1", "b2"), "on-call": contact("mail")})
+    them.lines["b1"].answer = BUSY
+    await them.tell(OPENED, to="boss")
+    assert (await them.tell(OPENED, to="on-call")).delivered
+    them.lines["b1"].answer = TAKEN
+    await them.tell(OTHER, to="boss")
+    assert (await them.tell(OPENED, to="boss")).delivered
+    assert (await them.tell(OTHER, to="boss")).delivered
+    assert them.lines.keys("b1") == ["i-1:1", "i-2:1"]
+
+
 async def test_a_contact_without_an_address_is_logged() -> None:
     """As before: it counts as told."""
     them = People({"on-call": contact()})

@@ -9,7 +9,7 @@ from pathlib import Path
 from nemo_watchdog.errors import PolicyError
 from nemo_watchdog.evidence import Asked, Questions
 from nemo_watchdog.model import Health, ok
-from nemo_watchdog.notifiers.silences import silences_of
+from nemo_watchdog.notifiers.silences import Silences
 from nemo_watchdog.policy.policy import Dependency, Policy
 from nemo_watchdog.policy.secret_value import Secret
 from nemo_watchdog.ports import Delivery, Probe
@@ -118,7 +118,7 @@ class Daemon:
             service=self.service,
             keeping=self.keeping,
             calendars=Calendars(core, lambda *_: ()),
-            silences=SilencesElsewhere(core, silences_of),
+            silences=SilencesElsewhere(core, Silences().of),
         )
         self.task: asyncio.Task[None] | None = None
 

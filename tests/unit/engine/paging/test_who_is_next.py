@@ -133,6 +133,25 @@ def test_it_counts_on_while_the_daemon_is_away() -> None:
     assert to(world.messages[-1]) == "cto"
 
 
+def test_what_the_policy_names_no_more_stops_nobody_from_being_told() -> None:
+    """The cause was taken out of it while what needs it is still down, and the daemon is started anew."""
+    world = World(in_line(plan("a", "idle", "b", needs=["a"], remedy=None), remind_every=1800.0))
+    world.fail("a")
+    world.fail("b")
+    world.wait(60)
+    (incident,) = world.engine.durable.open()
+    assert incident.root == "a"
+    world.send(ev.PolicyChanged(in_line(plan("idle", "b", remedy=None), remind_every=1800.0)))
+    world.wait(RESPOND)
+    assert "Next: nothing is done: the policy names no remedy for it" in world.messages[-1].body
+    world.kill_daemon()
+    world.fail("b")
+    world.wait(AFTER + 1800.0)
+    assert [to(each) for each in world.messages if str(each.kind) == "unanswered"] == ["lead", "cto"]
+    world.succeed("b")
+    assert str(world.messages[-1].kind) in {"resolved", "unwatched"}
+
+
 def test_a_restart_asks_nobody_twice() -> None:
     world = down()
     world.wait(RESPOND + AFTER)

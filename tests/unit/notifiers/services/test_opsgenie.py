@@ -124,12 +124,22 @@ async def test_an_acknowledgement_that_holds_no_more_is_taken_back() -> None:
     assert "POST /i-1/unacknowledge" in asked(server)
 
 
+async def test_what_was_answered_before_it_was_told_there_calls_when_that_holds_no_more() -> None:
+    """The first letter that arrives says that somebody has it: there is no alert yet to acknowledge."""
+    service = OpsgenieService()
+    async with serving(service) as server:
+        results = await told(server, ACKNOWLEDGED, GRAVER, RESOLVED)
+    assert all(each.delivery.delivered for each in results)
+    (alert,) = service.alerts
+    assert (alert.message, alert.priority, alert.state) == ("[SEV1] gateway is down", "P1", "closed")
+
+
 async def test_a_failure_in_the_middle_leaves_what_was_done() -> None:
     service = OpsgenieService()
     async with serving(service) as server:
         before = await told(server, OPENED, replace(ACKNOWLEDGED, severity=OPENED.severity))
         accepted = Wrong(202, '{"requestId": "r"}', heard=True)
-        server.wrong = [accepted, accepted, accepted, Wrong(503)]
+        server.wrong = [accepted, accepted, accepted, accepted, Wrong(503)]
         (failed,) = await told(server, REMINDER, memo=before[-1].memo)
         assert (failed.delivery.delivered, failed.delivery.retryable) == (False, True)
         server.got.clear()

@@ -87,6 +87,7 @@ async def test_until_is_a_moment_with_a_zone(site: Site) -> None:
         ({"until": "2027-01-01T00:00:00Z"}, 400, "say when it ends: `until` or `for`"),
         ({"for": None, "until": "2020-01-01T00:00:00Z"}, 400, "is past"),
         ({"for": None, "until": "2999-01-01T00:00:00Z"}, 400, "more than 92d ahead"),
+        ({"for": None, "until": "9999-12-31T23:59:59-12:00"}, 400, "more than 92d ahead"),
         ({"for": None, "until": "2027-01-01T00:00:00"}, 400, "until: "),
         ({"reason": ""}, 400, "reason: "),
         ({"reason": "\x1b"}, 400, "expected words"),
