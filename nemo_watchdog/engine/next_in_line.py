@@ -22,12 +22,12 @@ def next_of(page: Page, ones: Sequence[Incident | Declared], spec: SeveritySpec)
 
     An answer for a while is no answer when it is over: counted is from its end.
     """
-    line = line_of(spec)
-    if page.level >= len(line):
+    following = next((each for each in line_of(spec) if each.to not in page.asked), None)
+    if following is None:
         return None
     ended = [one.acknowledged.until or 0.0 for one in ones if one.acknowledged is not None]
     began = max([page.clock.monotonic, *ended])
-    return line[page.level], began + line[page.level].after
+    return following, began + following.after
 
 
 def answers(ones: Sequence[Incident | Declared], now: float) -> list[Acknowledgement] | None:

@@ -47,11 +47,19 @@ class Page:
     """What was no message of its own until the last one, since it was opened."""
     paged: bool = False
     """Somebody was called, and not only told that it is over."""
-    level: int = 0
+    asked: list[str] = field(default_factory=list)
+    """Who of the line was told that nobody has taken it, since the clock began."""
+    known: set[str] = field(default_factory=set)
+    """The incidents of it that people know to be open, since it was opened last."""
     over: Moment | None = None
     """Since when people know that it is over."""
     merged_into: str = ""
     """The incident that the last of its own became a part of."""
+
+    def begin(self, at: Moment) -> None:
+        """From now on the line waits anew, from its first on."""
+        self.clock = at
+        self.asked.clear()
 
 
 @dataclass(slots=True)
@@ -77,11 +85,13 @@ class Pages:
         if page is None:
             page = self.by_id[identity] = Page(identity, severity, told.rule, told.root, began, at)
         if kind is NotificationKind.OPENED:
-            page.clock, page.level, page.severity = at if told.anew else began, 0, severity
+            page.begin(at if told.anew else began)
+            page.severity, page.held_back = severity, 0
             page.said.clear()
-            page.held_back = 0
+            page.known.clear()
         elif severity < page.severity:
-            page.clock, page.level, page.severity = at, 0, severity
+            page.begin(at)
+            page.severity = severity
         elif told.anew:
             page.clock = at
         if kind is NotificationKind.WORSENED:  # a new trouble may need a person anew
@@ -92,8 +102,10 @@ class Pages:
         page.said |= set(told.said)
         page.paged = page.paged or kind is not NotificationKind.HEALED
         if kind is NotificationKind.UNANSWERED:
-            page.level, page.clock = told.level, at.before(told.late)
+            page.asked += told.to
+            page.clock = at.before(told.late)
         page.over = at if kind in ENDS else None
+        page.known |= set(told.incidents)
         for incident in told.incidents:
             page.incidents[incident] = None
             self._of[incident] = identity
@@ -106,7 +118,7 @@ class Pages:
     def ask_anew(self, incident: str, at: Moment) -> None:
         """Who had taken it has not any more: the line begins again."""
         if (page := self.of(incident)) is not None:
-            page.clock, page.level = at, 0
+            page.begin(at)
 
     def merge(self, source: str, target: str) -> None:
         """Two incidents are one: whoever heard of the first hears of both from now on."""

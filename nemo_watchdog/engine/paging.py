@@ -18,6 +18,7 @@ from nemo_watchdog.engine.next_in_line import answers, line_of, next_of
 from nemo_watchdog.engine.page_message import say
 from nemo_watchdog.engine.pages import Page
 from nemo_watchdog.engine.quiet import Fact
+from nemo_watchdog.engine.quieting import end_silences
 from nemo_watchdog.engine.reported import Declared
 from nemo_watchdog.engine.silence import began, is_silent, rests, silences_before, was_let_go
 from nemo_watchdog.engine.state import Incident
@@ -53,6 +54,7 @@ def review(turn: Turn) -> None:
         return
     for each in turn.effects.news:
         waiting.setdefault(each.incident, []).append(each)
+    end_silences(turn)
     if any(isinstance(each, Fact) for each in turn.effects.records):
         review_all(turn)
     touched = dict.fromkeys(getattr(record, "incident", "") for record in turn.effects.records)
@@ -75,9 +77,16 @@ def review_at_start(turn: Turn) -> None:
 
 
 def review_all(turn: Turn) -> None:
-    """Whatever is known: after a start, and when the policy says anew who is told."""
-    for incident in turn.durable.ids:
-        turn.volatile.agenda.put(incident, turn.now.monotonic)
+    """Whatever is known: after a start, and when the policy says anew who is told.
+
+    What is over and in no open page was told in the step that ended it, or to nobody; unless it may come back.
+    """
+    agenda, now = turn.volatile.agenda, turn.now.monotonic
+    for name in turn.durable.ids:
+        one = turn.durable.one(name)
+        is_over = one is not None and one.resolved is not None and not turn.durable.pages.is_open(name)
+        if not is_over or _may_come_back(turn, one):
+            agenda.put(name, now)
 
 
 def contacts_of(one: One, turn: Turn) -> list[str]:
@@ -134,8 +143,9 @@ def _begin(turn: Turn, due: Sequence[One]) -> None:
     """One page for all that began so soon after one another; what came back goes on in the page that it has."""
     new = list[One]()
     for one in due:
-        if isinstance(one, Incident) and one.resolved is not None:
-            _tell_that_it_healed(turn, one)
+        if one.resolved is not None:
+            if isinstance(one, Incident):
+                _tell_that_it_healed(turn, one)
         elif turn.durable.pages.of(one.incident) is not None:
             _open(turn, [one])
         else:
@@ -199,12 +209,17 @@ def _review_page(turn: Turn, page: Page, *, it_is_time: bool) -> None:
         return
     ones = [one for one in _open_ones(turn, page) if not is_silent(turn, one)]
     news = _take_news(turn, page.incidents)
+    resting = turn.volatile.resting
     if not ones:
         turn.effects.told += [(each.kind, Told.SILENCED) for each in news]
         turn.volatile.agenda.put(page.page, None)
+        resting.add(page.page)
         return
-    if any(was_let_go(turn, one) for one in ones) and answers(ones, turn.now.monotonic) is None:
-        _remind(turn, page, ones, [*page.contacts, *(name for one in ones for name in contacts_of(one, turn))])
+    goes_on = page.page in resting and not all(rests(turn, one) for one in ones)
+    resting.discard(page.page)
+    if (goes_on or any(was_let_go(turn, one) for one in ones)) and answers(ones, turn.now.monotonic) is None:
+        to = [*page.contacts, *(name for one in ones for name in contacts_of(one, turn))]
+        _remind(turn, page, ones, to, anew=True)
     known = set(page.said)
     told = [each for each in news if _is_to_be_told(turn, page, each, known)]
     for each in told:
@@ -246,10 +261,13 @@ def _why_held_back(turn: Turn, page: Page, news: News, known: Container[str]) ->
     one = turn.durable.one(news.incident)
     if one is not None and one.resolved is None and is_silent(turn, one):
         return Told.SILENCED
+    asks_anew = page.clock.monotonic == news.at.monotonic  # it has ended an acknowledgement
     if news.kind is kind.SEVERITY_CHANGED:
         graver = any(one.severity < page.severity for one in _open_ones(turn, page))
-        asks_anew = page.clock.monotonic == news.at.monotonic  # it has ended an acknowledgement
         return None if graver or asks_anew or set(news.to) - page.contacts.keys() else Told.GROUPED
+    if news.kind is kind.OPENED and one is not None:
+        is_news = asks_anew or news.incident not in page.known or one.severity < page.severity
+        return None if is_news else Told.GROUPED
     if news.kind is kind.ACTION_STARTED and not turn.volatile.policy.telling.actions:
         return Told.GROUPED
     if news.kind is kind.ACKNOWLEDGED:
@@ -265,7 +283,10 @@ def _ask_the_next(turn: Turn, page: Page, ones: Sequence[One]) -> None:
     """While nobody answers: who is next in line, and at its end the last one again."""
     now, agenda = turn.now.monotonic, turn.volatile.agenda
     holding = answers(ones, now)
-    if holding is not None or all(rests(turn, one) for one in ones):
+    rest = all(rests(turn, one) for one in ones)
+    if rest:
+        turn.volatile.resting.add(page.page)
+    if holding is not None or rest:
         agenda.put(page.page, min((each.until for each in holding or () if each.until is not None), default=None))
         return
     spec = turn.volatile.policy.severities.get(page.severity)
@@ -278,7 +299,7 @@ def _ask_the_next(turn: Turn, page: Page, ones: Sequence[One]) -> None:
             return
         words = paging_words.unanswered(page, ones, who.to, turn)
         unanswered = NotificationKind.UNANSWERED
-        say(turn, unanswered, page.page, ones, words, [who.to], level=page.level + 1, late=now - at)
+        say(turn, unanswered, page.page, ones, words, [who.to], level=len(page.asked) + 1, late=now - at)
     if spec.remind_every is not None:
         if page.reminded.monotonic + spec.remind_every <= now:
             line = line_of(spec)
@@ -286,9 +307,9 @@ def _ask_the_next(turn: Turn, page: Page, ones: Sequence[One]) -> None:
         agenda.put(page.page, page.reminded.monotonic + spec.remind_every)
 
 
-def _remind(turn: Turn, page: Page, ones: Sequence[One], to: Iterable[str]) -> None:
-    """It is still so. Where it rested until now, who is next in line waits from now on."""
-    words, anew = paging_words.reminder(ones, turn), any(was_let_go(turn, one) for one in ones)
+def _remind(turn: Turn, page: Page, ones: Sequence[One], to: Iterable[str], *, anew: bool = False) -> None:
+    """It is still so. `anew`: it rested until now, and who is next in line waits from now on."""
+    words = paging_words.reminder(ones, turn)
     say(turn, NotificationKind.REMINDER, page.page, ones, words, list(dict.fromkeys(to)), anew=anew)
 
 
@@ -325,6 +346,13 @@ def _tell_that_it_healed(turn: Turn, one: Incident) -> None:
     page, to = turn.durable.pages.of(one.incident), contacts_of(one, turn)
     identity = one.incident if page is None else page.page
     say(turn, NotificationKind.HEALED, identity, [one], paging_words.healed(one, turn), to)
+
+
+def _may_come_back(turn: Turn, one: One | None) -> bool:
+    """It has come back before, and its end waits for whether it does again."""
+    if not isinstance(one, Incident) or not one.reopened:
+        return False
+    return turn.now.monotonic < _end_of(one) + turn.volatile.policy.telling.settle
 
 
 def _is_too_soon(turn: Turn, name: str, ended: Sequence[One]) -> bool:

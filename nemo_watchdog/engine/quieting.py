@@ -51,16 +51,21 @@ def hear_elsewhere(turn: Turn, heard: ev.SilencesHeard) -> None:
 
 def keep_time(turn: Turn) -> None:
     """Ends what is over, and writes down which windows of the policy are open."""
+    end_silences(turn)
     quiet, now = turn.durable.quiet, turn.now.monotonic
-    for silence in in_force(quiet.silences.values()):
-        if silence.until <= now:
-            turn.record(r.SilenceEnded(silence.identity))
     for work in in_force(quiet.maintenance.values()):
         if work.until <= now:
             turn.record(r.MaintenanceEnded(work.identity, "its time is over"))
     _follow_the_windows(turn)
     ends = [each.until for each in in_force(quiet.each())]
     turn.wake(min((end for end in ends if end != math.inf), default=None))
+
+
+def end_silences(turn: Turn) -> None:
+    """Those whose time is over: before anything is told, for who is silent is asked of the clock."""
+    for silence in in_force(turn.durable.quiet.silences.values()):
+        if silence.until <= turn.now.monotonic:
+            turn.record(r.SilenceEnded(silence.identity))
 
 
 def _follow_the_windows(turn: Turn) -> None:

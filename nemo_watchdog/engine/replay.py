@@ -141,6 +141,8 @@ def _(record: r.IncidentReopened, state: Durable, at: Moment) -> None:
         incident.reason, incident.detail = record.reason, record.detail
         incident.last[record.dependency] = (record.health, record.reason, record.detail)
         state.reopen(incident, record.dependency, at.before(record.failing_for), at)
+        if incident.was_taken and state.pages.is_open(record.incident):
+            state.pages.ask_anew(record.incident, at)
         if record.health != Health.DEGRADED:
             incident.serving.discard(record.dependency)
         if record.storm and state.storm is not None:

@@ -160,6 +160,8 @@ class Incident:
     """The open incident that it became a part of; empty: none."""
     acknowledged: Acknowledgement | None = None
     """Until it is graver, or over."""
+    was_taken: bool = False
+    """Somebody had taken it when it was over last."""
     opened_as: tuple[str, Severity, str] = field(init=False)
     """Root, severity and rule as they were then: what it is known by elsewhere."""
 
@@ -271,6 +273,7 @@ class Durable:
             incident.root = dependency
 
     def close(self, incident: Incident, at: Moment) -> None:
+        incident.was_taken = incident.acknowledged is not None
         incident.resolved, incident.acknowledged = at, None
         for name in incident.members:
             del self._homes[name]

@@ -71,6 +71,8 @@ class Volatile:
     """In Alertmanager, as it was asked last."""
     calendars: dict[str, tuple[Shift, ...]] = field(default_factory=dict)
     """Of rotas, as they were read last."""
+    resting: set[str] = field(default_factory=set)
+    """Pages that nobody had to take when they were reviewed last: all of it was silenced, or worked on."""
     held_back: dict[str, int] = field(default_factory=dict)
     """By page, what was no message of its own since its last one."""
     blind_until: float = 0.0

@@ -194,6 +194,34 @@ def test_a_person_ends_it_before_its_time() -> None:
     assert ended.by == "bob"
 
 
+def test_what_fails_with_it_and_is_not_silenced_is_told_to_those_who_know() -> None:
+    """And who is next in line waits from then on."""
+    world = World(in_line(plan("a", "idle", "b", needs=["a"], remedy=None)))
+    world.fail("a")
+    world.wait(GROUP_WAIT)
+    assert kinds(world) == ["opened"]
+    silence(world, "a")
+    world.wait(HOUR / 2)
+    world.fail("b")
+    world.wait(60)
+    assert [(str(each.kind), to(each)) for each in world.messages[1:]] == [("reminder", "on-call")]
+    assert "b" in world.messages[-1].body
+    world.wait(RESPOND)
+    assert [(str(each.kind), to(each)) for each in world.messages[2:]] == [("unanswered", "lead")]
+
+
+def test_a_look_at_the_end_of_its_time_ends_it() -> None:
+    """Whoever comes first, the look or the clock."""
+    world = World(platform())
+    world.fail("gateway")
+    world.wait(GROUP_WAIT)
+    silence(world, "gateway", seconds=HOUR)
+    world.pass_time(HOUR + 0.1)
+    world.fail("gateway", times=1)
+    world.wait(60)
+    assert kinds(world) == ["opened", "reminder"]
+
+
 def test_it_outlives_a_kill_and_ends_at_its_time() -> None:
     world = World(platform())
     silence(world, "gateway")

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from nemo_watchdog.engine import events as ev
-from nemo_watchdog.model import NotificationKind, Told
+from nemo_watchdog.model import NotificationKind, Severity, Told
 from tests.unit.engine.paging.parts import GROUP_WAIT, in_line, kinds, plan, to
 from tests.unit.engine.world import World
 
@@ -19,6 +19,15 @@ class Silenced:
 
     def mutes(self, labels: Mapping[str, str]) -> bool:
         return labels["dependency"] == self.dependency
+
+
+@dataclass(frozen=True)
+class Everything:
+    by: str = "alice"
+    reason: str = "moving racks"
+
+    def mutes(self, labels: Mapping[str, str]) -> bool:
+        return bool(labels)
 
 
 def hear(world: World, *dependencies: str) -> None:
@@ -72,6 +81,25 @@ def test_what_is_over_by_then_is_told_to_nobody() -> None:
     world.succeed("gateway")
     world.wait(600)
     hear(world)
+    world.wait(600)
+    assert world.messages == []
+
+
+def test_what_was_declared_and_over_in_it_is_never_told() -> None:
+    """Not by a reload, and not by the next start either."""
+    world = World(in_line(plan("idle", "gateway", remedy=None)))
+    world.send(ev.SilencesHeard((Everything(),)))
+    world.send(ev.DeclareAsked("chat is slow", Severity.SEV2, "", "anna"))
+    (declared,) = world.engine.durable.declared
+    world.fail("gateway")
+    world.wait(600)
+    world.send(ev.ResolveAsked(declared, "mended", "anna"))
+    world.succeed("gateway")
+    hear(world)
+    world.send(ev.PolicyChanged(world.engine.policy))
+    world.wait(60)
+    world.kill_daemon()
+    world.succeed("gateway")
     world.wait(600)
     assert world.messages == []
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from nemo_watchdog.engine import events as ev
-from nemo_watchdog.model import NotificationKind, Reason
+from nemo_watchdog.model import NotificationKind, Reason, Severity
 from nemo_watchdog.policy.people import NextInLine
-from tests.unit.engine.paging.parts import GROUP_WAIT, in_line, kinds, plan, stay_ill, to
+from tests.unit.engine.paging.parts import GROUP_WAIT, LINE, in_line, kinds, plan, stay_ill, to
 from tests.unit.engine.world import World
 
 RESPOND, AFTER = 900.0, 600.0
@@ -96,6 +96,58 @@ def test_an_answer_does_not_outlive_a_recurrence() -> None:
     world.fail("gateway")
     world.wait(RESPOND)
     assert kinds(world)[-2:] == ["opened", "unanswered"]
+
+
+def test_what_comes_back_after_an_answer_is_told_to_all_and_waited_for() -> None:
+    """Before its end was told: people know that somebody had it, and that it is theirs again."""
+    world = down()
+    world.wait(60)
+    world.succeed("gateway")
+    world.fail("gateway")
+    world.wait(60)
+    acknowledge(world)
+    world.wait(3000)
+    world.succeed("gateway")
+    world.wait(10)
+    told = len(world.messages)
+    world.fail("gateway")
+    world.wait(60)
+    assert [(str(each.kind), to(each)) for each in world.messages[told:]] == [("opened", "on-call")]
+    world.wait(RESPOND)
+    assert [to(each) for each in world.messages[told + 1 :]] == ["lead"]
+
+
+def test_what_is_graver_and_comes_back_beside_what_is_known_is_told() -> None:
+    """As grave as it is, and to those who must answer for that."""
+    world = World(in_line(plan("a", "b", "idle", remedy=None)))
+    world.slow("a")
+    world.fail("b")
+    world.wait(GROUP_WAIT)
+    (opened,) = world.messages
+    assert len(opened.incidents) == 2
+    world.succeed("b")
+    world.succeed("a")
+    world.slow("a")
+    world.wait(GROUP_WAIT)
+    told = len(world.messages)
+    world.fail("b")
+    world.wait(GROUP_WAIT)
+    (again,) = world.messages[told:]
+    assert again.severity is Severity.SEV2
+    assert "b is down" in again.body
+
+
+def test_a_reload_that_shortens_the_line_leaves_nobody_out_and_asks_nobody_twice() -> None:
+    world = down()
+    world.wait(RESPOND)
+    made = in_line(plan("gateway", "idle", remedy=None))
+    specs = {each: replace(spec, escalate=LINE[1:]) for each, spec in made.severities.items()}
+    world.send(ev.PolicyChanged(replace(made, severities=specs)))
+    world.wait(AFTER)
+    assert [to(each) for each in world.messages[1:]] == ["lead", "cto"]
+    world.send(ev.PolicyChanged(made))
+    world.wait(7200)
+    assert len(world.messages) == 3
 
 
 def test_the_last_one_is_reminded() -> None:
