@@ -11,8 +11,7 @@ from collections.abc import Container, Iterable, Sequence
 
 from nemo_watchdog import records as r
 from nemo_watchdog.engine import paging_words
-from nemo_watchdog.engine.gates.order import decide
-from nemo_watchdog.engine.gates.situation import Situation
+from nemo_watchdog.engine.in_hand import is_in_hand
 from nemo_watchdog.engine.news import LOOK, News
 from nemo_watchdog.engine.next_in_line import answers, line_of, next_of
 from nemo_watchdog.engine.page_message import say
@@ -23,24 +22,9 @@ from nemo_watchdog.engine.reported import Declared
 from nemo_watchdog.engine.silence import began, is_silent, rests, silences_before, was_let_go
 from nemo_watchdog.engine.state import Incident
 from nemo_watchdog.engine.turn import Turn
-from nemo_watchdog.model import Gate, Health, NotificationKind, Told, Verdict
+from nemo_watchdog.model import Health, NotificationKind, Told
 
 One = Incident | Declared
-
-IN_HAND = frozenset(
-    {
-        Gate.NONE,
-        Gate.IN_FLIGHT,
-        Gate.VERIFICATION,
-        Gate.BACKOFF,
-        Gate.EVIDENCE,
-        Gate.LAST_LOOK,
-        Gate.CONCURRENCY,
-        Gate.GRACE,
-        Gate.UPSTREAM,
-    }
-)
-"""While no other gate holds, the watchdog is about to heal it, or waits for what it has done."""
 
 OVER = frozenset({NotificationKind.RESOLVED, NotificationKind.UNWATCHED})
 
@@ -136,7 +120,7 @@ def _due(turn: Turn, one: One) -> float | None:
     planned = turn.volatile.agenda.planned(one.incident)
     if planned == quietly and not any(isinstance(each, r.DecisionMade) for each in turn.effects.records):
         return planned
-    return quietly if _is_in_hand(turn, one) else at_once
+    return quietly if is_in_hand(turn, one) else at_once
 
 
 def _begin(turn: Turn, due: Sequence[One]) -> None:
@@ -163,16 +147,6 @@ def _may_join(turn: Turn, one: One) -> bool:
     if is_silent(turn, one) or not contacts_of(one, turn):
         return False
     return isinstance(one, Declared) or _due(turn, one) is not None
-
-
-def _is_in_hand(turn: Turn, incident: Incident) -> bool:
-    """The watchdog is healing it: for each member that fails something is done, or is about to be."""
-    trackers, now = turn.volatile.trackers, turn.now.monotonic
-    failing = [name for name in incident.members if name in trackers and trackers[name].state.health is not Health.UP]
-    if incident.escalated or not failing:
-        return not incident.escalated
-    decisions = [decide(Situation(turn.volatile, turn.durable, incident, name, now)) for name in failing]
-    return all(each.verdict in {Verdict.ACT, Verdict.WAIT} and each.gate in IN_HAND for each in decisions)
 
 
 def _open(turn: Turn, ones: Sequence[One]) -> None:
