@@ -59,4 +59,8 @@ class Channel(Protocol):
         """`memo` is what the last letter of that thread to this address left; empty for the first."""
         ...
 
+    def took(self, key: str) -> bool:  # noqa: ARG002 - most services say in time what they took
+        """Whether that letter was accepted after all, when nobody waited for the answer any more."""
+        return False
+
     async def close(self) -> None: ...

@@ -17,7 +17,7 @@ from functools import cache
 import apprise
 from apprise.logger import LOGGER_NAME
 
-from nemo_watchdog.channel import DEADLINE, Letter, Sent
+from nemo_watchdog.channel import DEADLINE, Channel, Letter, Sent
 from nemo_watchdog.durations import duration
 from nemo_watchdog.model import Severity, Standing
 from nemo_watchdog.policy.lint import Advice
@@ -42,7 +42,7 @@ _TYPES_OF_THE_REST = {
 }
 
 
-class AppriseChannel:
+class AppriseChannel(Channel):
     """Satisfies `channel.Channel`; it needs no memo.
 
     The deadline is longer than Apprise's own connect and read timeouts (4 s each) together.
@@ -58,13 +58,16 @@ class AppriseChannel:
     async def send(self, letter: Letter, memo: str) -> Sent:
         return Sent(await self._deliver(letter), memo)
 
+    def took(self, key: str) -> bool:
+        return key == self._told_late
+
     async def close(self) -> None:
         """Waits for nobody: a thread that still sends ends by itself or with the process."""
 
     async def _deliver(self, letter: Letter) -> Delivery:
         if self._sending:
             return Delivery(delivered=False, retryable=True, detail="the delivery before this one is still under way")
-        if letter.key == self._told_late:
+        if self.took(letter.key):
             return Delivery(delivered=True, detail="accepted late")
         done = self._start(letter)
         if done is None:

@@ -110,6 +110,8 @@ class ContactNotifier:
         self._channels: dict[Address, Channel] = {}
         self._sending: dict[str, asyncio.Task[Delivery]] = {}
         self._order = InOrder(clock)
+        self._tried: dict[str, dict[str, Receipt]] = {}
+        """Of each address the letters that it did not take in time, by their keys, and what they told."""
         self._failed: dict[str, int] = {}
         """Of each contact how many tries in a row reached nobody."""
 
@@ -246,8 +248,12 @@ class ContactNotifier:
         return await asyncio.shield(task)
 
     async def _send(self, place: _Place, waiting: Sequence[Notification], contact: str, mark: str) -> Delivery:
+        await self._learn_what_it_took(place)
         fresh = [each for each in waiting if not self._memory.has(each.key, place.digest)]
-        thread = fresh[-1].incident
+        thread = waiting[-1].incident
+        if not fresh:
+            self._order.settled(place.digest, thread)
+            return Delivery(delivered=True)
         self._order.waits(place.digest, thread, contact)
         try:
             async with asyncio.timeout(PATIENCE):
@@ -259,12 +265,23 @@ class ContactNotifier:
             sent = Sent(
                 Delivery(delivered=False, retryable=True, detail=f"it could not be sent: {type(error).__name__}")
             )
-        keys = (*(each.key for each in fresh), *([mark] if mark else ())) if sent.delivery.delivered else ()
+        told = (*(each.key for each in fresh), *([mark] if mark else ()))
+        keys = told if sent.delivery.delivered else ()
+        tried = self._tried.setdefault(place.digest, {})
         if sent.delivery.delivered or not sent.delivery.retryable:
             self._order.settled(place.digest, thread)
+            self._tried[place.digest] = {key: each for key, each in tried.items() if each.thread != thread}
+        else:
+            tried[fresh[-1].key] = Receipt(place.digest, thread, told)
         if keys or sent.memo:
             await self._memory.keep(Receipt(place.digest, thread, keys, sent.memo))
         return sent.delivery
+
+    async def _learn_what_it_took(self, place: _Place) -> None:
+        """A letter may have been accepted when nobody waited any more: what it told is not told again with the next."""
+        channel, tried = self._channels.get(place.address), self._tried.get(place.digest, {})
+        for key in [key for key in tried if channel is not None and channel.took(key)]:
+            await self._memory.keep(tried.pop(key))
 
     # -- the channels
 

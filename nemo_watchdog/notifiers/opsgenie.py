@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-from nemo_watchdog.channel import DEADLINE, Letter, Sent
+from nemo_watchdog.channel import DEADLINE, Channel, Letter, Sent
 from nemo_watchdog.model import Severity, Standing
 from nemo_watchdog.notifiers.http_service import Exchange, HttpService, NotTaken, shortened
 from nemo_watchdog.policy.people import Opsgenie
@@ -34,7 +34,7 @@ class _Alert:
         return f"{self.standing} {self.priority} {self.key}" if self.standing else ""
 
 
-class OpsgenieChannel:
+class OpsgenieChannel(Channel):
     """Satisfies `channel.Channel`. The memo is how the alert stands there; empty when none is open."""
 
     def __init__(self, address: Opsgenie, deadline: float = DEADLINE) -> None:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from nemo_watchdog.channel import DEADLINE, Letter, Sent
+from nemo_watchdog.channel import DEADLINE, Channel, Letter, Sent
 from nemo_watchdog.model import Severity, Standing
 from nemo_watchdog.notifiers.http_service import Exchange, HttpService, NotTaken, shortened
 from nemo_watchdog.policy.people import PagerDuty
@@ -34,7 +34,7 @@ _ACTIONS = {
 _LONGEST_KEY, _LONGEST_SUMMARY, _LONGEST_DETAILS = 255, 1024, 100_000
 
 
-class PagerDutyChannel:
+class PagerDutyChannel(Channel):
     """Satisfies `channel.Channel`. The memo is what the last event was; empty when nothing is open there."""
 
     def __init__(self, address: PagerDuty, deadline: float = DEADLINE) -> None:

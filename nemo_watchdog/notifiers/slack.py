@@ -13,7 +13,7 @@ import json
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-from nemo_watchdog.channel import DEADLINE, Letter, Sent
+from nemo_watchdog.channel import DEADLINE, Channel, Letter, Sent
 from nemo_watchdog.model import NotificationKind, Severity, Standing
 from nemo_watchdog.notifiers.http_service import Exchange, HttpService, NotTaken
 from nemo_watchdog.notifiers.slack_words import invitation, message, room_names, where_it_is_talked_of
@@ -95,7 +95,7 @@ class _Thread:
         self.standing, self.owner = str(letter.standing), letter.owner
 
 
-class SlackChannel:
+class SlackChannel(Channel):
     """Satisfies `channel.Channel`. A room that cannot be had keeps nobody from being told: it is said in `detail`."""
 
     def __init__(self, address: Slack, deadline: float = DEADLINE) -> None:

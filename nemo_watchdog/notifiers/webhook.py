@@ -15,7 +15,7 @@ from hashlib import sha256
 from typing import Any
 from urllib.parse import urlsplit
 
-from nemo_watchdog.channel import DEADLINE, Letter, Sent
+from nemo_watchdog.channel import DEADLINE, Channel, Letter, Sent
 from nemo_watchdog.notifiers.http_service import HttpService, NotTaken, as_json
 from nemo_watchdog.policy.people import Webhook
 from nemo_watchdog.ports import Delivery
@@ -27,7 +27,7 @@ SIGNATURE = "X-Nemo-Watchdog-Signature"
 KEY = "X-Nemo-Watchdog-Key"
 
 
-class WebhookChannel:
+class WebhookChannel(Channel):
     """Satisfies `channel.Channel`; it needs no memo. `now` is in seconds since 1970."""
 
     def __init__(self, address: Webhook, deadline: float = DEADLINE, now: Callable[[], float] = time.time) -> None:

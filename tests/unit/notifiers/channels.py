@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import UTC
 from functools import partial
 
-from nemo_watchdog.channel import Letter, Sent
+from nemo_watchdog.channel import Channel, Letter, Sent
 from nemo_watchdog.engine.letters import letter
 from nemo_watchdog.engine.page_now import PageNow
 from nemo_watchdog.model import Notification, Standing
@@ -29,8 +29,8 @@ def contact(*names: str, fallback: str = "") -> Contact:
     return Contact(tuple(Apprise(Secret(name)) for name in names), fallback=fallback)
 
 
-class Line:
-    """Satisfies `channel.Channel`. `got` are the letters that it took, `asked` all that it was given."""
+class Line(Channel):
+    """`got` are the letters that it took, `asked` all that it was given."""
 
     def __init__(self) -> None:
         self.answer: Delivery | Exception = TAKEN
@@ -41,6 +41,11 @@ class Line:
         self.free = asyncio.Event()
         self.free.set()
         self.closed = 0
+        self.late: set[str] = set()
+        """Keys of letters that it took when nobody waited any more."""
+
+    def took(self, key: str) -> bool:
+        return key in self.late
 
     async def send(self, letter: Letter, memo: str) -> Sent:
         self.asked.append(letter)

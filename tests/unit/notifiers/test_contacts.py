@@ -75,6 +75,27 @@ async def test_of_what_waited_each_address_hears_what_it_has_not_heard() -> None
     assert them.lines["bad"].got[0].body.startswith("Not delivered until now:\n12:00:00 UTC: connection refused")
 
 
+async def test_what_was_accepted_late_is_not_told_again_with_the_next() -> None:
+    """The answer came when nobody waited any more, and news came before the next try."""
+    them = people()
+    them.lines["bad"].answer = BUSY
+    await them.tell(OPENED)
+    await them.tell(OPENED)
+    them.lines["bad"].late.add(OPENED.key)
+    them.lines["bad"].answer = TAKEN
+    assert (await them.tell(OPENED, WORSE)).delivered
+    assert [each.body for each in them.lines["bad"].got] == [WORSE.body]
+
+
+async def test_what_was_accepted_late_needs_no_other_try() -> None:
+    them = people()
+    them.lines["bad"].answer = BUSY
+    await them.tell(OPENED)
+    them.lines["bad"].late.add(OPENED.key)
+    assert (await them.tell(OPENED)).delivered
+    assert len(them.lines["bad"].asked) == 1
+
+
 async def test_a_refusal_for_good_beside_one_that_took_it_is_not_tried_again() -> None:
     """And the contact was reached."""
     them = people(fallback="lead")
