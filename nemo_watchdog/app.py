@@ -190,7 +190,7 @@ async def run(settings: Settings, redact_with: Callable[[Callable[[], Redactor]]
         heartbeats = heard.Heartbeats(core)
         watch = ContainerWatch(containers, core, metrics)
         watch.on_other_containers = discovery.poke
-        rendering = Rendering(core, AnswerLinks(key.encode(), lambda: clock.now().utc), socket.gethostname())
+        rendering = _rendering(core, key)
         notifier = _notifier(core, AddressMemory(journal, core), rendering, token)
         sink, heartbeat = PolicyAlertmanagers(engine), HttpHeartbeat()
         supervisor = Supervisor(
@@ -227,6 +227,11 @@ async def run(settings: Settings, redact_with: Callable[[Callable[[], Redactor]]
             await archiving.close(CLOSE_ARCHIVE_WITHIN)
     finally:
         await _close(journal)
+
+
+def _rendering(core: Core, key: str) -> Rendering:
+    links = AnswerLinks(key.encode(), lambda: core.clock.now().utc)
+    return Rendering(core, links, socket.gethostname(), partial(_people_of, core))
 
 
 def _notifier(core: Core, memory: AddressMemory, rendering: Rendering, token: str) -> ContactNotifier:

@@ -121,6 +121,11 @@ class IncidentView:
     acknowledged: AcknowledgementView | None = None
     told: ToldView | None = None
     """None from a daemon of 0.1.0."""
+    since: str = ""
+    """When the trouble of now began, as messages say it: before `opened`, or after it where it was reopened."""
+    lasted: float = 0.0
+    """Seconds since then."""
+    reopened: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -233,13 +233,14 @@ def incident_said(incident: IncidentView, clock: Clock) -> tuple[str, str]:
     counted = sum(ladder.attempts for ladder in incident.ladders.values())
     tried = counted if incident.actions is None else incident.actions
     grave = f"{incident.severity} {incident.title}".rstrip()
-    since = f"since {clock.at(incident.opened)} ({duration(incident.age)})"
+    since = f"since {clock.at(incident.since or incident.opened)} ({duration(incident.lasted or incident.age)})"
     affected = f"; affected: {incident.impact.said}" if incident.impact is not None else ""
     told = f"; told to look: {', '.join(incident.escalated)}" if incident.escalated else ""
     told += told_said(incident.told, clock)
     actions = f"{tried} action{'s' if tried != 1 else ''}"
     taken = taken_said(incident.acknowledged, clock)
-    return f"{grave}: {incident.root}{also} {since}", f"{actions}, rule {incident.rule}{taken}{told}{affected}"
+    again = f", reopened {incident.reopened}x" if incident.reopened else ""
+    return f"{grave}: {incident.root}{also} {since}", f"{actions}{again}, rule {incident.rule}{taken}{told}{affected}"
 
 
 def _rows(view: StatusView, clock: Clock) -> list[_Row]:

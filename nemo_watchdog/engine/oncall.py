@@ -125,6 +125,11 @@ class Oncall:
         return None if known is None else known.rota
 
 
+def only_itself(contact: str) -> Sequence[str]:
+    """Where nobody takes turns."""
+    return (contact,)
+
+
 def _turn(rota: Rota, at: datetime) -> int:
     """How many turns have begun since the first one; negative before it."""
     turn = (at.astimezone(rota.zone).date() - _first(rota)).days // _length(rota)

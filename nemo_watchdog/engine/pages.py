@@ -17,10 +17,17 @@ ENDS = frozenset(
 )
 """After it people know that it is over."""
 
+TEST = "test-"
+"""How the id of what is only a test begins; those of incidents begin with the date."""
+
 LINK_LASTS = 86400.0
 """Seconds for which a link in a message takes an answer."""
 LINKS_ARE_KNOWN_FOR = 7 * LINK_LASTS
 """Longer, for the wall clock by which a link expires may be set back."""
+
+
+def is_test(page: str) -> bool:
+    return page.startswith(TEST)
 
 
 @dataclass(slots=True)

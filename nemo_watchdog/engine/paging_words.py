@@ -154,7 +154,7 @@ def _title(ones: Sequence[One], turn: Turn) -> str:
         one = ones[0]
         if isinstance(one, Declared):
             return f"reported: {declared_words.short(one.text)}"
-        again = " again" if one.reopened else ""
+        again = " again" if _came_back(one, turn) else ""
         failing = _failing(one, turn)
         impact = _impact(ones, turn)
         beside = ", and with it all that is core" if impact is not None and impact.all_core else ""
@@ -210,11 +210,16 @@ def _happened(one: One, turn: Turn) -> Iterator[str]:
     ]
     if more:
         yield f"With it {'fails' if len(more) == 1 else 'fail'} {listed(more)}."
-    if one.reopened:
+    if _came_back(one, turn):
         yield f"It is the same incident, reopened {times(one.reopened)}."
     if planned := since_the_work(one.root, one, turn):
         yield planned.rstrip()
     yield from _silenced(one, turn)
+
+
+def _came_back(one: Incident, turn: Turn) -> bool:
+    """People were told of it before, and it opened again."""
+    return one.reopened > 0 and turn.durable.pages.of(one.incident) is not None
 
 
 def _silenced(one: One, turn: Turn) -> Iterator[str]:

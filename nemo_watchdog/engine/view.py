@@ -177,6 +177,7 @@ def _group(engine: Engine, group: Group) -> GroupView:
 
 def _incident(engine: Engine, incident: Incident, now: Moment) -> IncidentView:
     impact = impact_of(engine.volatile, incident.root, incident.members)
+    began = incident.ill_since or incident.opened
     return IncidentView(
         id=incident.incident,
         root=incident.root,
@@ -198,6 +199,9 @@ def _incident(engine: Engine, incident: Incident, now: Moment) -> IncidentView:
         title=title_of(engine.policy, incident.severity, incident.rule),
         acknowledged=_acknowledged(incident.acknowledged, now),
         told=told(engine.volatile, engine.durable, incident, now),
+        since=began.utc.isoformat(),
+        lasted=round(now.monotonic - began.monotonic, 3),
+        reopened=incident.reopened,
     )
 
 

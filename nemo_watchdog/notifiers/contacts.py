@@ -15,6 +15,7 @@ import structlog
 
 from nemo_watchdog.channel import Channel, Letter, Sent
 from nemo_watchdog.durations import duration
+from nemo_watchdog.engine.oncall import only_itself
 from nemo_watchdog.engine.pages import ENDS
 from nemo_watchdog.model import Notification
 from nemo_watchdog.notifiers.in_order import InOrder
@@ -58,11 +59,6 @@ def address_digest(address: Address, key: str) -> str:
         elif isinstance(value, str):
             parts.append(value)
     return hmac.new(key.encode(), repr(parts).encode(), "sha256").hexdigest()[:32]
-
-
-def only_itself(contact: str) -> Sequence[str]:
-    """Where nobody takes turns."""
-    return (contact,)
 
 
 @dataclass(frozen=True, slots=True)

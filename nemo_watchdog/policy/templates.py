@@ -37,8 +37,10 @@ DEFAULTS: Mapping[str, str] = {
 It is over since {{ over_since }}.
 {% elif owner %}
 Taken by {{ owner }}; `{{ ack }}` takes it over.
-{% elif ack %}
+{% else %}
+{% if ack %}
 Answer: `{{ ack }}`
+{% endif %}
 {% if ack_link %}
 Answer here: {{ ack_link }}
 {% endif %}

@@ -20,7 +20,7 @@ PATH = "/ack/"
 LONGEST = 1024
 """Characters of a token that are looked at."""
 
-_PURPOSE = b"nemo-watchdog answer 1\n"
+_PURPOSE = b"nemo-watchdog answer 2\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +31,8 @@ class Link:
     contact: str
     letter: str
     expires: float
+    person: str
+    """Who answers: the contact, or, where people take turns, whose turn it was."""
 
     @property
     def digest(self) -> str:
@@ -43,10 +45,10 @@ class AnswerLinks:
         self._key = key
         self._now = now
 
-    def token(self, page: str, contact: str, letter: str) -> str:
-        """Good from now on, for a day."""
+    def token(self, page: str, contact: str, letter: str, person: str = "") -> str:
+        """Good from now on, for a day. `person` is the contact itself where it is empty."""
         expires = int(self._now().timestamp() + LINK_LASTS)
-        said = _coded(json.dumps([page, contact, letter, expires], separators=(",", ":")).encode())
+        said = _coded(json.dumps([page, contact, letter, expires, person or contact], separators=(",", ":")).encode())
         return f"{said}.{self._signature(said)}"
 
     def read(self, token: str) -> Link | None:
@@ -56,8 +58,7 @@ class AnswerLinks:
         # As it is written and not as it decodes: of base64 two texts may be one.
         if not hmac.compare_digest(given, self._signature(said).encode()):
             return None
-        page, contact, letter, expires = json.loads(base64.urlsafe_b64decode(said + "=" * (-len(said) % 4)))
-        return Link(page, contact, letter, expires)
+        return Link(*json.loads(base64.urlsafe_b64decode(said + "=" * (-len(said) % 4))))
 
     def has_expired(self, link: Link) -> bool:
         return self._now().timestamp() >= link.expires

@@ -11,7 +11,9 @@ from dataclasses import dataclass
 
 from nemo_watchdog.channel import Letter, Sent
 from nemo_watchdog.durations import duration
+from nemo_watchdog.engine.oncall import only_itself
 from nemo_watchdog.engine.page_now import PageNow
+from nemo_watchdog.engine.pages import TEST
 from nemo_watchdog.model import Notification, NotificationKind, Severity, Standing
 from nemo_watchdog.people_views import AddressAnswerView, ContactTestView
 from nemo_watchdog.policy.people import Address, Apprise
@@ -28,10 +30,6 @@ Send = Callable[[Address, Letter, str], Awaitable[Sent]]
 """To an address, a letter, with what the last one of its thread left there."""
 
 
-def _themselves(contact: str) -> Sequence[str]:
-    return (contact,)
-
-
 @dataclass(frozen=True, slots=True)
 class ContactTest:
     """`people_of` says who a contact is now, where people take turns."""
@@ -39,7 +37,7 @@ class ContactTest:
     core: Core
     rendering: Rendering
     send: Send
-    people_of: Callable[[str], Sequence[str]] = _themselves
+    people_of: Callable[[str], Sequence[str]] = only_itself
 
     def addresses(self, contact: str) -> list[tuple[str, int, int, Address]]:
         """Of each person who is reached by it: the name, which address of how many, the address."""
@@ -52,7 +50,7 @@ class ContactTest:
     async def run(self, contact: str, by: str) -> ContactTestView:
         """What each address answered. The contact has one at least."""
         now = self.core.clock.now().utc
-        page = f"test-{now:%Y%m%d-%H%M%S-%f}"
+        page = f"{TEST}{now:%Y%m%d-%H%M%S-%f}"
         opened = Notification(
             key=f"{page}:1",
             kind=NotificationKind.OPENED,

@@ -6,13 +6,15 @@ and that is a trouble of the daemon: no mistake in a text keeps a message back.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 import structlog
 
 from nemo_watchdog.channel import Letter
+from nemo_watchdog.engine.oncall import only_itself
 from nemo_watchdog.engine.page_now import PageNow, page_now
-from nemo_watchdog.engine.pages import ENDS
+from nemo_watchdog.engine.pages import ENDS, is_test
 from nemo_watchdog.engine.paging_words import when
 from nemo_watchdog.model import Notification, Standing
 from nemo_watchdog.policy.templates import BODY, TITLE, TemplateFailed, Templates, Values, default_of
@@ -27,12 +29,15 @@ ANSWERED = (Standing.FIRING, Standing.ACKNOWLEDGED)
 
 
 class Rendering:
-    """`host` is where the daemon runs, as people call it."""
+    """`host` is where the daemon runs, as people call it; `people_of` says who has a rota now."""
 
-    def __init__(self, core: Core, links: AnswerLinks, host: str) -> None:
+    def __init__(
+        self, core: Core, links: AnswerLinks, host: str, people_of: Callable[[str], Sequence[str]] = only_itself
+    ) -> None:
         self._core = core
         self.links = links
         self._host = host
+        self._people_of = people_of
         self._read = core.engine.policy.templates
         self._templates = Templates(self._read)
 
@@ -64,7 +69,7 @@ class Rendering:
         can_be_taken = bool(page) and now.standing in ANSWERED
         token = ""
         if can_be_taken and base and self._is_reached(contact):
-            token = self.links.token(page, contact, notification.key)
+            token = self.links.token(page, contact, notification.key, self._person(contact))
         return Values(
             title=notification.title,
             body=notification.body,
@@ -79,9 +84,9 @@ class Rendering:
             incident=page,
             incidents=notification.incidents,
             owner=now.owner,
-            ack=f"nemo-watchdog ack {page}" if can_be_taken else "",
+            ack=f"nemo-watchdog ack {page}" if can_be_taken and not is_test(page) else "",
             ack_link=f"{base}{PATH}{token}" if token else "",
-            link=f"{base}/incidents/{page}" if base and page else "",
+            link=f"{base}/incidents/{page}" if base and page and not is_test(page) else "",
             host=self._host,
         )
 
@@ -89,6 +94,11 @@ class Rendering:
         """What goes to the log only must not hold a link that takes an outage."""
         entry = self._core.engine.policy.contacts.get(contact)
         return entry is not None and bool(entry.addresses or entry.rota)
+
+    def _person(self, contact: str) -> str:
+        """Whoever answers is known by his own name, where only one has the rota."""
+        people = self._people_of(contact)
+        return people[0] if len(people) == 1 else contact
 
     def _time(self, at: datetime | None) -> str:
         return "" if at is None else when(at, self._core.engine.policy)

@@ -16,6 +16,7 @@ from nemo_watchdog.engine.answering import open_with
 from nemo_watchdog.engine.declared_words import short
 from nemo_watchdog.engine.events import AcknowledgeAsked
 from nemo_watchdog.engine.listing import listed
+from nemo_watchdog.engine.pages import is_test
 from nemo_watchdog.engine.paging_words import since, when
 from nemo_watchdog.engine.reported import Declared
 from nemo_watchdog.errors import in_one_line
@@ -44,6 +45,8 @@ button { font: inherit; font-weight: 600; width: 100%; padding: .9rem; margin-to
 """
 
 _BY_COMMAND = "`nemo-watchdog ack {}` on the watchdog's host takes it as well."
+
+_A_TEST = ("It came with a test, and there is nothing to take.", "Of an outage you take it here, with one button.")
 
 
 class _Refused(Exception):
@@ -82,14 +85,18 @@ class AnswersApi:
             link = self._asked(request)
         except _Refused as refused:
             return _page(refused.title, refused.lines, status=refused.status)
-        return _page(f"Take it, as {link.contact}?", self._how_it_is(link), button="I take it")
+        if is_test(link.page):
+            return _page("This link works", _A_TEST)
+        return _page(f"Take it, as {link.person}?", self._how_it_is(link), button="I take it")
 
     async def take(self, request: web.Request) -> web.Response:
         try:
             link = self._asked(request)
         except _Refused as refused:
             return _page(refused.title, refused.lines, status=refused.status)
-        self.core.tell(AcknowledgeAsked(link.page, link.contact, contact=link.contact, link=link.digest))
+        if is_test(link.page):
+            return _page("This link works", _A_TEST)
+        self.core.tell(AcknowledgeAsked(link.page, link.person, contact=link.contact, link=link.digest))
         lines = (*self._how_it_is(link), "The others who were told hear that. The watchdog goes on as before.")
         try:
             await on_disk(self.core, "it could not be written down: it will not outlive a restart of the daemon")
@@ -110,6 +117,8 @@ class AnswersApi:
         command = _BY_COMMAND.format(link.page)
         if link.contact not in self.core.engine.policy.contacts:
             raise _Refused(403, "This link takes no answer", f"The policy has no contact {link.contact} any more.")
+        if is_test(link.page):
+            return link
         if link.digest in durable.pages.answered:
             raise _Refused(410, "This link has been used", *self._how_it_is(link), command)
         if not open_with(durable, link.page):

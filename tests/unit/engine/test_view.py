@@ -55,6 +55,22 @@ def test_an_open_incident_with_its_ladder_and_decision() -> None:
     assert timedelta(seconds=1.5) <= until - world.utc <= timedelta(seconds=4.5)
 
 
+def test_what_was_reopened_is_ill_since_it_came_back() -> None:
+    """As messages say it; it opened before."""
+    world = World(policy(dependency("gateway", remedy=None)))
+    world.fail("gateway")
+    (first,) = seen(world).incidents
+    assert (first.reopened, first.age, first.since < first.opened) == (0, 0.0, True)
+    assert 2.0 <= first.lasted <= 3.0
+    world.succeed("gateway")
+    world.pass_time(60.0)
+    world.fail("gateway")
+    (again,) = seen(world).incidents
+    assert (again.id, again.opened, again.reopened) == (first.id, first.opened, 1)
+    assert again.age - again.lasted >= 60.0
+    assert again.since > again.opened
+
+
 def test_every_gate_is_explained_in_order() -> None:
     """The first that is not open is the decision; a dependency without an incident is explained as well."""
     world = World(policy(dependency("postgres"), dependency("gateway", needs=["postgres"])))

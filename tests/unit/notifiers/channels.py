@@ -10,9 +10,10 @@ from functools import partial
 
 from nemo_watchdog.channel import Channel, Letter, Sent
 from nemo_watchdog.engine.letters import letter
+from nemo_watchdog.engine.oncall import only_itself
 from nemo_watchdog.engine.page_now import PageNow
 from nemo_watchdog.model import Notification, Standing
-from nemo_watchdog.notifiers.contacts import ContactNotifier, address_digest, only_itself
+from nemo_watchdog.notifiers.contacts import ContactNotifier, address_digest
 from nemo_watchdog.policy.people import Address, Apprise, Contact
 from nemo_watchdog.policy.secret_value import Secret
 from nemo_watchdog.ports import Clock, Delivery

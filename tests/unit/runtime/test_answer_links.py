@@ -34,7 +34,7 @@ def links(clock: Clock) -> AnswerLinks:
 
 def test_it_says_what_was_put_in(links: AnswerLinks) -> None:
     link = links.read(links.token(PAGE, "on-call", f"{PAGE}:1"))
-    assert link == Link(PAGE, "on-call", f"{PAGE}:1", NOON.timestamp() + LINK_LASTS)
+    assert link == Link(PAGE, "on-call", f"{PAGE}:1", NOON.timestamp() + LINK_LASTS, "on-call")
 
 
 def test_it_is_good_for_a_day(links: AnswerLinks, clock: Clock) -> None:

@@ -36,7 +36,8 @@ class Desk:
         self.shell = Shell(plan)
         core = self.core = self.shell.core
         self.links = AnswerLinks(b"key", lambda: core.clock.now().utc)
-        self.rendering = Rendering(core, self.links, "box")
+        self.rendering = Rendering(core, self.links, "box", lambda name: self.rota.get(name, (name,)))
+        self.rota: dict[str, tuple[str, ...]] = {}
         core.tell(ev.DeclareAsked("the provider answers 500", Severity.SEV2, "", "ada"))
         (self.page,) = core.engine.durable.declared
 
@@ -120,6 +121,23 @@ def test_what_stands_in_the_log_only_holds_no_link_that_takes_it(desk: Desk) -> 
     assert not any("/ack/" in line for line in desk.body("lead"))
     assert not any("/ack/" in line for line in desk.body("nobody"))
     assert any("/ack/" in line for line in desk.body("team"))
+
+
+def test_a_link_is_of_who_has_the_turn_when_it_is_sent(desk: Desk) -> None:
+    """Of several who have it at once nobody knows which one will answer."""
+
+    def person() -> str:
+        (line,) = (line for line in desk.body("team") if "/ack/" in line)
+        link = desk.links.read(line.rpartition("/")[2])
+        assert link is not None
+        assert link.contact == "team"
+        return link.person
+
+    found = [person()]
+    for people in (("anna",), ("anna", "ben")):
+        desk.rota["team"] = people
+        found.append(person())
+    assert found == ["team", "anna", "team"]
 
 
 def test_a_template_of_the_policy_writes_it() -> None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from nemo_watchdog.engine import events as ev
 from nemo_watchdog.model import NotificationKind, Reason, Severity
 from nemo_watchdog.policy.people import NextInLine
-from tests.unit.engine.paging.parts import GROUP_WAIT, LINE, in_line, kinds, plan, stay_ill, to
+from tests.unit.engine.paging.parts import GROUP_WAIT, LINE, SETTLE, in_line, kinds, plan, stay_ill, to
 from tests.unit.engine.world import World
 
 RESPOND, AFTER = 900.0, 600.0
@@ -135,6 +135,29 @@ def test_what_is_graver_and_comes_back_beside_what_is_known_is_told() -> None:
     (again,) = world.messages[told:]
     assert again.severity is Severity.SEV2
     assert "b is down" in again.body
+
+
+def test_what_comes_back_is_news_to_who_never_heard_of_it() -> None:
+    """What was too slight to be told was not "down again" when it came back graver; who heard of it is told so."""
+    made = in_line(plan("a", remedy=None))
+    slight = {Severity.SEV3: replace(made.severities[Severity.SEV3], notify=())}
+    world = World(replace(made, severities={**made.severities, **slight}))
+    world.slow("a")
+    world.wait(GROUP_WAIT)
+    world.succeed("a")
+    world.fail("a")
+    world.wait(GROUP_WAIT)
+    (opened,) = world.messages
+    assert world.engine.durable.incidents[opened.incident].reopened == 1
+    assert opened.title.endswith("] a is down")
+    assert "reopened" not in opened.body
+    world.succeed("a")
+    world.wait(SETTLE)
+    world.fail("a")
+    world.wait(GROUP_WAIT)
+    again = world.messages[-1]
+    assert again.title.endswith("] a is down again")
+    assert "It is the same incident, reopened twice." in again.body
 
 
 def test_a_reload_that_shortens_the_line_leaves_nobody_out_and_asks_nobody_twice() -> None:

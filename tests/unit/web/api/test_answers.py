@@ -76,6 +76,18 @@ async def test_the_button_takes_it_as_the_contact(site: Site) -> None:
     assert link.digest in site.daemon.shell.core.engine.durable.pages.answered
 
 
+async def test_who_had_the_turn_takes_it_by_his_own_name(site: Site) -> None:
+    """And the contact to whom the message went is not told what its people did."""
+    page = declare(site)
+    given = site.links.token(page, "on-call", "1", "anna")
+    assert "Take it, as anna?" in await (await site.get(f"/ack/{given}")).text()
+    assert "Taken by anna." in await (await click(site, given)).text()
+    shell = site.daemon.shell
+    bodies = [body for _, body in shell.memory.replay(shell.clock.now())]
+    (taken,) = (body for body in bodies if body["type"] == r.IncidentAcknowledged.TYPE)
+    assert (taken["by"], taken["contact"]) == ("anna", "on-call")
+
+
 async def test_a_link_that_was_used_says_who_has_it(site: Site) -> None:
     """Whatever has become of that answer; another letter's link still takes it."""
     page = declare(site)
