@@ -57,7 +57,7 @@ def _crash_loop(outage: Outage) -> None:
 
 
 def _symptom_first(outage: Outage) -> None:
-    outage.ill["gateway"] = failed(Reason.WRONG_STATUS, "HTTP 503")
+    outage.ill["gateway"] = failed(Reason.WRONG_STATUS, "answered 500, expected 200")
     outage.go_on(70.0)
     outage.ill["postgres"] = failed(Reason.DISK_FULL, "could not extend file: No space left on device")
     outage.go_on(24 * 60.0)

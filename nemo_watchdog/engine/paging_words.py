@@ -149,7 +149,7 @@ _NOTHING = "Next: nothing to do."
 
 
 def _title(ones: Sequence[One], turn: Turn) -> str:
-    """`postgres is down`, `postgres, redis and gateway are down`."""
+    """`postgres is down`, `postgres, redis and gateway are down`, `gemma is down and starting`."""
     if len(ones) == 1:
         one = ones[0]
         if isinstance(one, Declared):
@@ -179,7 +179,10 @@ def _health(name: str, incident: Incident, turn: Turn) -> str:
     tracker = turn.volatile.trackers.get(name)
     if tracker is None:
         return "not watched any more"
-    return str(tracker.state.health if tracker.state.health is not Health.UNKNOWN else _last(incident)[0])
+    health = tracker.state.health
+    if health is Health.STARTING:
+        return "down and starting"
+    return str(health if health is not Health.UNKNOWN else _last(incident)[0])
 
 
 def _last(incident: Incident) -> tuple[str, str | None, str]:

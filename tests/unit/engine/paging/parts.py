@@ -16,11 +16,11 @@ TELLING = Telling(GROUP_WAIT, HEAL_QUIETLY, SETTLE)
 LINE = (NextInLine("lead", 900.0), NextInLine("cto", 600.0))
 
 
-def plan(*names: str, needs: Iterable[str] = (), **more: Any) -> Policy:
+def plan(*names: str, needs: Iterable[str] = (), grace: float = 0.0, **more: Any) -> Policy:
     """The last of them needs those."""
     *others, last = names
-    specs = [dependency(name, grace=0.0, **more) for name in others]
-    return replace(policy(*specs, dependency(last, grace=0.0, needs=tuple(needs), **more)), telling=TELLING)
+    specs = [dependency(name, grace=grace, **more) for name in others]
+    return replace(policy(*specs, dependency(last, grace=grace, needs=tuple(needs), **more)), telling=TELLING)
 
 
 def in_line(made: Policy, *, remind_every: float | None = None) -> Policy:

@@ -34,6 +34,19 @@ def test_what_is_not_healed_in_that_time_is_told_once() -> None:
     assert world.monotonic == opened_at + HEAL_QUIETLY
 
 
+def test_what_starts_again_has_been_down() -> None:
+    """A model server that loads its weights: that it starts is no trouble, and what is told is that it was down."""
+    world = World(plan("gemma", grace=300.0))
+    world.fail("gemma")
+    world.wait(HEAL_QUIETLY - 1)
+    world.finish()
+    world.fail("gemma")
+    world.wait(1)
+    (opened,) = world.messages
+    assert opened.title == "[SEV1] gemma is down and starting"
+    assert opened.body.startswith("gemma is starting: ")
+
+
 def test_what_nothing_is_done_about_is_told_after_the_group_wait() -> None:
     world = World(plan("gateway", remedy=None))
     world.fail("gateway")
