@@ -8,6 +8,8 @@ from nemo_watchdog.model import Moment, NotificationKind
 
 LOOK = "a person must look: "
 """What makes it no news that one more person must: with whom."""
+FLAPPING, STILL = "flapping", "still"
+"""Of what people know; each makes the other news again."""
 
 
 @dataclass(frozen=True, slots=True)

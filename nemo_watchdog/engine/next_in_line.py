@@ -17,7 +17,9 @@ def line_of(spec: SeveritySpec) -> list[NextInLine]:
     return list(dropwhile(lambda each: each.to in spec.notify, spec.escalate))
 
 
-def next_of(page: Page, ones: Sequence[Incident | Declared], spec: SeveritySpec) -> tuple[NextInLine, float] | None:
+def next_of(
+    page: Page, ones: Sequence[Incident | Declared], spec: SeveritySpec, now: float
+) -> tuple[NextInLine, float] | None:
     """Who, and when (monotonic seconds) unless it is answered until then; None at the end of the line.
 
     An answer for a while is no answer when it is over: counted is from its end.
@@ -25,7 +27,8 @@ def next_of(page: Page, ones: Sequence[Incident | Declared], spec: SeveritySpec)
     following = next((each for each in line_of(spec) if each.to not in page.asked), None)
     if following is None:
         return None
-    ended = [one.acknowledged.until or 0.0 for one in ones if one.acknowledged is not None]
+    untils = [one.acknowledged.until for one in ones if one.acknowledged is not None]
+    ended = [until for until in untils if until is not None and until <= now]
     began = max([page.clock.monotonic, *ended])
     return following, began + following.after
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Container
 from dataclasses import dataclass, field
 
-from nemo_watchdog.engine.news import LOOK
+from nemo_watchdog.engine.news import FLAPPING, LOOK, STILL
 from nemo_watchdog.model import Moment, NotificationKind, Severity
 from nemo_watchdog.records import PeopleTold
 
@@ -16,6 +16,9 @@ ENDS = frozenset(
     {NotificationKind.HEALED, NotificationKind.RESOLVED, NotificationKind.UNWATCHED, NotificationKind.MERGED}
 )
 """After it people know that it is over."""
+
+_UNDONE = {STILL: FLAPPING, FLAPPING: STILL}
+"""What is not so any more when that is."""
 
 TEST = "test-"
 """How the id of what is only a test begins; those of incidents begin with the date."""
@@ -86,14 +89,17 @@ class Pages:
         return page is not None and page.over is None
 
     def tell(self, told: PeopleTold, at: Moment, began: Moment) -> None:
-        """One more message. `began`: when the first of its incidents opened, or reopened last."""
+        """One more message. `began`: when the first of all that it tells of opened, or reopened last."""
         identity, kind, severity = told.incident, NotificationKind(told.kind), Severity(told.severity)
         page = self.by_id.get(identity)
         if page is None:
             page = self.by_id[identity] = Page(identity, severity, told.rule, told.root, began, at)
         if kind is NotificationKind.OPENED:
-            page.begin(at if told.anew else began)
-            page.severity, page.held_back = severity, 0
+            fresh = page.over is not None or not page.messages
+            if fresh or severity < page.severity or began.monotonic > page.clock.monotonic:
+                page.begin(at if told.anew else began)
+            page.severity = severity if fresh else min(page.severity, severity)
+            page.held_back = 0 if fresh else page.held_back
             page.said.clear()
             page.known.clear()
         elif severity < page.severity:
@@ -107,6 +113,7 @@ class Pages:
         page.messages, page.last, page.held_back = page.messages + 1, told.kind, page.held_back + told.held_back
         page.contacts |= dict.fromkeys(told.to)
         page.said |= set(told.said)
+        page.said -= {_UNDONE[each] for each in told.said if each in _UNDONE}
         page.paged = page.paged or kind is not NotificationKind.HEALED
         if kind is NotificationKind.UNANSWERED:
             page.asked += told.to

@@ -12,8 +12,22 @@ from collections.abc import Container, Iterable, Sequence
 from nemo_watchdog import records as r
 from nemo_watchdog.engine import paging_words
 from nemo_watchdog.engine.in_hand import is_in_hand
-from nemo_watchdog.engine.news import LOOK, News
+from nemo_watchdog.engine.news import FLAPPING, LOOK, STILL, News
 from nemo_watchdog.engine.next_in_line import answers, line_of, next_of
+from nemo_watchdog.engine.page_facts import (
+    One,
+    contacts_of,
+    drop_news,
+    end_of,
+    is_graver,
+    is_merged,
+    is_open,
+    is_unseen,
+    ones_of,
+    open_ones,
+    take_news,
+    whom,
+)
 from nemo_watchdog.engine.page_message import say
 from nemo_watchdog.engine.pages import Page
 from nemo_watchdog.engine.quiet import Fact
@@ -22,11 +36,7 @@ from nemo_watchdog.engine.reported import Declared
 from nemo_watchdog.engine.silence import began, is_silent, rests, silences_before, was_let_go
 from nemo_watchdog.engine.state import Incident
 from nemo_watchdog.engine.turn import Turn
-from nemo_watchdog.model import Health, NotificationKind, Told
-
-One = Incident | Declared
-
-OVER = frozenset({NotificationKind.RESOLVED, NotificationKind.UNWATCHED})
+from nemo_watchdog.model import NotificationKind, Told
 
 
 def review(turn: Turn) -> None:
@@ -43,13 +53,15 @@ def review(turn: Turn) -> None:
         review_all(turn)
     touched = dict.fromkeys(getattr(record, "incident", "") for record in turn.effects.records)
     planned = dict.fromkeys(agenda.take(turn.now.monotonic))
-    due = list[One]()
+    pages, due = dict[str, bool](), list[One]()
     for name in touched | planned:
         page = turn.durable.pages.of(name)
         if page is not None and page.over is None:
-            _review_page(turn, page, it_is_time=name in planned)
+            pages[page.page] = pages.get(page.page, False) or name in planned
         elif (one := turn.durable.one(name)) is not None and _is_due(turn, one):
             due.append(one)
+    for identity, it_is_time in pages.items():
+        _review_page(turn, turn.durable.pages.by_id[identity], it_is_time=it_is_time)
     if due:
         _begin(turn, due)
     turn.wake(agenda.next())
@@ -73,29 +85,18 @@ def review_all(turn: Turn) -> None:
             agenda.put(name, now)
 
 
-def contacts_of(one: One, turn: Turn) -> list[str]:
-    """Those of the severity, then those of the rule, then whom its remedies asked for; each once."""
-    policy = turn.volatile.policy
-    spec = policy.severities.get(one.severity)
-    of_severity = spec.notify if spec else ()
-    if isinstance(one, Declared):
-        return list(dict.fromkeys(of_severity))
-    rule = next((each for each in policy.classification if each.name == one.rule), None)
-    return list(dict.fromkeys((*of_severity, *(rule.notify if rule else ()), *filter(None, one.escalated))))
-
-
 # -- what nobody was told of yet
 
 
 def _is_due(turn: Turn, one: One) -> bool:
     """Whether people must hear of it now: that it began, or that it is over before anybody was called."""
-    if _is_merged(one) or is_silent(turn, one) or not contacts_of(one, turn):
-        _drop_news(turn, one)
+    if is_merged(one) or is_silent(turn, one) or not contacts_of(one, turn):
+        drop_news(turn, one)
         turn.volatile.agenda.put(one.incident, None)
         return False
     page = turn.durable.pages.of(one.incident)
     if one.resolved is not None:
-        known = page is not None and page.over is not None and page.over.monotonic >= _end_of(one)
+        known = page is not None and page.over is not None and page.over.monotonic >= end_of(one)
         return not known and not _is_too_soon(turn, one.incident, [one])
     at = _due(turn, one)
     if at is None or at > turn.now.monotonic:
@@ -111,7 +112,7 @@ def _due(turn: Turn, one: One) -> float | None:
         return one.opened.monotonic
     if storm is not None and storm.ended is None and storm.incident == one.incident:
         return now if storm.told else None
-    if _is_unseen(turn, one) and now < turn.volatile.blind_until:
+    if is_unseen(turn, one) and now < turn.volatile.blind_until:
         return turn.volatile.blind_until
     since = began(one)
     at_once, quietly = since + telling.group_wait, since + max(telling.group_wait, telling.heal_quietly)
@@ -125,15 +126,18 @@ def _due(turn: Turn, one: One) -> float | None:
 
 def _begin(turn: Turn, due: Sequence[One]) -> None:
     """One page for all that began so soon after one another; what came back goes on in the page that it has."""
-    new = list[One]()
+    new, back = list[One](), dict[str, None]()
     for one in due:
         if one.resolved is not None:
             if isinstance(one, Incident):
                 _tell_that_it_healed(turn, one)
-        elif turn.durable.pages.of(one.incident) is not None:
-            _open(turn, [one])
+        elif (page := turn.durable.pages.of(one.incident)) is not None:
+            back[page.page] = None
         else:
             new.append(one)
+    for identity in back:
+        ones = open_ones(turn, turn.durable.pages.by_id[identity])
+        _open(turn, [one for one in ones if one in due or _may_join(turn, one)])
     if not new:
         return
     begins, wait = [began(one) for one in new], turn.volatile.policy.telling.group_wait
@@ -150,7 +154,7 @@ def _may_join(turn: Turn, one: One) -> bool:
 
 
 def _open(turn: Turn, ones: Sequence[One]) -> None:
-    news = _take_news(turn, [one.incident for one in ones])
+    news = take_news(turn, [one.incident for one in ones])
     lead = max(news, key=lambda each: paging_words.rank(each.kind), default=None)
     turn.effects.told += [(each.kind, Told.GROUPED) for each in news if each.kind is not NotificationKind.OPENED]
     page = turn.durable.pages.of(ones[0].incident)
@@ -175,14 +179,15 @@ def _open(turn: Turn, ones: Sequence[One]) -> None:
 
 
 def _review_page(turn: Turn, page: Page, *, it_is_time: bool) -> None:
-    if not any(_is_open(turn, each) for each in page.incidents):
+    if not any(is_open(turn, each) for each in page.incidents):
         _end(turn, page)
         return
     is_planned = turn.volatile.agenda.planned(page.page) is not None
-    if is_planned and not it_is_time and not any(each in turn.volatile.news for each in page.incidents):
+    is_news = any(each in turn.volatile.news for each in page.incidents)
+    if is_planned and not it_is_time and not is_news and not is_graver(open_ones(turn, page), page):
         return
-    ones = [one for one in _open_ones(turn, page) if not is_silent(turn, one)]
-    news = _take_news(turn, page.incidents)
+    ones = [one for one in open_ones(turn, page) if not is_silent(turn, one)]
+    news = take_news(turn, page.incidents)
     resting = turn.volatile.resting
     if not ones:
         turn.effects.told += [(each.kind, Told.SILENCED) for each in news]
@@ -192,8 +197,8 @@ def _review_page(turn: Turn, page: Page, *, it_is_time: bool) -> None:
     goes_on = page.page in resting and not all(rests(turn, one) for one in ones)
     resting.discard(page.page)
     if (goes_on or any(was_let_go(turn, one) for one in ones)) and answers(ones, turn.now.monotonic) is None:
-        to = [*page.contacts, *(name for one in ones for name in contacts_of(one, turn))]
-        _remind(turn, page, ones, to, anew=True)
+        _remind(turn, page, ones, whom(turn, page, ones), anew=True)
+    _tell_whose_time_is_over(turn, page, ones)
     known = set(page.said)
     told = [each for each in news if _is_to_be_told(turn, page, each, known)]
     for each in told:
@@ -201,6 +206,8 @@ def _review_page(turn: Turn, page: Page, *, it_is_time: bool) -> None:
             _tell_of_a_page(turn, page, ones, [each])
     if at_once := [each for each in told if each.kind is not NotificationKind.ACKNOWLEDGED]:
         _tell_of_a_page(turn, page, ones, at_once)
+    if is_graver(ones, page):  # it became so while nobody was to hear of it
+        _remind(turn, page, ones, whom(turn, page, ones), anew=True)
     _ask_the_next(turn, page, ones)
 
 
@@ -237,7 +244,7 @@ def _why_held_back(turn: Turn, page: Page, news: News, known: Container[str]) ->
         return Told.SILENCED
     asks_anew = page.clock.monotonic == news.at.monotonic  # it has ended an acknowledgement
     if news.kind is kind.SEVERITY_CHANGED:
-        graver = any(one.severity < page.severity for one in _open_ones(turn, page))
+        graver = is_graver(open_ones(turn, page), page)
         return None if graver or asks_anew or set(news.to) - page.contacts.keys() else Told.GROUPED
     if news.kind is kind.OPENED and one is not None:
         is_news = asks_anew or news.incident not in page.known or one.severity < page.severity
@@ -246,6 +253,8 @@ def _why_held_back(turn: Turn, page: Page, news: News, known: Container[str]) ->
         return Told.GROUPED
     if news.kind is kind.ACKNOWLEDGED:
         return Told.GROUPED if news.once in known else None
+    if news.once == STILL and FLAPPING not in page.said:
+        return Told.GROUPED
     if news.kind is kind.WORSENED and not any(each.startswith(LOOK) for each in page.said):
         return Told.GROUPED  # nobody believes that it is mended
     if not news.once:
@@ -266,7 +275,7 @@ def _ask_the_next(turn: Turn, page: Page, ones: Sequence[One]) -> None:
     spec = turn.volatile.policy.severities.get(page.severity)
     if spec is None:
         return
-    while (following := next_of(page, ones, spec)) is not None:
+    while (following := next_of(page, ones, spec, now)) is not None:
         who, at = following
         if at > now:
             agenda.put(page.page, at)
@@ -281,9 +290,19 @@ def _ask_the_next(turn: Turn, page: Page, ones: Sequence[One]) -> None:
         agenda.put(page.page, page.reminded.monotonic + spec.remind_every)
 
 
-def _remind(turn: Turn, page: Page, ones: Sequence[One], to: Iterable[str], *, anew: bool = False) -> None:
-    """It is still so. `anew`: it rested until now, and who is next in line waits from now on."""
-    words = paging_words.reminder(ones, turn)
+def _tell_whose_time_is_over(turn: Turn, page: Page, ones: Sequence[One]) -> None:
+    """Who knew that somebody had it must know that nobody has it any more."""
+    over = [each for one in ones if (each := one.acknowledged) is not None and not each.holds(turn.now.monotonic)]
+    ended = max((each.until for each in over if each.until is not None), default=None)
+    if ended is not None and page.reminded.monotonic < ended:
+        _remind(turn, page, ones, page.contacts, had=dict.fromkeys(each.by for each in over))
+
+
+def _remind(
+    turn: Turn, page: Page, ones: Sequence[One], to: Iterable[str], *, anew: bool = False, had: Iterable[str] = ()
+) -> None:
+    """It is still so. `anew`: it rested until now, and who is next in line waits from now on; `had`: who had it."""
+    words = paging_words.reminder(ones, turn, list(had))
     say(turn, NotificationKind.REMINDER, page.page, ones, words, list(dict.fromkeys(to)), anew=anew)
 
 
@@ -292,15 +311,14 @@ def _remind(turn: Turn, page: Page, ones: Sequence[One], to: Iterable[str], *, a
 
 def _end(turn: Turn, page: Page) -> None:
     """When all of it is over, and what has come back before has held for a while."""
-    ended = [one for one in _ones(turn, page) if one.resolved is not None and not _is_merged(one)]
+    ended = [one for one in ones_of(turn, page) if one.resolved is not None and not is_merged(one)]
     if not ended:
         _give_over(turn, page)
         return
     if _is_too_soon(turn, page.page, ended):
         return
-    news = _take_news(turn, page.incidents)
-    kinds = {each.kind for each in news if each.kind in OVER}
-    kind = NotificationKind.UNWATCHED if NotificationKind.UNWATCHED in kinds else NotificationKind.RESOLVED
+    news = take_news(turn, page.incidents)
+    kind = NotificationKind.UNWATCHED if paging_words.nobody_looks(ended, turn) else NotificationKind.RESOLVED
     turn.effects.told += [(each.kind, Told.GROUPED) for each in news if each.kind is not kind]
     words = paging_words.over(ended, news, turn)
     say(turn, kind, page.page, ended, words, list(page.contacts))
@@ -308,15 +326,15 @@ def _end(turn: Turn, page: Page) -> None:
 
 def _give_over(turn: Turn, page: Page) -> None:
     """All of it is part of another page, whose end they will hear of."""
-    turn.effects.told += [(each.kind, Told.MERGED) for each in _take_news(turn, page.incidents)]
+    turn.effects.told += [(each.kind, Told.MERGED) for each in take_news(turn, page.incidents)]
     into = turn.durable.pages.of(page.merged_into)
     words = paging_words.merged(page, into)
-    ones = _ones(turn, page)
+    ones = ones_of(turn, page)
     say(turn, NotificationKind.MERGED, page.page, ones, words, list(page.contacts))
 
 
 def _tell_that_it_healed(turn: Turn, one: Incident) -> None:
-    _drop_news(turn, one)
+    drop_news(turn, one)
     page, to = turn.durable.pages.of(one.incident), contacts_of(one, turn)
     identity = one.incident if page is None else page.page
     say(turn, NotificationKind.HEALED, identity, [one], paging_words.healed(one, turn), to)
@@ -326,54 +344,15 @@ def _may_come_back(turn: Turn, one: One | None) -> bool:
     """It has come back before, and its end waits for whether it does again."""
     if not isinstance(one, Incident) or not one.reopened:
         return False
-    return turn.now.monotonic < _end_of(one) + turn.volatile.policy.telling.settle
+    return turn.now.monotonic < end_of(one) + turn.volatile.policy.telling.settle
 
 
 def _is_too_soon(turn: Turn, name: str, ended: Sequence[One]) -> bool:
     """Something of it has come back before, and may once more."""
     if not any(isinstance(one, Incident) and one.reopened for one in ended):
         return False
-    until = max(map(_end_of, ended)) + turn.volatile.policy.telling.settle
+    until = max(map(end_of, ended)) + turn.volatile.policy.telling.settle
     if turn.now.monotonic >= until:
         return False
     turn.volatile.agenda.put(name, until)
     return True
-
-
-def _is_unseen(turn: Turn, incident: Incident) -> bool:
-    """Nobody has looked at what caused it since the start."""
-    tracker = turn.volatile.trackers.get(incident.root)
-    return tracker is not None and tracker.state.health is Health.UNKNOWN
-
-
-def _end_of(one: One) -> float:
-    return one.resolved.monotonic if one.resolved is not None else 0.0
-
-
-def _is_merged(one: One) -> bool:
-    return isinstance(one, Incident) and bool(one.merged_into)
-
-
-def _take_news(turn: Turn, incidents: Iterable[str]) -> list[News]:
-    """Of these incidents, in their order; it waits no more."""
-    taken = [each for incident in incidents for each in turn.volatile.news.pop(incident, ())]
-    return sorted(taken, key=lambda each: each.at.monotonic)
-
-
-def _drop_news(turn: Turn, one: One) -> None:
-    word = Told.MERGED if _is_merged(one) else Told.SILENCED if is_silent(turn, one) else Told.GROUPED
-    turn.effects.told += [(each.kind, word) for each in turn.volatile.news.pop(one.incident, ())]
-
-
-def _is_open(turn: Turn, name: str) -> bool:
-    one = turn.durable.one(name)
-    return one is not None and one.resolved is None
-
-
-def _ones(turn: Turn, page: Page) -> list[One]:
-    """All that it tells of and that is remembered."""
-    return [one for each in page.incidents if (one := turn.durable.one(each)) is not None]
-
-
-def _open_ones(turn: Turn, page: Page) -> list[One]:
-    return [one for one in _ones(turn, page) if one.resolved is None]

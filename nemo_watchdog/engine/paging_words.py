@@ -24,7 +24,7 @@ from nemo_watchdog.engine.reported import DECLARED, Declared
 from nemo_watchdog.engine.silence import silences_before
 from nemo_watchdog.engine.state import Incident
 from nemo_watchdog.engine.turn import Turn
-from nemo_watchdog.model import Health, NotificationKind
+from nemo_watchdog.model import Health, Moment, NotificationKind
 from nemo_watchdog.policy.policy import Policy
 
 One = Incident | Declared
@@ -54,7 +54,16 @@ def root_of(one: One) -> str:
 
 def since(one: One) -> datetime:
     """When the trouble began, for which it was opened or reopened last (UTC)."""
-    return ((one.ill_since if isinstance(one, Incident) else None) or one.opened).utc
+    return _began(one).utc
+
+
+def _began(one: One) -> Moment:
+    return (one.ill_since if isinstance(one, Incident) else None) or one.opened
+
+
+def _lasted_for(one: One, turn: Turn) -> str:
+    """Until its end, or until now: a clock that is set changes nothing of that."""
+    return duration(round(max(0.0, (one.resolved or turn.now).monotonic - _began(one).monotonic)))
 
 
 def when(at: datetime, policy: Policy) -> str:
@@ -95,8 +104,10 @@ def unanswered(page: Page, ones: Sequence[One], to: str, turn: Turn) -> Words:
     return Words("unanswered", f"{_title(ones, turn)}, and nobody has taken it", _body(ones, happened, turn))
 
 
-def reminder(ones: Sequence[One], turn: Turn) -> Words:
-    happened = _all_that_happened(ones, turn)
+def reminder(ones: Sequence[One], turn: Turn, had: Sequence[str] = ()) -> Words:
+    """`had`: those who had taken it for a time that is over."""
+    over = [f"The time for which {listed(had)} had taken it is over."] if had else []
+    happened = [*over, *_all_that_happened(ones, turn)]
     return Words("reminder", f"still: {_title(ones, turn)}", _body(ones, happened, turn))
 
 
@@ -108,14 +119,20 @@ def over(ones: Sequence[One], told: Sequence[News], turn: Turn) -> Words:
         return Words(last.key, last.title, "\n".join([first, *_lasted(one, turn), rest]))
     lines = [line for one in ones[:_MOST] for line in _ended(one, turn)]
     lines += [f"And {len(ones) - _MOST} more, {len(ones)} in all."] if len(ones) > _MOST else []
-    return Words("resolved", f"{listed([root_of(one) for one in ones])} are up again", "\n".join([*lines, _NOTHING]))
+    how = "not watched any more" if nobody_looks(ones, turn) else "up again"
+    title = f"{listed([root_of(one) for one in ones])} {'is' if len(ones) == 1 else 'are'} {how}"
+    return Words("resolved", title, "\n".join([*lines, _NOTHING]))
+
+
+def nobody_looks(ones: Sequence[One], turn: Turn) -> bool:
+    """Something ended because the policy does not name it any more, and not because it serves."""
+    return any(isinstance(one, Incident) and one.root in unwatched(one, turn) for one in ones)
 
 
 def healed(one: Incident, turn: Turn) -> Words:
     """It is over, and nobody was called for it."""
     lines = [*_ended(one, turn), "Nobody was called for it.", _NOTHING]
-    took = duration(round((one.resolved or turn.now).monotonic - (one.ill_since or one.opened).monotonic))
-    return Words("healed", f"{one.root} was down for {took}, and is up again", "\n".join(lines))
+    return Words("healed", f"{one.root} was down for {_lasted_for(one, turn)}, and is up again", "\n".join(lines))
 
 
 def merged(page: Page, into: Page | None) -> Words:
@@ -131,7 +148,7 @@ def unless_answered(page: Page, ones: Sequence[One], turn: Turn) -> str:
     spec = policy.severities.get(page.severity)
     if spec is None or answers(ones, turn.now.monotonic) is not None:
         return ""
-    if (following := next_of(page, ones, spec)) is not None:
+    if (following := next_of(page, ones, spec, turn.now.monotonic)) is not None:
         who, at = following
         due = turn.now.utc + timedelta(seconds=at - turn.now.monotonic)
         return f"\nUnless somebody takes it, {who.to} is told at {when(due, policy)}."
@@ -248,9 +265,8 @@ def _body(ones: Sequence[One], happened: Sequence[str], turn: Turn) -> str:
 
 
 def _since(ones: Sequence[One], turn: Turn) -> str:
-    began = min(since(one) for one in ones)
-    lasted = max(0, round((turn.now.utc - began).total_seconds()))
-    return f"Since {when(began, turn.volatile.policy)} ({duration(lasted)})."
+    first = min(ones, key=lambda one: _began(one).monotonic)
+    return f"Since {when(since(first), turn.volatile.policy)} ({_lasted_for(first, turn)})."
 
 
 def _affected(ones: Sequence[One], turn: Turn) -> Iterator[str]:
@@ -287,8 +303,7 @@ def _next(ones: Sequence[One], turn: Turn) -> str:
 
 def _ended(one: One, turn: Turn) -> Iterator[str]:
     policy = turn.volatile.policy
-    began, ended = since(one), (one.resolved or turn.now).utc
-    took = duration(round((ended - began).total_seconds()))
+    began, ended, took = since(one), (one.resolved or turn.now).utc, _lasted_for(one, turn)
     if isinstance(one, Declared):
         yield f"{declared_words.reported(one)} Over after {took}."
         return

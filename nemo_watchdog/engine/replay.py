@@ -383,10 +383,10 @@ def _(record: r.HeartbeatHeard, state: Durable, at: Moment) -> None:
 
 @apply.register
 def _(record: r.PeopleTold, state: Durable, at: Moment) -> None:
-    one = next((one for each in record.incidents if (one := state.one(each)) is not None), None)
-    if one is not None:  # otherwise all of it is forgotten
-        again = one.reopened_at if isinstance(one, Incident) else None
-        state.pages.tell(record, at, again or one.opened)
+    ones = [one for each in record.incidents if (one := state.one(each)) is not None]
+    began = [(one.reopened_at if isinstance(one, Incident) else None) or one.opened for one in ones]
+    if began:  # otherwise all of it is forgotten
+        state.pages.tell(record, at, min(began, key=lambda each: each.monotonic))
 
 
 for each in orders.APPLIED:

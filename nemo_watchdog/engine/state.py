@@ -280,8 +280,13 @@ class Durable:
 
     def merge(self, source: Incident, target: Incident, at: Moment) -> None:
         """The members move with their ladders; attempts go on counting from the higher number, so no id comes twice."""
+        answer = source.acknowledged
         self.close(source, at)
         source.merged_into = target.incident
+        if answer is not None and target.severity < source.severity:
+            self.pages.ask_anew(source.incident, at)
+        else:
+            target.acknowledged = target.acknowledged or answer
         target.serving |= source.serving
         target.suggested |= source.suggested
         target.decisions |= source.decisions

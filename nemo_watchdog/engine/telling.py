@@ -16,7 +16,7 @@ from nemo_watchdog.engine import alert_words, declared_words, notices, storm_wor
 from nemo_watchdog.engine.flaps import is_due
 from nemo_watchdog.engine.gates.people import human_hold
 from nemo_watchdog.engine.gates.situation import Situation
-from nemo_watchdog.engine.news import LOOK, News, Words
+from nemo_watchdog.engine.news import FLAPPING, LOOK, STILL, News, Words
 from nemo_watchdog.engine.reported import Declared
 from nemo_watchdog.engine.state import Durable, Incident
 from nemo_watchdog.engine.turn import Turn
@@ -281,7 +281,8 @@ def _once(draft: Draft, incident: Incident) -> str:
     if isinstance(record, r.ActionEnded):
         return f"refused: {record.detail}" if record.outcome == ActionOutcome.REFUSED else ""
     constant = {
-        r.FlappingBegan: "flapping",
+        r.FlappingBegan: FLAPPING,
+        r.FlappingEnded: STILL,
         r.WorkAwaited: "held: work",
         r.ActionIntended: "acting",
         r.StormTold: "storm",

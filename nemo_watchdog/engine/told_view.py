@@ -20,7 +20,7 @@ def told(volatile: Volatile, durable: Durable, one: Incident | Declared, now: Mo
     spec = volatile.policy.severities.get(page.severity)
     ones = [each for name in page.incidents if (each := durable.open_one(name)) is not None]
     unanswered = spec is not None and answers(ones, now.monotonic) is None
-    following = next_of(page, ones, spec) if spec is not None and unanswered else None
+    following = next_of(page, ones, spec, now.monotonic) if spec is not None and unanswered else None
     return ToldView(
         page=page.page,
         to=tuple(page.contacts),

@@ -12,8 +12,8 @@ from hypothesis.stateful import invariant, rule
 
 from nemo_watchdog import records as r
 from nemo_watchdog.engine import events as ev
+from nemo_watchdog.engine.page_facts import contacts_of
 from nemo_watchdog.engine.pages import ENDS
-from nemo_watchdog.engine.paging import contacts_of
 from nemo_watchdog.engine.turn import Turn
 from nemo_watchdog.model import NotificationKind, Severity
 from tests.simulation.test_safety import Safety

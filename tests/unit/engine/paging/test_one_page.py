@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import timedelta
+
 from nemo_watchdog.engine import events as ev
-from nemo_watchdog.model import ActionOutcome, NotificationKind, Reason, Severity, Told
-from tests.unit.engine.paging.parts import GROUP_WAIT, HEAL_QUIETLY, SETTLE, kinds, plan, stay_ill, to
+from nemo_watchdog.model import ActionOutcome, NotificationKind, Reason, Severity, Told, degraded, failed
+from nemo_watchdog.policy.people import NextInLine
+from tests.unit.engine.paging.parts import GROUP_WAIT, HEAL_QUIETLY, SETTLE, in_line, kinds, plan, stay_ill, to
 from tests.unit.engine.world import World
 
 
@@ -228,3 +232,127 @@ def test_what_people_learn_at_one_moment_is_one_message() -> None:
     world.fail("postgres", Reason.REFUSED)
     assert kinds(world) == ["opened", "root_changed"]
     assert world.messages[-1].severity is Severity.SEV1
+
+
+def two_known() -> World:
+    """One grave and one slight outage in one page, over and back within minutes."""
+    made = in_line(plan("postgres", "redis", "idle", remedy=None))
+    slight = replace(made.severities[Severity.SEV3], escalate=(NextInLine("lead", 14400.0),))
+    world = World(replace(made, severities={**made.severities, Severity.SEV3: slight}))
+    world.fail("postgres", Reason.REFUSED)
+    world.slow("redis")
+    world.wait(GROUP_WAIT)
+    world.succeed("postgres")
+    world.succeed("redis")
+    world.wait(SETTLE)
+    assert kinds(world) == ["opened", "resolved"]
+    return world
+
+
+def test_what_comes_back_together_is_one_message_as_grave_as_its_gravest() -> None:
+    """And who is next hears of it at the time of that one."""
+    world = two_known()
+    for _ in range(3):
+        world.look("postgres", failed(Reason.REFUSED, "refused"))
+        world.look("redis", degraded(Reason.SLOW, "slow"))
+    world.wait(GROUP_WAIT)
+    (again,) = world.messages[2:]
+    assert (again.severity, len(again.incidents)) == (Severity.SEV2, 2)
+    world.wait(900)
+    assert [to(each) for each in world.messages[3:]] == ["lead"]
+
+
+def test_what_comes_back_beside_what_is_known_makes_it_no_slighter() -> None:
+    """Nor does the line begin anew for what is known: it has waited since then."""
+    world = two_known()
+    world.fail("postgres", Reason.REFUSED)
+    world.wait(800)
+    world.slow("redis")
+    world.wait(100)
+    page = world.engine.durable.pages.of(world.messages[0].incident)
+    assert page is not None
+    assert page.severity is Severity.SEV2
+    assert [to(each) for each in world.messages if each.kind is NotificationKind.UNANSWERED] == ["lead"]
+
+
+def test_the_end_of_a_silence_is_told_once_of_each_page() -> None:
+    """However many incidents it tells of."""
+    world = World(in_line(plan("postgres", "redis", "idle", remedy=None)))
+    world.fail("postgres", Reason.REFUSED)
+    world.fail("redis", Reason.REFUSED)
+    world.wait(GROUP_WAIT)
+    world.send(ev.SilenceAsked((), (), 600.0, "we know", "ops"))
+    world.wait(700)
+    assert kinds(world) == ["opened", "reminder"]
+
+
+def test_what_became_graver_while_nobody_was_to_hear_of_it_is_told_when_they_are() -> None:
+    """Where another outage of the page is told all the time, no end of a silence would say so."""
+    world = World(in_line(plan("gateway", "redis", "idle", remedy=None)))
+    world.slow("gateway")
+    world.slow("redis")
+    world.wait(GROUP_WAIT)
+    page = world.engine.durable.pages.of(world.messages[0].incident)
+    assert page is not None
+    incident = next(one for one in world.engine.durable.open() if one.root == "gateway")
+    incident.severity = Severity.SEV1
+    world.slow("redis")
+    world.fail("gateway")
+    world.wait(GROUP_WAIT)
+    graver = world.messages[-1]
+    assert graver.severity is Severity.SEV1
+    assert page.severity is Severity.SEV1
+
+
+def test_that_what_flapped_keeps_still_and_is_down_is_told() -> None:
+    """People were told that it goes down and comes back; and when it flaps anew, that is told again."""
+    world = World(in_line(plan("gateway", "idle", remedy=None)))
+
+    def flap() -> None:
+        for _ in range(6):
+            world.fail("gateway")
+            world.wait(5)
+            world.succeed("gateway")
+            world.wait(5)
+
+    flap()
+    assert "gateway is flapping" in world.messages[-1].title
+    world.fail("gateway")
+    for _ in range(3600):
+        world.wait(5)
+        world.look("gateway", failed(Reason.REFUSED, "refused"))
+    still = [each for each in world.messages if "flaps no more" in each.title]
+    assert len(still) == 1
+    assert "gateway is down" in still[0].body
+    told = len(world.messages)
+    world.succeed("gateway")
+    flap()
+    assert any("gateway is flapping" in each.title for each in world.messages[told:])
+
+
+def test_the_end_of_what_the_policy_names_no_more_is_told_as_that_after_a_start_too() -> None:
+    """Its end waited for whether it comes back, and the daemon was started anew meanwhile."""
+    world = World(plan("gateway", "idle", remedy=None))
+    world.fail("gateway")
+    world.wait(GROUP_WAIT)
+    world.succeed("gateway")
+    world.fail("gateway")
+    world.wait(GROUP_WAIT)
+    world.send(ev.PolicyChanged(plan("other", "idle", remedy=None)))
+    world.kill_daemon()
+    world.wait(SETTLE)
+    end = world.messages[-1]
+    assert end.kind is NotificationKind.UNWATCHED
+    assert end.title.endswith("gateway is not watched any more")
+
+
+def test_a_clock_that_is_set_makes_no_outage_longer_or_shorter() -> None:
+    world = World(plan("gateway"))
+    world.fail("gateway")
+    world.utc -= timedelta(hours=1)
+    world.pass_time(3)
+    world.finish()
+    world.succeed("gateway")
+    (healed,) = world.messages
+    assert "was down for 7s" in healed.title
+    assert "UTC (7s)." in healed.body

@@ -68,14 +68,64 @@ def test_an_answer_ends_it_and_is_told_to_all() -> None:
 
 
 def test_an_answer_for_a_while_ends_it_for_that_while() -> None:
-    """Then it is counted from its end."""
+    """All who knew of it hear that nobody has it any more, once, and the line is counted from then on."""
     world = down()
     world.wait(60)
     acknowledge(world, 3600.0)
-    world.wait(3600.0 + RESPOND - 1)
+    world.wait(3600.0 - 1)
     assert kinds(world) == ["opened", "acknowledged"]
+    world.wait(RESPOND)
+    assert kinds(world) == ["opened", "acknowledged", "reminder"]
+    reminder = world.messages[-1]
+    assert to(reminder) == "on-call"
+    assert reminder.body.startswith("The time for which anna had taken it is over.\ngateway is down")
+    world.kill_daemon()
     world.wait(1)
-    assert kinds(world) == ["opened", "acknowledged", "unanswered"]
+    assert kinds(world) == ["opened", "acknowledged", "reminder", "unanswered"]
+
+
+def test_who_has_one_of_two_for_a_while_delays_nobody_for_the_other() -> None:
+    """Which is graver by now, and nobody's."""
+    world = World(in_line(plan("postgres", "redis", "idle", remedy=None)))
+    world.fail("postgres", Reason.REFUSED)
+    world.slow("redis")
+    world.wait(GROUP_WAIT)
+    world.send(ev.AcknowledgeAsked(world.messages[0].incident, "anna", 4 * 3600.0))
+    world.fail("redis", Reason.REFUSED)
+    told = len(world.messages)
+    world.wait(RESPOND)
+    assert [to(each) for each in world.messages[told:]] == ["lead"]
+
+
+def test_an_answer_goes_on_when_its_outage_becomes_a_part_of_another() -> None:
+    """That is no graver; who has taken the symptom has the cause."""
+    world = World(in_line(plan("postgres", "gateway", "idle", remedy=None)))
+    world.fail("gateway")
+    world.wait(GROUP_WAIT)
+    acknowledge(world)
+    source = world.engine.durable.open()[0]
+    world.fail("postgres", Reason.REFUSED)
+    target = next(one for one in world.engine.durable.open() if one is not source)
+    world.engine.durable.merge(source, target, world.now)
+    assert target.acknowledged is not None
+    assert target.acknowledged.by == "anna"
+
+
+def test_an_answer_ends_when_its_outage_becomes_a_part_of_a_graver_one() -> None:
+    """The line waits from then on."""
+    world = World(in_line(plan("postgres", "gateway", "idle", remedy=None)))
+    world.slow("gateway")
+    world.wait(GROUP_WAIT)
+    acknowledge(world)
+    source = world.engine.durable.open()[0]
+    world.wait(3600)
+    world.fail("postgres", Reason.REFUSED)
+    target = next(one for one in world.engine.durable.open() if one is not source)
+    world.engine.durable.merge(source, target, world.now)
+    page = world.engine.durable.pages.of(source.incident)
+    assert target.acknowledged is None
+    assert page is not None
+    assert page.clock == world.now
 
 
 def test_an_answer_does_not_outlive_a_rise() -> None:
