@@ -30,12 +30,18 @@ class _Alert:
     priority: str = ""
     key: str = ""
 
+    @classmethod
+    def read(cls, memo: str) -> _Alert:
+        """Nothing where the last one was closed: the alias begins a new one."""
+        parts = memo.split(" ", 2)
+        return cls(*parts) if len(parts) == 3 and parts[0] != Standing.OVER else cls()
+
     def memo(self) -> str:
         return f"{self.standing} {self.priority} {self.key}" if self.standing else ""
 
 
 class OpsgenieChannel(Channel):
-    """Satisfies `channel.Channel`. The memo is how the alert stands there; empty when none is open."""
+    """Satisfies `channel.Channel`. The memo is how the alert stands there; empty when there was none."""
 
     def __init__(self, address: Opsgenie, deadline: float = DEADLINE) -> None:
         key = address.key.reveal()
@@ -44,10 +50,9 @@ class OpsgenieChannel(Channel):
         self._service = HttpService([key], deadline)
 
     async def send(self, letter: Letter, memo: str) -> Sent:
-        if letter.standing is Standing.NO_PAGE and not memo:
-            return Sent(Delivery(delivered=True, detail="no page"))
-        parts = memo.split(" ", 2)
-        alert = _Alert(*parts) if len(parts) == 3 else _Alert()
+        alert = _Alert.read(memo)
+        if letter.standing is Standing.NO_PAGE and not alert.standing:
+            return Sent(Delivery(delivered=True, detail="no page"), memo)
         try:
             async with self._service.exchange() as exchange:
                 done = await self._send(exchange, letter, alert)
@@ -66,7 +71,7 @@ class OpsgenieChannel(Channel):
             alert.standing, alert.key = Standing.ACKNOWLEDGED, letter.key
         elif letter.standing is not Standing.FIRING:
             request = await self._ask(exchange, letter, "/close", _saying(letter))
-            alert.standing = ""
+            alert.standing, alert.priority, alert.key = Standing.OVER, _PRIORITIES[letter.severity], letter.key
         elif not alert.standing:
             request = await self._ask(exchange, letter, "", _created(letter))
             alert.standing, alert.priority, alert.key = Standing.FIRING, _PRIORITIES[letter.severity], letter.key

@@ -24,9 +24,11 @@ from tests.unit.notifiers.services.server import Server, Wrong, serving
 
 
 async def told(server: Server, *letters: Letter, memo: str = "") -> list[Sent]:
+    """As a contact remembers it: who leaves nothing keeps what it had."""
     channel, results = OpsgenieChannel(Opsgenie(Secret(KEY), server.url)), list[Sent]()
     for letter in letters:
-        results.append(await channel.send(letter, results[-1].memo if results else memo))
+        results.append(await channel.send(letter, memo))
+        memo = results[-1].memo or memo
     await channel.close()
     return results
 
@@ -54,7 +56,7 @@ async def test_one_alert_from_creation_to_close() -> None:
     assert alert.message == "[SEV1] gateway is down"
     assert [note.splitlines()[1] for note in alert.notes] == ["Now SEV1.", "alice has it.", "It goes on there."]
     assert results[0].delivery.detail == "accepted as request r-1"
-    assert results[-1].memo == ""
+    assert results[-1].memo == f"over P1 {MERGED.key}"
 
 
 async def test_what_the_creation_says() -> None:
