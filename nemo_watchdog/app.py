@@ -240,7 +240,7 @@ def _notifier(core: Core, memory: AddressMemory, rendering: Rendering, token: st
 
     def as_one(waiting: Sequence[Notification]) -> Notification:
         now, zone = clock.now(), engine.policy.telling.zone
-        return letter(waiting, now.utc, page_now(engine.durable, waiting[-1], now.monotonic), zone)
+        return letter(waiting, now.utc, page_now(engine.volatile, engine.durable, waiting[-1], now.monotonic), zone)
 
     return ContactNotifier(
         lambda: engine.policy.contacts,

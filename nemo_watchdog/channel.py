@@ -15,7 +15,7 @@ DEADLINE = 20.0
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """`thread` is the page: the same from the first letter of an outage to the last. `key` is unique for the letter.
+    """`thread` is the page, or the journal: the same from the first letter to the last. `key` is unique for the letter.
 
     `title` and `body` are rendered for the contact; `at` is when it was made, `since` when the trouble began (UTC).
     `link` leads to the incident; empty where the policy gives no address of the daemon. No secret is in any of them.

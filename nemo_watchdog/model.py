@@ -289,7 +289,13 @@ class NotificationKind(StrEnum):
     MAINTENANCE = "maintenance"
     """Work on something is over: what went down meanwhile, and what still is. No page."""
     JOURNAL = "journal"
-    """Of the watchdog itself: what it remembers is damaged, or a person let it go on."""
+    """Of the watchdog itself: what it remembers is damaged, and it only observes."""
+    JOURNAL_ACCEPTED = "journal_accepted"
+    """A person let it go on."""
+
+
+OF_THE_JOURNAL = (NotificationKind.JOURNAL, NotificationKind.JOURNAL_ACCEPTED)
+JOURNAL_THREAD = "journal"
 
 
 class Told(StrEnum):
@@ -319,7 +325,7 @@ class Standing(StrEnum):
     ACKNOWLEDGED = "acknowledged"
     OVER = "over"
     NO_PAGE = "no_page"
-    """Nobody is to be called for it: it healed, or it is about the watchdog itself."""
+    """Nobody is to be called for it: it healed, or went down while people worked on it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -343,7 +349,12 @@ class Notification:
     incidents: tuple[str, ...] = ()
     """All that the message tells of, the page's own first."""
     earlier: tuple[Notification, ...] = ()
-    """What waits for the contact and is told with it, oldest first: of the same page, or of none."""
+    """What waits for the contact and is told with it, oldest first: of the same thread."""
+
+    @property
+    def thread(self) -> str:
+        """The same for all that is told of one thing, from the first message to the last."""
+        return self.incident or (JOURNAL_THREAD if self.kind in OF_THE_JOURNAL else self.key)
 
 
 @dataclass(frozen=True, slots=True)

@@ -182,6 +182,7 @@ class Engine:
 
     @_take.register
     def _(self, event: ev.JournalAccepted, turn: Turn) -> None:
+        self.volatile.journal_damaged = False
         turn.record(r.JournalAccepted(event.reason, event.by, event.damage))
 
     @_take.register

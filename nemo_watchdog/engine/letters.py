@@ -10,8 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, tzinfo
 
-from nemo_watchdog.engine.page_now import PageNow
-from nemo_watchdog.engine.pages import ENDS
+from nemo_watchdog.engine.page_now import ENDS, PageNow
 from nemo_watchdog.model import Notification, NotificationKind, Standing
 
 LATE_AFTER = 10.0
@@ -35,7 +34,7 @@ _SAID_BY_THE_TITLE = (
 
 
 def told_as_one(waiting: Sequence[Notification], now: datetime, *, tried: bool) -> bool:
-    """Whether messages about one incident to one contact, oldest first, are one letter.
+    """Whether messages of one thread to one contact, oldest first, are one letter.
 
     They are when the contact did not take one of them (`tried`), or the first is late by now.
     """
@@ -45,7 +44,7 @@ def told_as_one(waiting: Sequence[Notification], now: datetime, *, tried: bool) 
 def letter(waiting: Sequence[Notification], now: datetime, page: PageNow, zone: tzinfo) -> Notification:
     """One message for all of them, oldest first; its key is the newest's. Raises `ValueError` for none.
 
-    `page` is how their page stands now; times are told in the zone.
+    `page` is how their thread stands now; times are told in the zone.
     """
     *earlier, newest = waiting
     title, body, at = newest.title, newest.body, _time(newest.at, now, zone)

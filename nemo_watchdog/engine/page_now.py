@@ -5,10 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from nemo_watchdog.engine import pages
 from nemo_watchdog.engine.state import Durable
-from nemo_watchdog.model import Notification, NotificationKind, Standing
+from nemo_watchdog.engine.volatile import Volatile
+from nemo_watchdog.model import OF_THE_JOURNAL, Notification, NotificationKind, Standing
 
-_NO_PAGE = frozenset({NotificationKind.HEALED, NotificationKind.MAINTENANCE, NotificationKind.JOURNAL})
+ENDS = pages.ENDS | {NotificationKind.JOURNAL_ACCEPTED}
+"""After it people know that what they were told of is over."""
+
+_NO_PAGE = frozenset({NotificationKind.HEALED, NotificationKind.MAINTENANCE})
 """What nobody is called for."""
 
 
@@ -21,11 +26,13 @@ class PageNow:
     """When the last of it ended (UTC); None while any of it is open."""
 
 
-def page_now(durable: Durable, about: Notification, monotonic: float) -> PageNow:
-    """Of the page that a message belongs to; of one that is forgotten, that it is over."""
-    page = durable.pages.by_id.get(about.incident)
+def page_now(volatile: Volatile, durable: Durable, about: Notification, monotonic: float) -> PageNow:
+    """Of the page that a message belongs to, or of the journal; of a page that is forgotten, that it is over."""
     if about.kind in _NO_PAGE:
         return PageNow(Standing.NO_PAGE)
+    if about.kind in OF_THE_JOURNAL:
+        return PageNow(Standing.FIRING if volatile.journal_damaged else Standing.OVER)
+    page = durable.pages.by_id.get(about.incident)
     ones = [] if page is None else [one for each in page.incidents if (one := durable.one(each)) is not None]
     still_open = [one for one in ones if one.resolved is None]
     if not still_open:

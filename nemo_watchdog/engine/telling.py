@@ -24,6 +24,7 @@ from nemo_watchdog.engine.volatile import Volatile
 from nemo_watchdog.engine.work_summary import tell_of_the_work
 from nemo_watchdog.errors import EngineBug
 from nemo_watchdog.model import (
+    JOURNAL_THREAD,
     ActionOutcome,
     Alert,
     Gate,
@@ -58,7 +59,7 @@ NEWS: Mapping[type[r.Record], NotificationKind] = MappingProxyType(
         r.IncidentAcknowledged: NotificationKind.ACKNOWLEDGED,
         r.IncidentResolved: NotificationKind.RESOLVED,
         r.JournalDistrusted: NotificationKind.JOURNAL,
-        r.JournalAccepted: NotificationKind.JOURNAL,
+        r.JournalAccepted: NotificationKind.JOURNAL_ACCEPTED,
     }
 )
 
@@ -122,7 +123,7 @@ def _of_the_journal(record: r.JournalDistrusted | r.JournalAccepted, turn: Turn)
     if contacts:
         turn.effects.notifications.append(
             Notification(
-                key=f":{words.key}",
+                key=f"{JOURNAL_THREAD}:{words.key}",
                 kind=kind,
                 incident="",
                 severity=severity,

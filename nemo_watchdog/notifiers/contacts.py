@@ -16,7 +16,7 @@ import structlog
 from nemo_watchdog.channel import Channel, Letter, Sent
 from nemo_watchdog.durations import duration
 from nemo_watchdog.engine.oncall import only_itself
-from nemo_watchdog.engine.pages import ENDS
+from nemo_watchdog.engine.page_now import ENDS
 from nemo_watchdog.model import Notification
 from nemo_watchdog.notifiers.in_order import InOrder
 from nemo_watchdog.notifiers.log import LogNotifier
@@ -121,7 +121,7 @@ class ContactNotifier:
             return await self._tell_instead(waiting, contact, stand_in, could_not=True)
         delivery = await self._give(waiting, contact)
         if not delivery.retryable:
-            self._order.forget(contact, notification.incident)
+            self._order.forget(contact, notification.thread)
         if delivery.delivered or delivery.reached:
             self._failed.pop(contact, None)
             heard = stand_in and waiting[-1].kind in ENDS and self._was_told_instead(waiting[-1], contact, stand_in)
@@ -183,7 +183,7 @@ class ContactNotifier:
             name
             for name in contacts
             if name in others
-            and any(self._memory.knows_of(over.incident, self._digest(each)) for each in contacts[name].addresses)
+            and any(self._memory.knows_of(over.thread, self._digest(each)) for each in contacts[name].addresses)
         ]
 
     def _places(self, contact: str, also: Iterable[str] = ()) -> list[_Place]:
@@ -221,12 +221,12 @@ class ContactNotifier:
             return Delivery(delivered=True)
         delivery = await self._without_address.deliver(self._letter(waiting), contact)
         if mark:
-            await self._memory.keep(Receipt(_LOG, waiting[-1].incident, (*(each.key for each in waiting), mark)))
+            await self._memory.keep(Receipt(_LOG, waiting[-1].thread, (*(each.key for each in waiting), mark)))
         return delivery
 
     async def _turn(self, place: _Place, waiting: Sequence[Notification], contact: str, mark: str) -> Delivery:
         """One letter at a time to one address; one that has begun goes on when nobody waits for it any more."""
-        thread = waiting[-1].incident
+        thread = waiting[-1].thread
         while True:
             if all(self._memory.has(each.key, place.digest) for each in waiting):
                 self._order.settled(place.digest, thread)
@@ -246,7 +246,7 @@ class ContactNotifier:
     async def _send(self, place: _Place, waiting: Sequence[Notification], contact: str, mark: str) -> Delivery:
         await self._learn_what_it_took(place)
         fresh = [each for each in waiting if not self._memory.has(each.key, place.digest)]
-        thread = waiting[-1].incident
+        thread = waiting[-1].thread
         if not fresh:
             self._order.settled(place.digest, thread)
             return Delivery(delivered=True)
@@ -296,8 +296,8 @@ class ContactNotifier:
 
 
 def _mark(notification: Notification, contact: str) -> str:
-    """Remembered of who stood in for the contact in that page."""
-    return f"{notification.incident}|{contact}"
+    """Remembered of who stood in for the contact in that thread."""
+    return f"{notification.thread}|{contact}"
 
 
 def _instead(told: Notification, contact: str, stand_in: str, *, could_not: bool) -> Notification:

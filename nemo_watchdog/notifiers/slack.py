@@ -168,7 +168,7 @@ class SlackChannel(Channel):
 
     async def _tell_the_room(self, exchange: Exchange, letter: Letter, thread: _Thread) -> str:
         """What kept it from being as it should be. What is missing is done with the next letter."""
-        stands = letter.standing in {Standing.FIRING, Standing.ACKNOWLEDGED}
+        stands = bool(letter.incidents) and letter.standing in {Standing.FIRING, Standing.ACKNOWLEDGED}
         if not thread.ts or not self._address.rooms:
             return ""
         if not thread.room and stands and letter.severity in _WITH_A_ROOM:

@@ -55,7 +55,9 @@ def room_names(letter: Letter) -> Iterator[str]:
 def _stands(letter: Letter) -> str:
     if letter.standing is Standing.ACKNOWLEDGED:
         return in_one_line(f"Acknowledged by {letter.owner}" if letter.owner else "Acknowledged")
-    return {Standing.FIRING: "Not acknowledged", Standing.OVER: "Over"}.get(letter.standing, "")
+    if letter.standing is Standing.FIRING:
+        return "Not acknowledged" if letter.incidents else ""  # nobody takes what is no outage
+    return "Over" if letter.standing is Standing.OVER else ""
 
 
 def _block(kind: str, text: str) -> dict[str, Any]:

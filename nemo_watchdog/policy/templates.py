@@ -115,7 +115,8 @@ EXAMPLES = (
     replace(_EXAMPLE, kind="acknowledged", standing="acknowledged", owner="anna"),
     replace(_OVER, over_since="2026-11-25 03:20:00 CET"),
     replace(_OVER, kind="resolved", incidents=_EXAMPLE.incidents[:1]),
-    replace(_OVER, kind="journal", standing="no_page", since="", incident="", incidents=(), link=""),
+    replace(_OVER, kind="maintenance", standing="no_page", incident="", incidents=(), link=""),
+    replace(_OVER, kind="journal", standing="firing", since="", incident="", incidents=(), link=""),
 )
 """What every template is tried on when it is read."""
 

@@ -13,10 +13,10 @@ import structlog
 
 from nemo_watchdog.channel import Letter
 from nemo_watchdog.engine.oncall import only_itself
-from nemo_watchdog.engine.page_now import PageNow, page_now
-from nemo_watchdog.engine.pages import ENDS, is_test
+from nemo_watchdog.engine.page_now import ENDS, PageNow, page_now
+from nemo_watchdog.engine.pages import is_test
 from nemo_watchdog.engine.paging_words import when
-from nemo_watchdog.model import Notification, Standing
+from nemo_watchdog.model import OF_THE_JOURNAL, Notification, Standing
 from nemo_watchdog.policy.templates import BODY, TITLE, TemplateFailed, Templates, Values, default_of
 from nemo_watchdog.runtime.answer_links import PATH, AnswerLinks
 from nemo_watchdog.runtime.core import Core
@@ -44,11 +44,12 @@ class Rendering:
     def render(self, notification: Notification, contact: str, stands: PageNow | None = None) -> Letter:
         """`stands` is how its page does, unless it is to be looked up."""
         core = self._core
-        now = stands or page_now(core.engine.durable, notification, core.clock.now().monotonic)
+        engine, monotonic = core.engine, core.clock.now().monotonic
+        now = stands or page_now(engine.volatile, engine.durable, notification, monotonic)
         values = self._values(notification, contact, now)
         return Letter(
             key=notification.key,
-            thread=notification.incident or notification.key,
+            thread=self._thread(notification),
             contact=contact,
             kind=notification.kind,
             standing=now.standing,
@@ -62,6 +63,11 @@ class Rendering:
             owner=now.owner,
             link=values.link,
         )
+
+    def _thread(self, notification: Notification) -> str:
+        """Several daemons may tell one service; an incident's id is its own, a journal is that of a host."""
+        of_the_journal = notification.kind in OF_THE_JOURNAL
+        return f"{notification.thread} on {self._host}" if of_the_journal else notification.thread
 
     def _values(self, notification: Notification, contact: str, now: PageNow) -> Values:
         page, over = notification.incident, now.over_since

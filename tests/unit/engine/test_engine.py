@@ -576,9 +576,10 @@ def test_with_a_damaged_journal_nothing_is_done_and_on_call_is_told(one: World) 
     assert not one.started
     one.send(ev.JournalChanged(""))
     assert len(one.started) == 1
-    _, accepted = one.told(NotificationKind.JOURNAL)
+    (accepted,) = one.told(NotificationKind.JOURNAL_ACCEPTED)
     assert "ops lets it go on from what can be read: I have looked." in accepted.body
     assert accepted.key != damaged.key
+    assert accepted.thread == damaged.thread
 
 
 def test_a_reload_keeps_the_incident_the_budget_and_the_backoff(one: World) -> None:

@@ -75,6 +75,14 @@ def test_what_is_over_is_not_told_as_news(ended: datetime | None, when: str) -> 
     assert told.body == f"At 12:00:00 UTC, delivered late (it has been over{when}): a is down: refused."
 
 
+def test_that_the_journal_was_accepted_is_an_end() -> None:
+    """Late, it is not told as something that is over since."""
+    accepted = replace(RESOLVED, kind=NotificationKind.JOURNAL_ACCEPTED, incident="", body="ops lets it go on.")
+    told = letter([accepted], NOON + timedelta(minutes=5), PageNow(Standing.OVER))
+    assert told.title == accepted.title
+    assert told.body == "At 12:00:08 UTC, delivered late: ops lets it go on."
+
+
 def test_the_end_that_comes_late_is_the_end() -> None:
     """It needs nobody to say that it is over."""
     told = letter([RESOLVED], NOON + timedelta(minutes=4), PageNow(Standing.OVER, over_since=RESOLVED.at))

@@ -144,7 +144,7 @@ def plain_letter(page_now: Callable[[Notification], PageNow], notification: Noti
     page = page_now(notification)
     return Letter(
         key=notification.key,
-        thread=notification.incident,
+        thread=notification.thread,
         contact=contact,
         kind=notification.kind,
         standing=page.standing,

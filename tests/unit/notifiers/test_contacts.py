@@ -139,6 +139,18 @@ async def test_who_had_the_rota_when_it_was_told_hears_of_its_end() -> None:
     assert them.lines.keys("carol") == []
 
 
+async def test_who_had_the_rota_when_the_journal_was_damaged_hears_that_it_was_accepted() -> None:
+    """What was opened there is closed there."""
+    rota = replace(contact(), rota=Rota(("alice", "bob"), None, 540, UTC))
+    them = People({"on-call": rota, **{name: contact(name) for name in ("alice", "bob")}})
+    damaged = replace(notification("journal:1", kind=NotificationKind.JOURNAL), incident="")
+    them.rota["on-call"] = ("alice",)
+    await them.tell(damaged)
+    them.rota["on-call"] = ("bob",)
+    await them.tell(replace(damaged, key="journal:2", kind=NotificationKind.JOURNAL_ACCEPTED))
+    assert (them.lines.keys("alice"), them.lines.keys("bob")) == (["journal:1", "journal:2"], ["journal:2"])
+
+
 async def test_who_stood_in_hears_the_end_once_beside_a_rota() -> None:
     """It was told for another contact, and has no part in the rota."""
     rota = replace(contact(), rota=Rota(("alice",), None, 540, UTC))

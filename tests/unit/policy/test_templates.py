@@ -31,7 +31,7 @@ dependencies:
 contacts: {on-call: "json://127.0.0.1", lead: "json://127.0.0.1"}
 """
 PAGE = Path(__file__).parents[3] / "docs" / "policy.md"
-OPENED, TAKEN, LATE, RESOLVED, JOURNAL = EXAMPLES
+OPENED, TAKEN, LATE, RESOLVED, _, JOURNAL = EXAMPLES
 
 
 def read(folder: Path, templates: Mapping[str, str]) -> Mapping[str, str]:

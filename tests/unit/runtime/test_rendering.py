@@ -109,11 +109,27 @@ def test_an_end_does_not_say_twice_that_it_is_over(desk: Desk) -> None:
 
 
 def test_what_calls_nobody_asks_for_no_answer(desk: Desk) -> None:
-    """Of the journal there is no page either."""
-    lines = desk.body(kind=NotificationKind.JOURNAL, incident="", key=":journal", incidents=(), since=None)
-    assert lines == ["2026-01-05 13:00:00 CET, nemo-watchdog on box"]
-    letter = desk.rendering.render(desk.notification(kind=NotificationKind.JOURNAL, incident=""), "on-call")
-    assert (letter.thread, letter.standing, letter.link) == (f"{desk.page}:1", Standing.NO_PAGE, "")
+    """Nor does it lead anywhere, where it is about several outages."""
+    told = desk.notification(kind=NotificationKind.MAINTENANCE, incident="", key=":work", incidents=())
+    letter = desk.rendering.render(told, "on-call")
+    assert letter.body.splitlines()[2:] == ["2026-01-05 13:00:00 CET, nemo-watchdog on box"]
+    assert (letter.thread, letter.standing, letter.link) == (":work", Standing.NO_PAGE, "")
+
+
+def test_a_damaged_journal_calls_until_a_person_accepts_it_and_nobody_takes_it(desk: Desk) -> None:
+    """One thread of this host from the damage to its end, which says itself that it is one."""
+    desk.core.tell(ev.JournalChanged("record 3 is missing", damaged=True))
+    damaged = desk.notification(kind=NotificationKind.JOURNAL, incident="", key="journal:1", incidents=(), since=None)
+    letter = desk.rendering.render(damaged, "on-call")
+    assert (letter.thread, letter.standing, letter.link) == ("journal on box", Standing.FIRING, "")
+    origin = ["2026-01-05 13:00:00 CET, nemo-watchdog on box"]
+    assert letter.body.splitlines()[2:] == origin
+    desk.core.tell(ev.JournalAccepted("I have looked", "ops", "record 3 is missing"))
+    accepted = replace(damaged, kind=NotificationKind.JOURNAL_ACCEPTED, key="journal:2")
+    over = desk.rendering.render(accepted, "on-call")
+    assert (over.thread, over.standing) == (letter.thread, Standing.OVER)
+    assert over.body.splitlines()[2:] == origin
+    assert desk.rendering.render(damaged, "on-call").standing is Standing.OVER
 
 
 def test_what_stands_in_the_log_only_holds_no_link_that_takes_it(desk: Desk) -> None:

@@ -47,7 +47,7 @@ class Night:
         core = self.shell.core
 
         def now(about: Notification) -> PageNow:
-            return page_now(core.engine.durable, about, core.clock.now().monotonic)
+            return page_now(core.engine.volatile, core.engine.durable, about, core.clock.now().monotonic)
 
         notifier = ContactNotifier(
             lambda: core.engine.policy.contacts,

@@ -34,17 +34,18 @@ class Told:
     async def tell(self) -> None:
         for message in self.world.messages[self.told :]:
             for channel in self.channels:
-                before = self.memos.get((channel, message.incident), "")
+                before = self.memos.get((channel, message.thread), "")
                 result = await channel.send(self._letter(message), before)
                 assert result.delivery.delivered, result.delivery.detail
-                self.memos[channel, message.incident] = result.memo
+                self.memos[channel, message.thread] = result.memo or before
         self.told = len(self.world.messages)
 
     def _letter(self, message: Notification) -> Letter:
-        now = page_now(self.world.engine.durable, message, self.world.monotonic)
+        engine = self.world.engine
+        now = page_now(engine.volatile, engine.durable, message, self.world.monotonic)
         return Letter(
             key=message.key,
-            thread=message.incident,
+            thread=message.thread,
             contact="on-call",
             kind=message.kind,
             standing=now.standing,
@@ -186,6 +187,28 @@ async def test_a_crash_loop_is_one_incident_at_a_time() -> None:
             await each.close()
     assert set(services.states()[0]) <= {"resolved"}
     assert set(services.states()[1]) <= {"closed"}
+
+
+async def test_a_damaged_journal_is_one_incident_until_a_person_accepts_it() -> None:
+    """Told again by the next process it is still that one; what is damaged after the end calls anew."""
+    services, world = Services(), World(plan("gateway", "idle", remedy=None))
+    async with serving(services.pagerduty) as one, serving(services.opsgenie) as two, serving(services.slack) as three:
+        people = Told(world, channels(one.url, two.url, three.url))
+        for opened in (1, 2):
+            for _ in range(2):
+                world.send(ev.JournalChanged("record 7 is gone", damaged=True))
+                await people.tell()
+                assert services.states()[0][opened - 1 :] == ["triggered"]
+                assert services.states()[1][opened - 1 :] == ["open"]
+                world.wait(60)
+            world.send(ev.JournalAccepted("looked", "ops", "record 7 is gone"))
+            await people.tell()
+            assert services.states() == (["resolved"] * opened, ["closed"] * opened)
+            world.send(ev.JournalChanged(""))
+        for each in people.channels:
+            await each.close()
+    assert {each.key for each in services.pagerduty.incidents} == {"journal"}
+    assert len(services.threads()) == 1
 
 
 def acknowledge(world: World) -> None:

@@ -206,6 +206,19 @@ async def test_a_memo_that_nobody_wrote_is_none(memo: str) -> None:
     assert json.loads(result.memo)["ts"] == service.messages[0].ts
 
 
+async def test_of_what_nobody_can_take_it_is_not_said_that_nobody_has() -> None:
+    """As of the watchdog's own journal: its thread says when it is over, and nothing else."""
+    damaged = replace(GRAVER, kind=NotificationKind.JOURNAL, incidents=(), link="")
+    accepted = replace(damaged, key="i-1:3", kind=NotificationKind.JOURNAL_ACCEPTED, standing=Standing.OVER)
+    service = SlackService()
+    async with serving(service) as server:
+        (first,) = await told(server, damaged)
+        (headline,) = service.in_channel("C1")
+        assert "acknowledged" not in json.dumps(headline.said)
+        await told(server, accepted, memo=first.memo)
+    assert '"Over"' in json.dumps(service.in_channel("C1")[0].said)
+
+
 # -- the channel of an outage
 
 
@@ -228,9 +241,15 @@ async def test_what_is_grave_gets_a_channel_of_its_own() -> None:
 
 
 @pytest.mark.parametrize(
-    "letter", [OPENED, replace(GRAVER, standing=Standing.OVER), replace(GRAVER, standing=Standing.NO_PAGE)]
+    "letter",
+    [
+        OPENED,
+        replace(GRAVER, standing=Standing.OVER),
+        replace(GRAVER, standing=Standing.NO_PAGE),
+        replace(GRAVER, kind=NotificationKind.JOURNAL, incidents=()),
+    ],
 )
-async def test_what_is_not_grave_or_over_gets_none(letter: Letter) -> None:
+async def test_what_is_not_grave_or_over_or_no_outage_gets_none(letter: Letter) -> None:
     service = SlackService()
     async with serving(service) as server:
         await told(server, letter, rooms=True)
