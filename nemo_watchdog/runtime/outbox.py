@@ -1,7 +1,7 @@
 """Delivers what the journal says is still to be told. Never in the way of watching: its own tasks, one a contact.
 
 To one contact all is told in the order in which it was made: what is newer never overtakes what waits, and what could
-not be told of one page in its time is told in one letter (see `engine.letters`). Only what is not taken for half an
+not be told of one thread in its time is told in one letter (see `engine.letters`). Only what is not taken for half an
 hour, while something else is, holds back nothing more: it may be this message that the service does not take.
 
 Nor does it wait for the disk: what the journal cannot take is told from memory, once, and settled on disk when that is
@@ -176,14 +176,14 @@ class Outbox:
 
     def _letters_of(self, jobs: Sequence[_Job]) -> list[tuple[_Job, ...]]:
         """What is sent to one contact now, in this order. More to tell is a reason to try again all that waits."""
-        of_page: dict[str, list[_Job]] = defaultdict(list)
+        of_thread: dict[str, list[_Job]] = defaultdict(list)
         for job in jobs:
             if not self._is_told(job.key):
-                of_page[job.notification.incident].append(job)
+                of_thread[job.notification.thread].append(job)
         letters = list[tuple[_Job, ...]]()
-        if not any(job.due for waiting in of_page.values() for job in waiting):
+        if not any(job.due for waiting in of_thread.values() for job in waiting):
             return letters
-        for waiting in of_page.values():
+        for waiting in of_thread.values():
             tried = any(job.attempts for job in waiting)
             if told_as_one([job.notification for job in waiting], self._core.clock.now().utc, tried=tried):
                 letters.append(tuple(waiting))

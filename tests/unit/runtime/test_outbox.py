@@ -38,10 +38,10 @@ class Post:
         self.shell.memory.append([], [notification(key, contacts or ("on-call",))], self.shell.clock.now())
         self.outbox.poke()
 
-    def queue_other(self, key: str, incident: str = "i-2") -> None:
+    def queue_other(self, key: str, incident: str = "i-2", kind: NotificationKind = NotificationKind.OPENED) -> None:
         """Of another page, made now."""
         now = self.shell.clock.now()
-        self.shell.memory.append([], [replace(notification(key), incident=incident, at=now.utc)], now)
+        self.shell.memory.append([], [replace(notification(key), kind=kind, incident=incident, at=now.utc)], now)
         self.outbox.poke()
 
     def told(self, contact: str = "on-call") -> list[str]:
@@ -197,6 +197,27 @@ async def test_another_page_waits_behind_what_was_not_taken(post: Post) -> None:
     post.queue("resolved")
     await until(lambda: post.states() == ["delivered"] * 3)
     assert post.told()[2:] == ["resolved", "other"]
+
+
+async def test_what_is_about_no_outage_is_one_letter_only_with_its_own_kind(post: Post) -> None:
+    """The journal and two times of maintenance have nothing in common, however late they are."""
+    post.notifier.answers["on-call"] = BUSY
+    kinds = NotificationKind
+    for key, kind in (
+        ("journal:1", kinds.JOURNAL),
+        (":work-1", kinds.MAINTENANCE),
+        (":work-2", kinds.MAINTENANCE),
+        ("journal:2", kinds.JOURNAL_ACCEPTED),
+    ):
+        post.queue_other(key, incident="", kind=kind)
+    await until(lambda: [bool(each) for each in post.attempts()] == [True] * 4)
+    post.notifier.told.clear()
+    post.notifier.answers["on-call"] = Delivery(delivered=True)
+    post.shell.manual.advance(module.LONGEST_RETRY)
+    post.outbox.poke()
+    await until(lambda: post.states() == ["delivered"] * 4)
+    letters = [[*(each.key for each in told.earlier), told.key] for _, told in post.notifier.told]
+    assert letters == [["journal:1", "journal:2"], [":work-1"], [":work-2"]]
 
 
 async def test_who_is_partly_reached_hears_of_the_next_page_at_once(post: Post) -> None:
