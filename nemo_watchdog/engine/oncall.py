@@ -71,6 +71,14 @@ class Oncall:
         """Who is told what is for that contact: who has it, where it is a rota; else itself."""
         return list(self.has(contact, at).people) if self._rota(contact) is not None else [contact]
 
+    def may_be(self, contact: str) -> set[str]:
+        """Whoever is told what is for that contact, now or at another time."""
+        if (rota := self._rota(contact)) is None:
+            return {contact}
+        swapped = {swap.person for swap in self.swaps.get(contact, ())}
+        named = {self._person(shift.said) for shift in self.calendars.get(contact, ())}
+        return {*rota.people, *swapped, *named} & self.contacts.keys()
+
     def rotas(self) -> dict[str, Rota]:
         return {name: each.rota for name, each in self.contacts.items() if each.rota is not None}
 

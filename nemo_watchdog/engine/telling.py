@@ -19,6 +19,7 @@ from nemo_watchdog.engine.gates.situation import Situation
 from nemo_watchdog.engine.news import FLAPPING, LOOK, STILL, News, Words
 from nemo_watchdog.engine.reported import Declared
 from nemo_watchdog.engine.state import Durable, Incident
+from nemo_watchdog.engine.swapping import oncall_of
 from nemo_watchdog.engine.turn import Turn
 from nemo_watchdog.engine.volatile import Volatile
 from nemo_watchdog.engine.work_summary import tell_of_the_work
@@ -259,10 +260,11 @@ def _kept(draft: Draft, turn: Turn) -> None:
 def _answer(record: r.IncidentAcknowledged, turn: Turn) -> tuple[str, str]:
     """One answer takes all of a page, and is told once; and who knows it already.
 
-    A service that keeps incidents, such as PagerDuty, must hear of the answer all the same.
+    A service that keeps incidents, such as PagerDuty, must hear of the answer all the same; of a rota, that of whoever
+    may have been told.
     """
-    contact = turn.volatile.policy.contacts.get(record.contact)
-    knows = contact is not None and not contact.keeps_incidents
+    contacts, people = turn.volatile.policy.contacts, oncall_of(turn.volatile, turn.durable).may_be(record.contact)
+    knows = record.contact in contacts and not any(contacts[each].keeps_incidents for each in people)
     return f"taken: {turn.now.utc.isoformat()} {record.by}", record.contact if knows else ""
 
 

@@ -38,6 +38,16 @@ def who(rota: Rota, at: datetime) -> str:
     return person
 
 
+def test_whoever_may_have_it() -> None:
+    """Its people, whom a swap names, whom its calendar names; what is no rota is itself."""
+    at = berlin("2026-01-05 12:00")
+    swap, shift = Swap("dave", at, "ill", "alice"), Shift(at, at + timedelta(hours=1), "Carol")
+    people = replace(WEEKLY, people=("alice",), calendar="/oncall.ics")
+    made = oncall(people, swap, Swap("gone", at, "left", "alice"), shifts=(shift, replace(shift, said="nobody")))
+    assert made.may_be("on-call") == {"alice", "carol", "dave"}
+    assert made.may_be("bob") == {"bob"}
+
+
 # -- turns
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC
 
 import pytest
 
@@ -11,7 +12,7 @@ from nemo_watchdog.engine import events as ev
 from nemo_watchdog.engine.answering import is_known, open_with, why_not_answered
 from nemo_watchdog.engine.pages import LINKS_ARE_KNOWN_FOR
 from nemo_watchdog.model import NotificationKind, Reason, Severity, Told
-from nemo_watchdog.policy.people import Apprise, Contact, PagerDuty
+from nemo_watchdog.policy.people import Apprise, Contact, PagerDuty, Rota
 from nemo_watchdog.policy.policy import Policy
 from nemo_watchdog.policy.secret_value import Secret
 from tests.unit.engine.paging.parts import GROUP_WAIT, TELLING, in_line, kinds, plan, to
@@ -100,6 +101,17 @@ def test_a_service_that_keeps_incidents_hears_of_every_answer() -> None:
     world = two_down(replace(made, contacts={"on-call": on_call, "lead": Contact()}))
     by_link(world, world.messages[0].incident)
     assert (str(world.messages[-1].kind), to(world.messages[-1])) == ("acknowledged", "on-call")
+
+
+@pytest.mark.parametrize(("people", "hears"), [(("anna", "bob"), True), (("bob",), False)])
+def test_a_rota_hears_of_it_where_one_of_its_people_has_such_a_service(people: tuple[str, ...], hears: bool) -> None:
+    """A rota has no address of its own, and who was called may have it no more."""
+    anna = Contact((PagerDuty(Secret("key"), "https://events.pagerduty.com"),))
+    rota = Contact(rota=Rota(people, None, 540, UTC))
+    contacts = {"on-call": rota, "anna": anna, "bob": Contact(), "lead": Contact()}
+    world = two_down(replace(plan("postgres", "redis", "idle", remedy=None), contacts=contacts))
+    by_link(world, world.messages[0].incident)
+    assert kinds(world) == ["opened", *["acknowledged"] * hears]
 
 
 def test_a_link_takes_one_answer() -> None:
