@@ -39,6 +39,11 @@ def is_hidden(volatile: Volatile, durable: Durable, one: One, now: float) -> boo
     return _is_muted(volatile, durable, one, at) and _is_muted(volatile, durable, one, began(one))
 
 
+def is_silenced(turn: Turn, name: str) -> bool:
+    """Whether somebody wants to hear nothing of a dependency now."""
+    return _has(_holding(turn.durable, turn.now.monotonic), name, turn.volatile.policy)
+
+
 def rests(turn: Turn, one: One) -> bool:
     """Nobody need take it now: each part of it that fails is silenced, or worked on."""
     held = _rest(turn, one, _holding(turn.durable, turn.now.monotonic))

@@ -1,6 +1,7 @@
 """At the end of maintenance, in one message: what went down meanwhile, for how long, and what still is. Pure.
 
-It goes to those whom an outage of that would have called. Where nothing went down there is nothing to tell.
+It goes to those whom an outage of that would have called. Where nothing went down there is nothing to tell, and nothing
+of what somebody has silenced.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from nemo_watchdog.engine.listing import listed
 from nemo_watchdog.engine.news import Words
 from nemo_watchdog.engine.quiet import Down, Maintenance
 from nemo_watchdog.engine.seen import REASONS
+from nemo_watchdog.engine.silence import is_silenced
 from nemo_watchdog.engine.suppose import Supposition
 from nemo_watchdog.engine.turn import Turn
 from nemo_watchdog.model import Health, Notification, NotificationKind, Reason, Told
@@ -24,8 +26,12 @@ MOST = 20
 
 def tell_of_the_work(record: r.MaintenanceEnded, turn: Turn) -> None:
     work = turn.durable.quiet.maintenance.get(record.maintenance)
-    touched = _touched(work, turn) if work is not None else {}
-    if work is None or not touched:
+    went_down = _touched(work, turn) if work is not None else {}
+    if work is None or not went_down:
+        return
+    touched = {name: down for name, down in went_down.items() if not is_silenced(turn, name)}
+    if not touched:
+        turn.effects.told.append((NotificationKind.MAINTENANCE, Told.SILENCED))
         return
     rules, policy = [_rule(name, down, turn) for name, down in list(touched.items())[:MOST]], turn.volatile.policy
     contacts = dict[str, None]()

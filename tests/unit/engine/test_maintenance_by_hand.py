@@ -11,7 +11,7 @@ import pytest
 from nemo_watchdog import records as r
 from nemo_watchdog.engine import events as ev
 from nemo_watchdog.engine.quieting import MOST, why_not_ended, why_not_maintained
-from nemo_watchdog.model import Gate, NotificationKind, Reason, Verdict
+from nemo_watchdog.model import Gate, NotificationKind, Reason, Told, Verdict
 from nemo_watchdog.policy.cron import Cron
 from nemo_watchdog.policy.policy import Policy
 from nemo_watchdog.policy.windows import MaintenanceWindow
@@ -104,6 +104,33 @@ def test_what_went_down_elsewhere_is_none_of_it() -> None:
     assert kinds(world) == ["opened"]
     world.wait(HOUR)
     assert "maintenance" not in kinds(world)
+
+
+def worked_on_in_a_silence(*silenced: str) -> World:
+    """Two go down meanwhile, and serve again."""
+    world = World(platform())
+    world.send(ev.SilenceAsked(silenced, (), 2 * HOUR, "moving racks", "alice"))
+    maintain(world, "gateway", "redis")
+    for name in ("gateway", "redis"):
+        world.fail(name)
+        world.succeed(name)
+    world.wait(HOUR)
+    return world
+
+
+def test_of_what_is_silenced_its_end_tells_nothing() -> None:
+    """The rest is told."""
+    (summary,) = worked_on_in_a_silence("gateway").messages
+    assert "redis was down for" in summary.body
+    assert not any(line.startswith("gateway was down") for line in summary.body.splitlines())
+
+
+@pytest.mark.parametrize("silenced", [(), ("gateway", "redis")])
+def test_where_all_that_went_down_is_silenced_its_end_is_counted_only(silenced: tuple[str, ...]) -> None:
+    """By name, or with everything."""
+    world = worked_on_in_a_silence(*silenced)
+    assert not world.messages
+    assert (NotificationKind.MAINTENANCE, Told.SILENCED) in [each for made in world.effects for each in made.told]
 
 
 def test_without_a_contact_its_end_is_counted_only() -> None:
