@@ -6,7 +6,7 @@ Durable, changed by records alone. Ends are monotonic: a clock that is set ends 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 
 from nemo_watchdog.engine.listing import listed
@@ -136,9 +136,12 @@ class Quieted:
         yield from self.silences.values()
         yield from self.maintenance.values()
 
-    def forget_old(self, now: float, keep: float) -> None:
-        """Those that have been over for so many seconds."""
+    def forget_old(self, now: float, keep: float, began: Collection[float]) -> None:
+        """Those that have been over for so many seconds, and in which nothing began that is remembered.
+
+        `began`: when that did, in monotonic seconds. Whether people heard of its beginning may still be asked.
+        """
         for kept in (self.silences, self.maintenance):
-            gone = [name for name, each in kept.items() if each.ended and now - each.ended.monotonic >= keep]
-            for name in gone:
+            over = [(name, each) for name, each in kept.items() if each.ended and now - each.ended.monotonic >= keep]
+            for name in [name for name, each in over if not any(map(each.holds, began))]:
                 del kept[name]

@@ -397,4 +397,6 @@ class Durable:
         self.incidents = {name: incident for name, incident in self.incidents.items() if kept(incident)}
         self.declared = {name: declared for name, declared in self.declared.items() if kept(declared)}
         self.pages.forget_all_but(self.ids, now)
-        self.quiet.forget_old(now, keep_resolved)
+        began = [each for one in self.incidents.values() for each in (one.opened, one.reopened_at) if each is not None]
+        began += [one.opened for one in self.declared.values()]
+        self.quiet.forget_old(now, keep_resolved, [each.monotonic for each in began])

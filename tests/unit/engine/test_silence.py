@@ -310,6 +310,26 @@ def test_who_keeps_alerts_hears_nothing_new_and_goes_on_hearing_of_what_it_knows
     assert hidden() == [False, False]
 
 
+def test_who_keeps_alerts_hears_nothing_while_one_silence_is_prolonged_by_another() -> None:
+    """However long ago the first is over; it is forgotten with what began in it."""
+    world = World(platform())
+    silence(world, "gateway")
+    world.fail("gateway")
+    world.wait(HOUR / 2)
+    silence(world, "gateway", seconds=4 * HOUR)
+    (one,) = world.engine.durable.open()
+    for _ in range(3):
+        world.wait(HOUR)
+        world.send(ev.Tick())
+        assert is_hidden(world.engine.volatile, world.engine.durable, one, world.monotonic)
+    world.wait(2 * HOUR)
+    assert not is_hidden(world.engine.volatile, world.engine.durable, one, world.monotonic)
+    world.succeed("gateway")
+    world.wait(2 * HOUR)
+    world.send(ev.Tick())
+    assert not world.engine.durable.quiet.silences
+
+
 def test_no_more_hold_than_a_person_needs() -> None:
     world = World(platform())
     for _ in range(MOST):
