@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from datetime import MAXYEAR, UTC, date, datetime, time, timedelta, tzinfo
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,12 @@ AHEAD = timedelta(days=62)
 BEFORE = timedelta(days=1)
 MOST_A_DAY = 24
 """Times of one rule in a day."""
+WITHIN_YEARS = 8
+"""What repeats comes within so many of its beginning: the 29th of February does, also around 2100."""
+_AGAIN = 400
+"""Years after which the calendar is the same, with its days of the week."""
+MOST_FOLLOWED = 1_000_000
+"""Days from the beginning of each event that repeats, all together, a time in a day each: some seconds."""
 
 _FREQUENCIES = frozenset({"DAILY", "WEEKLY", "MONTHLY", "YEARLY"})
 _WITHIN_A_DAY = ("BYHOUR", "BYMINUTE", "BYSECOND")
@@ -73,8 +79,13 @@ def _shifts(text: bytes, zone: tzinfo, at: datetime) -> Iterator[Shift]:
     events = calendar.walk("VEVENT")
     if len(events) > MOST_EVENTS:
         raise CalendarError(f"it has {len(events)} events, and {MOST_EVENTS} are read at most: leave the old ones out")
-    for event in events:
-        _check(event)
+    ends = (at + AHEAD).date()
+    followed = [(_check(event, ends), _named(event)) for event in events]
+    if sum(days for days, _ in followed) > MOST_FOLLOWED:
+        longest, name = max(followed)
+        raise CalendarError(
+            f"its events repeat for more than {MOST_FOLLOWED} days in all, {name} for {longest}: let it begin later"
+        )
     found = recurring_ical_events.of(calendar).between(at - BEFORE, at + AHEAD)
     if len(found) > MOST_SHIFTS:
         raise CalendarError(f"its events come {len(found)} times in two months: {MOST_SHIFTS} are read at most")
@@ -96,9 +107,13 @@ def _joined(shifts: Iterable[Shift]) -> tuple[Shift, ...]:
     return tuple(sorted(joined, key=lambda each: (each.start, each.said)))
 
 
-def _check(event: Any) -> None:
-    """Raises `CalendarError` for one that cannot be followed."""
-    name = f"the event `{_said(event)}`"
+def _named(event: Any) -> str:
+    return f"the event `{_said(event)}`"
+
+
+def _check(event: Any, ends: date) -> int:
+    """For how many days, a time in a day each, its rules are followed. Raises `CalendarError` where they cannot be."""
+    name, followed = _named(event), 0
     if broken := [key for key, _ in event.errors if key in _TIMES]:
         raise CalendarError(f"{name} has a {broken[0]} that cannot be read")
     if "DTSTART" not in event:
@@ -111,18 +126,49 @@ def _check(event: Any) -> None:
     for key in ("RRULE", "EXRULE"):
         rules = event.get(key, [])
         for rule in rules if isinstance(rules, list) else [rules]:
-            _check_rule(name, rule)
+            times = _check_rule(name, rule)
+            followed += times * _days(f"the {key} of {name}", rule, event["DTSTART"].dt, ends)
+    return followed
 
 
-def _check_rule(name: str, rule: Any) -> None:
+def _check_rule(name: str, rule: Any) -> int:
+    """How often it comes in a day."""
     frequency = str(next(iter(rule.get("FREQ", [])), "")).upper()
     if frequency not in _FREQUENCIES:
         known = ", ".join(sorted(_FREQUENCIES))
         raise CalendarError(f"{name} repeats {frequency or 'without FREQ'}: a shift repeats {known}")
     if any(int(interval) < 1 for interval in rule.get("INTERVAL", [])):
         raise CalendarError(f"{name} repeats with an INTERVAL below 1")
-    if math.prod(max(1, len(rule.get(part, []))) for part in _WITHIN_A_DAY) > MOST_A_DAY:
+    times = math.prod(max(1, len(rule.get(part, []))) for part in _WITHIN_A_DAY)
+    if times > MOST_A_DAY:
         raise CalendarError(f"{name} comes more than {MOST_A_DAY} times a day")
+    return times
+
+
+def _days(what: str, rule: Any, begins: date, ends: date) -> int:
+    """From its beginning to its first time, and to its end.
+
+    One that never comes is followed to the last year that there is, whatever its UNTIL. So it is asked for its first
+    time as if it began shortly before that year.
+    """
+    from dateutil.rrule import rrulestr  # noqa: PLC0415 - with what imports it
+
+    start = _naive(begins)
+    late = start.replace(year=start.year + (MAXYEAR - WITHIN_YEARS - start.year) // _AGAIN * _AGAIN)
+    endless = type(rule)({part: value for part, value in rule.items() if part not in {"COUNT", "UNTIL"}})
+    try:
+        times: Iterator[datetime] = iter(rrulestr(endless.to_ical().decode(), dtstart=late))
+        first = next(times, None)
+    except ValueError:
+        raise CalendarError(f"{what} cannot be followed: mend it") from None
+    if first is None or (first - late).days > 366 * WITHIN_YEARS:
+        raise CalendarError(f"{what} does not come within {WITHIN_YEARS} years: mend it, or leave the event out")
+    over = min([ends, *(_naive(each).date() for each in rule.get("UNTIL", []))])
+    return (first - late).days + max(0, (over - start.date()).days)
+
+
+def _naive(value: date) -> datetime:
+    return value.replace(tzinfo=None) if isinstance(value, datetime) else datetime.combine(value, time())
 
 
 def _said(event: Any) -> str:

@@ -174,6 +174,21 @@ def test_two_calendars_in_one_file_are_refused(rota: Rota) -> None:
         (f"{WEEK}\nRRULE:FREQ=DAILY;INTERVAL=0", "repeats with an INTERVAL below 1"),
         (f"{WEEK}\nEXRULE:FREQ=DAILY;INTERVAL=0", "repeats with an INTERVAL below 1"),
         (f"{WEEK}\nRRULE:FREQ=DAILY;BYHOUR=1,2,3,4,5;BYMINUTE=0,1,2,3,4", "comes more than 24 times a day"),
+        (
+            f"{WEEK}\nRRULE:FREQ=DAILY;BYMONTH=2;BYMONTHDAY=30",
+            "the RRULE of the event `alice` does not come",
+        ),
+        (
+            f"{WEEK}\nRRULE:FREQ=WEEKLY;COUNT=3;BYMONTH=4;BYMONTHDAY=31",
+            "within 8 years: mend it, or leave the event out",
+        ),
+        (f"{WEEK}\nRRULE:FREQ=DAILY;INTERVAL=7;BYDAY=TU;UNTIL=20270101T000000Z", "does not come within 8 years"),
+        ("DTSTART;VALUE=DATE:99951231\nRRULE:FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=30", "does not come within 8 years"),
+        (f"{WEEK}\nEXRULE:FREQ=DAILY;BYMONTH=2;BYMONTHDAY=30", "the EXRULE of the event `alice` does not come"),
+        (
+            f"{WEEK}\nRRULE:FREQ=YEARLY;BYDAY=MO;BYSETPOS=9999",
+            "the RRULE of the event `alice` cannot be followed",
+        ),
         ("DTSTART;TZID=Mars/Olympus:20261019T090000", "is in the time zone Mars/Olympus, which is not known here"),
     ],
 )
@@ -182,11 +197,24 @@ def test_an_event_that_cannot_be_followed_is_named(rota: Rota, lines: str, why: 
     assert why in refused(rota, event(WEEK, "bob", "2"), event(lines))
 
 
+@pytest.mark.parametrize("often", ["YEARLY", "DAILY"])
+def test_what_comes_seldom_is_followed(rota: Rota, often: str) -> None:
+    """The 29th of February, which 2100 has not."""
+    rule = f"RRULE:FREQ={often};BYMONTH=2;BYMONTHDAY=29"
+    shifts = read(rota, event(f"DTSTART;VALUE=DATE:20960301\n{rule}"), at=datetime(2104, 2, 1, tzinfo=UTC))
+    assert [shift.start for shift in shifts] == [berlin("2104-02-29 00:00")]
+
+
 def test_what_is_too_much_is_refused(rota: Rota, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(oncall_calendar, "MOST_EVENTS", 1)
-    assert refused(rota, event(WEEK), event(WEEK, "bob", "2")).startswith("it has 2 events, and 1 are read at most")
+    with monkeypatch.context() as patched:
+        patched.setattr(oncall_calendar, "MOST_EVENTS", 1)
+        assert refused(rota, event(WEEK), event(WEEK, "bob", "2")).startswith("it has 2 events, and 1 are read at most")
     monkeypatch.setattr(oncall_calendar, "MOST_SHIFTS", 10)
     assert "come 63 times in two months" in refused(rota, event("DTSTART:20260101T000000Z\nRRULE:FREQ=DAILY"))
+    old = event("DTSTART:00010101T000000Z\nRRULE:FREQ=DAILY;BYHOUR=1,2,3", "bob")
+    assert "days in all, the event `bob` for 2219" in refused(rota, event(f"{WEEK}\nRRULE:FREQ=WEEKLY"), old)
+    over = event("DTSTART:00010101T000000Z\nRRULE:FREQ=DAILY;BYHOUR=1,2,3;UNTIL=00010301T000000Z", "bob")
+    assert read(rota, event(WEEK), over)
     monkeypatch.setattr(oncall_calendar, "LARGEST", 32)
     assert refused(rota) == "it cannot be read: it is larger than 0 KiB"
 
