@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterator
 
+from nemo_watchdog.engine.attempts import Ladder
 from nemo_watchdog.engine.pacing import step_that_acted
 from nemo_watchdog.engine.phases import Phase
-from nemo_watchdog.engine.state import Durable, Ladder
+from nemo_watchdog.engine.state import Durable
 from nemo_watchdog.policy.policy import Policy
 
 _UNDER_WAY = (Phase.ACTING, Phase.VERIFYING)

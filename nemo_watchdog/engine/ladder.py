@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
-from nemo_watchdog.engine.state import Ladder
+from nemo_watchdog.engine.attempts import Ladder
 from nemo_watchdog.policy.policy import ActionStep, EscalateStep, Remedy, Step
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from nemo_watchdog import records as r
+from nemo_watchdog.engine.attempts import Ladder
 from nemo_watchdog.engine.backoff import delay_after
 from nemo_watchdog.engine.ladder import current_step
 from nemo_watchdog.engine.phases import Phase
-from nemo_watchdog.engine.state import Ladder
 from nemo_watchdog.engine.turn import Turn
 from nemo_watchdog.policy.policy import ActionStep, Backoff, Policy
 

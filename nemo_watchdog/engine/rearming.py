@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from nemo_watchdog import records as r
+from nemo_watchdog.engine.attempts import Ladder
 from nemo_watchdog.engine.budget import remaining
 from nemo_watchdog.engine.ladder import attempts_left
 from nemo_watchdog.engine.phases import Phase
-from nemo_watchdog.engine.state import Durable, Ladder
+from nemo_watchdog.engine.state import Durable
 from nemo_watchdog.engine.turn import Turn
 from nemo_watchdog.policy.policy import Policy
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from nemo_watchdog import records as r
+from nemo_watchdog.engine.attempts import Ladder
 from nemo_watchdog.engine.gates.evidence import FAULTS, grace, upstream, verification
 from nemo_watchdog.engine.gates.people import maintenance
 from nemo_watchdog.engine.gates.situation import Situation
@@ -17,7 +18,7 @@ from nemo_watchdog.engine.gates.spacing import in_flight
 from nemo_watchdog.engine.health import Tracker
 from nemo_watchdog.engine.pacing import gap, step_that_acted
 from nemo_watchdog.engine.phases import Phase
-from nemo_watchdog.engine.state import Incident, Ladder
+from nemo_watchdog.engine.state import Incident
 from nemo_watchdog.engine.turn import Turn
 from nemo_watchdog.model import Health, Reason
 

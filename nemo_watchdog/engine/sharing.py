@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from nemo_watchdog import records as r
+from nemo_watchdog.engine.attempts import Ladder
 from nemo_watchdog.engine.phases import Phase
-from nemo_watchdog.engine.state import Incident, Ladder
+from nemo_watchdog.engine.state import Incident
 from nemo_watchdog.engine.turn import Turn
 from nemo_watchdog.policy.policy import Policy
 

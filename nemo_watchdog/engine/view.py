@@ -8,6 +8,7 @@ from datetime import timedelta
 from functools import cache
 
 from nemo_watchdog.engine import budget
+from nemo_watchdog.engine.attempts import Ladder
 from nemo_watchdog.engine.carried_over import still_under_way
 from nemo_watchdog.engine.engine import Engine
 from nemo_watchdog.engine.groups import Group, all_groups
@@ -18,7 +19,7 @@ from nemo_watchdog.engine.pauses import Pause
 from nemo_watchdog.engine.phases import Phase
 from nemo_watchdog.engine.reported import Acknowledgement, Declared
 from nemo_watchdog.engine.severity import title_of
-from nemo_watchdog.engine.state import Incident, Ladder
+from nemo_watchdog.engine.state import Incident
 from nemo_watchdog.engine.storm import in_force
 from nemo_watchdog.engine.swapping import oncall_of
 from nemo_watchdog.engine.told_view import told

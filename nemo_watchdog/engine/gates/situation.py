@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
+from nemo_watchdog.engine.attempts import Ladder
 from nemo_watchdog.engine.health import Tracker
 from nemo_watchdog.engine.ladder import Next, next_step
-from nemo_watchdog.engine.state import Durable, Incident, Ladder
+from nemo_watchdog.engine.state import Durable, Incident
 from nemo_watchdog.engine.volatile import Volatile
 from nemo_watchdog.model import CONTAINER, Target
 from nemo_watchdog.policy.policy import ActionStep, Dependency, Policy, Remedy

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from nemo_watchdog.durations import duration
+from nemo_watchdog.engine.attempts import Ladder
 from nemo_watchdog.engine.budget import free_at, remaining
 from nemo_watchdog.engine.gates.situation import Situation
 from nemo_watchdog.engine.phases import Phase
-from nemo_watchdog.engine.state import Ladder
 from nemo_watchdog.model import Decision, Gate, Verdict
 
 

@@ -8,8 +8,8 @@ import pytest
 
 from nemo_watchdog import records as r
 from nemo_watchdog.engine import events as ev
+from nemo_watchdog.engine.attempts import Ladder
 from nemo_watchdog.engine.ladder import current_step, next_step
-from nemo_watchdog.engine.state import Ladder
 from nemo_watchdog.model import ActionOutcome, Gate, NotificationKind, Reason, RunState, Verdict
 from nemo_watchdog.policy.policy import ActionStep, Backoff, Budget, EscalateStep, Remedy, Step
 from tests.unit.engine.world import World, dependency, policy, remedy

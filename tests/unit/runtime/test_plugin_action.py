@@ -15,8 +15,8 @@ from nemo_watchdog import records as r
 from nemo_watchdog.actions.catalog import actions_table
 from nemo_watchdog.engine import events as ev
 from nemo_watchdog.engine import view
+from nemo_watchdog.engine.attempts import Ladder
 from nemo_watchdog.engine.phases import Phase
-from nemo_watchdog.engine.state import Ladder
 from nemo_watchdog.model import Decision, Gate, Reason, Target, Verdict, failed
 from nemo_watchdog.plugins import Installed, catalog_of
 from nemo_watchdog.policy.loader import parse_policy
