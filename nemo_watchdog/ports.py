@@ -259,12 +259,15 @@ class Catalog:
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """How it went: delivered, or failed (yet one address may be `reached`). `detail` never holds a secret."""
+    """How it went: delivered, or failed. `detail` never holds a secret."""
 
     delivered: bool
     retryable: bool = False
     detail: str = ""
     reached: bool = False
+    """Failed, and somebody has it: one address of several, or who stands in for the contact."""
+    waits_for: tuple[str, ...] = ()
+    """Nothing was tried: what is still to be told to these contacts comes first where they are reached."""
 
 
 class Notifier(Protocol):

@@ -126,11 +126,13 @@ class ContactNotifier:
             self._failed.pop(contact, None)
             heard = stand_in and waiting[-1].kind in ENDS and self._was_told_instead(waiting[-1], contact, stand_in)
             return _both(delivery, await self._tell_instead(waiting[-1:], contact, stand_in)) if heard else delivery
+        if delivery.waits_for:
+            return delivery  # whether the contact can be reached was not tried
         self._failed[contact] = self._failed.get(contact, 0) + 1
         if not stand_in or (delivery.retryable and self._failed[contact] < TRIES):
             return delivery
         instead = await self._tell_instead(waiting, contact, stand_in, could_not=True)
-        return delivery if instead.delivered else replace(delivery, retryable=True)
+        return replace(delivery, reached=True) if instead.delivered else replace(delivery, retryable=True)
 
     async def close(self) -> None:
         """What is being sent may have arrived: its answer is waited for for a moment, or it would come twice."""
@@ -236,8 +238,11 @@ class ContactNotifier:
                 break
             self._order.waits(place.digest, thread, contact)
             await asyncio.wait({running})
-        if not self._order.may_go(place.digest, thread, contact):
-            return Delivery(delivered=False, retryable=True, detail="what came before it was not taken yet")
+        if first := self._order.waits_for(place.digest, thread, contact):
+            others = tuple(sorted(first - {contact}))
+            return Delivery(
+                delivered=False, retryable=True, detail="what came before it was not taken yet", waits_for=others
+            )
         task = asyncio.ensure_future(self._send(place, waiting, contact, mark))
         self._sending[place.digest] = task
         task.add_done_callback(lambda _: self._sending.pop(place.digest, None))
@@ -324,7 +329,12 @@ def _sum(deliveries: Sequence[tuple[_Place, Delivery]]) -> Delivery:
         retryable=any(each.retryable for _, each in failed),
         detail="; ".join(f"{place.name}: {each.detail}" for place, each in failed),
         reached=bool(failed) and len(failed) < len(deliveries),
+        waits_for=() if not all(each.waits_for for _, each in failed) else _all_of(each for _, each in failed),
     )
+
+
+def _all_of(deliveries: Iterable[Delivery]) -> tuple[str, ...]:
+    return tuple(sorted({contact for each in deliveries for contact in each.waits_for}))
 
 
 def _both(own: Delivery, other: Delivery) -> Delivery:

@@ -45,14 +45,17 @@ class InOrder:
                 if not wait.contacts:
                     self.settled(address, thread)
 
-    def may_go(self, address: str, thread: str, contact: str) -> bool:
-        """Whether it is the first, or what is before it has waited for long enough. It waits from now on."""
+    def waits_for(self, address: str, thread: str, contact: str) -> set[str]:
+        """For whom waits what comes before it; nobody when it may go: it is the first, or that has waited long enough.
+
+        It waits from now on.
+        """
         self.waits(address, thread, contact)
         now, waiting = self._clock.now().monotonic, self._waiting[address]
         for older, wait in list(waiting.items()):
             if older == thread:
-                return True
+                break
             if now - wait.since < HOLDS_BACK_FOR:
-                return False
+                return wait.contacts
             del waiting[older]
-        return True
+        return set()

@@ -2,7 +2,8 @@
 
 To one contact all is told in the order in which it was made: what is newer never overtakes what waits, and what could
 not be told of one thread in its time is told in one letter (see `engine.letters`). Only what is not taken for half an
-hour, while something else is, holds back nothing more: it may be this message that the service does not take.
+hour, while something else is, holds back nothing more: it may be this message that the service does not take. Nor does
+what somebody has: at another address, or in the contact's stead.
 
 Nor does it wait for the disk: what the journal cannot take is told from memory, once, and settled on disk when that is
 back. Who was told and could not be written down is remembered, so that this process tells nobody twice.
@@ -34,8 +35,10 @@ AT_ONCE = 1000
 """Messages to one contact that are read together."""
 
 FIRST_RETRY, LONGEST_RETRY = 5.0, 600.0
-GIVE_UP_AFTER = 150
-"""Tries; with the pauses above that is about a day."""
+GIVE_UP_AFTER = 86400.0
+"""Seconds from when a message was made."""
+TRIES_AT_LEAST = 10
+"""Before it is given up, however old it is: the daemon may have been away for days."""
 
 HOLDS_BACK_FOR = 1800.0
 """Seconds that a message which is not taken holds back what came after it."""
@@ -97,6 +100,10 @@ class Outbox:
         self._undelivered: set[Key] = set()
         """What was found and not settled since, what waits for its next try among it."""
         self._known: dict[Key, _Known] = {}
+        self._reached: set[Key] = set()
+        """What somebody has, and the contact has not whole."""
+        self._asked: set[str] = set()
+        """Contacts whose messages others wait for: they are tried again at once."""
         self._reading: _Reading | None = None
         self._unreadable = ""
 
@@ -181,9 +188,12 @@ class Outbox:
             if not self._is_told(job.key):
                 of_thread[job.notification.thread].append(job)
         letters = list[tuple[_Job, ...]]()
-        if not any(job.due for waiting in of_thread.values() for job in waiting):
+        asked = jobs[0].key[1] in self._asked
+        if not asked and not any(job.due for waiting in of_thread.values() for job in waiting):
             return letters
         for waiting in of_thread.values():
+            if not asked and all(job.key in self._reached and not job.due for job in waiting):
+                continue
             tried = any(job.attempts for job in waiting)
             if told_as_one([job.notification for job in waiting], self._core.clock.now().utc, tried=tried):
                 letters.append(tuple(waiting))
@@ -202,6 +212,7 @@ class Outbox:
         patience = 1
         try:
             letters = self._letters_of(jobs)  # before the memory of what was told is given to the disk
+            self._asked.discard(contact)
             await self._write_down([job for job in jobs if self._is_told(job.key)])
             for number, each in enumerate(letters, start=1):
                 if await self._deliver(contact, each):
@@ -209,9 +220,10 @@ class Outbox:
                 elif patience and self._holds_nothing_back(each[0]):
                     patience -= 1  # of two that are not taken it is not the message
                 else:
-                    await self._hold_back([job for held in letters[number:] for job in held])
+                    await self._hold_back([job for held in letters[number:] for job in held], behind=each)
                     return
-                if self._core.clock.now().monotonic - began > LATE_AFTER:
+                took = self._core.clock.now().monotonic - began
+                if took > LATE_AFTER and not any(job.key in self._undelivered for job in each):
                     break  # who takes so long hears of the rest in one letter
         finally:
             self._busy.discard(contact)
@@ -221,13 +233,13 @@ class Outbox:
     def _holds_nothing_back(self, oldest: _Job) -> bool:
         return (self._core.clock.now().utc - oldest.notification.at).total_seconds() > HOLDS_BACK_FOR
 
-    async def _hold_back(self, jobs: Sequence[_Job]) -> None:
+    async def _hold_back(self, jobs: Sequence[_Job], behind: Sequence[_Job]) -> None:
         """They wait behind one that was not taken, and are tried again when that is."""
-        pause = _pause_after(min((job.attempts for job in jobs), default=0))
+        pause = max((self._known[job.key].pause for job in behind if job.key in self._known), default=FIRST_RETRY)
+        due = self._core.clock.now().monotonic + pause
         for job in jobs:
-            attempts = min(job.attempts + 1, GIVE_UP_AFTER - 1)
-            due = self._core.clock.now().monotonic + pause
-            self._known[job.key] = _Known(job.notification, attempts, pause, due, detail="what came before it waits")
+            why = "what came before it waits"
+            self._known[job.key] = _Known(job.notification, job.attempts, pause, due, detail=why)
         await self._write_down(jobs)
 
     async def _told(self, notification: Notification, contact: str) -> Delivery:
@@ -246,20 +258,25 @@ class Outbox:
             known = _Known(job.notification, job.attempts + 1, detail=delivery.detail)
             if delivery.delivered:
                 known.outcome = "delivered"
-            elif delivery.retryable and known.attempts < GIVE_UP_AFTER:
+            elif delivery.retryable and not self._is_given_up(known):
                 known.pause, known.due = pause, self._core.clock.now().monotonic + pause
             else:
                 known.outcome = "failed"
             self._known[job.key] = known
             self._metrics.notifications.labels(contact, known.outcome or "retry").inc()
+            if delivery.reached:
+                self._reached.add(job.key)
             if known.outcome:
                 self._undelivered.discard(job.key)
+                self._reached.discard(job.key)
                 if self._reading is not None:
                     self._reading.settled.add(job.key)
         self._metrics.outbox_pending.set(len(self._undelivered))
         waits = any(not self._is_told(job.key) for job in jobs)
         if delivery.delivered:
             self._core.troubles.over(Trouble.CONTACT, contact)
+            if any(to == contact for _, to in self._reached):
+                self._asked.add(contact)
         else:
             self._core.troubles.found(Trouble.CONTACT, delivery.detail, contact)
             log.warning(
@@ -270,7 +287,14 @@ class Outbox:
                 error=delivery.detail,
             )
         await self._write_down(jobs)
+        if delivery.waits_for:
+            self._asked |= set(delivery.waits_for)
+            self.poke()
         return delivery.reached or not waits
+
+    def _is_given_up(self, known: _Known) -> bool:
+        age = (self._core.clock.now().utc - known.notification.at).total_seconds()
+        return age >= GIVE_UP_AFTER and known.attempts >= TRIES_AT_LEAST
 
     async def _write_down(self, jobs: Sequence[_Job]) -> None:
         """What is known of them, for the next process, if the disk has them at all."""

@@ -115,12 +115,15 @@ async def test_a_failure_for_good_is_given_up_at_once(post: Post) -> None:
     assert post.counted("failed")()
 
 
-async def test_after_enough_tries_it_is_given_up(post: Post, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_what_is_old_and_was_tried_often_is_given_up(post: Post, monkeypatch: pytest.MonkeyPatch) -> None:
     """The queue does not grow for ever for a contact who has left."""
-    monkeypatch.setattr(module, "GIVE_UP_AFTER", 3)
+    monkeypatch.setattr(module, "TRIES_AT_LEAST", 3)
     post.notifier.answers["on-call"] = BUSY
-    post.queue("a")
-    for tries in (1, 2, 3):
+    post.queue_other("a")
+    await until(lambda: post.attempts() == [1])
+    post.shell.manual.advance(module.GIVE_UP_AFTER)
+    post.outbox.poke()
+    for tries in (2, 3):
         await until(lambda tries=tries: len(post.told()) == tries)  # type: ignore[misc]
         await until(lambda: not post.outbox._busy)
         post.shell.manual.advance(module.LONGEST_RETRY)
@@ -226,8 +229,37 @@ async def test_who_is_partly_reached_hears_of_the_next_page_at_once(post: Post) 
     post.queue("opened")
     await until(lambda: post.attempts() == [1])
     post.queue_other("other")
-    await until(lambda: post.attempts() == [2, 1])
-    assert post.told() == ["opened", "opened", "other"]
+    await until(lambda: post.attempts() == [1, 1])
+    assert post.told() == ["opened", "other"]
+
+
+async def test_however_often_it_was_tried_what_is_young_is_not_given_up(
+    post: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each new message has all that waits tried again."""
+    monkeypatch.setattr(module, "TRIES_AT_LEAST", 2)
+    post.notifier.answers["on-call"] = BUSY
+    for number in range(20):
+        post.queue_other(f"page-{number}", f"i-{number}")
+        await until(lambda number=number: len([each for each in post.attempts() if each]) == number + 1)  # type: ignore[misc]
+    assert post.told() == ["page-0"] * 20
+    assert set(post.states()) == {"pending"}
+
+
+async def test_who_hangs_is_tried_with_what_came_later_too(post: Post) -> None:
+    """It may be the message that is not taken, however long each try takes."""
+
+    async def deliver(notification: Notification, contact: str) -> Delivery:
+        post.notifier.told.append((contact, notification))
+        post.shell.manual.advance(2 * LATE_AFTER)
+        return BUSY if notification.key == "bad" else Delivery(delivered=True)
+
+    post.notifier.deliver = deliver  # type: ignore[method-assign]
+    post.queue_other("bad", incident="i-1")
+    await until(lambda: post.attempts() == [1])
+    post.shell.manual.advance(module.HOLDS_BACK_FOR)
+    post.queue_other("good")
+    await until(lambda: post.states() == ["pending", "delivered"])
 
 
 async def test_a_message_that_is_never_taken_holds_back_the_others_for_half_an_hour(post: Post) -> None:
@@ -284,11 +316,12 @@ async def test_who_takes_long_hears_of_the_rest_in_one_letter(post_made: Post) -
 
 async def test_what_was_dropped_for_good_holds_up_nothing(post: Post, monkeypatch: pytest.MonkeyPatch) -> None:
     """Who was not reached for too long hears of what came later."""
-    monkeypatch.setattr(module, "GIVE_UP_AFTER", 2)
+    monkeypatch.setattr(module, "TRIES_AT_LEAST", 2)
     post.notifier.answers["on-call"] = BUSY
-    post.queue("opened")
+    post.queue_other("opened")
     await until(lambda: post.attempts() == [1])
-    post.queue("started")
+    post.shell.manual.advance(module.GIVE_UP_AFTER)
+    post.queue_other("started", "i-3")
     await until(lambda: post.states() == ["given_up", "pending"])
     post.notifier.answers["on-call"] = Delivery(delivered=True)
     post.shell.manual.advance(module.FIRST_RETRY)
