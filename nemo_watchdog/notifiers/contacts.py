@@ -17,7 +17,7 @@ from nemo_watchdog.channel import Channel, Letter, Sent
 from nemo_watchdog.durations import duration
 from nemo_watchdog.engine.oncall import only_itself
 from nemo_watchdog.engine.page_now import ENDS
-from nemo_watchdog.model import Notification
+from nemo_watchdog.model import Notification, NotificationKind
 from nemo_watchdog.notifiers.in_order import InOrder
 from nemo_watchdog.notifiers.log import LogNotifier
 from nemo_watchdog.policy.people import Address, Contact
@@ -39,6 +39,9 @@ TRIES = 3
 
 _LOG = "log"
 """Where messages go to a contact without an address."""
+
+_HEARD = ENDS | {NotificationKind.ACKNOWLEDGED}
+"""Who was told in a contact's stead hears of it also when the contact itself can be reached: so that calls stop."""
 
 _UNDER_WAY = Delivery(delivered=False, retryable=True, detail="the delivery before this one is still under way")
 
@@ -124,7 +127,7 @@ class ContactNotifier:
             self._order.forget(contact, notification.thread)
         if delivery.delivered or delivery.reached:
             self._failed.pop(contact, None)
-            heard = stand_in and waiting[-1].kind in ENDS and self._was_told_instead(waiting[-1], contact, stand_in)
+            heard = stand_in and waiting[-1].kind in _HEARD and self._was_told_instead(waiting[-1], contact, stand_in)
             return _both(delivery, await self._tell_instead(waiting[-1:], contact, stand_in)) if heard else delivery
         if delivery.waits_for:
             return delivery  # whether the contact can be reached was not tried

@@ -400,6 +400,17 @@ async def test_who_stood_in_hears_the_end() -> None:
     assert len(them.lines["lead"].got) == 2
 
 
+async def test_who_stood_in_hears_that_somebody_has_taken_it() -> None:
+    """A service that calls until then must not go on; other news of what the contact itself hears again are its own."""
+    them = People({"on-call": contact("bad", fallback="lead"), "lead": contact("lead")})
+    them.lines["bad"].answer = WRONG
+    await them.tell(OPENED)
+    them.lines["bad"].answer = TAKEN
+    await them.tell(WORSE)
+    await them.tell(replace(OVER, key="i-1:3", kind=NotificationKind.ACKNOWLEDGED, title="[SEV2] anna has taken it"))
+    assert them.lines.titles("lead")[1:] == ["[SEV2] anna has taken it"]
+
+
 async def test_who_is_told_of_the_end_anyway_hears_it_once() -> None:
     """The stand-in is one of the contacts of the message."""
     them = People({"on-call": contact("bad", fallback="lead"), "lead": contact("lead")})
