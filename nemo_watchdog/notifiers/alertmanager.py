@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -18,6 +17,8 @@ from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_delay, w
 
 from nemo_watchdog.durations import duration
 from nemo_watchdog.model import Alert
+from nemo_watchdog.names import Names
+from nemo_watchdog.notifiers.system_words import system_words
 from nemo_watchdog.notifiers.way import BadAuthorities, Way
 from nemo_watchdog.policy.policy import Alertmanager
 from nemo_watchdog.ports import Delivery
@@ -48,6 +49,7 @@ class AlertmanagerClient:
     def __init__(self, targets: Sequence[Alertmanager], timeout: float = 10.0) -> None:
         self._ways = tuple(map(Way, targets))
         self._timeout = timeout
+        self._names = Names()
         self._session: aiohttp.ClientSession | None = None
 
     async def push(self, alerts: Sequence[Alert]) -> Mapping[str, Delivery]:
@@ -59,7 +61,7 @@ class AlertmanagerClient:
         if not alerts or not self._ways:
             return {}
         if self._session is None:
-            self._session = aiohttp.ClientSession()
+            self._session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(resolver=self._names))
         session = self._session
         body = [_posted(alert) for alert in alerts]
         deliveries = await asyncio.gather(*(self._push(session, way, body) for way in self._ways))
@@ -124,7 +126,7 @@ class Readiness:
 
 async def readiness(targets: Sequence[Alertmanager], within: float) -> Mapping[str, Readiness]:
     """What each address answers within so many seconds. No alert is sent."""
-    async with aiohttp.ClientSession() as session:
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(resolver=Names())) as session:
         answers = await asyncio.gather(*(_ready(session, Way(each), within) for each in targets))
     return {each.url: answer for each, answer in zip(targets, answers, strict=True)}
 
@@ -145,7 +147,7 @@ async def _ready(session: aiohttp.ClientSession, way: Way, within: float) -> Rea
     except BadAuthorities as error:
         return Readiness(ready=False, said=str(error))
     except aiohttp.ClientConnectorError as error:
-        return Readiness(ready=False, said=_why(error.os_error))
+        return Readiness(ready=False, said=system_words(error.os_error))
     except (aiohttp.ClientError, ValueError) as error:
         return Readiness(ready=False, said=type(error).__name__)
     if response.status != 200:
@@ -156,13 +158,6 @@ async def _ready(session: aiohttp.ClientSession, way: Way, within: float) -> Rea
     except (ValueError, LookupError, TypeError, RecursionError):
         return Readiness(ready=False, said=f"what answers {STATUS_PATH} is no Alertmanager")
     return Readiness(ready=True, said=f"Alertmanager {str(version)[:40]} answers")
-
-
-def _why(error: OSError) -> str:
-    """The system's own words; asyncio's repeat the address."""
-    if error.errno is not None and error.errno > 0:
-        return os.strerror(error.errno)
-    return error.strerror or type(error).__name__
 
 
 def _posted(alert: Alert) -> dict[str, Any]:

@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import asyncio
-import os
 
 import aiohttp
 
 from nemo_watchdog.durations import duration
+from nemo_watchdog.names import Names
+from nemo_watchdog.notifiers.system_words import system_words
 from nemo_watchdog.policy.secret_value import Secret
 from nemo_watchdog.ports import Delivery
 
 
 class HttpHeartbeat:
     def __init__(self) -> None:
+        self._names = Names()
         self._session: aiohttp.ClientSession | None = None
 
     async def beat(self, url: Secret, within: float) -> Delivery:
         """In so many seconds; a failure is a result, never an exception, and says nothing of the address."""
         if self._session is None:
             self._session = aiohttp.ClientSession(
-                headers={"User-Agent": "nemo-watchdog"}, cookie_jar=aiohttp.DummyCookieJar()
+                connector=aiohttp.TCPConnector(resolver=self._names),
+                headers={"User-Agent": "nemo-watchdog"},
+                cookie_jar=aiohttp.DummyCookieJar(),
             )
         try:
             async with (
@@ -32,7 +36,7 @@ class HttpHeartbeat:
         except TimeoutError:
             return Delivery(delivered=False, retryable=True, detail=f"no answer within {duration(within)}")
         except aiohttp.ClientConnectorError as error:
-            return Delivery(delivered=False, retryable=True, detail=_why(error.os_error))
+            return Delivery(delivered=False, retryable=True, detail=system_words(error.os_error))
         except (aiohttp.ClientError, ValueError) as error:
             return Delivery(delivered=False, retryable=True, detail=type(error).__name__)
 
@@ -40,10 +44,3 @@ class HttpHeartbeat:
         if self._session is not None:
             await self._session.close()
             self._session = None
-
-
-def _why(error: OSError) -> str:
-    """The system's own words; asyncio's repeat the address."""
-    if error.errno is not None and error.errno > 0:
-        return os.strerror(error.errno)
-    return type(error).__name__

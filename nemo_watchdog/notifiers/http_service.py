@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -19,6 +18,8 @@ import aiohttp
 from nemo_watchdog.channel import DEADLINE
 from nemo_watchdog.durations import duration
 from nemo_watchdog.errors import in_one_line
+from nemo_watchdog.names import Names
+from nemo_watchdog.notifiers.system_words import system_words
 from nemo_watchdog.ports import Delivery
 from nemo_watchdog.redaction.redactor import Redactor
 
@@ -68,6 +69,7 @@ class HttpService:
     def __init__(self, secrets: Iterable[str], deadline: float = DEADLINE) -> None:
         self._redactor = Redactor(each for each in secrets if each)
         self._deadline = deadline
+        self._names = Names()
         self._session: aiohttp.ClientSession | None = None
         self._left_alone_until = 0.0
 
@@ -120,6 +122,7 @@ class HttpService:
     async def _answer(self, method: str, url: str, headers: Mapping[str, str], body: bytes) -> Answer:
         if self._session is None:
             self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(resolver=self._names),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 timeout=aiohttp.ClientTimeout(total=None),
                 headers={"User-Agent": "nemo-watchdog", "Content-Type": "application/json; charset=utf-8"},
@@ -136,7 +139,7 @@ class HttpService:
         except aiohttp.ClientConnectorCertificateError:
             raise NotTaken("its certificate is not trusted here", retryable=True) from None
         except aiohttp.ClientConnectorError as error:
-            raise NotTaken(_why(error.os_error), retryable=True) from None
+            raise NotTaken(system_words(error.os_error), retryable=True) from None
         except (aiohttp.ClientError, OSError) as error:
             raise NotTaken(type(error).__name__, retryable=True) from None
         except ValueError:
@@ -180,10 +183,3 @@ def _retry_after(value: str) -> float | None:
     if not (value.isascii() and value.isdigit()):
         return None
     return min(max(float(value), _SHORTEST_PAUSE), _LONGEST_PAUSE)
-
-
-def _why(error: OSError) -> str:
-    """The system's own words; asyncio's repeat the address."""
-    if error.errno is not None and error.errno > 0:
-        return os.strerror(error.errno)
-    return error.strerror or type(error).__name__

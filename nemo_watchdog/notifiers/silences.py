@@ -17,6 +17,8 @@ from pydantic import AwareDatetime, BaseModel, Field, TypeAdapter, ValidationErr
 
 from nemo_watchdog.durations import duration
 from nemo_watchdog.errors import in_one_line
+from nemo_watchdog.names import Names
+from nemo_watchdog.notifiers.system_words import system_words
 from nemo_watchdog.notifiers.way import BadAuthorities, Way
 from nemo_watchdog.policy.policy import Alertmanager
 
@@ -84,17 +86,18 @@ class SilenceElsewhere:
 
 
 class Silences:
-    """Asks Alertmanagers for theirs. The way to each is kept: a file of authorities that hangs holds one thread."""
+    """Asks Alertmanagers for theirs. The way to each is kept: a file or a name that hangs holds one thread."""
 
     def __init__(self) -> None:
         self._ways: dict[Alertmanager, Way] = {}
+        self._names = Names()
 
     async def of(
         self, targets: Sequence[Alertmanager], within: float
     ) -> Mapping[str, Sequence[SilenceElsewhere] | CannotBeRead]:
         """What each has, or why it is not known, within so many seconds."""
         self._ways = {each: self._ways.get(each) or Way(each) for each in targets}
-        async with aiohttp.ClientSession() as session:
+        async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(resolver=self._names)) as session:
             answers = await asyncio.gather(*(_asked(session, each, within) for each in self._ways.values()))
         return {each.url: answer for each, answer in zip(self._ways, answers, strict=True)}
 
@@ -116,6 +119,8 @@ async def _asked(session: aiohttp.ClientSession, way: Way, within: float) -> Seq
         return CannotBeRead(f"no answer within {duration(within)}")
     except BadAuthorities as error:
         return CannotBeRead(str(error))
+    except aiohttp.ClientConnectorError as error:
+        return CannotBeRead(system_words(error.os_error))
     except (aiohttp.ClientError, ValueError) as error:
         return CannotBeRead(type(error).__name__)
 

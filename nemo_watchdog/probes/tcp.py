@@ -14,6 +14,7 @@ from nemo_watchdog.policy.units import SecretText, wrong
 from nemo_watchdog.ports import ProbeContext
 from nemo_watchdog.probes.shared.address import parse_address
 from nemo_watchdog.probes.shared.deadline import patience_of
+from nemo_watchdog.probes.shared.looked_up import looked_up
 from nemo_watchdog.probes.shared.network import os_failure
 from nemo_watchdog.probes.shared.tls import CertificateWatch, TlsOptions, Trust, bad_ca_file, not_after_of
 from nemo_watchdog.probes.shared.tls_mistakes import unless_it_speaks_tls
@@ -110,6 +111,7 @@ class TcpProbe:
         loop = asyncio.get_running_loop()
         began = loop.time()
         try:
+            await looked_up(self._host)
             transport, watch = await loop.create_connection(
                 lambda: _Watch(self._expect), self._host, self._port, ssl=tls
             )

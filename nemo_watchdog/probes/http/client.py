@@ -23,6 +23,7 @@ from yarl import URL
 from nemo_watchdog.model import Finding, Reason, failed
 from nemo_watchdog.policy.secret_value import Secret
 from nemo_watchdog.policy.units import SecretText
+from nemo_watchdog.probes.shared.looked_up import names
 from nemo_watchdog.probes.shared.network import os_failure
 from nemo_watchdog.probes.shared.options import wrong_secret
 from nemo_watchdog.probes.shared.tls import TlsOptions, Trust
@@ -88,7 +89,7 @@ class _Shared:
 
 def _session(socket: str | None, **connections: Any) -> aiohttp.ClientSession:
     return aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(limit=0, **connections)
+        connector=aiohttp.TCPConnector(limit=0, resolver=names(), **connections)
         if socket is None
         else aiohttp.UnixConnector(socket, limit=0, **connections),
         cookie_jar=aiohttp.DummyCookieJar(),

@@ -18,6 +18,7 @@ from multidict import CIMultiDict
 from yarl import URL
 
 from nemo_watchdog.model import Finding, Reason, degraded
+from nemo_watchdog.probes.shared.looked_up import looked_up
 from nemo_watchdog.probes.shared.tls import TlsOptions, Trust
 
 _MOST_HEAD = 300 * 1024
@@ -127,6 +128,8 @@ async def connect(request: Request) -> tuple[asyncio.StreamReader, asyncio.Strea
     tls: ssl.SSLContext | None = None
     if request.url.scheme == "https":
         tls = request.trust or await Trust(TlsOptions(), look=0.0).context()
+    if request.url.host is not None:
+        await looked_up(request.url.host)
     return await asyncio.open_connection(request.url.host, request.url.port, ssl=tls)
 
 

@@ -12,6 +12,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from nemo_watchdog.model import Finding, Reason, failed
 from nemo_watchdog.policy.secret_value import Secret
+from nemo_watchdog.probes.shared.looked_up import looked_up
 from nemo_watchdog.probes.shared.options import wrong_secret
 
 _SSL_REQUEST = bytes.fromhex("0000000804d2162f")
@@ -87,6 +88,7 @@ async def shake_hands(address: Address) -> None:
     if address.tcp is None:
         reader, writer = await asyncio.open_unix_connection(address.socket)
     else:
+        await looked_up(address.tcp[0])  # asyncpg will look it up again
         reader, writer = await asyncio.open_connection(*address.tcp)
     try:
         writer.write(_SSL_REQUEST)

@@ -15,6 +15,7 @@ from redis.backoff import NoBackoff
 
 from nemo_watchdog.model import Finding, Reason, failed
 from nemo_watchdog.probes.shared.address import parse_address
+from nemo_watchdog.probes.shared.looked_up import looked_up
 
 SETTINGS: Mapping[str, Any] = MappingProxyType(
     {
@@ -64,6 +65,7 @@ async def find_master(sentinels: Sequence[str], master: str, password: str | Non
 
 
 async def _ask(host: str, port: int, master: str, password: str | None) -> tuple[str, int] | None:
+    await looked_up(host)
     connection = client.Connection(host=host, port=port, password=password, **SETTINGS)
     try:
         await connection.connect()  # type: ignore[no-untyped-call]

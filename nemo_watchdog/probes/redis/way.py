@@ -12,6 +12,7 @@ from nemo_watchdog.model import Reason
 from nemo_watchdog.policy.secret_value import Secret
 from nemo_watchdog.probes.redis.address import WrongAddress, files_of, settings_of
 from nemo_watchdog.probes.redis.sentinel import SETTINGS, find_master
+from nemo_watchdog.probes.shared.looked_up import looked_up
 from nemo_watchdog.probes.shared.named_files import CANNOT_BE_READ
 
 
@@ -49,7 +50,7 @@ class Ways:
         self._files = files_of(url.reveal(), timeout)
 
     async def find(self, like: Way | None = None) -> Way:
-        """To the instance that `like` leads to, when there is that. Raises `NoMaster` and `WrongAddress`."""
+        """To the instance that `like` leads to, when there is that. Raises `NoMaster`, `WrongAddress` and OSError."""
         settings = settings_of(self._url.reveal())
         make = settings.pop("connection_class", client.Connection)
         if self._sentinels and self._master is not None:
@@ -65,4 +66,7 @@ class Ways:
             )
         if not await self._files.can_be_opened():
             raise WrongAddress(Reason.PERMISSION_DENIED, CANNOT_BE_READ)
-        return Way(make, {**settings, **SETTINGS})
+        way = Way(make, {**settings, **SETTINGS})
+        if make is not client.UnixDomainSocketConnection:
+            await looked_up(way.address[0])  # redis-py will look it up again
+        return way

@@ -14,6 +14,8 @@ from typing import Any
 import redis.asyncio.connection as client
 from redis import exceptions
 
+from nemo_watchdog.probes.shared.looked_up import looked_up
+
 _OF_A_SESSION = frozenset({"username", "password", "db"})
 """What redis-py sends as commands at the connect: they would wait."""
 
@@ -25,6 +27,8 @@ async def complaint(make: type[client.AbstractConnection], settings: Mapping[str
     """Its answer to a mistake, over one more connection; None when there is none. It has no deadline of its own."""
     connection = make(**{name: value for name, value in settings.items() if name not in _OF_A_SESSION})
     try:
+        if "host" in settings:
+            await looked_up(settings["host"])
         await connection.connect()  # type: ignore[no-untyped-call]
         await connection.send_command("ECHO", check_health=False)
         await connection.read_response(disconnect_on_error=False)

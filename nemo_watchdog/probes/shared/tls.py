@@ -11,16 +11,18 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from time import monotonic
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import AfterValidator
 
 from nemo_watchdog.durations import duration
 from nemo_watchdog.file_state import file_state
 from nemo_watchdog.model import Finding, Reason, degraded, failed
+from nemo_watchdog.names import Found
 from nemo_watchdog.one_thread import OneThread, StillBusy
 from nemo_watchdog.policy.units import Duration, duration_within, wrong
 from nemo_watchdog.probes.shared.deadline import FOR_FILES
+from nemo_watchdog.probes.shared.looked_up import names
 from nemo_watchdog.probes.shared.options import ProbeOptions
 from nemo_watchdog.regular_file import opened
 
@@ -127,7 +129,7 @@ async def shake_hands(host: str, port: int, context: ssl.SSLContext | None) -> H
     """Opens and ends a connection of its own. Raises OSError; may be cancelled at any time."""
     loop = asyncio.get_running_loop()
     began = monotonic()
-    addresses = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    addresses = await names().resolve(host, port)
     resolved = monotonic()
     connection = await _first_that_connects(addresses)
     connected = monotonic()
@@ -154,13 +156,13 @@ def not_after_of(transport: asyncio.BaseTransport) -> float | None:
     return None if not_after is None else float(ssl.cert_time_to_seconds(not_after))
 
 
-async def _first_that_connects(addresses: list[Any]) -> socket.socket:
+async def _first_that_connects(addresses: Found) -> socket.socket:
     trouble: OSError = OSError("no address")
-    for family, kind, protocol, _, address in addresses:
-        connection = socket.socket(family, kind, protocol)
+    for address in addresses:
+        connection = socket.socket(address["family"], socket.SOCK_STREAM, address["proto"])
         connection.settimeout(0)
         try:
-            await asyncio.get_running_loop().sock_connect(connection, address)
+            await asyncio.get_running_loop().sock_connect(connection, (address["host"], address["port"]))
         except OSError as error:
             connection.close()
             trouble = error
