@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Container, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -96,11 +96,13 @@ class HttpService:
         """It answered with success and not as the service does: something else may stand at its address for a while."""
         return NotTaken(self.shown(f"HTTP {answer.status} {what}: {answer.text}"), retryable=True)
 
-    async def ask(self, method: str, url: str, headers: Mapping[str, str], body: bytes, end: float) -> Answer:
+    async def ask(
+        self, method: str, url: str, headers: Mapping[str, str], body: bytes, end: float, enough: Container[int]
+    ) -> Answer:
         loop = asyncio.get_running_loop()
         while True:
             await self._leave_alone(end)
-            answer = await self._answer(method, url, headers, body)
+            answer = await self._answer(method, url, headers, body, enough)
             if answer.status != 429 or answer.retry_after is None:
                 break
             self._left_alone_until = loop.time() + answer.retry_after
@@ -119,7 +121,9 @@ class HttpService:
         if pause > 0:
             await asyncio.sleep(pause)
 
-    async def _answer(self, method: str, url: str, headers: Mapping[str, str], body: bytes) -> Answer:
+    async def _answer(
+        self, method: str, url: str, headers: Mapping[str, str], body: bytes, enough: Container[int]
+    ) -> Answer:
         if self._session is None:
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(resolver=self._names),
@@ -132,7 +136,7 @@ class HttpService:
             async with self._session.request(
                 method, url, data=body, headers=headers, allow_redirects=False
             ) as response:
-                text = await _text(response)
+                text = "" if response.status in enough else await _text(response)
                 return Answer(response.status, text, _retry_after(response.headers.get("Retry-After", "")))
         except (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError):
             raise NotTaken("the address is not an HTTP URL", retryable=False) from None
@@ -153,13 +157,31 @@ class Exchange:
     """Of the event loop's clock."""
 
     async def ask(
-        self, url: str, document: Any, headers: Mapping[str, str] | None = None, *, method: str = "POST"
+        self,
+        url: str,
+        document: Any,
+        headers: Mapping[str, str] | None = None,
+        *,
+        method: str = "POST",
+        enough: Container[int] = (),
     ) -> Answer:
-        """The answer, of status 2xx. Raises `NotTaken` otherwise."""
-        return await self.send(url, as_json(document), headers or {}, method=method)
+        """The answer, of status 2xx. Raises `NotTaken` otherwise.
 
-    async def send(self, url: str, body: bytes, headers: Mapping[str, str], *, method: str = "POST") -> Answer:
-        return await self.service.ask(method, url, headers, body, self.end)
+        A status of `enough` says all: the text that follows is not read, be it cut or without an end.
+        """
+        return await self.send(url, as_json(document), headers or {}, method=method, enough=enough)
+
+    async def send(
+        self,
+        url: str,
+        body: bytes,
+        headers: Mapping[str, str],
+        *,
+        method: str = "POST",
+        enough: Container[int] = (),
+    ) -> Answer:
+        """See `ask`."""
+        return await self.service.ask(method, url, headers, body, self.end, enough)
 
 
 def as_json(document: Any) -> bytes:

@@ -31,6 +31,7 @@ _ACTIONS = {
     Standing.OVER: "resolve",
     Standing.NO_PAGE: "resolve",
 }
+_TAKEN = 202
 _LONGEST_KEY, _LONGEST_SUMMARY, _LONGEST_DETAILS = 255, 1024, 100_000
 
 
@@ -67,8 +68,8 @@ class PagerDutyChannel(Channel):
         }
         if action == "trigger":
             event |= _alert(letter)
-        answer = await exchange.ask(self._url, event)
-        if answer.status != 202:
+        answer = await exchange.ask(self._url, event, enough=(_TAKEN,))
+        if answer.status != _TAKEN:
             raise self._service.strange(answer, "where PagerDuty answers 202")
 
 

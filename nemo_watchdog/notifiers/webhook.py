@@ -43,7 +43,7 @@ class WebhookChannel(Channel):
             headers[SIGNATURE] = signature(self._secret, int(self._now()), body)
         try:
             async with self._service.exchange() as exchange:
-                answer = await exchange.send(self._url, body, headers)
+                answer = await exchange.send(self._url, body, headers, enough=range(200, 300))
         except NotTaken as failed:
             return Sent(failed.delivery(), memo)
         return Sent(Delivery(delivered=True, detail=f"HTTP {answer.status}"), memo)

@@ -241,3 +241,31 @@ async def test_whatever_a_letter_says_it_can_be_sent(kind: Kind, title: str) -> 
         result = await channel.send(odd, "")
         await channel.close()
     assert result.delivery.delivered, result.delivery.detail
+
+
+@pytest.mark.parametrize("cut", [False, True])
+@pytest.mark.parametrize(("kind", "status"), [("webhook", 200), ("webhook", 202), ("pagerduty", 202)])
+async def test_where_the_status_says_all_no_end_of_the_answer_is_waited_for(kind: str, status: int, cut: bool) -> None:
+    """It took the letter: sent again, it would stand there twice."""
+    got = 0
+    released = asyncio.Event()
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal got
+        await reader.readuntil(b"\r\n\r\n")
+        got += 1
+        writer.write(f"HTTP/1.1 {status} OK\r\nContent-Length: 100\r\n\r\nok".encode())
+        await writer.drain()
+        if not cut:
+            await released.wait()
+        writer.close()
+
+    of = {each.name: each for each in KINDS}[kind]
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    try:
+        result = await sent(of.channel(f"http://127.0.0.1:{port}", of.key, 30.0))
+    finally:
+        released.set()
+        server.close()
+    assert (result.delivery.delivered, got) == (True, 1)
