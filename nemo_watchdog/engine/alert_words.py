@@ -2,6 +2,9 @@
 
 Alertmanager knows an alert by its labels: one that changed would be a new alert, and the end of the old one, in the
 middle of the outage. So they hold what was so when the incident opened, which the journal knows after every start.
+
+It refuses an alert that ends before it starts, and takes one that ends in the future for firing: of a clock that was
+set back, no time is told that it has not reached again.
 """
 
 from __future__ import annotations
@@ -58,12 +61,13 @@ def _alert(policy: Policy, one: Incident | Declared, said: dict[str, str], now: 
     if one.resolved is None:
         annotations["runbook"] = _answer(policy, one)
     link = policy.telling.link.rstrip("/")
+    ended = min(one.resolved.utc, now.utc) if one.resolved else None
     return Alert(
         incident=one.incident,
         labels=labels_of(one),
         annotations=annotations,
-        starts_at=one.opened.utc,
-        ends_at=one.resolved.utc if one.resolved else None,
+        starts_at=min(one.opened.utc, ended or now.utc),
+        ends_at=ended,
         link=f"{link}{INCIDENT}{one.incident}" if link else "",
     )
 

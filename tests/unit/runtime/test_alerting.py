@@ -79,6 +79,31 @@ async def test_an_incident_fires_and_resolves(shell: Shell, sink: Sink) -> None:
         assert (over.labels, over.starts_at) == (alert.labels, alert.starts_at)
 
 
+async def test_of_a_clock_that_was_set_back_no_time_is_told_that_it_has_not_reached(shell: Shell, sink: Sink) -> None:
+    """Alertmanager refuses what ends before it starts, and what ends in the future fires."""
+    alerting = Alerting(sink, shell.core, shell.metrics)
+
+    async def pushed() -> Alert:
+        before = len(sink.pushed)
+        alerting.poke()
+        await until(lambda: len(sink.pushed) > before)
+        (alert,) = sink.pushed[-1]
+        return alert
+
+    async with running(alerting.run()):
+        shell.fail()
+        await pushed()
+        shell.manual.jump(-3600)
+        firing, now = await pushed(), shell.clock.now().utc
+        assert (firing.starts_at, firing.ends_at) == (now, now + timedelta(seconds=module.LASTS))
+        heal(shell)
+        over, now = await pushed(), shell.clock.now().utc
+        assert over.starts_at == over.ends_at == now
+        shell.manual.jump(-3600)
+        again, now = await pushed(), shell.clock.now().utc
+        assert again.starts_at == again.ends_at == now
+
+
 async def test_what_a_person_declares_fires_until_it_is_resolved(shell: Shell, sink: Sink) -> None:
     """Beside what looks have opened; each is counted once."""
     shell.fail()
