@@ -292,10 +292,7 @@ class OutboxItem:
 
 @dataclass(slots=True)  # not frozen: ten thousand are made at once, each three times as fast
 class LookRun:
-    """Looks in a row that saw the same (outcome, reason). Times are aware UTC, latencies seconds.
-
-    `histogram` counts the looks by latency: see `LATENCY_BOUNDS`.
-    """
+    """Looks in a row that saw the same (outcome, reason); aware UTC, seconds. `histogram` is by `LATENCY_BOUNDS`."""
 
     dependency: str
     outcome: str
