@@ -287,10 +287,10 @@ async def test_tls(redis: Redis) -> None:
         more = ("--tls-port", port, "--tls-ca-cert-file", authority.file, "--tls-auth-clients", "no")
         await start(redis, *map(str, (*files, *more)))
         url = f"rediss://127.0.0.1:{port}/0?ssl_ca_certs={authority.file}"
-        async with probing("redis", {"url": url}, timeout=0.8) as probe:
+        async with probing("redis", {"url": url}, timeout=2.0) as probe:
             assert (await probe.look()).reason is reason
             if reason is None:
-                await asyncio.to_thread(redis.command, "CLIENT", "PAUSE", "1000", "ALL")
+                await asyncio.to_thread(redis.command, "CLIENT", "PAUSE", "4000", "ALL")
                 assert (await probe.look()).reason is Reason.CLIENTS_PAUSED
                 await look_until(probe, is_ok)
         async with probing("redis", {"url": f"rediss://127.0.0.1:{port}/0"}) as probe:
