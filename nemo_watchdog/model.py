@@ -186,6 +186,12 @@ class ActionRequest:
     expected_run: ContainerStatus | None = None
     """The container that the engine judged. Another one of that name, or another run or state of it, is left alone."""
     timeout: float = 60.0
+    severity: str = ""
+    """Of the incident."""
+    reason: str = ""
+    """What the dependency fails with."""
+    destroys: bool = True
+    """Evidence is taken before it."""
 
 
 @dataclass(frozen=True, slots=True)

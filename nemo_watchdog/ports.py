@@ -21,6 +21,7 @@ from nemo_watchdog.model import (
     LogLine,
     Moment,
     Notification,
+    RunState,
 )
 
 
@@ -242,6 +243,10 @@ class ActionKind:
     """Keys that a dependency must have whose remedy does this."""
     helps: frozenset[Category] = frozenset({Category.FAULT})
     """The only kinds of failure that it can mend; never `blind`, of which nothing is known."""
+    states: frozenset[RunState] = frozenset()
+    """Of the container that it acts on, in which it can do anything; empty: in all of them."""
+    destroys: bool = True
+    """What a person would want to see of the trouble may be gone after it: evidence is taken first."""
     may_take: Callable[[Any], float] = _at_once
     """Seconds that the options give it by themselves; a step's `timeout` must be longer."""
 

@@ -20,6 +20,10 @@ class Ladder:
     """In this step."""
     tried: Counter[str] = field(default_factory=Counter)
     """How often each action was ordered, or may have been, whatever its step was called."""
+    spent: Counter[str] = field(default_factory=Counter)
+    """The same of each step, by its key."""
+    skipped: dict[str, str] = field(default_factory=dict)
+    """The steps that were not taken in this trouble, and why."""
     total: int = 0
     """Intents, those that were refused among them: the number in the last action's id."""
     acted: int = 0
@@ -60,6 +64,7 @@ class Ladder:
         self.remedy, self.step_key, self.attempts = position
         self.action_id, self.action, self.target = action_id, action, target
         self.tried[action] += 1
+        self.spent[position[1]] += 1
         self.total += 1
         self.acted += 1
         self.rung, self.level = rung, max(position[2], self.levels[rung] + 1)
@@ -67,6 +72,7 @@ class Ladder:
 
     def give_back(self, why: str) -> None:
         """The last action was certainly not ordered: the attempt is not spent, and its number is not used again."""
+        self.spent[self.step_key] -= 1
         self.remedy, self.step_key, self.attempts = self.before
         self.tried[self.action] -= 1
         self.acted -= 1
@@ -80,6 +86,8 @@ class Ladder:
         """What was tried helped, or a person says so. Numbers, and how far the backoff has grown, are kept."""
         self.attempts = 0
         self.tried.clear()
+        self.spent.clear()
+        self.skipped.clear()
         self.refusals = 0
         self.go_on()
 
@@ -91,6 +99,7 @@ class Ladder:
         """What another ladder counted of the same target counts here; no number comes twice."""
         self.total = max(self.total, other.total)
         self.tried.update(other.tried)
+        self.spent.update(other.spent)
         self.acted += other.acted
         self.levels |= other.levels
         self.begun = max(self.begun, other.begun)

@@ -8,6 +8,7 @@ what was done: the ladder goes on at the first step whose attempts are not spent
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from nemo_watchdog.engine.attempts import Ladder
@@ -24,21 +25,36 @@ class Next:
     """The number, in its step, of the attempt that would be made."""
     passed: tuple[tuple[int, str], ...] = ()
     """Index and key of each step whose attempts are spent since the one that acted last."""
+    skipped: tuple[tuple[str, str], ...] = ()
+    """Key of each step before it that is not for the trouble of now, and why."""
     moved: str = ""
     """Why the ladder does not go on where it stood; empty while the policy has the same steps."""
 
 
-def next_step(remedy: Remedy, ladder: Ladder) -> Next:
-    """What comes next on `remedy` for a dependency that stands at `ladder`."""
+def _for_every_trouble(_step: ActionStep) -> str:
+    return ""
+
+
+def next_step(remedy: Remedy, ladder: Ladder, why_not: Callable[[ActionStep], str] = _for_every_trouble) -> Next:
+    """What comes next on `remedy` for a dependency that stands at `ladder`.
+
+    `why_not` says why a step is not for the trouble of now. One that is for some troubles only is asked again when the
+    ladder has come past it: the trouble may be another one by now.
+    """
     index, made, moved = _position(remedy, ladder)
-    passed: list[tuple[int, str]] = []
-    for at, step in enumerate(remedy.steps[index:], index):
+    passed, skipped = list[tuple[int, str]](), list[tuple[str, str]]()
+    for at, step in enumerate(remedy.steps):
+        if at < index and not (isinstance(step, ActionStep) and step.is_for_some):
+            continue
         if isinstance(step, EscalateStep):
-            return Next(step, at, passed=tuple(passed), moved=moved)
-        if made[at] < step.attempts:
-            return Next(step, at, made[at] + 1, tuple(passed), moved)
-        passed.append((at, step.key))
-    return Next(None, len(remedy.steps), passed=tuple(passed), moved=moved)
+            return Next(step, at, passed=tuple(passed), skipped=tuple(skipped), moved=moved)
+        if made[at] >= step.attempts:
+            passed += [(at, step.key)] if at >= index else []
+        elif why := why_not(step):
+            skipped.append((step.key, why))
+        else:
+            return Next(step, at, made[at] + 1, tuple(passed), tuple(skipped), moved)
+    return Next(None, len(remedy.steps), passed=tuple(passed), skipped=tuple(skipped), moved=moved)
 
 
 def next_contact(remedy: Remedy, ladder: Ladder) -> str:
@@ -77,7 +93,7 @@ def _position(remedy: Remedy, ladder: Ladder) -> tuple[int, list[int], str]:
 
     An escalation ends a ladder, so one that stands before a step that has acted was put there since and is due.
     """
-    made = _spent(remedy, ladder.tried)
+    made = _made(remedy, ladder)
     if not ladder.tried.total():
         return 0, made, ""
     keys = [step.key for step in remedy.steps]
@@ -92,6 +108,15 @@ def _position(remedy: Remedy, ladder: Ladder) -> tuple[int, list[int], str]:
     if told is None:
         return index, made, moved
     return told, made, moved or f"the policy now escalates before {ladder.step_key}"
+
+
+def _made(remedy: Remedy, ladder: Ladder) -> list[int]:
+    """Of each step, how many attempts are spent: by its key, as long as the policy has every key that has acted."""
+    keys = [step.key for step in remedy.steps]
+    acted = {key for key, count in ladder.spent.items() if count}
+    if ladder.remedy == remedy.name and acted and acted <= set(keys):
+        return [ladder.spent[key] for key in keys]
+    return _spent(remedy, ladder.tried)
 
 
 def _first_unspent(remedy: Remedy, tried: Counter[str]) -> int:

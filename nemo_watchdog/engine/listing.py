@@ -8,8 +8,8 @@ MOST_NAMED = 5
 """The rest is a number: a message is read on a phone."""
 
 
-def listed(names: Sequence[str]) -> str:
-    """`a, b and c`; `a, b, c, d, e and 12 more`, never 1 more. There must be one at least."""
+def listed(names: Sequence[str], word: str = "and") -> str:
+    """`a, b and c`, or with another word; `a, b, c, d, e and 12 more`, never 1 more. There must be one at least."""
     more = len(names) - MOST_NAMED
     *others, last = [*names[:MOST_NAMED], f"{more} more"] if more > 1 else names
-    return f"{', '.join(others)} and {last}" if others else last
+    return f"{', '.join(others)} {word} {last}" if others else last

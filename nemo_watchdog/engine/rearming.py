@@ -5,6 +5,8 @@ from __future__ import annotations
 from nemo_watchdog import records as r
 from nemo_watchdog.engine.attempts import Ladder
 from nemo_watchdog.engine.budget import remaining
+from nemo_watchdog.engine.gates.situation import Situation
+from nemo_watchdog.engine.gates.spacing import budget
 from nemo_watchdog.engine.ladder import attempts_left
 from nemo_watchdog.engine.phases import Phase
 from nemo_watchdog.engine.state import Durable
@@ -36,6 +38,16 @@ def retry(turn: Turn, name: str, reason: str, by: str) -> None:
         and not why_not(turn.durable, turn.volatile.policy, name)
     ):
         turn.record(r.LadderRearmed(incident.incident, name, reason, by, anew=True))
+
+
+def go_on_with_what_was_skipped(turn: Turn, situation: Situation) -> None:
+    """The ladder has ended past a step that was not for the trouble of then, and is for that of now."""
+    incident, ladder, step = situation.incident, situation.ladder, situation.action
+    if incident is None or not ladder.ended or step is None or step.key not in ladder.skipped:
+        return
+    if budget(situation) is None:
+        why = f"{step.key} is for {situation.tracker.state.reason or 'what is so now'}"
+        turn.record(r.LadderRearmed(incident.incident, situation.name, why, "the policy", anew=False))
 
 
 def rearm_where_more_is_granted(turn: Turn, before: Policy) -> None:

@@ -11,6 +11,7 @@ from nemo_watchdog.engine.gates.situation import Situation
 from nemo_watchdog.engine.ladder import next_contact
 from nemo_watchdog.engine.pacing import gap, step_that_acted
 from nemo_watchdog.engine.phases import Phase
+from nemo_watchdog.engine.rearming import go_on_with_what_was_skipped
 from nemo_watchdog.engine.serving import notice_new_trouble
 from nemo_watchdog.engine.sharing import share
 from nemo_watchdog.engine.state import Durable, Incident
@@ -39,6 +40,7 @@ def advance(turn: Turn, incident: Incident, name: str) -> None:
     share(turn, incident, name)
     situation = Situation(turn.volatile, turn.durable, incident, name, turn.now.monotonic)
     _judge_attempt(turn, incident, situation)
+    go_on_with_what_was_skipped(turn, situation)
     notice_new_trouble(turn, situation)
     decision = decide(situation)
     work.watch(turn, situation, decision)
@@ -62,6 +64,7 @@ def advance(turn: Turn, incident: Incident, name: str) -> None:
         _act(turn, incident, situation)
     elif decision.verdict is Verdict.ESCALATE:
         to = next_contact(situation.remedy, situation.ladder) if situation.remedy is not None else ""
+        _write_skipped(turn, incident, situation)
         turn.record(r.Escalated(incident.incident, name, to, decision.value))
     elif decision.verdict is Verdict.ASK and situation.action is not None and name not in incident.suggested:
         turn.record(r.Suggested(incident.incident, name, situation.action.action))
@@ -98,6 +101,12 @@ def _write_down(turn: Turn, incident: Incident, name: str, decision: Decision) -
         turn.record(r.DecisionMade(incident.incident, name, decision.verdict, decision.gate, decision.value))
 
 
+def _write_skipped(turn: Turn, incident: Incident, situation: Situation) -> None:
+    for key, why in situation.next.skipped if situation.next is not None else ():
+        if situation.ladder.skipped.get(key) != why:
+            turn.record(r.StepSkipped(incident.incident, situation.name, key, why))
+
+
 def _act(turn: Turn, incident: Incident, situation: Situation) -> None:
     name, spec, ahead, step = situation.name, situation.spec, situation.next, situation.action
     target = spec.targets.get(step.key) if step is not None else None
@@ -105,6 +114,7 @@ def _act(turn: Turn, incident: Incident, situation: Situation) -> None:
         raise EngineBug(f"the gates let an action on {name} through that has no target")
     for index, key in ahead.passed:
         turn.record(r.StepExhausted(incident.incident, name, index, key))
+    _write_skipped(turn, incident, situation)
     action_id = f"{incident.incident}/{name}/{situation.ladder.total + 1}"
     turn.record(
         r.ActionIntended(
@@ -133,6 +143,9 @@ def _act(turn: Turn, incident: Incident, situation: Situation) -> None:
             options=step.options,
             expected_run=situation.tracker.container if target.kind == CONTAINER else None,
             timeout=step.timeout,
+            severity=incident.severity,
+            reason=situation.tracker.state.reason or "",
+            destroys=step.destroys,
         )
     )
 

@@ -265,6 +265,12 @@ def _(record: r.BackoffChanged, state: Durable, at: Moment) -> None:
 
 
 @apply.register
+def _(record: r.StepSkipped, state: Durable, _at: Moment) -> None:
+    if incident := state.incidents.get(record.incident):
+        incident.ladder(record.dependency).skipped[record.step_key] = record.why
+
+
+@apply.register
 def _(record: r.Escalated, state: Durable, at: Moment) -> None:
     if incident := state.incidents.get(record.incident):
         incident.ladder(record.dependency).ended = record.why

@@ -39,6 +39,7 @@ from nemo_watchdog.policy.sections import (
     ProbeDefaults,
     RemedySection,
 )
+from nemo_watchdog.policy.step_when import step_condition_of
 from nemo_watchdog.policy.steps import ReadStep, helped, step_keys
 from nemo_watchdog.policy.storm import storm_of
 from nemo_watchdog.policy.targets import Targets
@@ -219,4 +220,7 @@ def _step(step: ReadStep, key: str) -> Step:
         verify_within=section.verify_within,
         timeout=step.timeout,
         may_take=step.may_take,
+        when=step_condition_of(section.when),
+        states=frozenset(kind.states),
+        destroys=kind.destroys,
     )

@@ -104,6 +104,14 @@ class Measure:
 
 
 @dataclass(frozen=True, slots=True)
+class StepCondition:
+    """`when:` of one step: the troubles that it is for. Every part that is given must hold."""
+
+    reason: frozenset[str] = frozenset()
+    category: frozenset[Category] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
 class Condition:
     """`when:`. Every part that is given must hold; an empty condition always holds.
 

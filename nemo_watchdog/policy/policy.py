@@ -12,8 +12,17 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from nemo_watchdog.durations import duration
-from nemo_watchdog.model import CONTAINER, Autonomy, Category, OnCleanExit, Severity, Target, WhenUnsure
-from nemo_watchdog.policy.condition import Condition
+from nemo_watchdog.model import (
+    CONTAINER,
+    Autonomy,
+    Category,
+    OnCleanExit,
+    RunState,
+    Severity,
+    Target,
+    WhenUnsure,
+)
+from nemo_watchdog.policy.condition import Condition, StepCondition
 from nemo_watchdog.policy.people import Contact, NextInLine, Telling
 from nemo_watchdog.policy.secret_value import Secret
 from nemo_watchdog.policy.windows import MaintenanceWindow
@@ -78,6 +87,17 @@ class ActionStep:
     """Of the whole call; longer than the action may take by its own options."""
     may_take: float = 0.0
     """By its own options: for so long a restart lets the container stop before it is killed."""
+    when: StepCondition = field(default_factory=StepCondition)
+    """The troubles that it is for."""
+    states: frozenset[RunState] = frozenset()
+    """Of its container, in which the action can do anything; empty: in all of them."""
+    destroys: bool = True
+    """What a person would want to see of the trouble may be gone after it."""
+
+    @property
+    def is_for_some(self) -> bool:
+        """Not for every trouble that its remedy is for."""
+        return bool(self.states) or self.when != StepCondition()
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,6 +35,7 @@ from nemo_watchdog.policy.needs import Needs
 from nemo_watchdog.policy.policy import ALLOWANCE, ActionStep, Backoff, Dependency, Limits
 from nemo_watchdog.policy.public import PublicSection
 from nemo_watchdog.policy.retention import RetentionSection
+from nemo_watchdog.policy.step_when import StepWhenSection
 from nemo_watchdog.policy.storm import StormSection, StormSwitch
 from nemo_watchdog.policy.telling import Answer, Line, NotificationsSection
 from nemo_watchdog.policy.units import BudgetText, Duration, Interval, ThresholdText, duration_within, wrong
@@ -174,6 +175,7 @@ class ActionSection(Section):
     do: str = Field(description="What to do.")
     attempts: Attempts = Field(_STEP.attempts, description="Then the next step comes.")
     backoff: BackoffSection = Field(default_factory=BackoffSection)
+    when: StepWhenSection = Field(default_factory=StepWhenSection, description="Left out: all that its remedy is for.")
     verify_within: Window = Field(_STEP.verify_within, description="Healthy by then, or the attempt has failed.")
     timeout: Window | None = Field(
         None,

@@ -48,6 +48,7 @@ from nemo_watchdog.records.remedies import LadderRearmed as LadderRearmed
 from nemo_watchdog.records.remedies import LadderShared as LadderShared
 from nemo_watchdog.records.remedies import SparedTooLong as SparedTooLong
 from nemo_watchdog.records.remedies import StepExhausted as StepExhausted
+from nemo_watchdog.records.remedies import StepSkipped as StepSkipped
 from nemo_watchdog.records.remedies import Suggested as Suggested
 from nemo_watchdog.records.remedies import WorkAwaited as WorkAwaited
 from nemo_watchdog.records.remedies import WorkOver as WorkOver

@@ -94,6 +94,17 @@ class StepExhausted(Record):
 
 
 @dataclass(frozen=True, slots=True)
+class StepSkipped(Record):
+    """The ladder has gone past a step that is not for the trouble of now; said again when it is for another reason."""
+
+    TYPE: ClassVar[str] = "step_skipped"
+    incident: str
+    dependency: str
+    step_key: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class Escalated(Record):
     """The ladder of this dependency ends here; a person has been told. It begins anew when it has served again."""
 

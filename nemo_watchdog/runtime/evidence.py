@@ -90,6 +90,8 @@ class EvidenceTaker:
     async def before(self, request: ActionRequest) -> bool:
         """Returns when the action may begin; whether it had to wait."""
         asked = self._acted_in.setdefault(request.incident, set())
+        if not request.destroys:
+            return False
         hurry = request.dependency in self._in_a_hurry
         self._in_a_hurry.discard(request.dependency)
         if request.dependency in asked:

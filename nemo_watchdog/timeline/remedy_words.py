@@ -71,6 +71,11 @@ def _(record: r.StepExhausted, story: Story) -> str:
 
 
 @said.register
+def _(record: r.StepSkipped, story: Story) -> str:
+    return f"The step {record.step_key} of the remedy of {record.dependency} is skipped: {record.why}."
+
+
+@said.register
 def _(record: r.LadderShared, story: Story) -> str:
     target = _target(record.target_kind, record.target)
     return f"{record.dependency} shares {target} with another one: attempts and backoff are those of both."

@@ -9,6 +9,7 @@ from nemo_watchdog.engine.attempts import Ladder
 from nemo_watchdog.engine.health import Tracker
 from nemo_watchdog.engine.ladder import Next, next_step
 from nemo_watchdog.engine.state import Durable, Incident
+from nemo_watchdog.engine.step_fit import why_skipped
 from nemo_watchdog.engine.volatile import Volatile
 from nemo_watchdog.model import CONTAINER, Target
 from nemo_watchdog.policy.policy import ActionStep, Dependency, Policy, Remedy
@@ -74,7 +75,9 @@ class Situation:
     @cached_property
     def next(self) -> Next | None:
         """What comes next on its remedy; None without one."""
-        return None if self.remedy is None else next_step(self.remedy, self.ladder)
+        if self.remedy is None:
+            return None
+        return next_step(self.remedy, self.ladder, lambda step: why_skipped(step, self.tracker))
 
     @property
     def action(self) -> ActionStep | None:

@@ -32,6 +32,7 @@ def ladder_end(s: Situation) -> Decision | None:
         return None
     tried = s.ladder.tried.total()
     why = f"{tried} attempt{'s' if tried != 1 else ''} did not help" if tried else "the policy asks for a person"
+    why = "; ".join([why, *(f"{key} is skipped: {reason}" for key, reason in s.next.skipped)])
     return Decision(Verdict.ESCALATE, Gate.LADDER_END, f"{why}; {s.next.moved}" if s.next.moved else why)
 
 

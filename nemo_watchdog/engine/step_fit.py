@@ -1,0 +1,28 @@
+"""Whether a step of a remedy is for the trouble of now. Pure."""
+
+from __future__ import annotations
+
+from nemo_watchdog.engine.health import Tracker
+from nemo_watchdog.engine.listing import listed
+from nemo_watchdog.model import CONTAINER, RunState
+from nemo_watchdog.policy.policy import ActionStep
+
+_NOT_SEEN = frozenset({RunState.UNREACHABLE, RunState.MISSING, RunState.REMOVING})
+
+
+def why_skipped(step: ActionStep, tracker: Tracker) -> str:
+    """Why the ladder goes past it; empty where it is for this trouble, or where nobody knows what it is."""
+    state, container = tracker.state, tracker.container
+    if step.when.reason and state.reason is not None and state.reason not in step.when.reason:
+        return f"it is for {_any_of(step.when.reason)}, and this is {state.reason}"
+    if step.when.category and state.category is not None and state.category not in step.when.category:
+        return f"it is for what is {_any_of(step.when.category)}, and this is {state.category}"
+    if container is None or container.state in _NOT_SEEN:
+        return ""
+    if step.states and step.target_kind == CONTAINER and container.state not in step.states:
+        return f"it acts on a container that is {_any_of(step.states)}, and this one is {container.state}"
+    return ""
+
+
+def _any_of(words: frozenset[str]) -> str:
+    return listed(sorted(map(str, words)), "or")
