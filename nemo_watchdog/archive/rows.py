@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from nemo_watchdog.evidence import Missing
-from nemo_watchdog.ports import LATENCY_BOUNDS, LookRun
+from nemo_watchdog.stores import LATENCY_BOUNDS, LookRun
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MILLISECOND, MICROSECOND = timedelta(milliseconds=1), timedelta(microseconds=1)

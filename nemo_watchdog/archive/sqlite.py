@@ -12,7 +12,7 @@ from nemo_watchdog.archive import rows
 from nemo_watchdog.archive.files import Files
 from nemo_watchdog.archive.rows import LookRow, microseconds, milliseconds
 from nemo_watchdog.evidence import Evidence, Missing, Part
-from nemo_watchdog.ports import LookRun
+from nemo_watchdog.stores import LookRun
 
 FORGOTTEN_AT_ONCE = 20_000
 """Rows that one call of `prune` forgets at most, or little more."""
@@ -24,7 +24,7 @@ _READ = "sight, first, span, looks, latency_sum, latency_max, histogram"
 
 
 class SqliteArchive:
-    """The archive at `path`, which is made where it is not; satisfies `ports.Archive`.
+    """The archive at `path`, which is made where it is not; satisfies `stores.Archive`.
 
     `evidence_of`, `looks` and `gates` read through a connection of their own and may be called in another thread than
     the rest: neither waits for the other. Calls of one kind wait for each other. The constructor raises `ArchiveError`
@@ -38,7 +38,7 @@ class SqliteArchive:
     # -- evidence
 
     def keep_evidence(self, evidence: Evidence) -> None:
-        """See `ports.Archive.keep_evidence`. The same again changes nothing."""
+        """See `stores.Archive.keep_evidence`. The same again changes nothing."""
         bodies = [(part.name, part.cut, rows.compressed(part.text)) for part in evidence.parts]
         with self._files.transaction() as connection:
             added = connection.execute(
@@ -61,7 +61,7 @@ class SqliteArchive:
                 )
 
     def evidence_of(self, incident: str) -> Sequence[Evidence]:
-        """See `ports.Archive.evidence_of`. A part whose text is damaged is a missing one."""
+        """See `stores.Archive.evidence_of`. A part whose text is damaged is a missing one."""
         with self._files.reading() as connection:
             found = connection.execute(
                 "SELECT id, at, dependency, occasion, seconds, missing FROM evidence WHERE incident = ? "
@@ -78,7 +78,7 @@ class SqliteArchive:
     # -- looks
 
     def keep_looks(self, runs: Sequence[LookRun]) -> None:
-        """See `ports.Archive.keep_looks`."""
+        """See `stores.Archive.keep_looks`."""
         with self._files.transaction() as connection:
             names = _Names(connection)
             newest: dict[int, LookRow] = {
@@ -104,7 +104,7 @@ class SqliteArchive:
             )
 
     def looks(self, dependency: str, since: datetime, until: datetime) -> Sequence[LookRun]:
-        """See `ports.Archive.looks`."""
+        """See `stores.Archive.looks`."""
         with self._files.reading() as connection:
             begin, end = milliseconds(since), milliseconds(until)
             number = _number(connection, dependency)
@@ -127,7 +127,7 @@ class SqliteArchive:
     # -- gates
 
     def keep_gates(self, dependency: str, at: datetime, gates: str) -> None:
-        """See `ports.Archive.keep_gates`. What is said of the same time later is right."""
+        """See `stores.Archive.keep_gates`. What is said of the same time later is right."""
         with self._files.transaction() as connection:
             connection.execute(
                 "INSERT OR REPLACE INTO gates (dependency, at, body) VALUES (?, ?, ?)",
@@ -135,7 +135,7 @@ class SqliteArchive:
             )
 
     def gates(self, dependency: str, until: datetime) -> tuple[datetime, str] | None:
-        """See `ports.Archive.gates`."""
+        """See `stores.Archive.gates`."""
         with self._files.reading() as connection:
             found = connection.execute(
                 "SELECT at, body FROM gates WHERE dependency = ? AND at <= ? ORDER BY at DESC LIMIT 1",
@@ -146,7 +146,7 @@ class SqliteArchive:
     # -- its size
 
     def prune(self, records_before: datetime, evidence_before: datetime, evidence_bytes: int) -> int:
-        """See `ports.Archive.prune`. What it forgets is given back to the file system at once."""
+        """See `stores.Archive.prune`. What it forgets is given back to the file system at once."""
         with self._files.transaction() as connection:
             gone = _forget_evidence(connection, microseconds(evidence_before), evidence_bytes)
             gone += _forget_records(connection, records_before)

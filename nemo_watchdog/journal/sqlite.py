@@ -14,8 +14,9 @@ from nemo_watchdog.journal import codec, reading, receipts, seal
 from nemo_watchdog.journal.files import Files
 from nemo_watchdog.journal.seal import BINDING, Head
 from nemo_watchdog.model import Moment, Notification
-from nemo_watchdog.ports import Clock, OutboxItem
+from nemo_watchdog.ports import Clock
 from nemo_watchdog.receipts import Receipt, Received
+from nemo_watchdog.stores import OutboxItem
 
 OPENING_TYPES = ("incident_opened", "incident_reopened", "incident_declared")
 HEARTBEAT_TYPE = "heartbeat_heard"
@@ -29,7 +30,7 @@ class _SystemClock:
 
 
 class SqliteJournal:
-    """One daemon's journal at `path`; satisfies `ports.Journal` and `receipts.Receipts`.
+    """One daemon's journal at `path`; satisfies `stores.Journal` and `receipts.Receipts`.
 
     Calls block for one fsync (milliseconds), or two.
 
@@ -49,7 +50,7 @@ class SqliteJournal:
         """What was committed last, while the head that proves it is not yet beside it."""
 
     def append(self, records: Sequence[Mapping[str, Any]], notifications: Sequence[Notification], at: Moment) -> None:
-        """See `ports.Journal.append`. On return the transaction is on disk (synchronous=FULL).
+        """See `stores.Journal.append`. On return the transaction is on disk (synchronous=FULL).
 
         Of records that bind the watchdog the proof is too; when only that fails, the same call again writes it alone.
         """
@@ -79,7 +80,7 @@ class SqliteJournal:
         self._unproven = (None, None)
 
     def check(self) -> None:
-        """See `ports.Journal.check`."""
+        """See `stores.Journal.check`."""
         self._files.check()
 
     def distrust(self, why: str) -> None:
@@ -87,11 +88,11 @@ class SqliteJournal:
         self._files.distrust(why)
 
     def accept(self, at: Moment) -> str:
-        """See `ports.Journal.accept`."""
+        """See `stores.Journal.accept`."""
         return self._files.accept(at.utc)
 
     def replay(self, now: Moment) -> Sequence[tuple[Moment, Mapping[str, Any]]]:
-        """See `ports.Journal.replay`.
+        """See `stores.Journal.replay`.
 
         A record of another boot is as old as UTC says, or as old as the last record of that boot plus the monotonic
         time between the two, whichever is less: a wall clock that jumped must not make a spent budget look old.
@@ -126,7 +127,7 @@ class SqliteJournal:
         ]
 
     def pending(self, limit: int) -> Sequence[OutboxItem]:
-        """See `ports.Journal.pending`. Due: the new, what waited through a reboot, and by the monotonic clock."""
+        """See `stores.Journal.pending`. Due: the new, what waited through a reboot, and by the monotonic clock."""
         now = self._clock.now()
         with self._files.reading() as connection:
             rows = connection.execute(
@@ -145,7 +146,7 @@ class SqliteJournal:
         self._settle(item_id, "delivered", at, "")
 
     def retry_later(self, item_id: int, at: Moment, delay: float, detail: str) -> None:
-        """See `ports.Journal.retry_later`."""
+        """See `stores.Journal.retry_later`."""
         try:
             due_utc = codec.write_time(datetime.fromtimestamp(at.utc.timestamp() + delay, UTC))
         except (ValueError, OverflowError) as error:

@@ -20,9 +20,9 @@ from nemo_watchdog.errors import ArchiveError
 from nemo_watchdog.evidence import Evidence
 from nemo_watchdog.metrics import Metrics
 from nemo_watchdog.one_thread import OneThread, StillBusy
-from nemo_watchdog.ports import Archive, LookRun
 from nemo_watchdog.runtime.core import Core
 from nemo_watchdog.runtime.troubles import Trouble
+from nemo_watchdog.stores import Archive, LookRun
 
 T = TypeVar("T")
 
@@ -72,11 +72,11 @@ class Archiving:
             self._prune_now.set()
 
     async def evidence_of(self, incident: str) -> Sequence[Evidence]:
-        """See `ports.Archive.evidence_of`."""
+        """See `stores.Archive.evidence_of`."""
         return await self._read(lambda archive: archive.evidence_of(incident))
 
     async def keep_looks(self, runs: Sequence[LookRun]) -> None:
-        """See `ports.Archive.keep_looks`; `History` alone calls it."""
+        """See `stores.Archive.keep_looks`; `History` alone calls it."""
         await self._write(lambda archive: archive.keep_looks(runs))
 
     async def looks(self, dependency: str, since: datetime, until: datetime) -> Sequence[LookRun]:
@@ -84,11 +84,11 @@ class Archiving:
         return await self._read(lambda archive: archive.looks(dependency, since, until))
 
     async def keep_gates(self, dependency: str, at: datetime, gates: str) -> None:
-        """See `ports.Archive.keep_gates`."""
+        """See `stores.Archive.keep_gates`."""
         await self._write(lambda archive: archive.keep_gates(dependency, at, gates))
 
     async def gates(self, dependency: str, until: datetime) -> tuple[datetime, str] | None:
-        """See `ports.Archive.gates`."""
+        """See `stores.Archive.gates`."""
         return await self._read(lambda archive: archive.gates(dependency, until))
 
     # -- its life

@@ -36,11 +36,12 @@ from nemo_watchdog.model import (
     Target,
 )
 from nemo_watchdog.one_thread import OneThreadExecutor
-from nemo_watchdog.ports import Clock, Journal
+from nemo_watchdog.ports import Clock
 from nemo_watchdog.records import Record
 from nemo_watchdog.runtime.clean import clean
 from nemo_watchdog.runtime.record_log import RecordLog
 from nemo_watchdog.runtime.troubles import Troubles
+from nemo_watchdog.stores import Journal
 
 T = TypeVar("T")
 

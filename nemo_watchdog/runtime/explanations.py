@@ -17,8 +17,8 @@ from nemo_watchdog.errors import ArchiveError, JournalError, in_one_line
 from nemo_watchdog.incident_views import ExplanationView, LookRunView
 from nemo_watchdog.model import Moment
 from nemo_watchdog.one_thread import StillBusy
-from nemo_watchdog.ports import LookRun
 from nemo_watchdog.runtime.core import Core
+from nemo_watchdog.stores import LookRun
 
 log = structlog.get_logger("nemo_watchdog")
 

@@ -23,8 +23,9 @@ import structlog
 from nemo_watchdog.errors import ArchiveError
 from nemo_watchdog.metrics import Metrics
 from nemo_watchdog.model import Observation
-from nemo_watchdog.ports import LATENCY_BOUNDS, Clock, LookRun
+from nemo_watchdog.ports import Clock
 from nemo_watchdog.runtime.archiving import Archiving
+from nemo_watchdog.stores import LATENCY_BOUNDS, LookRun
 
 log = structlog.get_logger("nemo_watchdog")
 

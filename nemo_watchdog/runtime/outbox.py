@@ -24,9 +24,10 @@ from nemo_watchdog.engine.letters import LATE_AFTER, told_as_one
 from nemo_watchdog.errors import JournalError
 from nemo_watchdog.metrics import Metrics
 from nemo_watchdog.model import Notification, NotificationKind
-from nemo_watchdog.ports import Delivery, Journal, Notifier, OutboxItem
+from nemo_watchdog.ports import Delivery, Notifier
 from nemo_watchdog.runtime.core import Core
 from nemo_watchdog.runtime.troubles import Trouble
+from nemo_watchdog.stores import Journal, OutboxItem
 
 log = structlog.get_logger("nemo_watchdog")
 

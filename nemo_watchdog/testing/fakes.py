@@ -27,8 +27,9 @@ from nemo_watchdog.model import (
     Notification,
     RunState,
 )
-from nemo_watchdog.ports import Clock, Delivery, OutboxItem
+from nemo_watchdog.ports import Clock, Delivery
 from nemo_watchdog.receipts import Receipt, Received
+from nemo_watchdog.stores import OutboxItem
 
 T = TypeVar("T")
 
@@ -254,7 +255,7 @@ class _Queued:
 
 
 class MemoryJournal:
-    """Satisfies `ports.Journal` and `receipts.Receipts`, and forgets everything with the process.
+    """Satisfies `stores.Journal` and `receipts.Receipts`, and forgets everything with the process.
 
     `trouble` makes every method fail, and `damage` does until `accept`.
     """

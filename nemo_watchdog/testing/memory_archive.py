@@ -8,11 +8,11 @@ from datetime import datetime, timedelta
 
 from nemo_watchdog.errors import ArchiveError
 from nemo_watchdog.evidence import Evidence
-from nemo_watchdog.ports import LookRun
+from nemo_watchdog.stores import LookRun
 
 
 class MemoryArchive:
-    """Satisfies `ports.Archive`. `trouble` makes every method fail, but `close`."""
+    """Satisfies `stores.Archive`. `trouble` makes every method fail, but `close`."""
 
     def __init__(self) -> None:
         self.trouble = ""

@@ -13,7 +13,7 @@ from itertools import pairwise
 from nemo_watchdog.engine.published import Component, Published, Shown, worst
 from nemo_watchdog.model import Category, Outcome, Reason
 from nemo_watchdog.policy.policy import Dependency
-from nemo_watchdog.ports import LookRun
+from nemo_watchdog.stores import LookRun
 
 Stretch = tuple[datetime, datetime, Shown]
 """From when until when it was seen to be so."""

@@ -14,7 +14,7 @@ from nemo_watchdog.errors import ArchiveError, JournalError
 from nemo_watchdog.evidence import Evidence
 from nemo_watchdog.journal.reader import JournalReader
 from nemo_watchdog.one_thread import OneThread, StillBusy
-from nemo_watchdog.ports import LookRun
+from nemo_watchdog.stores import LookRun
 
 Value = TypeVar("Value")
 LooksOf = Callable[[str, datetime, datetime], Awaitable[Sequence[LookRun]]]

@@ -23,7 +23,7 @@ from nemo_watchdog.model import Alert, Notification
 from nemo_watchdog.notifiers.silences import Silences
 from nemo_watchdog.policy.policy import Policy
 from nemo_watchdog.policy.secret_value import Secret
-from nemo_watchdog.ports import Action, ActionContext, Archive, Delivery, Journal
+from nemo_watchdog.ports import Action, ActionContext, Delivery
 from nemo_watchdog.runtime import (
     alerting,
     container_watch,
@@ -49,6 +49,7 @@ from nemo_watchdog.runtime.policy_files import PolicyFiles
 from nemo_watchdog.runtime.reloads import PolicySource
 from nemo_watchdog.runtime.silences_elsewhere import SilencesElsewhere
 from nemo_watchdog.runtime.supervisor import Supervisor
+from nemo_watchdog.stores import Archive, Journal
 from nemo_watchdog.testing import MemoryArchive
 from tests.simulation.docker import Port
 from tests.simulation.platform import Look, Platform

@@ -11,11 +11,12 @@ from typing import Any
 from nemo_watchdog.errors import JournalError
 from nemo_watchdog.journal import codec
 from nemo_watchdog.model import Moment, Notification
-from nemo_watchdog.ports import Clock, Journal, OutboxItem
+from nemo_watchdog.ports import Clock
+from nemo_watchdog.stores import Journal, OutboxItem
 
 
 class Rows:
-    """Satisfies `ports.Journal` in memory; what it keeps is what the real one writes, as text."""
+    """Satisfies `stores.Journal` in memory; what it keeps is what the real one writes, as text."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -74,7 +75,7 @@ class Rows:
 
 
 class Watched:
-    """Satisfies `ports.Journal`: another one on a disk that is full when `full` says so. Tells what was written."""
+    """Satisfies `stores.Journal`: another one on a disk that is full when `full` says so. Tells what was written."""
 
     def __init__(
         self,

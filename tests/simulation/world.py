@@ -15,7 +15,8 @@ from nemo_watchdog.errors import JournalError
 from nemo_watchdog.journal.sqlite import SqliteJournal
 from nemo_watchdog.model import Moment, Notification, NotificationKind
 from nemo_watchdog.policy.policy import ActionStep, Policy
-from nemo_watchdog.ports import Delivery, Journal
+from nemo_watchdog.ports import Delivery
+from nemo_watchdog.stores import Journal
 from tests.simulation import plan
 from tests.simulation.docker import Box, Engine, Port
 from tests.simulation.platform import Platform, boxes

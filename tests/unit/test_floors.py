@@ -24,6 +24,7 @@ PURE = sorted(
                 "incident_views.py",
                 "people_views.py",
                 "ports.py",
+                "stores.py",
                 "public_views.py",
                 "receipts.py",
                 "views.py",

@@ -18,7 +18,8 @@ from nemo_watchdog.model import (
     failed,
     ok,
 )
-from nemo_watchdog.ports import Action, Archive, Clock, Containers, Delivery, Journal, Notifier, Probe
+from nemo_watchdog.ports import Action, Clock, Containers, Delivery, Notifier, Probe
+from nemo_watchdog.stores import Archive, Journal
 from nemo_watchdog.testing import (
     HANG,
     FakeContainers,

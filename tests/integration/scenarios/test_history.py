@@ -11,8 +11,8 @@ from itertools import pairwise
 from pathlib import Path
 
 from nemo_watchdog.archive import SqliteArchive
-from nemo_watchdog.ports import LookRun
 from nemo_watchdog.state_dir import ARCHIVE_NAME
+from nemo_watchdog.stores import LookRun
 from nemo_watchdog.testing.servers import free_port
 from tests.integration.daemon import Daemon
 

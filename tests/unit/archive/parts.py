@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from nemo_watchdog.evidence import Evidence, Missing, Part
-from nemo_watchdog.ports import LookRun
+from nemo_watchdog.stores import LookRun
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 

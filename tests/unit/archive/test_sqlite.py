@@ -23,7 +23,7 @@ from nemo_watchdog.archive import SqliteArchive, size_of
 from nemo_watchdog.archive import sqlite as module
 from nemo_watchdog.errors import ArchiveError
 from nemo_watchdog.evidence import Evidence, Missing, Part
-from nemo_watchdog.ports import LookRun
+from nemo_watchdog.stores import LookRun
 from tests.unit.archive.parts import NOON, at, evidence, run
 
 EVER = (at(-1e9), at(1e9))

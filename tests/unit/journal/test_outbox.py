@@ -13,7 +13,7 @@ import pytest
 from nemo_watchdog.errors import JournalError
 from nemo_watchdog.journal import SqliteJournal
 from nemo_watchdog.model import Moment
-from nemo_watchdog.ports import OutboxItem
+from nemo_watchdog.stores import OutboxItem
 from tests.unit.journal.parts import NOON, MovableClock, moment, notification
 
 

@@ -12,9 +12,10 @@ from nemo_watchdog.engine.engine import Engine
 from nemo_watchdog.metrics import Metrics
 from nemo_watchdog.model import ActionRequest, Finding, Observation, Reason, failed, ok
 from nemo_watchdog.policy.policy import Policy
-from nemo_watchdog.ports import Clock, Journal
+from nemo_watchdog.ports import Clock
 from nemo_watchdog.runtime.container_watch import ContainerWatch
 from nemo_watchdog.runtime.core import Core
+from nemo_watchdog.stores import Journal
 from nemo_watchdog.testing import FakeContainers, ManualClock, MemoryJournal
 from tests.unit.engine.world import dependency, policy
 

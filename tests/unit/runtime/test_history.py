@@ -17,9 +17,9 @@ from structlog.testing import capture_logs
 from nemo_watchdog.archive import SqliteArchive
 from nemo_watchdog.errors import ArchiveError
 from nemo_watchdog.model import Finding, Moment, Observation, Reason, failed, ok
-from nemo_watchdog.ports import LATENCY_BOUNDS, LookRun
 from nemo_watchdog.runtime import history as module
 from nemo_watchdog.runtime.history import History
+from nemo_watchdog.stores import LATENCY_BOUNDS, LookRun
 from tests.unit.archive.parts import NOON, at
 from tests.unit.runtime.shell import running, until
 from tests.unit.runtime.test_archiving import Kept

@@ -8,7 +8,7 @@ import pytest
 
 from nemo_watchdog.engine.published import Published
 from nemo_watchdog.policy.policy import Dependency, Public
-from nemo_watchdog.ports import LookRun
+from nemo_watchdog.stores import LookRun
 from nemo_watchdog.timeline.uptime import reach_of, uptime_of
 from tests.unit.engine.world import NOON, dependency, policy
 

@@ -18,9 +18,9 @@ from nemo_watchdog.incident_views import ExplanationView
 from nemo_watchdog.model import Reason, failed
 from nemo_watchdog.one_thread import StillBusy
 from nemo_watchdog.policy.policy import Retention
-from nemo_watchdog.ports import LookRun
 from nemo_watchdog.runtime import explanations as module
 from nemo_watchdog.runtime.explanations import Explanations
+from nemo_watchdog.stores import LookRun
 from tests.unit.runtime.shell import until
 from tests.unit.web.site import Site, detail
 

@@ -20,7 +20,7 @@ from nemo_watchdog.journal import SqliteJournal
 from nemo_watchdog.journal.reader import JournalReader
 from nemo_watchdog.model import Moment, Reason, failed
 from nemo_watchdog.policy.policy import Public
-from nemo_watchdog.ports import LookRun
+from nemo_watchdog.stores import LookRun
 from nemo_watchdog.web import public_past
 from nemo_watchdog.web.api import public as api
 from nemo_watchdog.web.past import Past
