@@ -9,9 +9,10 @@ from nemo_watchdog.durations import duration
 from nemo_watchdog.policy.lint_groups import groups_advice
 from nemo_watchdog.policy.lint_measures import lint_measures
 from nemo_watchdog.policy.lint_rotas import rotas_advice
-from nemo_watchdog.policy.lint_rules import lint_rules
+from nemo_watchdog.policy.lint_rules import category_of, lint_rules
 from nemo_watchdog.policy.people import Contact
 from nemo_watchdog.policy.policy import ActionStep, Backoff, EscalateStep, Policy, Remedy
+from nemo_watchdog.policy.problems import either
 from nemo_watchdog.policy.windows import never_ends
 from nemo_watchdog.ports import Catalog
 
@@ -89,6 +90,8 @@ def _remedy(policy: Policy, remedy: Remedy) -> Iterator[Advice]:
             yield Advice(f"{path}.steps", f"the steps have {attempts} attempts, and {whose} allows {budget}")
             break
     for index, step in actions:
+        if why := _never_for(remedy, step):
+            yield Advice(f"{path}.steps[{index}].when", f"this step is never taken: {why}")
         waits = _waits(step.backoff, step.attempts)
         if waits > remedy.budget.window:
             message = (
@@ -103,6 +106,19 @@ def _remedy(policy: Policy, remedy: Remedy) -> Iterator[Advice]:
                     f"attempt counts as failed after {duration(step.verify_within)}: give it longer"
                 )
                 yield Advice(f"{path}.steps[{index}].verify_within", message)
+
+
+def _never_for(remedy: Remedy, step: ActionStep) -> str:
+    """Why the remedy comes to nothing that the step is for; empty where it does."""
+    reasons, kinds = step.when.reason, step.when.category
+    if remedy.when.reason and reasons and not reasons & remedy.when.reason:
+        return "its remedy is for none of these reasons"
+    of_reasons = {category_of(reason) for reason in reasons}
+    if reasons and kinds and not of_reasons & kinds:
+        return "none of these reasons is of that category"
+    if (reasons or kinds) and not (of_reasons or kinds) & remedy.when.category:
+        return f"its remedy is for what is {either(sorted(remedy.when.category))} only"
+    return ""
 
 
 def _waits(backoff: Backoff, attempts: int) -> float:

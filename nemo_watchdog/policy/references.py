@@ -24,6 +24,7 @@ from nemo_watchdog.policy.sections import (
     SeveritySection,
 )
 from nemo_watchdog.policy.showing import name_or, names_among
+from nemo_watchdog.policy.step_when import StepWhenSection
 from nemo_watchdog.policy.steps import ReadStep, actions_of, helped
 from nemo_watchdog.policy.targets import Targets
 from nemo_watchdog.policy.when import WhenSection, is_measurement, split_measure
@@ -243,12 +244,14 @@ class _References:
         for index, step in enumerate(steps):
             if isinstance(step, EscalateSection):
                 self._name((*path, index, "to"), step.to, "contact", self._parts.contacts)
+            elif step is not None:
+                self._helps((*path, index, "when"), step.section.when, (step,))
         if not helped(steps):
             message = "no failure is one that all of these actions help with: make a remedy of each"
             self._problems.at_value(path, message)
 
-    def _helps(self, path: Path, when: WhenSection, steps: tuple[ReadStep | None, ...]) -> None:
-        """An action is done only where it can help, so a remedy that is for anything else would never act."""
+    def _helps(self, path: Path, when: WhenSection | StepWhenSection, steps: tuple[ReadStep | None, ...]) -> None:
+        """An action is done only where it can help: a remedy or a step that is for anything else would never act."""
         for index, category in enumerate(when.category):
             self._help((*path, "category", index), "category", category.value, category, steps)
         for index, reason in enumerate(when.reason):

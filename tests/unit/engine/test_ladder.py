@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -11,6 +12,7 @@ from nemo_watchdog.engine import events as ev
 from nemo_watchdog.engine.attempts import Ladder
 from nemo_watchdog.engine.ladder import current_step, next_step
 from nemo_watchdog.model import ActionOutcome, Gate, NotificationKind, Reason, RunState, Verdict
+from nemo_watchdog.policy.condition import StepCondition
 from nemo_watchdog.policy.policy import ActionStep, Backoff, Budget, EscalateStep, Remedy, Step
 from tests.unit.engine.world import World, dependency, policy, remedy
 
@@ -135,6 +137,32 @@ def test_the_attempt_that_is_judged_is_not_spent_before_it() -> None:
     assert current_step(Remedy("restart", (first, second, TO_LEAD), BUDGET), OLD) is first
 
 
+# -- steps that are for some troubles only
+
+FOR_GPU = replace(RECREATE, when=StepCondition(reason=frozenset({"gpu_unavailable"})))
+FOR_ENDED = replace(act("docker.start"), states=frozenset({RunState.EXITED}))
+
+
+def not_for(*keys: str) -> Callable[[ActionStep], str]:
+    return lambda step: "it is for another trouble" if step.key in keys else ""
+
+
+def test_what_is_for_another_trouble_is_passed() -> None:
+    steps = Remedy("restart", (FOR_GPU, RESTART_TWICE, TO_LEAD), BUDGET)
+    ahead = next_step(steps, Ladder(), not_for("docker.recreate"))
+    assert ahead.step is RESTART_TWICE
+    assert ahead.skipped == (("docker.recreate", "it is for another trouble"),)
+    assert next_step(steps, Ladder()).step is FOR_GPU
+    both = next_step(steps, Ladder(), not_for("docker.recreate", "docker.restart"))
+    assert (both.step, len(both.skipped)) == (TO_LEAD, 2)
+
+
+def test_a_step_that_was_passed_is_taken_when_the_trouble_is_another_one() -> None:
+    """One that is for every trouble is not: the ladder has gone past it by what the policy granted."""
+    assert next_step(Remedy("restart", (FOR_GPU, RESTART_TWICE, TO_LEAD), BUDGET), ONCE).step is FOR_GPU
+    assert next_step(Remedy("restart", (RECREATE, RESTART_TWICE, TO_LEAD), BUDGET), ONCE).step is RESTART_TWICE
+
+
 # -- in the engine
 
 
@@ -230,6 +258,51 @@ def test_a_ladder_survives_a_kill_of_the_daemon_and_a_new_policy_at_once() -> No
     reload(world, RECREATE, act("docker.restart"), TO_LEAD)
     assert fail_everything(world) == ["docker.restart"]
     assert len(world.told(NotificationKind.ESCALATED)) == 1
+
+
+def skipped(world: World) -> list[tuple[str, str]]:
+    return [(each.step_key, each.why) for each in world.of(r.StepSkipped) if isinstance(each, r.StepSkipped)]
+
+
+def test_a_lost_gpu_goes_straight_to_the_step_for_it_whatever_was_tried_before() -> None:
+    """What was skipped is written down once, and its attempts are not spent."""
+    world = World(policy(dependency("gateway", grace=0.0), fix=remedy(FOR_GPU, RESTART_TWICE, TO_LEAD, budget=BUDGET)))
+    world.fail("gateway", Reason.TIMEOUT)
+    world.finish()
+    world.fail("gateway", Reason.TIMEOUT)
+    world.wait(2.0)
+    world.finish()
+    assert [request.action for _, request in world.started] == ["docker.restart"] * 2
+    assert skipped(world) == [("docker.recreate", "it is for gpu_unavailable, and this is timeout")]
+    world.wait(2.0)
+    world.fail("gateway", Reason.GPU_UNAVAILABLE)
+    world.wait(2.0)
+    assert [request.action for _, request in world.started][2:] == ["docker.recreate"]
+    assert not world.told(NotificationKind.ESCALATED)
+
+
+def test_what_is_skipped_comes_when_it_can_help_though_a_person_was_told() -> None:
+    """A container that hangs cannot be started; when it ends, it can."""
+    world = World(policy(dependency("gateway", grace=0.0), fix=remedy(FOR_ENDED, TO_LEAD, budget=BUDGET)))
+    world.fail("gateway", Reason.TIMEOUT)
+    (told,) = world.told(NotificationKind.ESCALATED)
+    assert "docker.start is skipped: it acts on a container that is exited, and this one is running" in told.body
+    assert not world.started
+    world.crash("gateway")
+    assert [request.action for _, request in world.started] == ["docker.start"]
+    assert [each.anew for each in world.of(r.LadderRearmed) if isinstance(each, r.LadderRearmed)] == [False]
+
+
+def test_what_is_skipped_for_ever_is_told_once() -> None:
+    """Also over a restart of the daemon."""
+    world = World(policy(dependency("gateway", grace=0.0), fix=remedy(FOR_GPU, TO_LEAD, budget=BUDGET)))
+    world.fail("gateway", Reason.TIMEOUT)
+    world.kill_daemon()
+    for _ in range(20):
+        world.fail("gateway", Reason.TIMEOUT, times=1)
+        world.wait(5.0)
+    assert len(world.told(NotificationKind.ESCALATED)) == 1
+    assert len(skipped(world)) == 1
 
 
 @pytest.mark.parametrize("container", [None, "c-gateway"])

@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from nemo_watchdog.actions.catalog import ACTIONS
 from nemo_watchdog.errors import PluginError, PolicyError
 from nemo_watchdog.model import ActionOutcome, ActionRequest, ActionResult, Category, Target
-from nemo_watchdog.policy.condition import Condition
+from nemo_watchdog.policy.condition import Condition, StepCondition
 from nemo_watchdog.policy.policy import ActionStep, Policy
 from nemo_watchdog.policy.units import Duration
 from nemo_watchdog.ports import Action, ActionContext, ActionKind, Subject
@@ -166,6 +166,22 @@ def test_a_remedy_is_for_what_all_its_actions_help_with(steps: str, when: str, m
 def test_what_no_action_helps_with_is_no_reason_to_act(steps: str, when: str, said: str) -> None:
     """A remedy that is for it would never do anything."""
     assert said in problem(steps, "x", when=when)
+
+
+def test_a_step_may_be_for_some_troubles_only() -> None:
+    steps = "{do: job.restart, when: {reason: [timeout, refused]}}, {do: job.restart, when: {category: fault}}"
+    first, second = policy(steps, "x").remedies["r"].steps
+    assert isinstance(first, ActionStep)
+    assert isinstance(second, ActionStep)
+    assert first.when == StepCondition(reason=frozenset({"timeout", "refused"}))
+    assert second.when == StepCondition(category=frozenset({Category.FAULT}))
+    assert first.is_for_some
+
+
+def test_a_step_that_is_for_what_its_action_cannot_mend_is_a_mistake() -> None:
+    """It would never be taken."""
+    said = problem("{do: job.restart, when: {reason: loading}}", "x")
+    assert said.startswith("remedies.r.steps[0].when.reason: job.restart does not help when the reason is `loading`")
 
 
 def test_a_call_takes_as_long_as_its_options_say_and_a_minute() -> None:

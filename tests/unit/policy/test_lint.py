@@ -120,6 +120,22 @@ def test_a_storm_that_fewer_carry_than_it_takes_is_none() -> None:
     assert lint(parse(policy() + "limits: {storm: false}\n")) == []
 
 
+@pytest.mark.parametrize(
+    ("step", "remedy", "why"),
+    [
+        ("{reason: timeout}", "{reason: refused}", "its remedy is for none of these reasons"),
+        ("{reason: timeout}", "{reason: [timeout, refused]}", ""),
+        ("{category: fault}", "{category: fault}", ""),
+        ("{reason: timeout, category: fault}", "{category: fault}", ""),
+    ],
+)
+def test_a_step_for_what_its_remedy_is_not_for_is_never_taken(step: str, remedy: str, why: str) -> None:
+    """Somebody relies on it."""
+    text = policy(step=f"{RESTART[:-1]}, when: {step}}}").replace("    steps:", f"    when: {remedy}\n    steps:")
+    said = [str(each) for each in lint(parse(text))]
+    assert said == ([f"remedies.r.steps[0].when: this step is never taken: {why}"] if why else [])
+
+
 def test_whoever_hears_it_from_an_alertmanager_is_told() -> None:
     """However the policy has it said."""
     untold = policy(step=RESTART + ", {do: escalate, to: team}").replace(", notify: [team]", "")
