@@ -58,6 +58,10 @@ class ContainerStatus:
     """The network that it was made for, when somebody took it off that: a restart does not put it back."""
     ways: tuple[Way, ...] = ()
     """To its TCP ports that are published; none of one that does not run."""
+    image: str = ""
+    """The id of the image that it was made from (`sha256:...`)."""
+    image_name: str = ""
+    """What that was called then (Config.Image); it may be another image's name by now."""
     detail: str = ""
 
     @property

@@ -192,12 +192,17 @@ class ActionRequest:
     """What the dependency fails with."""
     destroys: bool = True
     """Evidence is taken before it."""
+    by: str = ""
+    """The person who asked for it at once; empty: the watchdog decided."""
 
 
 @dataclass(frozen=True, slots=True)
 class ActionResult:
     outcome: ActionOutcome
     detail: str = ""
+    """One line, without a secret that the action knows."""
+    output: str = ""
+    """What it wrote, in lines: kept with the incident's evidence and shown nowhere else."""
 
 
 class Verdict(StrEnum):

@@ -227,6 +227,10 @@ def _at_once(_options: Any) -> float:
     return 0.0
 
 
+def _nothing(_options: Any) -> str:
+    return ""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ActionKind:
     """One entry of the catalog: what a step that does it may say, what it acts on, and how to make it."""
@@ -247,6 +251,8 @@ class ActionKind:
     """Of the container that it acts on, in which it can do anything; empty: in all of them."""
     destroys: bool = True
     """What a person would want to see of the trouble may be gone after it: evidence is taken first."""
+    lacks: Callable[[Any], str] = _nothing
+    """What this machine lacks for such a step, and what to do, for people; empty: nothing. It may block."""
     may_take: Callable[[Any], float] = _at_once
     """Seconds that the options give it by themselves; a step's `timeout` must be longer."""
 

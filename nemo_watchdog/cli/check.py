@@ -46,6 +46,7 @@ def _check(path: Path, environ: Mapping[str, str], before: list[str], *, probe: 
     from rich.console import Console
 
     from nemo_watchdog import app
+    from nemo_watchdog.actions.lacking import lacking
     from nemo_watchdog.cli.one_look import look_at_all, table_of, with_labels
     from nemo_watchdog.notifiers import unusable_addresses
     from nemo_watchdog.oncall_calendar import calendars_advice
@@ -66,6 +67,7 @@ def _check(path: Path, environ: Mapping[str, str], before: list[str], *, probe: 
     advice = [
         *before,
         *(str(each) for each in (*lint(loaded, installed()), *unusable_addresses(loaded.contacts))),
+        *(str(each) for each in lacking(loaded, installed().actions)),
         *(str(each) for each in calendars_advice(loaded, datetime.now(UTC))),
     ]
     if probe:

@@ -63,6 +63,8 @@ def parse_inspect(inspected: Mapping[str, Any]) -> ContainerStatus:
         ways=_ways(inspected.get("NetworkSettings")) if run is RunState.RUNNING else (),
         stop_signal=stop_signal or signal.SIGTERM,
         health=word if word in {"healthy", "unhealthy", "starting"} else None,
+        image=str(inspected.get("Image") or ""),
+        image_name=str(config.get("Image") or "") if isinstance(config, Mapping) else "",
         detail=" ".join(str(state.get("Error") or "").split()),
     )
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nemo_watchdog import app
+from nemo_watchdog.actions.lacking import lacking
 from nemo_watchdog.doctor.checkup import Finding, bad, good, skipped, warning
 from nemo_watchdog.errors import NemoWatchdogError, PolicyError
 from nemo_watchdog.notifiers import unusable_addresses
@@ -34,7 +35,8 @@ def read(path: Path, environ: Mapping[str, str]) -> Read:
         policy = app.read_policy(path, environ)
     except PolicyError as error:
         return Read(None, (_unusable(path, error), *plugins))
-    count = len(lint(policy, installed())) + len(unusable_addresses(policy.contacts))
+    advice = [*lint(policy, installed()), *unusable_addresses(policy.contacts), *lacking(policy, installed().actions)]
+    count = len(advice)
     many = len(policy.dependencies)
     seen = f"{path} is valid: {many} {'dependencies' if many != 1 else 'dependency'}"
     if count:

@@ -72,7 +72,7 @@ class EvidenceTaker:
 
     def after_step(self, effects: Effects, _: Moment) -> None:
         """Hears what the engine has decided: which incidents have opened, and which actions a person asked for."""
-        acting = {request.incident for request in effects.actions}
+        acting = {request.incident for request in effects.actions if request.destroys}
         for record in effects.records:
             match record:
                 case r.IncidentOpened() | r.IncidentReopened():
@@ -89,9 +89,9 @@ class EvidenceTaker:
 
     async def before(self, request: ActionRequest) -> bool:
         """Returns when the action may begin; whether it had to wait."""
-        asked = self._acted_in.setdefault(request.incident, set())
         if not request.destroys:
             return False
+        asked = self._acted_in.setdefault(request.incident, set())
         hurry = request.dependency in self._in_a_hurry
         self._in_a_hurry.discard(request.dependency)
         if request.dependency in asked:

@@ -140,9 +140,9 @@ class FakeContainers:
         self._clock = clock
         self._events: asyncio.Queue[ContainerEvent] = asyncio.Queue()
         for name in names:
-            self.start(name)
+            self.runs(name)
 
-    def start(self, name: str) -> None:
+    def runs(self, name: str) -> None:
         """A new run begins now."""
         self.statuses[name] = ContainerStatus(RunState.RUNNING, f"id-{name}", self._clock.now().utc)
 
@@ -229,7 +229,7 @@ class FakeContainers:
 
     async def restart(self, name: str, stop_timeout: float) -> None:
         await self._order("restart", name, stop_timeout)
-        self.start(name)
+        self.runs(name)
 
     async def close(self) -> None:
         self.closed += 1

@@ -178,7 +178,7 @@ async def test_what_is_pushed_out_of_our_own_memory_is_not_known(shell: Shell) -
 
 async def test_what_a_new_policy_names_was_not_listened_to_before(shell: Shell) -> None:
     """The stream is open, but nobody kept the events of a container that no policy named."""
-    shell.containers.start("c-new")
+    shell.containers.runs("c-new")
     async with running(shell.watch.follow()):
         shell.containers.tell("", "reconnected")
         await settled()
@@ -293,7 +293,7 @@ async def test_a_history_is_asked_for_once_a_run_and_after_a_gap(shell: Shell) -
             await shell.watch.reconcile()
         assert asked == []  # it was, when this began
         shell.manual.advance(1.0)
-        shell.containers.start("c-gateway")
+        shell.containers.runs("c-gateway")
         await shell.watch.reconcile()
         assert asked == ["c-gateway"]
         for _ in range(2):  # the second says that nothing is missing since the first
@@ -370,7 +370,7 @@ async def test_what_takes_over_a_name_is_another_container(shell: Shell) -> None
     async with running(shell.watch.follow()):
         await renamed(shell, "c-gateway", "old")
         shell.manual.advance(1.0)
-        shell.containers.start("c-gateway")
+        shell.containers.runs("c-gateway")
         shell.containers.statuses["c-gateway"] = replace(shell.containers.statuses["c-gateway"], container_id="new")
         shell.containers.tell("c-gateway", "start", container_id="new")
         shell.containers.tell("old", "kill", 15, "id-c-gateway")
@@ -417,7 +417,7 @@ async def test_a_newer_look_is_never_overwritten_by_an_older_one(shell: Shell, m
     shell.containers.past.clear()
     async with running(shell.watch.reconcile()) as (reconcile,):
         await settled()
-        shell.containers.start("c-gateway")
+        shell.containers.runs("c-gateway")
         await shell.watch.look("c-gateway")
         await until(reconcile.done)
         assert state(shell) is RunState.RUNNING

@@ -171,7 +171,7 @@ async def test_the_daemon_follows_labels_while_its_policy_says_so(tmp_path: Path
     await daemon.start()
     containers = daemon.shell.containers
     containers.labels_of = {"web": WEB}
-    containers.start("c-web")
+    containers.runs("c-web")
     await asyncio.sleep(0.1)
     assert daemon.labels.labelled == {}
     daemon.next = replace(policy(quick("gateway")), discovers=True)

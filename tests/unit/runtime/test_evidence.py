@@ -259,6 +259,24 @@ async def test_what_is_acted_on_at_its_opening_gets_it_once() -> None:
     shell.core.close()
 
 
+async def test_what_destroys_nothing_waits_for_no_evidence() -> None:
+    """It begins at once, and the opening's evidence is taken beside it; what destroys comes after its own."""
+    shell = Shell()
+    taking = Taking(shell)
+    async with running(shell.core.write_forever(), taking.taker.run()):
+        await shell.up()
+        shell.fail()
+        await until(lambda: shell.started)
+        harmless = replace(shell.started[0], destroys=False)
+        assert not await taking.taker.before(harmless)
+        assert taking.asked == []
+        again = r.IncidentReopened(harmless.incident, "gateway", None, "")
+        taking.taker.after_step(ev.Effects(records=[again], actions=[harmless]), shell.clock.now())
+        await until(lambda: [each.occasion for each in taking.kept] == ["opening"])
+        assert await taking.taker.before(shell.started[0])
+    shell.core.close()
+
+
 async def test_a_recurrence_is_a_new_trouble() -> None:
     """It gets its own: what is there now is not what was there an hour ago."""
     shell = Shell()

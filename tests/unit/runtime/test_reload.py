@@ -34,7 +34,7 @@ async def test_a_reload_restarts_only_the_loops_that_changed(tmp_path: Path) -> 
     stays, changes = daemon.supervisor.loops["stays"], daemon.supervisor.loops["changes"]
     old = dict(daemon.probes)
     daemon.probes.pop("changes")
-    daemon.shell.containers.start("c-comes")
+    daemon.shell.containers.runs("c-comes")
     daemon.next = policy(quick("stays"), quick("changes", interval=0.03), quick("comes"))
     daemon.supervisor.reload()
     await until(lambda: "comes" in daemon.supervisor.loops)
@@ -119,7 +119,7 @@ async def test_who_cannot_be_told_is_no_trouble_when_the_policy_names_them_no_mo
 
 async def test_a_changed_file_is_reloaded_by_itself(daemon: Daemon) -> None:
     """Also when an editor or a ConfigMap puts another file in its place."""
-    daemon.shell.containers.start("c-comes")
+    daemon.shell.containers.runs("c-comes")
     daemon.next = policy(quick("gateway"), quick("comes"))
     new = daemon.file.with_name("new")
     new.write_text("second", encoding="utf-8")
@@ -129,7 +129,7 @@ async def test_a_changed_file_is_reloaded_by_itself(daemon: Daemon) -> None:
 
 async def test_a_file_that_changes_while_it_is_read_is_adopted_when_it_has_settled(daemon: Daemon) -> None:
     """Also on SIGHUP: what was read may be the half of it, valid or not."""
-    daemon.shell.containers.start("c-comes")
+    daemon.shell.containers.runs("c-comes")
     half, whole = (
         PolicyError([PolicyProblem("policy.yaml", 9, 1, "", "it ends")]),
         policy(quick("gateway"), quick("comes")),
@@ -234,7 +234,7 @@ async def test_what_could_not_be_read_in_time_is_read_when_it_can_be(
     daemon.supervisor.reloads._source = replace(
         daemon.supervisor.reloads._source, load=lambda: (hang.wait(), load())[1]
     )
-    daemon.shell.containers.start("c-comes")
+    daemon.shell.containers.runs("c-comes")
     daemon.next = policy(quick("gateway"), quick("comes"))
     daemon.file.write_text("second", encoding="utf-8")
     await until(lambda: daemon.supervisor.reloads.status.problems)

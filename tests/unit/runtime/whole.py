@@ -84,7 +84,7 @@ class Daemon:
         self.policy = policy(*(dependencies or (quick("gateway"),)))
         self.shell = Shell(self.policy, clock=SystemClock())
         for spec in self.policy.dependencies.values():
-            self.shell.containers.start(spec.container or "")
+            self.shell.containers.runs(spec.container or "")
         self.file = folder / "policy.yaml"
         self.file.write_text("first", encoding="utf-8")
         self.next: Policy | PolicyError = self.policy
