@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
 from nemo_watchdog.model import Autonomy, Category, Health, OnCleanExit, Reason, Severity
 from nemo_watchdog.policy.alertmanagers import AlertmanagerSection, alertmanagers_of
-from nemo_watchdog.policy.condition import Condition
+from nemo_watchdog.policy.condition import Condition, StepCondition
 from nemo_watchdog.policy.contacts import compile_contact
 from nemo_watchdog.policy.deadman import DeadmanSection, deadman_of
 from nemo_watchdog.policy.digest import digest_of
@@ -40,7 +40,7 @@ from nemo_watchdog.policy.sections import (
     RemedySection,
 )
 from nemo_watchdog.policy.step_when import step_condition_of
-from nemo_watchdog.policy.steps import ReadStep, helped, step_keys
+from nemo_watchdog.policy.steps import Acting, actions_of, meant, step_keys
 from nemo_watchdog.policy.storm import storm_of
 from nemo_watchdog.policy.targets import Targets
 from nemo_watchdog.policy.telling import NotificationsSection, line_of, telling_of
@@ -192,35 +192,40 @@ def keeps_data(section: DependencySection) -> bool:
 
 
 def _remedy(name: str, section: RemedySection, parts: Parts) -> Remedy:
+    """Its steps know what they are for where that differs: the ladder goes past those that are for something else."""
     steps = parts.steps[name]
-    when = replace(condition_of(section.when, parts.dependencies), category=_categories(section, steps))
-    made = tuple(_step(step, key) for step, key in zip(steps, step_keys(steps), strict=True) if step)
-    return Remedy(name, made, section.budget, when)
+    given = frozenset(section.when.category) or frozenset(reason.category for reason in section.when.reason)
+    for_each = {id(step): meant(step, given) for step in actions_of(steps)}
+    category = given or frozenset[Category]().union(*for_each.values()) or frozenset({Category.FAULT})
+    alike = len(set(for_each.values())) < 2
+    made: list[Step] = []
+    for step, key in zip(steps, step_keys(steps), strict=True):
+        if isinstance(step, EscalateSection):
+            made.append(EscalateStep(step.to, key))
+        elif step is not None:
+            only = step_condition_of(step.section.when)
+            made.append(
+                _acting(step, key, for_each[id(step)], only if alike else replace(only, category=for_each[id(step)]))
+            )
+    when = replace(condition_of(section.when, parts.dependencies), category=category)
+    return Remedy(name, tuple(made), section.budget, when)
 
 
-def _categories(section: RemedySection, steps: Sequence[ReadStep | None]) -> frozenset[Category]:
-    """What the remedy is for: what it says, what its reasons are, or a fault where its actions help with one."""
-    given = section.when.category or [reason.category for reason in section.when.reason]
-    return frozenset(given) or helped(steps) & {Category.FAULT} or helped(steps)
-
-
-def _step(step: ReadStep, key: str) -> Step:
-    if isinstance(step, EscalateSection):
-        return EscalateStep(step.to, key)
+def _acting(step: Acting, key: str, helps: frozenset[Category], when: StepCondition) -> ActionStep:
     section, kind = step.section, step.kind
     backoff = section.backoff
     return ActionStep(
         action=section.do,
         key=key,
         target_kind=kind.target_kind,
-        helps=frozenset(kind.helps),
+        helps=helps,
         options=step.options,
         attempts=section.attempts,
         backoff=Backoff(backoff.initial, backoff.factor, backoff.max, backoff.jitter),
         verify_within=section.verify_within,
         timeout=step.timeout,
         may_take=step.may_take,
-        when=step_condition_of(section.when),
+        when=when,
         states=frozenset(kind.states),
         destroys=kind.destroys,
     )

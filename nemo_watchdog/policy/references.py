@@ -246,9 +246,6 @@ class _References:
                 self._name((*path, index, "to"), step.to, "contact", self._parts.contacts)
             elif step is not None:
                 self._helps((*path, index, "when"), step.section.when, (step,))
-        if not helped(steps):
-            message = "no failure is one that all of these actions help with: make a remedy of each"
-            self._problems.at_value(path, message)
 
     def _helps(self, path: Path, when: WhenSection | StepWhenSection, steps: tuple[ReadStep | None, ...]) -> None:
         """An action is done only where it can help: a remedy or a step that is for anything else would never act."""

@@ -102,8 +102,25 @@ def actions_of(steps: Iterable[ReadStep | None]) -> list[Acting]:
 
 
 def helped(steps: Sequence[ReadStep | None]) -> frozenset[Category]:
-    """The kinds of failure with which every action of these steps helps: with one that did not, a ladder would stop."""
+    """The kinds of failure with which one of these steps helps at least; the ladder goes past those that do not."""
     acting = actions_of(steps)
     if not acting:
         return HELPED_BY_PEOPLE
-    return frozenset.intersection(*(frozenset(step.kind.helps) for step in acting))
+    return frozenset[Category]().union(*(_can_be_for(step) for step in acting))
+
+
+def meant(step: Acting, remedy: frozenset[Category]) -> frozenset[Category]:
+    """What a step is for: what its `when` says, or its remedy's, else a fault where its action helps with one."""
+    can = _can_be_for(step)
+    return can & (_categories(step) or remedy or {Category.FAULT}) or can
+
+
+def _can_be_for(step: Acting) -> frozenset[Category]:
+    helps = frozenset(step.kind.helps)
+    return helps & (_categories(step) or helps) or helps
+
+
+def _categories(step: Acting) -> frozenset[Category]:
+    """Those of its `when`; none where it names none."""
+    when = step.section.when
+    return frozenset(when.category) or frozenset(reason.category for reason in when.reason)

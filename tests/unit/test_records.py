@@ -58,8 +58,8 @@ def test_the_names_on_disk_do_not_change() -> None:
         "maintenance_began", "maintenance_ended", "member_down", "member_joined", "member_recovered", "note_added",
         "oncall_swap_ended", "oncall_swapped", "paused", "people_told", "released", "resumed", "root_changed",
         "run_changed", "seen_up", "severity_raised", "side_changed", "silence_began", "silence_ended",
-        "spared_too_long", "step_exhausted", "storm_began", "storm_ended", "storm_told", "suggested", "touched",
-        "work_awaited", "work_over", "work_too_long",
+        "spared_too_long", "step_exhausted", "step_skipped", "storm_began", "storm_ended", "storm_told", "suggested",
+        "touched", "work_awaited", "work_over", "work_too_long",
     ]  # fmt: skip
 
 
