@@ -134,7 +134,7 @@ def make_action(name: str, context: ActionContext) -> Action | None:
 
 
 def read_policy(path: Path, environ: Mapping[str, str], labelled: Mapping[str, Labels] | None = None) -> Policy:
-    """The policy in a file, with what the labels of these containers add to it where it says `discover: labels`."""
+    """The policy in a file, with what the labels of these containers say where it asks for them."""
     return load_policy(path, installed(), environ=environ, labelled=labelled)
 
 
@@ -177,8 +177,8 @@ async def run(settings: Settings, redact_with: Callable[[Callable[[], Redactor]]
         containers = docker(settings.docker)
         discovery = Discovery(containers, settings.state_dir / LABELS_NAME)
         take = partial(_take_policy, settings.policy, (token, key), discovery)
-        if policy.discovers:
-            await discovery.begin()
+        if policy.asks_labels:
+            await discovery.begin(policy.selects)
             policy = take()
         engine = Engine(policy, durable)
         redact_with(lambda: engine.policy.redactor)

@@ -63,8 +63,8 @@ class Look:
 
 
 async def with_labels(policy: Policy, read: Callable[[Mapping[str, Labels]], Policy], docker: str | None) -> Policy:
-    """With what the labels of containers add now, where it discovers; raises `ContainersUnreachable`."""
-    if not policy.discovers:
+    """With what the labels of containers say now, where it asks; raises `ContainersUnreachable`."""
+    if not policy.asks_labels:
         return policy
     containers = app.docker(docker)
     try:

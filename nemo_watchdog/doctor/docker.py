@@ -67,13 +67,14 @@ def wanted_by(policy: Policy | None) -> Wanted:
         calls.add(Call.RESTART)
     if any(getattr(each.options, "container_view", False) for each in dependencies):
         calls.update(_EXECS)
-    if policy.discovers:
+    if policy.asks_labels:
         calls.add(Call.LIST)
     if any(each.probe == "log" for each in dependencies):
         calls.add(Call.LOGS)
     if any(each.probe == "docker" for each in dependencies):
         calls.add(Call.STATS)
-    return Wanted(tuple(dict.fromkeys(each.container for each in dependencies if each.container)), frozenset(calls))
+    named = dict.fromkeys(each.container for each in dependencies if each.container and not each.selector)
+    return Wanted(tuple(named), frozenset(calls))
 
 
 def _restarts(policy: Policy, remedy: str | None) -> bool:

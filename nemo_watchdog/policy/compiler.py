@@ -39,10 +39,10 @@ from nemo_watchdog.policy.sections import (
     ProbeDefaults,
     RemedySection,
 )
+from nemo_watchdog.policy.selectors import Selected
 from nemo_watchdog.policy.step_when import step_condition_of
 from nemo_watchdog.policy.steps import Acting, actions_of, meant, step_keys
 from nemo_watchdog.policy.storm import storm_of
-from nemo_watchdog.policy.targets import Targets
 from nemo_watchdog.policy.telling import NotificationsSection, line_of, telling_of
 from nemo_watchdog.policy.when import condition_of
 
@@ -117,7 +117,7 @@ def compile_policy(
         if rule
     )
     dependencies = {
-        name: _dependency(name, section, options[name], autonomy, defaults, parts.targets.get(name, {}))
+        name: _dependency(name, section, options[name], autonomy, defaults, parts)
         for name, section in parts.dependencies.items()
         if section
     }
@@ -134,6 +134,7 @@ def compile_policy(
             limits.evidence_within,
         ),
         autonomy=autonomy,
+        selects=frozenset[str]().union(*(each.keys for each in parts.selected.values())),
         contacts=MappingProxyType({name: compile_contact(item) for name, item in parts.contacts.items() if item}),
         alertmanager=alertmanagers_of(alertmanager),
         deadman=deadman_of(deadman),
@@ -149,13 +150,16 @@ def _dependency(
     options: Any,
     ceiling: Autonomy,
     defaults: ProbeDefaults,
-    targets: Targets,
+    parts: Parts,
 ) -> Dependency:
+    selected = parts.selected.get(name, Selected(""))
     return Dependency(
         name=name,
         probe=section.probe,
         options=options,
-        container=section.container,
+        container=section.container_name,
+        selector=selected.words,
+        unselected=selected.why,
         needs=plain(section.needs),
         needs_any=groups(section.needs),
         tags=frozenset(section.tags),
@@ -175,8 +179,8 @@ def _dependency(
         flapping=(section.flapping or defaults.flapping).marks(),
         on_clean_exit=section.on_clean_exit or (OnCleanExit.HOLD if keeps_data(section) else OnCleanExit.START),
         public=public_of(section.public),
-        digest=digest_of(section.probe, section.container, options),
-        targets=MappingProxyType(targets),
+        digest=digest_of(section.probe, selected.words or section.container_name, options),
+        targets=MappingProxyType(dict(parts.targets.get(name, {}))),
     )
 
 

@@ -8,13 +8,14 @@ So it expands nothing, and runs no program on this host.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from nemo_watchdog.errors import PolicyProblem
 from nemo_watchdog.policy.document import texts_in
 from nemo_watchdog.policy.labels import PREFIX, free_name, label_of, read_labels, valid_name
+from nemo_watchdog.policy.selectors import ONE_OFF
 from nemo_watchdog.policy.showing import format_path
 from nemo_watchdog.ports import Catalog
 
@@ -22,8 +23,6 @@ LABELS = "labels"
 """What stands after `discover:`."""
 
 Labels = Mapping[str, str]
-
-_ONE_OFF = "com.docker.compose.oneoff"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,19 +43,21 @@ def concerns_us(labels: Labels) -> bool:
     return any(label.startswith(PREFIX) for label in labels)
 
 
-def kept_of(labels: Labels) -> dict[str, str]:
-    """Those that `discover` reads: what others say about a container is not ours to keep."""
-    return {label: value for label, value in labels.items() if label.startswith(PREFIX) or label == _ONE_OFF}
+def kept_of(labels: Labels, selects: Collection[str] = ()) -> dict[str, str]:
+    """Those that `discover` reads, and these: what others say about a container is not ours to keep."""
+    return {label: value for label, value in labels.items() if label.startswith(PREFIX) or label in {ONE_OFF, *selects}}
 
 
-def discover(file: Any, containers: Mapping[str, Labels], catalog: Catalog) -> Discovered:
+def discover(
+    file: Any, containers: Mapping[str, Labels], catalog: Catalog, taken: Collection[str | None]
+) -> Discovered:
     """What the labels of these containers add to a policy file, `file` being its plain values.
 
-    Two containers that claim one name both are watched, the second in their order by its own: nothing is watched less.
+    `taken` are the containers of its own dependencies. Two containers that claim one name both are watched, the second
+    in their order by its own: nothing is watched less.
     """
     named = file.get("dependencies") if isinstance(file, dict) else None
     known: Mapping[str, Any] = named if isinstance(named, dict) else {}
-    taken = {entry.get("container") for entry in known.values() if isinstance(entry, dict)}
     entries: dict[str, Mapping[str, Any]] = {}
     problems: list[str] = []
     for container, labels in containers.items():
@@ -91,7 +92,7 @@ def blamed(found: Discovered, problems: list[PolicyProblem]) -> dict[str, str]:
 
 def _is_one_off(labels: Labels) -> bool:
     """`docker compose run`: a job, and no service."""
-    return labels.get(_ONE_OFF, "").lower() == "true"
+    return labels.get(ONE_OFF, "").lower() == "true"
 
 
 def _forbidden(entry: Mapping[str, Any], catalog: Catalog) -> Iterator[str]:

@@ -42,6 +42,7 @@ from nemo_watchdog.policy.sections import (
     SeveritySection,
     TopSection,
 )
+from nemo_watchdog.policy.selectors import Selected, select
 from nemo_watchdog.policy.steps import read_steps
 from nemo_watchdog.policy.targets import find_targets
 from nemo_watchdog.policy.telling import NotificationsSection
@@ -77,7 +78,7 @@ def parse_policy(
     """The policy in this text; `file` is the name that its problems carry. Raises `PolicyError`."""
     document = read_document(text, environ)
     problems = Problems(file, document)
-    policy = None if document.value is None else _Reader(document, problems, catalog).read()
+    policy = None if document.value is None else _Reader(document, problems, catalog, labelled).read()
     if policy is None or document.issues:
         raise PolicyError(problems.found())
     if policy.discovers and labelled:
@@ -87,30 +88,33 @@ def parse_policy(
 
 def _with_labels(alone: Policy, document: Document, catalog: Catalog, labelled: Mapping[str, Labels]) -> Policy:
     """With what the labels add; a container whose labels cannot be used is left out, and the others are not."""
-    found = discover(document.value, labelled, catalog)
+    taken = {spec.container for spec in alone.dependencies.values()}
+    found = discover(document.value, labelled, catalog, taken)
     for _ in labelled:  # each round leaves one out, or is the last
-        read = _read_with(found.entries, document, catalog)
+        read = _read_with(found.entries, document, catalog, labelled)
         if isinstance(read, Policy):
             containers = {name: str(entry["container"]) for name, entry in found.entries.items()}
             return replace(read, discovered=containers, unused_labels=found.problems)
-        found = found.without(blamed(found, read) or _each_alone(found, document, catalog))
+        found = found.without(blamed(found, read) or _each_alone(found, document, catalog, labelled))
     return replace(alone, unused_labels=found.problems)
 
 
 def _read_with(
-    entries: Mapping[str, Mapping[str, Any]], document: Document, catalog: Catalog
+    entries: Mapping[str, Mapping[str, Any]], document: Document, catalog: Catalog, labelled: Mapping[str, Labels]
 ) -> Policy | list[PolicyProblem]:
     """The policy of the document and these dependencies, or what is wrong with that."""
     merged = _merged(document, entries)
     problems = Problems("", merged)
-    return _Reader(merged, problems, catalog).read() or problems.found()
+    return _Reader(merged, problems, catalog, labelled).read() or problems.found()
 
 
-def _each_alone(found: Discovered, document: Document, catalog: Catalog) -> dict[str, str]:
+def _each_alone(
+    found: Discovered, document: Document, catalog: Catalog, labelled: Mapping[str, Labels]
+) -> dict[str, str]:
     """Those that make the file wrong elsewhere, such as by a name that a rule takes for a measurement."""
     wrong = {}
     for name, entry in found.entries.items():
-        read = _read_with({name: entry}, document, catalog)
+        read = _read_with({name: entry}, document, catalog, labelled)
         if not isinstance(read, Policy):
             wrong[name] = f"container {entry['container']}: as {name} it makes the policy wrong: {read[0].message}"
     return wrong
@@ -147,10 +151,14 @@ def _paths(value: Any, path: Where) -> Iterator[Where]:
 
 
 class _Reader:
-    def __init__(self, document: Document, problems: Problems, catalog: Catalog) -> None:
+    def __init__(
+        self, document: Document, problems: Problems, catalog: Catalog, labelled: Mapping[str, Labels] | None
+    ) -> None:
         self._document = document
         self._problems = problems
         self._catalog = catalog
+        self._labelled = labelled
+        self._selected: dict[str, Selected] = {}
         self._raw: dict[str, Any] = {}
 
     def read(self) -> Policy | None:
@@ -183,6 +191,7 @@ class _Reader:
             maintenance=tuple(self._named(MaintenanceSection, "maintenance", "window", "people know it by that")),
             limits=limits,
             discovers=discovers,
+            selected=self._selected,
         )
         check_references(parts, self._problems)
         alertmanager = self._optional(AlertmanagerSection, "alertmanager")
@@ -243,7 +252,11 @@ class _Reader:
                 self._problems.at_key((*path, meant[0]), "unknown key: did you mean `probe`?")
             else:
                 self._problems.at_value((*path, "probe"), missing("what looks at it", self._catalog.probes))
-        return self._problems.check(DependencySection, common, path)
+        section = self._problems.check(DependencySection, common, path)
+        if section is None or section.container is None:
+            return section
+        selected = self._selected[name] = select(section.container, self._labelled)
+        return section.model_copy(update={"container": selected.container})
 
     def _options(self, name: str, value: Any) -> Any:
         """The probe's own options, checked by its model; None when there is none to check them."""

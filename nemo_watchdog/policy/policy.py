@@ -176,6 +176,10 @@ class Dependency:
     probe: str
     options: Any
     container: str | None = None
+    selector: str = ""
+    """How its container is known, for people; empty where the policy names it."""
+    unselected: str = ""
+    """Why none is meant by that now; `container` is a name then that none can have."""
     needs: tuple[str, ...] = ()
     """Each of these must serve."""
     needs_any: tuple[tuple[str, ...], ...] = ()
@@ -211,8 +215,12 @@ class Dependency:
 
 
 def is_same_target(old: Dependency, new: Dependency) -> bool:
-    """Whether both look at the same thing: with a rotated secret it is the same one."""
-    return (old.probe, _target(old.options), old.container) == (new.probe, _target(new.options), new.container)
+    """Whether both look at the same thing: with a rotated secret, or a new container, it is the same one."""
+    return (old.probe, _target(old.options), _known_by(old)) == (new.probe, _target(new.options), _known_by(new))
+
+
+def _known_by(spec: Dependency) -> str | None:
+    return spec.selector or spec.container
 
 
 def _target(value: Any) -> Any:
@@ -307,6 +315,8 @@ class Policy:
     """Of messages, by their names, such as `body.j2`; see `templates`."""
     discovers: bool = False
     """Whether the labels of containers bring more dependencies."""
+    selects: frozenset[str] = frozenset()
+    """The labels by which it knows containers."""
     discovered: Mapping[str, str] = field(default_factory=dict)
     """Those that they have brought, with the container of each."""
     unused_labels: tuple[str, ...] = ()
@@ -315,3 +325,8 @@ class Policy:
     """What the file says, as plain values: for those who tell what a reload changed. Secrets are in it."""
     redactor: Redactor = field(default=NOTHING_KNOWN, repr=False, compare=False)
     """Knows the secrets of this policy."""
+
+    @property
+    def asks_labels(self) -> bool:
+        """Whether the labels of containers change it."""
+        return self.discovers or bool(self.selects)

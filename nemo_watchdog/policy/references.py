@@ -6,7 +6,7 @@ A part that has a mistake of its own counts by its name, so that one mistake is 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from graphlib import CycleError, TopologicalSorter
 
 from nemo_watchdog.model import Category, Severity
@@ -23,6 +23,7 @@ from nemo_watchdog.policy.sections import (
     RuleSection,
     SeveritySection,
 )
+from nemo_watchdog.policy.selectors import Selected
 from nemo_watchdog.policy.showing import name_or, names_among
 from nemo_watchdog.policy.step_when import StepWhenSection
 from nemo_watchdog.policy.steps import ReadStep, actions_of, helped
@@ -50,6 +51,8 @@ class Parts:
     limits: LimitsSection | None = None
     discovers: bool = False
     """Whether labels bring more dependencies, with tags that nobody knows yet."""
+    selected: Mapping[str, Selected] = field(default_factory=dict)
+    """Of each dependency with a `container`, which one that is."""
 
 
 def check_references(parts: Parts, problems: Problems) -> None:

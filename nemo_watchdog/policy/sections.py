@@ -19,7 +19,6 @@ from nemo_watchdog.policy.deadman import DeadmanSection
 from nemo_watchdog.policy.fields import (
     DAY,
     Attempts,
-    ContainerName,
     Grace,
     Name,
     Names,
@@ -35,6 +34,7 @@ from nemo_watchdog.policy.needs import Needs
 from nemo_watchdog.policy.policy import ALLOWANCE, ActionStep, Backoff, Dependency, Limits
 from nemo_watchdog.policy.public import PublicSection
 from nemo_watchdog.policy.retention import RetentionSection
+from nemo_watchdog.policy.selectors import ContainerRef
 from nemo_watchdog.policy.step_when import StepWhenSection
 from nemo_watchdog.policy.storm import StormSection, StormSwitch
 from nemo_watchdog.policy.telling import Answer, Line, NotificationsSection
@@ -91,7 +91,9 @@ class DependencySection(Section):
     """What every dependency may have; its other keys belong to its probe. What is not given comes from `defaults`."""
 
     probe: str = Field(description="How to look at it.")
-    container: ContainerName | None = Field(None, description="The container that a remedy may restart.")
+    container: ContainerRef | None = Field(
+        None, description="The container that a remedy may act on: its name, or how it is known."
+    )
     needs: Needs = Field(
         default_factory=list,
         description="Dependencies that must be up for this one to work; of `{any: [a, b]}` one is enough.",
@@ -128,6 +130,11 @@ class DependencySection(Section):
     public: PublicSection | None = Field(
         None, description="Which part of the platform users know it by; left out: they are told nothing of it."
     )
+
+    @property
+    def container_name(self) -> str | None:
+        """What Docker is asked for, once the loader has found which container is meant."""
+        return self.container if isinstance(self.container, str) else None
 
 
 class SeveritySection(Section):

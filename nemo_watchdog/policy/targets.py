@@ -38,7 +38,7 @@ def find_targets(
 
 def _targets(name: str, section: DependencySection, steps: Sequence[tuple[str, Acting]], problems: Problems) -> Targets:
     targets = {}
-    path, subject = ("dependencies", name, "remedy"), Subject(name, section.container)
+    path, subject = ("dependencies", name, "remedy"), Subject(name, section.container_name)
     for key, step in steps:
         missing = [need for need in step.kind.needs if not getattr(section, need)]
         for need in missing:
@@ -66,7 +66,8 @@ def _check_shared(
     for name, section in dependencies.items():
         if section is None or name not in found:
             continue
-        held = set(found[name].values()) | ({Target(CONTAINER, section.container)} if section.container else set())
+        own = {Target(CONTAINER, section.container_name)} if section.container_name else set[Target]()
+        held = {*found[name].values(), *own}
         for target in sorted(held):
             other, remedy = first.setdefault(target, (name, section.remedy))
             if remedy != section.remedy:

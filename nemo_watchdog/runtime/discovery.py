@@ -1,4 +1,4 @@
-"""`discover: labels`: which containers carry our labels, as Docker tells it, and remembered over our own death.
+"""Which containers carry the labels that the policy asks for, as Docker tells it, and remembered over our own death.
 
 A change counts when two looks have seen the same: while a container is made anew, it is away for a moment, or there are
 two of it. And while Docker does not answer, nothing has changed: what was known is watched on, by the next process too.
@@ -52,13 +52,21 @@ class Discovery:
         """By the last look."""
         self._changed = asyncio.Event()
         self._answers = True
+        self._selects: frozenset[str] = frozenset()
+
+    def want(self, selects: frozenset[str]) -> None:
+        """Containers with these labels count too."""
+        if selects != self._selects:
+            self._selects = selects
+            self.poke()
 
     def poke(self) -> None:
         """A container has come, gone or got another name."""
         self._changed.set()
 
-    async def begin(self) -> None:
+    async def begin(self, selects: frozenset[str] = frozenset()) -> None:
         """The first look counts as it is, and does not hold up the start for ever."""
+        self._selects = selects
         with suppress(TimeoutError):
             async with asyncio.timeout(FIRST_LOOK_WITHIN):
                 if await self._look():
@@ -89,7 +97,11 @@ class Discovery:
             self._answers = False
             return False
         self._answers = True
-        ours = {name: kept_of(labels) for name, labels in sorted(told.items()) if concerns_us(labels)}
+        ours = {
+            name: kept_of(labels, self._selects)
+            for name, labels in sorted(told.items())
+            if concerns_us(labels) or self._selects & labels.keys()
+        }
         first = [name for name in self.labelled if name in ours]
         self._seen = {name: ours[name] for name in dict.fromkeys((*first, *ours))}
         return True

@@ -42,7 +42,11 @@ class ServiceManager(Protocol):
 
 
 class Labels(Protocol):
-    """What `discover: labels` finds."""
+    """What labels tell: `discover: labels`, and containers that are known by theirs."""
+
+    def want(self, selects: frozenset[str]) -> None:
+        """The policy in force knows containers by these."""
+        ...
 
     async def next_change(self) -> None:
         """Returns when other containers carry our labels, or the same carry others."""
@@ -197,7 +201,8 @@ class Reloads:
         self._metrics.unused_labels.set(len(policy.unused_labels))
         for problem in policy.unused_labels:
             log.warning("labels not used", problem=problem)
-        if policy.discovers:
+        self._source.labels.want(policy.selects)
+        if policy.asks_labels:
             self._discovers.set()
         else:
             self._discovers.clear()

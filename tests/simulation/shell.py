@@ -136,6 +136,9 @@ class _NoFiles(PolicyFiles):
 class _NoLabels:
     """Nothing is discovered."""
 
+    def want(self, selects: frozenset[str]) -> None:
+        """Nobody asks."""
+
     async def next_change(self) -> None:
         await asyncio.Event().wait()
 

@@ -30,7 +30,8 @@ def blind(s: Situation) -> Decision | None:
             detail = container.detail if container is not None else "Docker has not answered yet"
             return Decision(Verdict.WAIT, Gate.BLIND, f"cannot see the container: {detail}")
         if container.state in (RunState.MISSING, RunState.REMOVING):
-            return Decision(Verdict.WAIT, Gate.BLIND, f"there is no container {s.spec.container} to act on")
+            why = s.spec.unselected or f"there is no container {s.spec.container} to act on"
+            return Decision(Verdict.WAIT, Gate.BLIND, why)
     if state.health is Health.UNKNOWN:
         if not s.tracker.proven and s.tracker.failure_threshold_met:
             what = f"`docker restart {s.spec.container}`" if s.spec.container else "a restart"

@@ -165,6 +165,21 @@ async def test_an_event_is_not_waited_for(
         await until(lambda: changes)
 
 
+async def test_labels_that_the_policy_asks_for_count(containers: FakeContainers, memory: Path) -> None:
+    """From the moment on in which it does, and no others of the same container."""
+    containers.labels_of = {"shop_web_1": {"app": "web", "other": "x"}}
+    discovery = Discovery(containers, memory)
+    await discovery.begin()
+    assert discovery.labelled == {}
+    async with following(discovery) as changes:
+        discovery.want(frozenset({"app"}))
+        await until(lambda: changes == [{"shop_web_1": {"app": "web"}}])
+    again = Discovery(containers, memory)
+    assert again.labelled == {"shop_web_1": {"app": "web"}}
+    await again.begin(frozenset({"app"}))
+    assert again.labelled == {"shop_web_1": {"app": "web"}}
+
+
 async def test_the_daemon_follows_labels_while_its_policy_says_so(tmp_path: Path, quickly: None) -> None:
     """A reload for each change, as for one of a file; without `discover` nobody asks."""
     daemon = Daemon(tmp_path)
