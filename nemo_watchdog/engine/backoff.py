@@ -17,9 +17,9 @@ def delay_after(backoff: Backoff, attempt: int, name: str) -> float:
         grown = backoff.initial * backoff.factor ** (attempt - 1)
     except OverflowError:
         grown = backoff.max
-    return min(grown, backoff.max) * (1.0 + backoff.jitter * _spread(name))
+    return min(grown, backoff.max) * (1.0 + backoff.jitter * spread(name))
 
 
-def _spread(name: str) -> float:
+def spread(name: str) -> float:
     """A number in [-1, 1) that depends on `name` alone."""
     return int.from_bytes(sha256(name.encode()).digest()[:8], "big") / 2**63 - 1.0

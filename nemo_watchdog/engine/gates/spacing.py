@@ -6,6 +6,7 @@ from nemo_watchdog.durations import duration
 from nemo_watchdog.engine.attempts import Ladder
 from nemo_watchdog.engine.budget import free_at, remaining
 from nemo_watchdog.engine.gates.situation import Situation
+from nemo_watchdog.engine.gates.turns import turn
 from nemo_watchdog.engine.phases import Phase
 from nemo_watchdog.model import Decision, Gate, Verdict
 
@@ -87,4 +88,4 @@ def concurrency(s: Situation) -> Decision | None:
     acting, most = s.durable.acting(), s.policy.limits.concurrent_actions
     if acting >= most:
         return Decision(Verdict.WAIT, Gate.CONCURRENCY, f"{acting} of {most} actions under way elsewhere")
-    return None
+    return turn(s)

@@ -30,13 +30,20 @@ def finish(world: World, name: str) -> None:
 
 
 def both_are_restarted() -> World:
-    """Two that failed with what they need, fail when that serves again, and come back by themselves meanwhile."""
+    """Two that had come back with what they need fail again, and come back by themselves while they are restarted.
+
+    A third one keeps their incident open.
+    """
     above = dependency("postgres", grace=0.0, remedy=None)
     children = (dependency(name, needs=["postgres"], grace=0.0) for name in ("gateway", "worker"))
-    world = World(policy(above, *children, fix=FIX, limits=Limits(Budget(20, 36000.0), 5)))
+    third = dependency("third", needs=["postgres"], grace=0.0, remedy=None)
+    world = World(policy(above, *children, third, fix=FIX, limits=Limits(Budget(20, 36000.0), 5)))
     world.fail("postgres", Reason.REFUSED)
-    world.fail("gateway")
-    world.fail("worker")
+    for name in ("third", "gateway", "worker"):
+        world.fail(name)
+    world.succeed("postgres")
+    for name in ("gateway", "worker"):
+        world.succeed(name)
     for _ in range(5):
         world.succeed("postgres", times=1)
         world.fail("gateway", times=1)
@@ -54,7 +61,7 @@ def test_an_incident_ends_with_the_looks_at_all_that_were_restarted_in_any_order
     world = both_are_restarted()
     finish(world, "gateway")
     finish(world, "worker")
-    for name in order:
+    for name in (*order, "third", "third"):
         world.succeed(name, times=1)
     assert not world.engine.durable.open()
 
@@ -64,9 +71,10 @@ def test_who_serves_is_said_to_while_another_of_its_incident_is_being_restarted(
     world = both_are_restarted()
     finish(world, first)
     world.succeed(first, times=1)
-    assert recovered(world) == ["postgres", first]
+    assert recovered(world) == ["postgres", "gateway", "worker", first]
     finish(world, other)
     world.succeed(other, times=1)
+    world.succeed("third")
     assert not world.engine.durable.open()
 
 
@@ -80,6 +88,8 @@ def test_who_waits_for_what_shares_its_container_keeps_nobody_else() -> None:
     for _ in range(5):
         for name in ("page", "socket", "worker"):
             world.fail(name, times=1)
+    world.succeed("postgres")
+    world.succeed("worker")
     for _ in range(5):
         world.succeed("postgres", times=1)
         for name in ("page", "socket", "worker"):
@@ -90,7 +100,7 @@ def test_who_waits_for_what_shares_its_container_keeps_nobody_else() -> None:
     world.succeed("page", times=2)
     finish(world, "worker")
     world.succeed("worker", times=1)
-    assert recovered(world) == ["postgres", "worker"]
+    assert recovered(world) == ["postgres", "worker", "worker"]
 
 
 def test_it_is_said_which_action_helped() -> None:
