@@ -199,10 +199,11 @@ async def run(settings: Settings, redact_with: Callable[[Callable[[], Redactor]]
             probe=partial(make_probe, containers=containers, heartbeats=heartbeats),
             containers=watch,
             executor=Executor(
-                partial(make_action, context=ActionContext(containers, core.touched)),
+                partial(make_action, context=ActionContext(containers, core.touched, core.redact)),
                 core,
                 watch,
                 keeping.evidence.before,
+                keeping.evidence.after,
             ),
             outbox=Outbox(journal, notifier, core, metrics),
             alerting=Alerting(sink, core, metrics),

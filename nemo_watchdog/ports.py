@@ -206,6 +206,11 @@ def _by_nobody(_container: str) -> str:
     return ""
 
 
+def _as_it_is(text: str) -> str:
+    """Where no policy has secrets."""
+    return text
+
+
 @dataclass(frozen=True, slots=True)
 class ActionContext:
     """What an action may use."""
@@ -213,6 +218,8 @@ class ActionContext:
     containers: Containers
     touched: Callable[[str], str] = _by_nobody
     """What somebody has done to that container since the action was decided; "" when nobody did anything."""
+    redact: Callable[[str], str] = _as_it_is
+    """Takes the secrets of the policy out of what came from outside, before it is cut; from any thread."""
 
 
 @dataclass(frozen=True, slots=True)

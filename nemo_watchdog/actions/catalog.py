@@ -31,7 +31,9 @@ class Registry(Mapping[str, ActionKind]):
 
 ACTIONS: Mapping[str, ActionKind] = Registry(
     {
+        "command": "nemo_watchdog.actions.command",
         "docker.restart": "nemo_watchdog.actions.docker.restart",
+        "webhook": "nemo_watchdog.actions.webhook",
     }
 )
 

@@ -18,10 +18,10 @@ from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_delay, w
 from nemo_watchdog.durations import duration
 from nemo_watchdog.model import Alert
 from nemo_watchdog.names import Names
-from nemo_watchdog.notifiers.system_words import system_words
 from nemo_watchdog.notifiers.way import BadAuthorities, Way
 from nemo_watchdog.policy.policy import Alertmanager
 from nemo_watchdog.ports import Delivery
+from nemo_watchdog.system_words import system_words
 
 PATH = "/api/v2/alerts"
 STATUS_PATH = "/api/v2/status"

@@ -8,9 +8,9 @@ import aiohttp
 
 from nemo_watchdog.durations import duration
 from nemo_watchdog.names import Names
-from nemo_watchdog.notifiers.system_words import system_words
 from nemo_watchdog.policy.secret_value import Secret
 from nemo_watchdog.ports import Delivery
+from nemo_watchdog.system_words import system_words
 
 
 class HttpHeartbeat:

@@ -19,9 +19,9 @@ from nemo_watchdog.channel import DEADLINE
 from nemo_watchdog.durations import duration
 from nemo_watchdog.errors import in_one_line
 from nemo_watchdog.names import Names
-from nemo_watchdog.notifiers.system_words import system_words
 from nemo_watchdog.ports import Delivery
 from nemo_watchdog.redaction.redactor import Redactor
+from nemo_watchdog.system_words import system_words
 
 LONGEST_DETAIL = 300
 """Characters."""

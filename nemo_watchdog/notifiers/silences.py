@@ -18,9 +18,9 @@ from pydantic import AwareDatetime, BaseModel, Field, TypeAdapter, ValidationErr
 from nemo_watchdog.durations import duration
 from nemo_watchdog.errors import in_one_line
 from nemo_watchdog.names import Names
-from nemo_watchdog.notifiers.system_words import system_words
 from nemo_watchdog.notifiers.way import BadAuthorities, Way
 from nemo_watchdog.policy.policy import Alertmanager
+from nemo_watchdog.system_words import system_words
 
 PATH = "/api/v2/silences"
 _LONGEST_ANSWER = 4 << 20

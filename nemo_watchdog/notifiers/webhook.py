@@ -7,11 +7,9 @@ signature is over the time and the body, so that neither can be replayed with th
 
 from __future__ import annotations
 
-import hmac
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
-from hashlib import sha256
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -19,6 +17,7 @@ from nemo_watchdog.channel import DEADLINE, Channel, Letter, Sent
 from nemo_watchdog.notifiers.http_service import HttpService, NotTaken, as_json
 from nemo_watchdog.policy.people import Webhook
 from nemo_watchdog.ports import Delivery
+from nemo_watchdog.signing import signed
 
 VERSION = 1
 _SHORTEST_KEY = 8
@@ -53,12 +52,8 @@ class WebhookChannel(Channel):
 
 
 def signature(secret: str, at: int, body: bytes) -> str:
-    """`t=UNIX,v1=HEX`: HMAC-SHA256 (RFC 2104) over `t`, a point and the body.
-
-    A secret of bytes that are no text is signed with as those bytes.
-    """
-    key = secret.encode("utf-8", "surrogateescape")
-    return f"t={at},v1={hmac.new(key, b'%d.%b' % (at, body), sha256).hexdigest()}"
+    """`t=UNIX,v1=HEX`, see `signing.signed`."""
+    return f"t={at},v1={signed(secret, at, body)}"
 
 
 def document_of(letter: Letter) -> dict[str, Any]:

@@ -8,10 +8,9 @@ from typing import Annotated, Any
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
-from pydantic_core import PydanticCustomError
 
 from nemo_watchdog.policy.secret_value import Secret
-from nemo_watchdog.policy.units import SECRET_ERROR, Duration, SecretText, Whole, duration_within, number_within, wrong
+from nemo_watchdog.policy.units import Duration, SecretText, Whole, duration_within, number_within, wrong, wrong_secret
 
 MINUTE = 60.0
 HOUR = 3600.0
@@ -62,21 +61,19 @@ def _check_http_url(url: str) -> str:
     credentials = good and "@" in urlsplit(url).netloc
     if not good or credentials:
         more = ": a user and a password have keys of their own" if credentials else ""
-        raise PydanticCustomError(
-            SECRET_ERROR, "{text}", {"text": f"expected a URL such as `http://127.0.0.1:9093`{more}"}
-        )
+        raise wrong_secret(f"expected a URL such as `http://127.0.0.1:9093`{more}")
     return url
 
 
 def _check_address(address: Secret) -> Secret:
     if address and "://" not in address.reveal():
-        raise PydanticCustomError(SECRET_ERROR, "expected an Apprise URL such as `mailto://...` or `slack://...`")
+        raise wrong_secret("expected an Apprise URL such as `mailto://...` or `slack://...`")
     return address
 
 
 def _check_webhook(address: Secret) -> Secret:
     if address and not is_http(address.reveal()):
-        raise PydanticCustomError(SECRET_ERROR, "expected a URL such as `https://hooks.example.com/...`")
+        raise wrong_secret("expected a URL such as `https://hooks.example.com/...`")
     return address
 
 

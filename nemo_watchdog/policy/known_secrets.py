@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from nemo_watchdog.policy.people import Apprise, Webhook, secrets_in
-from nemo_watchdog.policy.policy import Policy
+from nemo_watchdog.policy.policy import ActionStep, Policy
 from nemo_watchdog.policy.secret_value import Secret
 from nemo_watchdog.policy.secrets import FromOutside
 from nemo_watchdog.redaction.keylike import looks_like_a_key, looks_random
@@ -53,6 +53,8 @@ def redactor_of(policy: Policy, more: Sequence[str] = ()) -> Redactor:
 def _all(policy: Policy) -> Iterator[str]:
     for spec in policy.dependencies.values():
         yield from _of_options("", spec.options)
+    for remedy in policy.remedies.values():
+        yield from (each for step in remedy.steps if isinstance(step, ActionStep) for each in _of_action(step.options))
     for contact in policy.contacts.values():
         for address in contact.addresses:
             if isinstance(address, Apprise):
@@ -85,6 +87,14 @@ def _of_options(key: str, value: Any) -> Iterator[str]:
         yield from _of_options(key, {**vars(value), **(getattr(value, "__pydantic_extra__", None) or {})})
     elif is_dataclass(value) and not isinstance(value, type):
         yield from _of_options(key, {field.name: getattr(value, field.name) for field in fields(value)})
+
+
+def _of_action(options: Any) -> Iterator[str]:
+    """Who knows where an action posts may do so as well."""
+    yield from _of_options("", options)
+    for each in getattr(options, "__dict__", {}).values():
+        if isinstance(each, Secret) and "://" in each.reveal():
+            yield from _of_a_door(each.reveal())
 
 
 def _of_secret(key: str, secret: Secret) -> Iterator[str]:

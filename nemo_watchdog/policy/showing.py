@@ -72,8 +72,10 @@ def name_or(word: str, otherwise: str) -> str:
 
 
 def is_secret(path: Path) -> bool:
-    """Whether what stands there may be one."""
-    return path[:2] == ("deadman", "url") or any(isinstance(key, str) and _SECRET_KEY.search(key) for key in path)
+    """Whether what stands there may be one: who knows where an action posts may do so as well."""
+    if path[:2] == ("deadman", "url") or (path[:1] == ("remedies",) and path[4:5] in (("url",), ("command",))):
+        return True
+    return any(isinstance(key, str) and _SECRET_KEY.search(key) for key in path)
 
 
 def shown(value: Any, path: Path) -> str:

@@ -52,6 +52,11 @@ def wrong(message: str) -> PydanticCustomError:
     return PydanticCustomError(ERROR, "{text}", {"text": message})
 
 
+def wrong_secret(message: str) -> PydanticCustomError:
+    """The same about a value that nobody may show: an address may hold a password."""
+    return PydanticCustomError(SECRET_ERROR, "{text}", {"text": message})
+
+
 def parse_duration(value: object) -> float:
     """Seconds from text such as `750ms`, `90s`, `1h30m`, `1d`; the number 0 needs no unit."""
     if isinstance(value, bool):

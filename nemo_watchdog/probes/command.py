@@ -12,17 +12,17 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, Field
 
+from nemo_watchdog.lines import one_line
 from nemo_watchdog.model import Finding, Reason, degraded, failed, ok
+from nemo_watchdog.policy.program import Arguments, ExitCode, Folder
 from nemo_watchdog.policy.secret_value import Secret
-from nemo_watchdog.policy.units import SecretText, Whole, number_within, wrong
+from nemo_watchdog.policy.units import SecretText, wrong_secret
 from nemo_watchdog.ports import ProbeContext
 from nemo_watchdog.probes.shared.deadline import patience_of
-from nemo_watchdog.probes.shared.lines import one_line
-from nemo_watchdog.probes.shared.options import ProbeOptions, wrong_secret
+from nemo_watchdog.probes.shared.options import ProbeOptions
 from nemo_watchdog.probes.shared.subprocess import Ended, NoResult, Runner
 
 Verdict = Literal["ok", "degraded", "busy", "fault", "integrity", "blind"]
-ExitCode = Annotated[Whole, AfterValidator(number_within(0, 255))]
 
 _FINDING: Mapping[Verdict, Callable[[str], Finding]] = MappingProxyType(
     {
@@ -39,16 +39,6 @@ _CODES_OF_A_SHELL = frozenset({126, 127, *range(129, 129 + 64)})
 _SHORTEST_SECRET = 6
 
 
-def _arguments(command: list[Secret]) -> list[Secret]:
-    if not command or not command[0].reveal():
-        raise wrong_secret(
-            "expected a list of the command and its arguments, such as `[/usr/local/bin/check, --quick]`"
-        )
-    if any("\0" in argument.reveal() for argument in command):
-        raise wrong_secret("an argument cannot hold a NUL character")
-    return command
-
-
 def _variables(environment: Mapping[str, Secret]) -> Mapping[str, Secret]:
     for name, value in environment.items():
         if not name or "=" in name or "\0" in name or "\0" in value.reveal():
@@ -56,20 +46,14 @@ def _variables(environment: Mapping[str, Secret]) -> Mapping[str, Secret]:
     return environment
 
 
-def _absolute(path: str) -> str:
-    if not path.startswith("/") or "\0" in path:
-        raise wrong("expected an absolute path")
-    return path
-
-
 class CommandOptions(ProbeOptions):
     runs_a_program: ClassVar[bool] = True
 
-    command: Annotated[list[SecretText], AfterValidator(_arguments)]
+    command: Arguments
     """The program and its arguments, as a list: no shell looks at them."""
     environment: Annotated[Mapping[str, SecretText], AfterValidator(_variables)] = Field(default_factory=dict)
     """Environment variables of the command; beside them it gets the watchdog's PATH and nothing else."""
-    working_directory: Annotated[str, AfterValidator(_absolute)] = "/"
+    working_directory: Folder = "/"
     """Where the command runs."""
     exit_codes: Mapping[ExitCode, Verdict] = Field(default_factory=dict)
     """Exit code to what it says: ok, degraded, busy, fault, integrity or blind. What is not listed: 0 is ok, 126, 127

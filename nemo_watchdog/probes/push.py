@@ -14,9 +14,9 @@ from pydantic import AfterValidator
 from nemo_watchdog.durations import duration
 from nemo_watchdog.model import Finding, Reason, failed, ok
 from nemo_watchdog.policy.secret_value import Secret
-from nemo_watchdog.policy.units import Duration, SecretText, duration_within
+from nemo_watchdog.policy.units import Duration, SecretText, duration_within, wrong_secret
 from nemo_watchdog.ports import Heartbeats, ProbeContext
-from nemo_watchdog.probes.shared.options import ProbeOptions, wrong_secret
+from nemo_watchdog.probes.shared.options import ProbeOptions
 from nemo_watchdog.probes.shared.reported import REPORTED
 
 _TOKEN = re.compile(r"[A-Za-z0-9._~-]{16,200}")

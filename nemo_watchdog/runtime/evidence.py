@@ -40,6 +40,9 @@ KEPT_FOR_LATER = 8
 KEEP_AGAIN_AFTER = 30.0
 """Seconds between tries to keep what could not be kept."""
 
+OUTPUT = "output.txt"
+"""The part that an action wrote."""
+
 _NO_NAME = re.compile(r"[^A-Za-z0-9._-]")
 
 
@@ -104,6 +107,15 @@ class EvidenceTaker:
             return False
         await self._take_first(request)
         return True
+
+    def after(self, request: ActionRequest, output: str) -> None:
+        """Keeps what an action wrote, beside what was taken before it."""
+        if self._core.engine.policy.limits.evidence_within <= 0.0:
+            return
+        now, occasion = self._core.clock.now(), f"output of {request.action}"
+        part = Part(OUTPUT, output)
+        self._taken.append(evidence_of(request.incident, request.dependency, now.utc, 0.0, occasion, [part], []))
+        self._work.set()
 
     async def run(self) -> None:
         """Takes what opened, one after the other, and keeps what was taken."""

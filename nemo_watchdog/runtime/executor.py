@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
 import structlog
 
@@ -24,11 +25,15 @@ async def _at_once(_: ActionRequest) -> bool:
     return False
 
 
+def _unkept(_: ActionRequest, _output: str) -> None:
+    """Where nothing is kept."""
+
+
 class Executor:
     """One task an action; what is under way at a stop is told to the engine as unknown.
 
     `make` gives the action of a name when it is ordered, None where there is none. `before` returns when the action
-    may begin, and whether that took time.
+    may begin, and whether that took time. `after` is given what the action wrote.
     """
 
     def __init__(
@@ -37,9 +42,11 @@ class Executor:
         core: Core,
         containers: ContainerWatch,
         before: Callable[[ActionRequest], Awaitable[bool]] = _at_once,
+        after: Callable[[ActionRequest, str], None] = _unkept,
     ) -> None:
         self._make = make
         self._before = before
+        self._after = after
         self._core = core
         self._containers = containers
         self._under_way: dict[str, ActionRequest] = {}
@@ -91,8 +98,12 @@ class Executor:
         return _bug(request, TypeError())  # type: ignore[unreachable]  # a plugin may not have been checked
 
     def _answer(self, request: ActionRequest, result: ActionResult) -> None:
-        if self._under_way.pop(request.action_id, None) is not None:
-            self._core.tell(ActionFinished(request, result))
+        if self._under_way.pop(request.action_id, None) is None:
+            return
+        if result.output:
+            self._after(request, result.output)
+            result = replace(result, output="")  # it is kept, and is none of the engine's business
+        self._core.tell(ActionFinished(request, result))
 
 
 def _bug(request: ActionRequest, error: BaseException) -> ActionResult:

@@ -8,7 +8,7 @@ from aiohttp import web
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import PydanticCustomError
 
-from nemo_watchdog.probes.shared.lines import one_line
+from nemo_watchdog.lines import one_line
 from nemo_watchdog.web import auth
 
 

@@ -49,7 +49,7 @@ def verification(s: Situation) -> Decision | None:
                 Verdict.WAIT, Gate.VERIFICATION, f"verifying {ladder.action}{whose}", s.verify_until(ladder)
             )
     if (until := s.pending_until) is not None:
-        what = f"nobody knows whether {s.last_on_target.action} was done: Docker may still do it"
+        what = f"nobody knows whether {s.last_on_target.action} was done: it may still happen"
         return Decision(Verdict.WAIT, Gate.VERIFICATION, what, until)
     if (seen := s.volatile.unattributed.get(s.spec.container or "")) is not None:
         unread = "why it ended is not known yet: Docker has not told its last words, and is asked again"

@@ -22,10 +22,9 @@ from yarl import URL
 
 from nemo_watchdog.model import Finding, Reason, failed
 from nemo_watchdog.policy.secret_value import Secret
-from nemo_watchdog.policy.units import SecretText
+from nemo_watchdog.policy.units import SecretText, wrong_secret
 from nemo_watchdog.probes.shared.looked_up import names
 from nemo_watchdog.probes.shared.network import os_failure
-from nemo_watchdog.probes.shared.options import wrong_secret
 from nemo_watchdog.probes.shared.tls import TlsOptions, Trust
 from nemo_watchdog.probes.shared.tls_mistakes import may_be_tls, unless_it_speaks_tls, unless_it_wants_a_certificate
 

@@ -19,7 +19,7 @@ from nemo_watchdog.durations import duration
 from nemo_watchdog.evidence import Questions
 from nemo_watchdog.model import Finding, Outcome, Reason, degraded, failed, ok
 from nemo_watchdog.policy.secret_value import Secret
-from nemo_watchdog.policy.units import Duration, SecretText, Whole, number_within, wrong
+from nemo_watchdog.policy.units import Duration, SecretText, Whole, number_within, wrong, wrong_secret
 from nemo_watchdog.ports import ProbeContext
 from nemo_watchdog.probes.http.client import (
     BODY_LIMIT,
@@ -38,7 +38,7 @@ from nemo_watchdog.probes.http.evidence import answer_text
 from nemo_watchdog.probes.http.expect import Expectation, HttpExpect
 from nemo_watchdog.probes.http.lenient import Answer, Request, oddly_answered, read_again
 from nemo_watchdog.probes.shared.deadline import FOR_EVIDENCE, patience_of
-from nemo_watchdog.probes.shared.options import ProbeOptions, wrong_secret
+from nemo_watchdog.probes.shared.options import ProbeOptions
 from nemo_watchdog.probes.shared.tls import CertificateWatch, TlsOptions, Trust, bad_ca_file, shake_hands
 
 _ERROR = 400

@@ -12,8 +12,8 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from nemo_watchdog.model import Finding, Reason, failed
 from nemo_watchdog.policy.secret_value import Secret
+from nemo_watchdog.policy.units import wrong_secret
 from nemo_watchdog.probes.shared.looked_up import looked_up
-from nemo_watchdog.probes.shared.options import wrong_secret
 
 _SSL_REQUEST = bytes.fromhex("0000000804d2162f")
 """PostgreSQL manual, "Message Formats": the answer is one byte, S or N, or an error that begins with E."""

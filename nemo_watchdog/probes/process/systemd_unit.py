@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from nemo_watchdog.lines import one_line
 from nemo_watchdog.model import Finding, Reason, failed, ok
-from nemo_watchdog.probes.shared.lines import one_line
 from nemo_watchdog.probes.shared.subprocess import Ended
 
 PROPERTIES = ("LoadState", "ActiveState", "SubState", "Result", "NRestarts")

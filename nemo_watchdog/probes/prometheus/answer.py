@@ -12,8 +12,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from nemo_watchdog.lines import one_line
 from nemo_watchdog.model import Finding, Reason, failed
-from nemo_watchdog.probes.shared.lines import one_line
 
 MOST_APART = 300.0
 """Seconds between our clock and the moment that an answer is about. Prometheus itself looks back five minutes."""

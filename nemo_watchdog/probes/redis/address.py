@@ -10,8 +10,8 @@ from redis import exceptions
 
 from nemo_watchdog.model import Finding, Reason, failed
 from nemo_watchdog.policy.secret_value import Secret
+from nemo_watchdog.policy.units import wrong_secret
 from nemo_watchdog.probes.shared.named_files import CANNOT_BE_READ, NamedFiles
-from nemo_watchdog.probes.shared.options import wrong_secret
 
 _SETTINGS = frozenset({"host", "port", "db", "username", "password", "path", "connection_class"})
 _TLS_SETTINGS = frozenset(

@@ -5,9 +5,6 @@ from __future__ import annotations
 from typing import ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict
-from pydantic_core import PydanticCustomError
-
-from nemo_watchdog.policy.units import SECRET_ERROR
 
 
 class ProbeOptions(BaseModel):
@@ -27,8 +24,3 @@ class ProbeOptions(BaseModel):
     def __deepcopy__(self, memo: dict[int, object] | None = None) -> Self:
         """Itself: options never change, and pydantic copies a default for every dependency that leaves it out."""
         return self
-
-
-def wrong_secret(message: str) -> PydanticCustomError:
-    """The error to raise about a value that nobody may show: an address may hold a password."""
-    return PydanticCustomError(SECRET_ERROR, "{text}", {"text": message})

@@ -17,8 +17,8 @@ import structlog
 from aiohttp import web
 from pydantic import BaseModel
 
+from nemo_watchdog.lines import one_line
 from nemo_watchdog.probes.push import PushOptions
-from nemo_watchdog.probes.shared.lines import one_line
 from nemo_watchdog.runtime.core import Core
 from nemo_watchdog.runtime.heartbeats import Heartbeats
 from nemo_watchdog.views import HeardView

@@ -2,19 +2,69 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
 from nemo_watchdog.actions.catalog import ACTIONS
 from nemo_watchdog.testing.action_conformance import action_conforms
+from nemo_watchdog.testing.servers import Server, free_port, say, stall
 
-WORKS: dict[str, dict[str, Any]] = {
-    "docker.restart": {"stop_timeout": "2s"},
+KINDS = dict(ACTIONS)
+"""Loaded before an event loop runs, as a policy is."""
+
+SECRET = "hunter2-very-secret"
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """Options with which an action succeeds, fails and hangs. `GOOD`, `STALLS` and `NOBODY` are servers."""
+
+    works: Mapping[str, Any]
+    fails: Sequence[Mapping[str, Any]] = ()
+    hangs: Sequence[Mapping[str, Any]] = ()
+
+
+def order(to: str) -> dict[str, Any]:
+    return {"url": f"{to}/{SECRET}", "secret": SECRET}
+
+
+HELD = {
+    "command": Held(
+        works={"command": ["true", SECRET]},
+        fails=[{"command": ["false", SECRET]}, {"command": ["/no/such/program"]}],
+        hangs=[{"command": ["sh", "-c", "trap '' TERM; sleep 300 & sleep 300"]}],
+    ),
+    "docker.restart": Held(works={"stop_timeout": "2s"}),
+    "webhook": Held(
+        works=order("GOOD"), fails=[order("NOBODY"), order("http://169.254.169.254")], hangs=[order("STALLS")]
+    ),
 }
 
 
 @pytest.mark.parametrize("name", ACTIONS)
 async def test_an_action_conforms(name: str) -> None:
     """Strict options, a sound kind, every failure a result, in time, and only on what was judged."""
-    await action_conforms(name, ACTIONS[name], works=WORKS[name])
+    held = HELD[name]
+    async with AsyncExitStack() as stack:
+        good = await stack.enter_async_context(Server(say(b"HTTP/1.1 204 No Content\r\n\r\n")).running())
+        stalls = await stack.enter_async_context(Server(stall).running())
+        at = {"GOOD": good.port, "STALLS": stalls.port, "NOBODY": free_port()}
+
+        def filled(options: Mapping[str, Any]) -> dict[str, Any]:
+            text = {key: value for key, value in options.items() if isinstance(value, str)}
+            for word, port in at.items():
+                text = {key: value.replace(word, f"http://127.0.0.1:{port}") for key, value in text.items()}
+            return {**options, **text}
+
+        await action_conforms(
+            name,
+            KINDS[name],
+            works=filled(held.works),
+            fails=[filled(each) for each in held.fails],
+            hangs=[filled(each) for each in held.hangs],
+            secrets=[SECRET],
+        )

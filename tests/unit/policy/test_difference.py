@@ -134,3 +134,18 @@ def test_a_loaded_policy_knows_what_its_file_says() -> None:
     old, new = parse(text, PASSWORD="SECRET"), parse(text.replace("10s", "20s"), PASSWORD="SECRET")
     assert differences(old.document, new.document) == ("dependencies.redis.interval: 10s -> 20s",)
     assert "SECRET" not in repr(old)
+
+
+def test_what_an_action_runs_and_where_it_posts_may_be_secret() -> None:
+    """A path of an address may be its key, and an argument a password; all else of the step is shown."""
+    text = (
+        "remedies: {r: {steps: [{do: webhook, url: 'https://h.internal/KEY', timeout: Ns},"
+        " {do: command, command: [mend, --password, KEY], directory: /KEY}]}}"
+    )
+    before, after = (text.replace("KEY", key).replace("N", n) for key, n in (("canarya", "1"), ("canaryb", "2")))
+    assert between(before, after) == [
+        "remedies.r.steps.webhook.url: changed (***)",
+        "remedies.r.steps.webhook.timeout: 1s -> 2s",
+        "remedies.r.steps.command.command[2]: changed (***)",
+        "remedies.r.steps.command.directory: changed (a text of 8 characters)",
+    ]

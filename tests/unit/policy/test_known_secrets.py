@@ -34,11 +34,20 @@ dependencies:
     probe: push
     token: canary-push-0123456
     period: 1h
+remedies:
+  own:
+    budget: 1 per 1h
+    steps:
+      - {do: command, command: [/usr/bin/mend, --quick, --password, canary-mend, "--token=canary-of-step"]}
+      - {do: webhook, url: "https://hooks.internal/orders/canary-d00r-77", secret: canary-hmac-key-1}
+      - {do: webhook, url: "https://hooks.internal/orders", secret: "${file:FILE}2"}
 """
 CANARIES = {
     "canaryTok1", "canaryTok2", "canaryTok3", "canary-mail", "canary4JHMHyUFO2p", "canary-db", "canary%2Ddb",
     "canary-redis", "canary-query", "canary-bearer", "canary-header", "canary-argument", "canary-inline",
     "canary-environment", "canary-file", "canary-push-0123456",
+    "canary-mend", "canary-of-step", "canary-d00r-77", "https://hooks.internal/orders/canary-d00r-77",
+    "canary-hmac-key-1", "canary-file2",
 }  # fmt: skip
 
 
@@ -60,6 +69,7 @@ def test_what_a_reader_needs_is_not_hidden(tmp_path: Path) -> None:
     redactor = redactor_of(load(tmp_path), ["own-token-1"])
     needed = (
         "shop-db-2 on db.internal, gateway.internal/health, mail.example.com, cache:6379,"
+        " hooks.internal/orders, /usr/bin/mend,"
         " /usr/bin/check --quick, production, text/html, #alerts, 4174216298, app, oncall"
     )
     assert redactor.text(needed) == needed

@@ -453,3 +453,20 @@ async def test_a_bug_in_what_keeps_it_ends_nothing() -> None:
         assert kept.incident == "i2"
     assert taking.count("lost") == 1.0
     shell.core.close()
+
+
+@pytest.mark.parametrize(("within", "count"), [(5.0, 1), (0.0, 0)])
+async def test_what_an_action_wrote_is_evidence(within: float, count: int) -> None:
+    """With what was taken before it, by a name of its own; a policy that takes no evidence keeps none of it."""
+    shell = Shell(policy(dependency("gateway", grace=0.0), limits=Limits(evidence_within=within)))
+    taking = Taking(shell)
+    async with running(shell.core.write_forever(), taking.taker.run()):
+        await shell.up()
+        shell.fail()
+        (request,) = await until(lambda: shell.started)
+        taking.taker.after(request, "one\ntwo\n")
+        await until(lambda: len(taking.kept) == count)
+        await settled()
+    kept = [(each.incident, each.occasion, part.name, part.text) for each in taking.kept for part in each.parts]
+    assert kept == [(request.incident, "output of docker.restart", "gateway.output.txt", "one\ntwo\n")] * count
+    shell.core.close()

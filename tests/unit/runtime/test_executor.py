@@ -13,7 +13,7 @@ from nemo_watchdog.actions.docker.restart import DockerRestart, RestartOptions
 from nemo_watchdog.engine import events as ev
 from nemo_watchdog.engine.phases import Phase
 from nemo_watchdog.errors import OrderFailed
-from nemo_watchdog.model import ActionRequest, Target
+from nemo_watchdog.model import ActionOutcome, ActionRequest, ActionResult, Target
 from nemo_watchdog.ports import Action, ActionContext
 from nemo_watchdog.runtime import executor as module
 from nemo_watchdog.runtime.executor import Executor
@@ -148,3 +148,30 @@ async def test_what_is_no_container_is_not_looked_for_at_docker(shell: Shell) ->
     asked = len(shell.containers.inspects)
     await executor(shell, RecordingAction()).run(replace(shell.started[0], target=Target("file", "/srv/flag")))
     assert len(shell.containers.inspects) == asked
+
+
+async def test_what_an_action_wrote_is_kept_and_does_not_come_to_the_engine(shell: Shell) -> None:
+    """The journal has its detail, without a secret, and whoever keeps it has the rest."""
+    kept: list[tuple[str, str]] = []
+    told: list[ev.Event] = []
+    tell = shell.core.tell
+
+    def listen(event: ev.Event) -> None:
+        told.append(event)
+        tell(event)
+
+    shell.core.tell = listen  # type: ignore[method-assign]
+    action = RecordingAction(ActionResult(ActionOutcome.FAILED, "exit code 1: token=hunter2-very-secret", "much\n"))
+
+    def keep(request: ActionRequest, output: str) -> None:
+        kept.append((request.action_id, output))
+
+    carrying = Executor({"docker.restart": action}.get, shell.core, shell.watch, after=keep)
+    await carrying.run(shell.started[0])
+    await shell.core.written()
+    assert kept == [(shell.started[0].action_id, "much\n")]
+    (finished,) = [event for event in told if isinstance(event, ev.ActionFinished)]
+    assert finished.result.output == ""
+    (body,) = ended(shell)
+    assert body["detail"] == "exit code 1: token=[redacted]"
+    assert "much" not in repr(list(shell.memory.replay(shell.clock.now())))
