@@ -31,6 +31,7 @@ class Registry(Mapping[str, ActionKind]):
 
 ACTIONS: Mapping[str, ActionKind] = Registry(
     {
+        "compose.up": "nemo_watchdog.actions.compose.up",
         "docker.restart": "nemo_watchdog.actions.docker.restart",
     }
 )

@@ -1,8 +1,9 @@
-"""What is busy is helped by a step that is for just that, such as one that scales up, and by no other: never restarted."""
+"""What is busy is helped by a step that is for just that, such as one that scales up, and is never restarted."""
 
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -48,7 +49,7 @@ REFUSING = failed(Reason.OVERLOADED, "answered 429")
 OVERLOADS = pytest.mark.parametrize("overload", [QUEUED, REFUSING], ids=["serves", "does not"])
 
 
-def world_with(*steps: Step, when: Condition | None = None, **more: object) -> World:
+def world_with(*steps: Step, when: Condition | None = None, **more: Any) -> World:
     """A gateway whose remedy has these steps; scaling up acts on its service, a restart on its container."""
     fix = replace(
         remedy(*(steps or (MEND, SCALE, TO_LEAD)), budget=Budget(20, 3600.0)),
@@ -218,7 +219,10 @@ def test_serving_badly_is_no_reason_to_restart() -> None:
 @OVERLOADS
 @pytest.mark.parametrize(
     ("more", "when"),
-    [({"autonomy": Autonomy.OBSERVE}, None), ({}, Condition(category=FAULT | BUSY, tags=frozenset({"nothing has it"})))],
+    [
+        ({"autonomy": Autonomy.OBSERVE}, None),
+        ({}, Condition(category=FAULT | BUSY, tags=frozenset({"nothing has it"}))),
+    ],
     ids=["only observes", "its condition does not hold"],
 )
 def test_where_it_may_not_be_done_a_person_is_told_when_it_takes_too_long(
