@@ -13,7 +13,7 @@ import re
 import shutil
 import signal
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 
 from nemo_watchdog.errors import NemoWatchdogError, in_one_line
@@ -90,7 +90,7 @@ async def run(command: Sequence[str], docker_host: str, written: Written) -> int
 
     Raises `CannotRun`. Cancelled, it kills the whole group, and waits a moment for its end.
     """
-    with _paper() as out, _paper() as err:
+    with _papers() as (out, err):
         try:
             process = await asyncio.create_subprocess_exec(
                 *command,
@@ -102,8 +102,7 @@ async def run(command: Sequence[str], docker_host: str, written: Written) -> int
                 start_new_session=True,
             )
         except OSError as error:
-            why = errno.errorcode.get(error.errno or 0, "no errno")
-            raise CannotRun(f"Compose could not be started ({why})") from None
+            raise _cannot(error) from None
         try:
             return await process.wait()
         finally:
@@ -117,15 +116,26 @@ async def run(command: Sequence[str], docker_host: str, written: Written) -> int
 
 
 @contextmanager
-def _paper() -> Iterator[int]:
-    """A file in memory of a fixed size; where its writer stands is how much is written."""
-    descriptor = os.memfd_create("compose", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
-    try:
-        os.ftruncate(descriptor, MOST_WRITTEN)
-        fcntl.fcntl(descriptor, fcntl.F_ADD_SEALS, fcntl.F_SEAL_GROW | fcntl.F_SEAL_SHRINK)
-        yield descriptor
-    finally:
-        os.close(descriptor)
+def _papers() -> Iterator[tuple[int, int]]:
+    """Two files in memory of a fixed size; where its writer stands is how much is written."""
+    with ExitStack() as stack:
+        papers = []
+        try:
+            for _ in range(2):
+                descriptor = os.memfd_create("compose", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+                stack.callback(os.close, descriptor)
+                os.ftruncate(descriptor, MOST_WRITTEN)
+                fcntl.fcntl(descriptor, fcntl.F_ADD_SEALS, fcntl.F_SEAL_GROW | fcntl.F_SEAL_SHRINK)
+                papers.append(descriptor)
+        except OSError as error:
+            raise _cannot(error) from None
+        out, err = papers
+        yield out, err
+
+
+def _cannot(error: OSError) -> CannotRun:
+    """An error's own text may repeat an argument, so it is not shown."""
+    return CannotRun(f"Compose could not be started ({errno.errorcode.get(error.errno or 0, 'no errno')})")
 
 
 def _read(paper: int) -> str:

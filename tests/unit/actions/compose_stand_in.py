@@ -29,7 +29,7 @@ class StandIn:
             setattr(self, name, text)
         self.path.write_text(
             "#!/bin/sh\n"
-            f"case \"$*\" in\n"
+            f'case "$*" in\n'
             f"*'version --short') echo {shlex.quote(self.version)};;\n"
             f"*' config') {self.config};;\n"
             f"*) printf '%s\\n' \"$@\" >{self._told}; env >{self._told}.env; {self.up};;\n"

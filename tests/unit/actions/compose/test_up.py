@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import signal
 from collections.abc import Callable
@@ -16,7 +17,7 @@ import pytest
 from nemo_watchdog.actions.compose import program
 from nemo_watchdog.actions.compose.service import PROJECT, SERVICE, VERSION
 from nemo_watchdog.actions.compose.up import KIND, UpOptions, lacks
-from nemo_watchdog.model import ActionOutcome, ActionRequest, ActionResult, ContainerStatus, RunState, Target
+from nemo_watchdog.model import ActionOutcome, ActionRequest, ActionResult, RunState, Target
 from nemo_watchdog.ports import ActionContext, Subject
 from nemo_watchdog.testing.fakes import FakeContainers, ManualClock
 from tests.unit.actions.compose_stand_in import StandIn, put_in_place
@@ -75,7 +76,16 @@ async def test_only_the_service_is_named_and_nothing_is_built_pulled_or_removed(
     result = await shop.up(file=["/srv/shop.yaml", "/srv/more $(reboot).yaml"])
     assert result.outcome is DONE
     assert compose.ordered == [
-        *("--ansi", "never", "--project-name", "shop", "--file", "/srv/shop.yaml", "--file", "/srv/more $(reboot).yaml"),
+        *(
+            "--ansi",
+            "never",
+            "--project-name",
+            "shop",
+            "--file",
+            "/srv/shop.yaml",
+            "--file",
+            "/srv/more $(reboot).yaml",
+        ),
         *("up", "--detach", "--no-deps", "--no-build", "--pull", "never", "--scale", "web=2", "web"),
     ]
 
@@ -117,7 +127,7 @@ async def test_it_gets_a_small_environment(compose: StandIn, monkeypatch: pytest
     ],
 )
 async def test_it_is_never_told_to_have_fewer_than_there_are(
-    compose: StandIn, states: tuple[RunState, ...], options: dict[str, int], scale: int
+    compose: StandIn, states: tuple[RunState, ...], options: dict[str, Any], scale: int
 ) -> None:
     """Compose removes what is more, and those that run may be among it; what was never started counts as well."""
     assert (await Shop(*states).up(**options)).outcome is DONE
@@ -251,7 +261,9 @@ async def test_what_another_generation_of_compose_made_is_not_replaced(compose: 
 
 async def test_a_file_that_cannot_be_used(compose: StandIn) -> None:
     """With Compose's words; what it writes of a good file is kept nowhere."""
-    compose.write(config="echo warning >&2; echo 'yaml.parser.ParserError: while parsing' >&2; echo ' line 2' >&2; exit 1")
+    compose.write(
+        config="echo warning >&2; echo 'yaml.parser.ParserError: while parsing' >&2; echo ' line 2' >&2; exit 1"
+    )
     assert await refused(Shop(RUNS), compose) == (
         "the Compose file cannot be used: yaml.parser.ParserError: while parsing; line 2"
     )
@@ -284,6 +296,16 @@ async def test_a_program_that_cannot_be_started(compose: StandIn) -> None:
     """A script whose interpreter is not there."""
     compose.path.write_text("#!/nonexistent\n", encoding="utf-8")
     assert await refused(Shop(RUNS), compose) == "Compose could not be started (ENOENT)"
+
+
+async def test_no_memory_for_what_it_would_write(compose: StandIn, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Or no file descriptor."""
+
+    def none_left(*_: object) -> int:
+        raise OSError(errno.EMFILE, "")
+
+    monkeypatch.setattr(os, "memfd_create", none_left)
+    assert await refused(Shop(RUNS), compose) == "Compose could not be started (EMFILE)"
 
 
 async def test_docker_does_not_answer(compose: StandIn) -> None:
@@ -332,13 +354,11 @@ async def test_a_docker_that_falls_silent_afterwards_changes_nothing(compose: St
 
 async def test_a_failure_in_its_words(compose: StandIn) -> None:
     """The line that says why, and not the last one that says that."""
-    compose.write(
-        up="echo 'ERROR: for web  port is \033[31mtaken' >&2; echo Encountered errors while bringing up the project. >&2; exit 1"
-    )
+    compose.write(up="printf 'ERROR: port is \\033[31mtaken\\nEncountered errors while bringing it up.\\n' >&2; exit 1")
     result = await Shop(RUNS).up()
     assert result.outcome is FAILED
     assert result.detail == (
-        "Compose ended with 1: ERROR: for web  port is \\x1b[31mtaken; Encountered errors while bringing up the project."
+        "Compose ended with 1: ERROR: port is \\x1b[31mtaken; Encountered errors while bringing it up."
     )
     compose.write(up="exit 3")
     assert (await Shop(RUNS).up()).detail == "Compose ended with 3: no word of why"
@@ -476,5 +496,3 @@ def test_the_plugin_of_dockers_command_comes_first(
 def test_versions(told: str, version: tuple[int, int] | None) -> None:
     """As each generation says it."""
     assert program.version_in(told) == version
-
-
