@@ -20,6 +20,7 @@ from nemo_watchdog.demo.images import IMAGE
 from nemo_watchdog.model import ActionOutcome, ActionRequest, ActionResult, ContainerStatus, RunState, Target
 from nemo_watchdog.ports import ActionContext, Subject
 from nemo_watchdog.testing.servers import free_port
+from tests.integration.daemon import Daemon
 from tests.parts import need
 
 WORKER = """trap 'exit 0' TERM
@@ -256,3 +257,50 @@ async def test_a_timeout_in_the_middle_of_it(project: Project, containers: Docke
     assert asyncio.get_running_loop().time() - began < 20.0
     assert result.outcome is ActionOutcome.TIMED_OUT
     assert "Recreating" in result.output
+
+
+async def test_the_daemon_scales_up_what_has_too_much_to_do(project: Project, tmp_path: Path) -> None:
+    """It serves all the while, and is not restarted; the queue is empty again, and the incident over."""
+    policy = {
+        "version": 1,
+        "dependencies": {
+            "web": {
+                "probe": "command",
+                "command": ["/bin/sh", "-c", f"! ls {project.jobs}/*.waiting"],
+                "exit_codes": {"1": "degraded"},
+                "container": f"{project.name}_web_1",
+                "interval": "500ms",
+                "confirm_interval": "500ms",
+                "startup_grace": "1s",
+                "remedy": "grow",
+            }
+        },
+        "remedies": {
+            "grow": {
+                "when": {"category": ["fault", "busy"]},
+                "steps": [
+                    {"do": "docker.restart", "when": {"category": "fault"}},
+                    {
+                        "do": "compose.up",
+                        "file": str(project.file),
+                        "project": project.name,
+                        "service": "web",
+                        "scale": 2,
+                        "when": {"reason": "reported_busy"},
+                    },
+                ],
+                "budget": "3 per 1h",
+            }
+        },
+    }
+    folder = tmp_path / "daemon"
+    folder.mkdir()
+    async with Daemon(json.dumps(policy), folder) as daemon:
+        await daemon.wait_for_health("web", "up")
+        project.give("a", "b")
+        ended = await daemon.event("action_ended", within=60.0)
+        assert (ended["action"], ended["outcome"]) == ("compose.up", "succeeded")
+        await daemon.event("incident_resolved", within=60.0)
+        done = [line["action"] for line in daemon.events if line["event"] == "action_intended"]
+        assert done == ["compose.up"]
+    await project.taken(2)
