@@ -199,7 +199,7 @@ async def run(settings: Settings, redact_with: Callable[[Callable[[], Redactor]]
             probe=partial(make_probe, containers=containers, heartbeats=heartbeats),
             containers=watch,
             executor=Executor(
-                partial(make_action, context=ActionContext(containers, core.touched, core.redact)),
+                partial(make_action, context=_of_actions(containers, core, settings)),
                 core,
                 watch,
                 keeping.evidence.before,
@@ -228,6 +228,10 @@ async def run(settings: Settings, redact_with: Callable[[Callable[[], Redactor]]
             await archiving.close(CLOSE_ARCHIVE_WITHIN)
     finally:
         await _close(journal)
+
+
+def _of_actions(containers: Containers, core: Core, settings: Settings) -> ActionContext:
+    return ActionContext(containers, core.touched, core.redact, watches=core.watches, docker_host=settings.docker or "")
 
 
 def _rendering(core: Core, key: str) -> Rendering:

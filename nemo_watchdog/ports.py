@@ -67,8 +67,11 @@ class Containers(Protocol):
         """The container's status; `RunState.MISSING` when there is none of that name."""
         ...
 
-    async def labels(self) -> Mapping[str, Mapping[str, str]]:
-        """The labels of every container that was started once, whether it runs now or not, by its name."""
+    async def labels(self, *, never_started: bool = False) -> Mapping[str, Mapping[str, str]]:
+        """The labels of every container that was started once, whether it runs now or not, by its name.
+
+        With `never_started` also of those that were only made.
+        """
         ...
 
     def events(self) -> AsyncIterator[ContainerEvent]:
@@ -211,6 +214,11 @@ def _as_it_is(text: str) -> str:
     return text
 
 
+def _none(_container: str) -> bool:
+    """Where nothing is watched."""
+    return False
+
+
 @dataclass(frozen=True, slots=True)
 class ActionContext:
     """What an action may use."""
@@ -220,6 +228,10 @@ class ActionContext:
     """What somebody has done to that container since the action was decided; "" when nobody did anything."""
     redact: Callable[[str], str] = _as_it_is
     """Takes the secrets of the policy out of what came from outside, before it is cut; from any thread."""
+    watches: Callable[[str], bool] = _none
+    """Whether that container is a dependency's: then the gates know who ended it, and have let the action through."""
+    docker_host: str = ""
+    """Docker's address, as DOCKER_HOST has it; empty: its usual one."""
 
 
 @dataclass(frozen=True, slots=True)

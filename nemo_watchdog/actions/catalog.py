@@ -32,6 +32,7 @@ class Registry(Mapping[str, ActionKind]):
 ACTIONS: Mapping[str, ActionKind] = Registry(
     {
         "command": "nemo_watchdog.actions.command",
+        "compose.up": "nemo_watchdog.actions.compose.up",
         "docker.restart": "nemo_watchdog.actions.docker.restart",
         "webhook": "nemo_watchdog.actions.webhook",
     }

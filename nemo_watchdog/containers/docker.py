@@ -87,12 +87,12 @@ class DockerContainers:
         except ValueError as error:
             raise ContainersUnreachable(str(error)) from error
 
-    async def labels(self) -> Mapping[str, Mapping[str, str]]:
+    async def labels(self, *, never_started: bool = False) -> Mapping[str, Mapping[str, str]]:
         """See `ports.Containers.labels`."""
         what = "which containers there are"
         told = await self._connection.ask("/containers/json", what, LONGEST_LIST, all="true")
         try:
-            return parse_labels(json.loads(told))
+            return parse_labels(json.loads(told), never_started=never_started)
         except ValueError as error:
             raise QuestionRefused(200, "no list of containers", what) from error
 

@@ -164,13 +164,13 @@ def parse_titles(top: object) -> tuple[str, ...]:
         raise ValueError("no processes of a running container") from error
 
 
-def parse_labels(containers: object) -> dict[str, dict[str, str]]:
-    """Of GET /containers/json?all=1 the labels of those once started. Raises ValueError for another answer."""
+def parse_labels(containers: object, *, never_started: bool = False) -> dict[str, dict[str, str]]:
+    """Of GET /containers/json?all=1 the labels of those once started, or all. Raises ValueError for another answer."""
     labels = {}
     try:
         for container in containers:  # type: ignore[attr-defined]
             own = own_name(container)
-            if own and container["State"] != "created":
+            if own and (never_started or container["State"] != "created"):
                 labels[own] = {str(key): str(value) for key, value in (container["Labels"] or {}).items()}
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError("no list of containers") from error

@@ -15,7 +15,7 @@ from nemo_watchdog.engine.ladder import next_contact
 from nemo_watchdog.engine.turn import Turn
 from nemo_watchdog.model import BUSY_FOR, Category, Decision, Gate
 
-HELD_BY_NOTHING_ELSE = frozenset({Gate.CATEGORY, Gate.REMEDY})
+HELD_BY_NOTHING_ELSE = frozenset({Gate.CATEGORY, Gate.REMEDY, Gate.CONDITION, Gate.AUTONOMY})
 """What answers for something that is only busy; at other gates somebody has it in hand, or it is not to blame."""
 
 

@@ -254,7 +254,10 @@ class Tracker:
 
     @property
     def fresh_evidence(self) -> bool:
-        """The state rests on fresh evidence: failed looks, or Docker's word."""
+        """The state rests on fresh evidence: failed looks, or Docker's word; or looks that saw it serve badly."""
+        if self.state.health is Health.DEGRADED:
+            looks = [look for look in self._looks[-self.spec.down_after.window :] if look.began >= self._clean_since]
+            return sum(look.finding.outcome is not Outcome.OK for look in looks) >= self.spec.down_after.count
         return self.exited or self.failure_threshold_met
 
     def grace_until(self, now: float) -> float | None:

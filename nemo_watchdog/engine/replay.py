@@ -224,6 +224,7 @@ def _(record: r.ActionIntended, state: Durable, at: Moment) -> None:
         state.storm.retried.discard(record.dependency)
     target = Target(record.target_kind or CONTAINER, record.target or record.container)
     if incident := state.incidents.get(record.incident):
+        incident.serving.discard(record.dependency)  # it may serve, too busy to serve well
         ladder = incident.ladder(record.dependency)
         ladder.phase = after(ladder.phase, Move.INTENDED)
         position = (record.remedy, record.step_key, record.attempt)

@@ -30,7 +30,7 @@ def confirm(turn: Turn, incident: Incident, members: Iterable[str]) -> None:
         if tracker is None or name in incident.serving or tracker.state.health not in (Health.UP, Health.DEGRADED):
             continue
         ladder = incident.ladders.get(name) or Ladder()
-        if ladder.phase is Phase.ACTING:
+        if ladder.phase is Phase.ACTING or _situation(turn, name).is_busy_and_can_be_helped:
             continue
         if not _seen_to_serve_since(ladder.acted_at, tracker):
             turn.volatile.awaited.add(name)
@@ -42,7 +42,7 @@ def confirm(turn: Turn, incident: Incident, members: Iterable[str]) -> None:
             turn.volatile.awaited.add(name)
             turn.wake(ladder.verify_until)
             continue
-        over = not any(_may_need_it(turn.volatile.trackers[other]) for other in others)
+        over = not any(_may_need_it(_situation(turn, other)) for other in others)
         step = step_that_acted(turn.volatile.policy, ladder)
         turn.record(
             r.MemberRecovered(
@@ -76,11 +76,15 @@ def _in_trouble(turn: Turn, name: str, ladder: Ladder) -> bool:
     return not (serves and _seen_to_serve_since(ladder.acted_at, tracker))
 
 
-def _may_need_it(tracker: Tracker) -> bool:
-    """It fails as a restart may help, or nobody knows yet; what is busy or cannot be seen judges no attempt."""
-    state = tracker.state
+def _may_need_it(s: Situation) -> bool:
+    """It fails as its remedy may help, or nobody knows yet; what is else busy or cannot be seen judges no attempt."""
+    state = s.tracker.state
     unknown = state.health is Health.STARTING or state.reason is Reason.NOT_LOOKED
-    return unknown or (state.health is Health.DOWN and state.category in FAULTS)
+    return unknown or s.is_busy_and_can_be_helped or (state.health is Health.DOWN and state.category in FAULTS)
+
+
+def _situation(turn: Turn, name: str) -> Situation:
+    return Situation(turn.volatile, turn.durable, turn.durable.incident_of(name), name, turn.now.monotonic)
 
 
 def _seen_to_serve_since(acted_at: float, tracker: Tracker) -> bool:

@@ -141,6 +141,10 @@ class Core:
         engine = self.engine
         return overlap.touched(engine.volatile, engine.durable, Target(CONTAINER, container), self.clock.now())
 
+    def watches(self, container: str) -> bool:
+        """Whether a dependency has that container."""
+        return bool(self.engine.volatile.watching(container))
+
     def answers_since(self, name: str, monotonic: float) -> bool:
         """Whether a look at it that began after that time (monotonic seconds) was a good one."""
         tracker = self.engine.trackers.get(name)

@@ -158,9 +158,10 @@ class FakeContainers:
         self.past.append(event)
         self._events.put_nowait(event)
 
-    async def labels(self) -> Mapping[str, Mapping[str, str]]:
+    async def labels(self, *, never_started: bool = False) -> Mapping[str, Mapping[str, str]]:
         await self._answer()
-        return dict(self.labels_of)
+        made = {name for name, status in self.statuses.items() if status.state is RunState.CREATED}
+        return {name: own for name, own in self.labels_of.items() if never_started or name not in made}
 
     async def history(self, name: str, container_id: str) -> Sequence[ContainerEvent]:
         await self._answer()

@@ -365,7 +365,7 @@ class Port:
         await self._answer()
         return self._engine.status(name)
 
-    async def labels(self) -> Mapping[str, Mapping[str, str]]:
+    async def labels(self, *, never_started: bool = False) -> Mapping[str, Mapping[str, str]]:
         """None carries any."""
         await self._answer()
         return {}

@@ -14,7 +14,7 @@ from nemo_watchdog.engine.phases import Phase
 from nemo_watchdog.engine.severity import scene_of
 from nemo_watchdog.engine.topology import held_by, needs_of
 from nemo_watchdog.model import CONTAINER, Category, Decision, Gate, Health, Reason, RunState, Verdict
-from nemo_watchdog.policy.policy import Policy
+from nemo_watchdog.policy.policy import ActionStep, Policy
 
 FAULTS = frozenset({Category.FAULT})
 
@@ -147,7 +147,7 @@ def category(s: Situation) -> Decision | None:
     if state.category is not None and state.category not in _helped(s):
         value = f"{state.category}: acting does not help ({state.detail or state.reason}){busy.in_words(s)}"
         return Decision(Verdict.WAIT, Gate.CATEGORY, value)
-    if state.health is not Health.DOWN:
+    if not s.asks_for_help:
         return Decision(Verdict.WAIT, Gate.CATEGORY, f"it is {state.health}, not down")
     for name in s.beside:
         careful = s.trackers[name].careful
@@ -158,10 +158,15 @@ def category(s: Situation) -> Decision | None:
 
 
 def _helped(s: Situation) -> frozenset[Category]:
-    """What the next action can mend; a person is told of what the remedy is for."""
+    """What the next action can mend; a person is told of what the remedy is for.
+
+    What is busy has its own bound: a remedy of whose actions none is for it tells nobody sooner.
+    """
     if s.action is not None:
         return s.action.helps
-    return (s.remedy.when.category if s.remedy is not None else FAULTS) or FAULTS
+    helped = (s.remedy.when.category if s.remedy is not None else FAULTS) or FAULTS
+    acts = s.remedy is not None and any(isinstance(step, ActionStep) for step in s.remedy.steps)
+    return helped - {Category.BUSY} if acts and not s.is_busy_and_can_be_helped else helped
 
 
 def evidence(s: Situation) -> Decision | None:
@@ -185,7 +190,7 @@ def condition(s: Situation) -> Decision | None:
 
 def last_look(s: Situation) -> Decision | None:
     """A wait may end long after it was looked at: it may have recovered since, or a person may have mended it."""
-    asked = s.action is not None and s.tracker.state.health is Health.DOWN and not s.tracker.exited
+    asked = s.action is not None and s.asks_for_help and not s.tracker.exited
     if not asked or is_news(s, s.tracker.last_seen_at):
         return None
     return Decision(Verdict.WAIT, Gate.LAST_LOOK, "looking at it once more before anything is done")

@@ -11,8 +11,11 @@ from nemo_watchdog.engine.ladder import Next, next_step
 from nemo_watchdog.engine.state import Durable, Incident
 from nemo_watchdog.engine.step_fit import why_skipped
 from nemo_watchdog.engine.volatile import Volatile
-from nemo_watchdog.model import CONTAINER, Target
+from nemo_watchdog.model import CONTAINER, Category, Health, Target
 from nemo_watchdog.policy.policy import ActionStep, Dependency, Policy, Remedy
+
+_TOO_BUSY = frozenset({Health.DOWN, Health.DEGRADED})
+"""What starts is busy as well, and gets its time."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +86,20 @@ class Situation:
     def action(self) -> ActionStep | None:
         """The step that would act next; None when the next step tells a person, or there is none."""
         return self.next.step if self.next is not None and isinstance(self.next.step, ActionStep) else None
+
+    @property
+    def is_busy_and_can_be_helped(self) -> bool:
+        """It does not serve well because it is busy, and a step of its remedy is for just that."""
+        state, remedy = self.tracker.state, self.remedy
+        if state.category is not Category.BUSY or state.health not in _TOO_BUSY or remedy is None:
+            return False
+        steps = (step for step in remedy.steps if isinstance(step, ActionStep) and Category.BUSY in step.helps)
+        return any(not why_skipped(step, self.tracker) for step in steps)
+
+    @property
+    def asks_for_help(self) -> bool:
+        """It is down; or it serves, is busy, and can be helped."""
+        return self.tracker.state.health is Health.DOWN or self.is_busy_and_can_be_helped
 
     @property
     def beside(self) -> tuple[str, ...]:

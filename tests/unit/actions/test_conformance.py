@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ import pytest
 from nemo_watchdog.actions.catalog import ACTIONS
 from nemo_watchdog.testing.action_conformance import action_conforms
 from nemo_watchdog.testing.servers import Server, free_port, say, stall
+from tests.unit.actions.compose_stand_in import put_in_place
 
 KINDS = dict(ACTIONS)
 """Loaded before an event loop runs, as a policy is."""
@@ -32,17 +34,24 @@ def order(to: str) -> dict[str, Any]:
     return {"url": f"{to}/{SECRET}", "secret": SECRET}
 
 
+SHOP = {"file": "/srv/shop/compose.yaml", "project": "shop"}
 HELD = {
     "command": Held(
         works={"command": ["true", SECRET]},
         fails=[{"command": ["false", SECRET]}, {"command": ["/no/such/program"]}],
         hangs=[{"command": ["sh", "-c", "trap '' TERM; sleep 300 & sleep 300"]}],
     ),
+    "compose.up": Held(works={**SHOP, "service": "web"}, fails=[{**SHOP, "service": "nobody"}]),
     "docker.restart": Held(works={"stop_timeout": "2s"}),
     "webhook": Held(
         works=order("GOOD"), fails=[order("NOBODY"), order("http://169.254.169.254")], hangs=[order("STALLS")]
     ),
 }
+
+
+@pytest.fixture(autouse=True)
+def _compose(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    put_in_place(tmp_path, monkeypatch)
 
 
 @pytest.mark.parametrize("name", ACTIONS)

@@ -70,8 +70,18 @@ async def order(
 ) -> ActionResult:
     options = WebhookOptions.model_validate({"url": url, "secret": SECRET, **more})
     target = Target("webhook", KIND.target(options, Subject("gateway")))
-    said = {"severity": "SEV1", "reason": "http_status", "by": "dana"}
-    request = ActionRequest("a-1", "i-1", "gateway", "webhook", target, options, None, within, **said)
+    request = ActionRequest(
+        "a-1",
+        "i-1",
+        "gateway",
+        "webhook",
+        target,
+        options,
+        timeout=within,
+        severity="SEV1",
+        reason="http_status",
+        by="dana",
+    )
     return await KIND.make(ActionContext(FakeContainers(ManualClock()), redact=redact)).run(request)
 
 

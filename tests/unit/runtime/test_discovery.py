@@ -65,7 +65,7 @@ async def looks(containers: FakeContainers, count: int = 3) -> None:
         asked += 1
         return await ask()
 
-    containers.labels = labels  # type: ignore[method-assign]
+    containers.labels = labels  # type: ignore[method-assign, assignment]
     await until(lambda: asked >= count)
     containers.labels = ask  # type: ignore[method-assign]
 
@@ -98,7 +98,7 @@ async def test_what_is_there_for_a_moment_does_not_count(
     containers.labels_of = {"web": WEB}
     discovery = Discovery(containers, memory)
     await discovery.begin()
-    containers.labels = labels  # type: ignore[method-assign]
+    containers.labels = labels  # type: ignore[method-assign, assignment]
     async with following(discovery) as changes:
         await until(lambda: changes)
         assert changes == [{}]

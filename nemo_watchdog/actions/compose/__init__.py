@@ -1,0 +1,1 @@
+"""Actions on services of Compose projects: `up` is one, and `program` runs Compose."""
