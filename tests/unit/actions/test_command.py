@@ -26,17 +26,7 @@ SECRET = "hunter2-very-secret"
 def request_for(options: Mapping[str, Any], within: float = 30.0) -> ActionRequest:
     checked = CommandOptions.model_validate(options)
     target = Target("command", KIND.target(checked, Subject("gateway")))
-    return ActionRequest(
-        "a-1",
-        "i-1",
-        "gateway",
-        "command",
-        target,
-        checked,
-        timeout=within,
-        severity="SEV1",
-        reason="http_status",
-    )
+    return ActionRequest("a-1", "i-1", "gateway", "command", target, checked, None, within, "SEV1", "http_status")
 
 
 async def run(

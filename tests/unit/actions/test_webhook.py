@@ -70,18 +70,8 @@ async def order(
 ) -> ActionResult:
     options = WebhookOptions.model_validate({"url": url, "secret": SECRET, **more})
     target = Target("webhook", KIND.target(options, Subject("gateway")))
-    request = ActionRequest(
-        "a-1",
-        "i-1",
-        "gateway",
-        "webhook",
-        target,
-        options,
-        timeout=within,
-        severity="SEV1",
-        reason="http_status",
-        by="dana",
-    )
+    said = ("SEV1", "http_status")
+    request = ActionRequest("a-1", "i-1", "gateway", "webhook", target, options, None, within, *said, by="dana")
     return await KIND.make(ActionContext(FakeContainers(ManualClock()), redact=redact)).run(request)
 
 
