@@ -32,6 +32,9 @@ class Registry(Mapping[str, ActionKind]):
 ACTIONS: Mapping[str, ActionKind] = Registry(
     {
         "docker.restart": "nemo_watchdog.actions.docker.restart",
+        "systemd.restart": "nemo_watchdog.actions.systemd.restart",
+        "systemd.start": "nemo_watchdog.actions.systemd.start",
+        "systemd.reload": "nemo_watchdog.actions.systemd.reload",
     }
 )
 
