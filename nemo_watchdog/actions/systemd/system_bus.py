@@ -22,6 +22,7 @@ SOCKET = "/run/dbus/system_bus_socket"
 BUS, BUS_PATH = "org.freedesktop.DBus", "/org/freedesktop/DBus"
 LONGEST_WORDS = 500
 
+_UNKNOWN_USER = "it must run, and know the user that the watchdog runs as (docs/actions/systemd.restart.md)"
 _BROKEN = "the connection to the system bus was lost"
 
 Answer = TypeVar("Answer")
@@ -122,14 +123,18 @@ class SystemBus:
 @asynccontextmanager
 async def system_bus() -> AsyncIterator[SystemBus]:
     """Raises `NoBus`. The caller bounds it in time."""
-    connection = MessageBus(address())
     try:
-        await connection.connect()
+        connection = await MessageBus(address()).connect()
+    except (ConnectionError, EOFError) as error:
+        raise NoBus(f"the system bus does not take us ({_said(error)}): {_UNKNOWN_USER}") from error
     except Exception as error:
-        said = in_one_line(getattr(error, "strerror", None) or str(error) or type(error).__name__)
-        raise NoBus(f"the system bus does not answer as one ({said})") from error
+        raise NoBus(f"there is no system bus that can be used ({_said(error)})") from error
     bus = SystemBus(connection)
     try:
         yield bus
     finally:
         await bus.close()
+
+
+def _said(error: Exception) -> str:
+    return in_one_line(getattr(error, "strerror", None) or str(error) or type(error).__name__)[:LONGEST_WORDS]

@@ -70,7 +70,7 @@ class FakeSystemd:
         elif message.member == "GetUnitByPID" and not self.own:
             client.error(message, f"{MANAGER}.NoUnitForPID", "it runs in none")
         else:
-            client.reply(message, *self._told(message))
+            client.reply(message, *self.told(message))
 
     async def order(self, client: Client, message: Message) -> None:
         name, mode = message.body
@@ -80,7 +80,7 @@ class FakeSystemd:
         client.reply(message, "o", job)
         client.job_removed(job, name, self.result)
 
-    def _told(self, message: Message) -> tuple[Any, ...]:
+    def told(self, message: Message) -> tuple[Any, ...]:
         match message.member:
             case "Hello" | "GetNameOwner":
                 return ("s", ":1.7" if message.member == "Hello" else OWNER)
