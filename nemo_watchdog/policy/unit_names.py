@@ -35,7 +35,7 @@ def check_unit_to_act_on(unit: str) -> str:
         kinds = ", ".join(f"`.{each}`" for each in _ACTED_ON)
         raise wrong(f"`.{suffix}` is many units or none of its own: expected one of {kinds}")
     if stem.endswith("@"):
-        raise wrong("it is a template: name an instance, such as `worker@1.service`")
+        raise wrong("it is a template: name an instance, such as `job@1.service`")
     if name == OWN_UNIT:
         raise wrong("it is the watchdog's own: systemd restarts that by itself (`Restart=`, `WatchdogSec=`)")
     return name

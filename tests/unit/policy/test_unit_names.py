@@ -36,7 +36,7 @@ def test_what_has_no_suffix_is_a_service(written: str, meant: str) -> None:
         ("system.slice", "`.slice` is many units"),
         ("reboot.target", "`.target` is many units"),
         ("sda.device", "`.device` is many units"),
-        ("worker@", "it is a template: name an instance, such as `worker@1.service`"),
+        ("worker@", "it is a template: name an instance, such as `job@1.service`"),
         ("nemo-watchdog", "it is the watchdog's own"),
         ("nemo-watchdog.service", "it is the watchdog's own"),
     ],
