@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nemo_watchdog.errors import NemoWatchdogError
+from nemo_watchdog.policy.unit_names import OWN_UNIT
 from nemo_watchdog.regular_file import read_regular
 
-NAME = "nemo-watchdog.service"
 FOLDERS = (
     "/etc/systemd/system",
     "/run/systemd/system",
@@ -90,7 +90,7 @@ class ServiceUnit:
             raise UnitError(f"{self.path} wants the group {name}, and there is none on this machine") from None
 
 
-def read_unit(name: str = NAME, folders: tuple[str, ...] = FOLDERS) -> ServiceUnit:
+def read_unit(name: str = OWN_UNIT, folders: tuple[str, ...] = FOLDERS) -> ServiceUnit:
     """Raises `UnitError`."""
     path = next((file for folder in folders if (file := Path(folder) / name).is_file()), None)
     if path is None:

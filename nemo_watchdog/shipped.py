@@ -22,6 +22,7 @@ class Example(StrEnum):
     SCHEMA = "schema"
     SITUATIONS = "situations"
     UNIT = "unit"
+    POLKIT = "polkit"
     ALERTS = "alerts"
     PROMETHEUS = "prometheus"
     ALERTMANAGER = "alertmanager"
@@ -36,6 +37,7 @@ PLACES: Mapping[Example, str] = MappingProxyType(
         Example.SCHEMA: "config/policy.schema.json",
         Example.SITUATIONS: "config/situations.yaml",
         Example.UNIT: "systemd/nemo-watchdog.service",
+        Example.POLKIT: "systemd/nemo-watchdog.rules",
         Example.ALERTS: "config/prometheus/alerts.yml",
         Example.PROMETHEUS: "config/prometheus/prometheus.yml",
         Example.ALERTMANAGER: "config/alertmanager.yml",

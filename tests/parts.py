@@ -11,6 +11,7 @@ import pytest
 _PACKAGE_OF = {
     "amtool": "prometheus-alertmanager",
     "chromium": "chromium",
+    "dbus-daemon": "dbus-daemon",
     "docker": "docker.io",
     "dockerd": "docker.io",
     "debootstrap": "debootstrap",

@@ -34,6 +34,9 @@ ACTIONS: Mapping[str, ActionKind] = Registry(
         "command": "nemo_watchdog.actions.command",
         "compose.up": "nemo_watchdog.actions.compose.up",
         "docker.restart": "nemo_watchdog.actions.docker.restart",
+        "systemd.reload": "nemo_watchdog.actions.systemd.reload",
+        "systemd.restart": "nemo_watchdog.actions.systemd.restart",
+        "systemd.start": "nemo_watchdog.actions.systemd.start",
         "webhook": "nemo_watchdog.actions.webhook",
     }
 )

@@ -15,9 +15,10 @@ def example(
     name: Annotated[
         Example,
         typer.Argument(
-            help="A policy, its schema for editors, situations for `classify`, the systemd unit, alerting rules and "
-            "scrape configuration for Prometheus, routes for Alertmanager, a Compose file, HAProxy's configuration for "
-            "a proxy before Docker's socket, or the manual page.",
+            help="A policy, its schema for editors, situations for `classify`, the systemd unit, a rule of polkit with "
+            "which it may act on other units, alerting rules and scrape configuration for Prometheus, routes for "
+            "Alertmanager, a Compose file, HAProxy's configuration for a proxy before Docker's socket, or the manual "
+            "page.",
             show_default=False,
         ),
     ],

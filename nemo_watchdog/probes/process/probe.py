@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from pathlib import Path
 from typing import Annotated
 
@@ -13,6 +12,7 @@ from nemo_watchdog.durations import duration
 from nemo_watchdog.model import Finding, Reason, degraded, failed, ok
 from nemo_watchdog.one_thread import OneThread, StillBusy
 from nemo_watchdog.policy.fields import check_absolute
+from nemo_watchdog.policy.unit_names import check_unit_name
 from nemo_watchdog.policy.units import Whole, number_within, wrong
 from nemo_watchdog.ports import ProbeContext
 from nemo_watchdog.probes.process import systemd_unit
@@ -20,12 +20,6 @@ from nemo_watchdog.probes.process.processes import Counted, NotSeen, Wanted, cou
 from nemo_watchdog.probes.shared.deadline import patience_of
 from nemo_watchdog.probes.shared.options import ProbeOptions
 from nemo_watchdog.probes.shared.subprocess import NoResult, Runner
-
-# systemd.unit(5): the characters and the suffixes of unit names.
-_UNIT = re.compile(
-    r"[A-Za-z0-9:_.\\@][A-Za-z0-9:_.\\@-]*"
-    r"\.(?:service|socket|device|mount|automount|swap|target|path|timer|slice|scope)"
-)
 
 
 def _pieces(pattern: str) -> tuple[str, ...]:
@@ -44,12 +38,6 @@ def _name(name: str) -> str:
     return name
 
 
-def _unit_name(unit: str) -> str:
-    if not _UNIT.fullmatch(unit):
-        raise wrong("expected a unit's full name, such as `nginx.service`")
-    return unit
-
-
 Count = Annotated[Whole, AfterValidator(number_within(1, 1_000_000))]
 
 
@@ -64,7 +52,7 @@ class ProcessOptions(ProbeOptions):
     """So many processes must run."""
     max_count: Count | None = None
     """Degraded when more than this many run."""
-    unit: Annotated[str, AfterValidator(_unit_name)] | None = None
+    unit: Annotated[str, AfterValidator(check_unit_name)] | None = None
     """A systemd unit, instead of processes: `nginx.service`."""
 
     @model_validator(mode="after")

@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from dbus_fast import Message, Variant
 
 from nemo_watchdog.actions.catalog import ACTIONS
 from nemo_watchdog.testing.action_conformance import action_conforms
 from nemo_watchdog.testing.servers import Server, free_port, say, stall
 from tests.unit.actions.compose_stand_in import put_in_place
+from tests.unit.actions.systemd.fake_systemd import Client, FakeSystemd, is_in
 
 KINDS = dict(ACTIONS)
 """Loaded before an event loop runs, as a policy is."""
@@ -42,7 +44,17 @@ HELD = {
         hangs=[{"command": ["sh", "-c", "trap '' TERM; sleep 300 & sleep 300"]}],
     ),
     "compose.up": Held(works={**SHOP, "service": "web"}, fails=[{**SHOP, "service": "nobody"}]),
+    "docker.kill": Held(works={"signal": "HUP"}),
     "docker.restart": Held(works={"stop_timeout": "2s"}),
+    "docker.start": Held(works={}),
+    "docker.unpause": Held(works={"after": "1m"}),
+    "systemd.reload": Held(works={"unit": "app"}, fails=[{"unit": "failed"}], hangs=[{"unit": "hangs"}]),
+    "systemd.restart": Held(
+        works={"unit": "app"}, fails=[{"unit": "masked"}, {"unit": "gone"}], hangs=[{"unit": "hangs"}]
+    ),
+    "systemd.start": Held(
+        works={"unit": "stopped", "when_stopped": "start"}, fails=[{"unit": "app"}], hangs=[{"unit": "hangs"}]
+    ),
     "webhook": Held(
         works=order("GOOD"), fails=[order("NOBODY"), order("http://169.254.169.254")], hangs=[order("STALLS")]
     ),
@@ -52,6 +64,20 @@ HELD = {
 @pytest.fixture(autouse=True)
 def _compose(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     put_in_place(tmp_path, monkeypatch)
+
+
+@pytest.fixture(autouse=True)
+def _units(systemd: FakeSystemd) -> None:
+    """What runs, failed, was stopped and must not run, and one of which systemd says nothing."""
+    systemd.add("failed.service", **is_in("failed", "failed"))
+    systemd.add("stopped.service", **is_in("inactive", "dead"))
+    systemd.add("masked.service", LoadState=Variant("s", "masked"))
+
+    async def load(client: Client, message: Message) -> None:
+        if message.body != ["hangs.service"]:
+            client.reply(message, *systemd.told(message))
+
+    systemd.answers["LoadUnit"] = load
 
 
 @pytest.mark.parametrize("name", ACTIONS)
