@@ -24,7 +24,7 @@ SLOW = replace(RESTART, verify_within=600.0)
 
 
 def world_of(*more: Dependency, **keys: object) -> World:
-    watched = dependency("model", grace=30.0, flapping=None, **keys)
+    watched = replace(dependency("model", grace=30.0, flapping=None), **keys)  # type: ignore[arg-type]
     world = World(policy(watched, *more, fix=remedy(SLOW)), running=False)
     world.images["c-model"] = OLD
     for name in world.engine.trackers:

@@ -241,8 +241,8 @@ class World:
         """
         container = self.container(name)
         known = (f"id-{container}", self._started_at(container)) if state not in UNKNOWN_TO_DOCKER else ()
-        image = self.images.get(container, "") if known else ""
-        status = ContainerStatus(state, *known, image=image, **more)  # type: ignore[arg-type]
+        more.setdefault("image", self.images.get(container, "") if known else "")
+        status = ContainerStatus(state, *known, **more)  # type: ignore[arg-type]
         words = (LogLine(self.utc, said),) if said else None if said is None else ()
         self.send(ev.ContainerSeen(container, status, Past(tuple(past), whole_since, away), words))
 
