@@ -41,6 +41,19 @@ class MaintenanceView:
 
 
 @dataclass(frozen=True, slots=True)
+class StartupView:
+    """How long a start may take before a failing look means down: `grace`, the longer one of the two.
+
+    `learned` is what the last `starts` of this image have taught; None where that is nothing.
+    """
+
+    grace: float
+    configured: float
+    learned: float | None
+    starts: int
+
+
+@dataclass(frozen=True, slots=True)
 class DependencyView:
     """One dependency now. `latency` is the last look's."""
 
@@ -66,6 +79,8 @@ class DependencyView:
     """It goes down and comes back again and again."""
     needs_any: tuple[tuple[str, ...], ...] = ()
     """The groups among `needs`: of each, one is enough."""
+    startup: StartupView | None = None
+    """None without a container."""
 
 
 @dataclass(frozen=True, slots=True)

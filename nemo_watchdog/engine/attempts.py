@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
+from nemo_watchdog.engine.memory import Use
 from nemo_watchdog.engine.phases import Phase
 from nemo_watchdog.model import Moment, Target
 
@@ -33,6 +34,8 @@ class Ladder:
     actor: str = ""
     """The dependency that the last action was for."""
     action: str = ""
+    use: Use | None = None
+    """What it was used for, and against what."""
     target: Target | None = None
     """Of the last action."""
     acted_at: float = 0.0

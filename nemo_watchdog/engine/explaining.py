@@ -11,10 +11,12 @@ from nemo_watchdog.engine.engine import Engine
 from nemo_watchdog.engine.gate_words import ENDS, NOW, OPENED_BY_A_LOOK, counted, decided, seen_as, sentence, told
 from nemo_watchdog.engine.gates.situation import Situation
 from nemo_watchdog.engine.health import Tracker
+from nemo_watchdog.engine.learned_grace import Starts
 from nemo_watchdog.engine.listing import listed
 from nemo_watchdog.engine.rule_words import asks_for
 from nemo_watchdog.engine.severity import UNCLASSIFIED, title_of
 from nemo_watchdog.engine.state import Incident
+from nemo_watchdog.engine.step_fit import use_of
 from nemo_watchdog.engine.view import gate_view, utc_of
 from nemo_watchdog.incident_views import ExplanationView, LookRunView
 from nemo_watchdog.model import Category, Decision, Gate, Health, Moment, Outcome, Verdict
@@ -51,9 +53,10 @@ def explain_now(engine: Engine, name: str, now: Moment, looks: Sequence[LookRunV
     shut = [answer for answer in answers if answer.verdict is not Verdict.OPEN]
     decision = None if tracker.state.health is Health.UP else engine.decision(name, now)
     said = [
-        *_how_it_is(name, tracker, flaps=engine.durable.is_flapping(name)),
+        *_how_it_is(name, tracker, engine.durable.seen.starts, flaps=engine.durable.is_flapping(name)),
         *_incident(engine.policy, name, incident),
         *_acts_or_not(situation, decision, shut, now),
+        *_so_far(situation),
         *_left(situation),
     ]
     state = tracker.state
@@ -80,7 +83,7 @@ def explain_now(engine: Engine, name: str, now: Moment, looks: Sequence[LookRunV
 # -- how it is ----------------------------------------------------------------------------------------------------
 
 
-def _how_it_is(name: str, tracker: Tracker, *, flaps: bool) -> Iterator[str]:
+def _how_it_is(name: str, tracker: Tracker, starts: Starts, *, flaps: bool) -> Iterator[str]:
     state = tracker.state
     since = tracker.since.utc if tracker.since is not None else None
     yield sentence(f"{name} is {seen_as(state.health, since, state.category, state.reason, state.detail)}")
@@ -89,6 +92,8 @@ def _how_it_is(name: str, tracker: Tracker, *, flaps: bool) -> Iterator[str]:
     elif state.health is not Health.UP or tracker.suspect:
         yield from _confirmed(tracker)
     yield from _last_look(tracker)
+    if learned := starts.said(tracker.spec, tracker.image):
+        yield f"It may take {duration(tracker.startup_grace)} to start: {learned} of this image."
     if flaps:
         yield "It goes down and comes back again and again: it flaps."
 
@@ -222,6 +227,14 @@ def _next_action(decision: Decision | None, shut: Sequence[Decision], now: Momen
     if len(known) < len(waits):
         return None
     return max(known) if known else now.monotonic if decision.verdict is Verdict.ACT else None
+
+
+def _so_far(s: Situation) -> Iterator[str]:
+    """What the next step has come to before."""
+    if s.action is not None and (use := use_of(s.action, s.tracker)).reason:
+        uses = s.durable.memory.of(use)
+        if uses.used:
+            yield f"So far {use.action} has {uses.said(use.reason)}{', with this image' if use.image else ''}."
 
 
 def _left(s: Situation) -> Iterator[str]:

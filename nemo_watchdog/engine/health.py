@@ -19,19 +19,11 @@ from dataclasses import replace
 
 from nemo_watchdog.engine.events import Signs
 from nemo_watchdog.engine.in_progress import InProgress
+from nemo_watchdog.engine.learned_grace import Starting
 from nemo_watchdog.engine.seen import NO_WORSE_AFTER_A_RESTART, AtRisk, Seen
 from nemo_watchdog.engine.states import NEEDS_NO_PROOF, NO_ANSWER, NOT_ANSWERING, NOT_RUNNING, UNSEEN, UP, State
 from nemo_watchdog.engine.touches import Ending
-from nemo_watchdog.model import (
-    Category,
-    ContainerStatus,
-    Health,
-    Moment,
-    Observation,
-    Outcome,
-    Reason,
-    RunState,
-)
+from nemo_watchdog.model import Category, ContainerStatus, Health, Moment, Observation, Outcome, Reason, RunState
 from nemo_watchdog.policy.policy import Dependency
 
 TIMERS_ARE_EARLY = 0.9
@@ -77,6 +69,10 @@ class Tracker:
         self._at_risk = seen.at_risk.get(spec.name)
         """What it last answered of its data in this run, where that was not that they are well."""
         self.in_progress = InProgress()
+        self._starts = seen.starts
+        self.starting = Starting()
+        self.image = ""
+        """The id of its container's image, as it was seen last."""
         self.is_dockers_word = False
         """The state is what an inspect said, and no look."""
 
@@ -94,6 +90,7 @@ class Tracker:
             if not self._blind_row:
                 self.blind_since = observation.began
             self._blind_row += 1
+            self.starting.forget()
             return
         if outcome is Outcome.FAILED and observation.began < self._clean_since:
             return
@@ -140,6 +137,8 @@ class Tracker:
                     RunState.UNREACHABLE, before.container_id, before.started_at, detail=status.detail
                 )
             return
+        self.image = status.image or self.image
+        self.starting.go_on(status)
         if status.state in NOT_RUNNING and (before is None or before.state not in NOT_RUNNING):
             self.in_progress.ended_at = now.monotonic
         if before is not None and before.state in NOT_ANSWERING and status.state is RunState.RUNNING:
@@ -148,7 +147,9 @@ class Tracker:
             return
         first_sight = before is None and self.state is UNSEEN
         age = max(0.0, (now.utc - status.started_at).total_seconds())
-        self._grace_until = now.monotonic + self.spec.startup_grace - age
+        self._grace_until = now.monotonic + self.startup_grace - age
+        if before is not None:
+            self.starting.begin(status, age, now)
         self.in_progress.forget_work()
         if self._at_risk is not None and self._at_risk.at < status.started_at:
             self._at_risk = None  # of another run
@@ -174,8 +175,9 @@ class Tracker:
         self.is_dockers_word = word is not None
         if after.health is Health.UP:
             self.proven, self._grace_until = True, None
-            full = len(self._looks) == self._history
-            if full and all(look.finding.outcome is Outcome.OK for look in self._looks):
+            if self.starting.began is not None:
+                self.starting.end(self.answering_since)
+            if len(self._looks) == self._history and all(look.finding.outcome is Outcome.OK for look in self._looks):
                 self._looks = ()  # nothing left to remember: the next OK takes the short way
         self.state = after
         if after.category not in (Category.BUSY, Category.BLIND):
@@ -259,6 +261,11 @@ class Tracker:
             looks = [look for look in self._looks[-self.spec.down_after.window :] if look.began >= self._clean_since]
             return sum(look.finding.outcome is not Outcome.OK for look in looks) >= self.spec.down_after.count
         return self.exited or self.failure_threshold_met
+
+    @property
+    def startup_grace(self) -> float:
+        """Seconds that a start may take: as the policy has it, or longer where starts of this image took longer."""
+        return self._starts.grace(self.spec, self.image)
 
     def grace_until(self, now: float) -> float | None:
         """Monotonic end of this run's start-up grace; None when it is over or was never known."""

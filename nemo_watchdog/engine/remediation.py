@@ -93,6 +93,7 @@ def _judge_attempt(turn: Turn, incident: Incident, situation: Situation) -> None
         return
     why = f"still {state.reason} after {ladder.action}"
     turn.record(r.AttemptFailed(incident.incident, name, ladder.action_id, why, gap(step, ladder)))
+    turn.remember_use(ladder, None)
 
 
 def _write_down(turn: Turn, incident: Incident, name: str, decision: Decision) -> None:
@@ -131,6 +132,9 @@ def _act(turn: Turn, incident: Incident, situation: Situation) -> None:
             target=target.name,
             step_key=step.key,
             moved=ahead.moved,
+            reason=situation.tracker.state.reason or "",
+            image=situation.tracker.image,
+            options=step.digest,
         )
     )
     turn.order(
@@ -169,6 +173,8 @@ def end_action(turn: Turn, incident: Incident, name: str, result: ActionResult) 
             to_verify=to_verify,
         )
     )
+    if result.outcome is ActionOutcome.FAILED:
+        turn.remember_use(ladder, None)
 
 
 def acting_incident(durable: Durable, request: ActionRequest) -> Incident | None:

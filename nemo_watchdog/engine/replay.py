@@ -8,7 +8,7 @@ from functools import singledispatch
 from typing import Any
 
 from nemo_watchdog import records as r
-from nemo_watchdog.engine import orders
+from nemo_watchdog.engine import lessons, memory, orders
 from nemo_watchdog.engine.flaps import Flaps, Spell
 from nemo_watchdog.engine.heartbeat import Heartbeat
 from nemo_watchdog.engine.phases import Move, after
@@ -229,7 +229,7 @@ def _(record: r.ActionIntended, state: Durable, at: Moment) -> None:
         ladder.phase = after(ladder.phase, Move.INTENDED)
         position = (record.remedy, record.step_key, record.attempt)
         ladder.begin(record.action_id, record.action, target, position, rung=record.step_key or str(record.step))
-        ladder.actor, state.ladders[target] = record.dependency, ladder
+        ladder.actor, ladder.use, state.ladders[target] = record.dependency, memory.Use.of(record), ladder
     state.intend(record.action_id, record.dependency, target, at)
 
 
@@ -396,5 +396,5 @@ def _(record: r.PeopleTold, state: Durable, at: Moment) -> None:
         state.pages.tell(record, at, min(began, key=lambda each: each.monotonic))
 
 
-for each in orders.APPLIED:
+for each in (*orders.APPLIED, *lessons.APPLIED):
     apply.register(each)

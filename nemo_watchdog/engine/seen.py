@@ -7,6 +7,7 @@ from datetime import datetime
 
 from nemo_watchdog import records as r
 from nemo_watchdog.engine.last_served import LastServed
+from nemo_watchdog.engine.learned_grace import Starts
 from nemo_watchdog.model import Category, Health, Moment, Reason
 
 REASONS = {reason.value: reason for reason in Reason}
@@ -65,6 +66,7 @@ class Seen:
     served: LastServed = field(default_factory=LastServed)
     waits: dict[str, Wait] = field(default_factory=dict)
     troubles: dict[str, Trouble] = field(default_factory=dict)
+    starts: Starts = field(default_factory=Starts)
 
     def was_up(self, dependency: str, digest: str) -> bool:
         """Whether it was up once since the policy names it so."""

@@ -44,6 +44,7 @@ def confirm(turn: Turn, incident: Incident, members: Iterable[str]) -> None:
             continue
         over = not any(_may_need_it(_situation(turn, other)) for other in others)
         step = step_that_acted(turn.volatile.policy, ladder)
+        took = turn.now.monotonic - ladder.acted_at
         turn.record(
             r.MemberRecovered(
                 incident=incident.incident,
@@ -54,6 +55,8 @@ def confirm(turn: Turn, incident: Incident, members: Iterable[str]) -> None:
                 over=over,
             )
         )
+        if verified and over:
+            turn.remember_use(ladder, took)
 
 
 def notice_new_trouble(turn: Turn, situation: Situation) -> None:

@@ -6,9 +6,12 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from nemo_watchdog import records as r
+from nemo_watchdog.engine.attempts import Ladder
 from nemo_watchdog.engine.events import Effects
+from nemo_watchdog.engine.learned_grace import LONGEST
 from nemo_watchdog.engine.replay import apply
 from nemo_watchdog.engine.state import Durable, Incident
+from nemo_watchdog.engine.topology import upstreams
 from nemo_watchdog.engine.touches import Hold, taken_off
 from nemo_watchdog.engine.volatile import Volatile
 from nemo_watchdog.model import ActionRequest, Health, Moment, Target
@@ -39,6 +42,9 @@ class Turn:
         self.record(r.HoldReleased(name, target_kind=target.kind, target=target.name))
 
     def order(self, request: ActionRequest) -> None:
+        """How long what it is done to takes to start by itself, nobody can see any more."""
+        for each in (request.dependency, *self.volatile.beside.get(request.dependency, ())):
+            self.volatile.trackers[each].starting.forget()
         self.effects.actions.append(request)
 
     def wake(self, at: float | None) -> None:
@@ -89,6 +95,7 @@ class Turn:
             )
         if after.health is Health.UP:
             self.remember_up(name)
+            self._remember_start(name)
         return True
 
     def weigh_together(self, name: str) -> None:
@@ -111,3 +118,19 @@ class Turn:
         digest = self.volatile.trackers[name].spec.digest
         if self.durable.seen.up.get(name) != digest:
             self.record(r.SeenUp(name, digest))
+
+    def _remember_start(self, name: str) -> None:
+        """How long it took, unless it waited for something that it needs, or broke and was mended."""
+        tracker = self.volatile.trackers[name]
+        took, tracker.starting.took = tracker.starting.took, None
+        if took is None or took > LONGEST or tracker.answering_since is None:
+            return
+        began = tracker.answering_since - took
+        above = [self.volatile.trackers[each] for each in upstreams(self.volatile.policy, name)]
+        if all(each.serves and (each.recovered_at is None or each.recovered_at <= began) for each in above):
+            self.record(self.durable.seen.starts.lesson(name, tracker.image, took))
+
+    def remember_use(self, ladder: Ladder, took: float | None) -> None:
+        """What the last action of that ladder has come to: it helped after so many seconds, or not at all (None)."""
+        if ladder.use is not None and ladder.use.reason:
+            self.record(self.durable.memory.lesson(ladder.use, took))

@@ -12,6 +12,7 @@ from nemo_watchdog.engine.attempts import Ladder
 from nemo_watchdog.engine.carried_over import still_under_way
 from nemo_watchdog.engine.engine import Engine
 from nemo_watchdog.engine.groups import Group, all_groups
+from nemo_watchdog.engine.health import Tracker
 from nemo_watchdog.engine.impact import impact_of
 from nemo_watchdog.engine.maintenance import spell_of
 from nemo_watchdog.engine.oncall_view import rotas
@@ -43,6 +44,7 @@ from nemo_watchdog.views import (
     PolicyView,
     RetryView,
     StandingView,
+    StartupView,
     StatusView,
     StormView,
     TroubleView,
@@ -149,7 +151,16 @@ def _dependency(engine: Engine, name: str, now: Moment) -> DependencyView:
         explain=tuple(gate_view(answer, now) for answer in engine.explanation(name, now)),
         maintenance=MaintenanceView(spell.names, spell.until.isoformat()) if spell else None,
         flapping=engine.durable.is_flapping(name),
+        startup=_startup(engine, tracker) if tracker.spec.container else None,
     )
+
+
+def _startup(engine: Engine, tracker: Tracker) -> StartupView:
+    grace, configured = tracker.startup_grace, tracker.spec.startup_grace
+    learned = engine.durable.seen.starts.learned(tracker.spec, tracker.image)
+    if learned is None:
+        return StartupView(grace, configured, None, 0)
+    return StartupView(grace, configured, round(learned.grace, 3), learned.starts)
 
 
 def gate_view(decision: Decision, now: Moment) -> GateView:

@@ -19,7 +19,10 @@ from nemo_watchdog.receipts import Receipt, Received
 from nemo_watchdog.stores import OutboxItem
 
 OPENING_TYPES = ("incident_opened", "incident_reopened", "incident_declared")
-HEARTBEAT_TYPE = "heartbeat_heard"
+NEWEST_SAYS_ALL = ("heartbeat_heard", "remedy_learned", "start_learned")
+"""Of these types only the newest record of each key is ever asked for."""
+KEY = ("dependency", "image", "reason", "action", "options")
+"""What such a record is of, as far as its type has it."""
 HEALTH_TYPE = "health_changed"
 CLOSING_TYPES = ("incident_resolved", "incident_merged")
 
@@ -183,12 +186,16 @@ class SqliteJournal:
         """Forgets settled outbox items and whole closed incidents that are older than `before`; returns how many rows.
 
         An incident goes only when it is closed and its newest record is older. Facts outside incidents (a pause,
-        a container held for a person) stay, but of heartbeats only each job's newest. How each dependency was last
-        stays, whichever incident it was in: without its end a trouble that is over would look as if it lasted.
+        a container held for a person) stay, but of heartbeats only each job's newest, and likewise of what was learned
+        of an action or of starts. How each dependency was last stays, whichever incident it was in: without its end a
+        trouble that is over would look as if it lasted.
         `before` must lie further back than the longest budget window.
         """
         limit = codec.write_time(before)
-        opening, closing = (", ".join(f"'{kind}'" for kind in kinds) for kinds in (OPENING_TYPES, CLOSING_TYPES))
+        opening, closing, superseded = (
+            ", ".join(f"'{kind}'" for kind in kinds) for kinds in (OPENING_TYPES, CLOSING_TYPES, NEWEST_SAYS_ALL)
+        )
+        key = ", ".join(f"json_extract(body, '$.{name}')" for name in KEY)
         newest = self._files.prove_newest()  # the head must not name a record that goes
         with self._files.transaction() as connection:
             gone = connection.execute(
@@ -201,10 +208,9 @@ class SqliteJournal:
                 f">= max(CASE WHEN type IN ({opening}) THEN id ELSE 0 END)) "
                 "AND id NOT IN (SELECT max(id) FROM records "
                 "WHERE type = ? GROUP BY json_extract(body, '$.dependency')) "
-                # Of heartbeats only the newest of each job is ever asked for.
-                "UNION SELECT id, digest FROM records WHERE type = ? AND id NOT IN (SELECT max(id) FROM records "
-                "WHERE type = ? GROUP BY json_extract(body, '$.dependency'))",
-                (newest[5] if newest else "", limit, HEALTH_TYPE, HEARTBEAT_TYPE, HEARTBEAT_TYPE),
+                f"UNION SELECT id, digest FROM records WHERE type IN ({superseded}) "
+                f"AND id NOT IN (SELECT max(id) FROM records WHERE type IN ({superseded}) GROUP BY type, {key})",
+                (newest[5] if newest else "", limit, HEALTH_TYPE),
             ).fetchall()
             connection.executemany("DELETE FROM records WHERE id = ?", [(row,) for row, _ in over])
             records, total = connection.execute("SELECT records, total FROM tally").fetchone()

@@ -131,6 +131,7 @@ class Metrics:
             numbers.health = tracker.state.health
             numbers.maintenance = spell_of(engine.volatile, engine.durable, name, now) is not None
             numbers.flapping = engine.durable.is_flapping(name)
+            numbers.startup_grace = tracker.startup_grace if tracker.spec.container else None
         for scope, left in budgets(engine, now.monotonic):
             self.looks.dependency(scope).budget = left.remaining
         self.storm.set(in_force(engine.durable) is not None)

@@ -42,6 +42,7 @@ class DependencyMetrics:
         "late",
         "maintenance",
         "spent",
+        "startup_grace",
         "totals",
     )
 
@@ -59,6 +60,8 @@ class DependencyMetrics:
         self.maintenance: bool | None = None
         """Whether work on it is planned now."""
         self.flapping: bool | None = None
+        self.startup_grace: float | None = None
+        """Seconds."""
 
     def looked(self, observation: Observation, lateness: float) -> None:
         """One look; `lateness` in seconds behind its planned start."""
@@ -75,7 +78,7 @@ class DependencyMetrics:
 
     def forget_now(self) -> None:
         """What says how it is now may not stay when nobody looks any more; what was counted stays counted."""
-        self.late = self.health = self.budget = self.maintenance = self.flapping = None
+        self.late = self.health = self.budget = self.maintenance = self.flapping = self.startup_grace = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +106,7 @@ class LookCollector(Collector):
             Family(f"{prefix}budget_remaining", "gauge", "Actions that the budget still allows now", self._budget),
             Family(f"{prefix}maintenance", "gauge", "1 while work on it is planned", self._maintenance),
             Family(f"{prefix}dependency_flapping", "gauge", "1 while it flaps: down and back again", self._flapping),
+            Family(f"{prefix}startup_grace_seconds", "gauge", "How long its container may take to start", self._grace),
         )
 
     def dependency(self, name: str) -> DependencyMetrics:
@@ -160,3 +164,7 @@ class LookCollector(Collector):
     def _flapping(self, name: str, of: DependencyMetrics) -> Iterable[Sample]:
         if of.flapping is not None:
             yield Sample(self.families[6].name, {"dependency": name}, float(of.flapping))
+
+    def _grace(self, name: str, of: DependencyMetrics) -> Iterable[Sample]:
+        if of.startup_grace is not None:
+            yield Sample(self.families[7].name, {"dependency": name}, of.startup_grace)

@@ -171,6 +171,7 @@ def _dependency(
         down_after=section.down_after or defaults.down_after,
         up_after=section.up_after or defaults.up_after,
         startup_grace=defaults.startup_grace if section.startup_grace is None else section.startup_grace,
+        learn_startup=defaults.learn_startup if section.learn_startup is None else section.learn_startup,
         busy_for=defaults.busy_for if section.busy_for is None else section.busy_for,
         busy_while=tuple(dict.fromkeys(each.sign for each in section.busy_while)),
         work_for=defaults.work_for if section.work_for is None else section.work_for,
@@ -208,8 +209,9 @@ def _remedy(name: str, section: RemedySection, parts: Parts) -> Remedy:
             made.append(EscalateStep(step.to, key))
         elif step is not None:
             only = step_condition_of(step.section.when)
+            only = only if alike else replace(only, category=for_each[id(step)])
             made.append(
-                _acting(step, key, for_each[id(step)], only if alike else replace(only, category=for_each[id(step)]))
+                replace(_acting(step, key, for_each[id(step)], only), skip_after_useless=section.skip_after_useless)
             )
     when = replace(condition_of(section.when, parts.dependencies), category=category)
     return Remedy(name, tuple(made), section.budget, when)
@@ -232,4 +234,5 @@ def _acting(step: Acting, key: str, helps: frozenset[Category], when: StepCondit
         when=when,
         states=frozenset(kind.states),
         destroys=kind.destroys,
+        digest=digest_of(section.do, None, step.options),
     )

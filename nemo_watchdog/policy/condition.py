@@ -109,6 +109,8 @@ class StepCondition:
 
     reason: frozenset[str] = frozenset()
     category: frozenset[Category] = frozenset()
+    helped: Bound | None = None
+    """How often the same step has helped before, for this reason and this image."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -90,7 +90,7 @@ def _remedy(policy: Policy, remedy: Remedy) -> Iterator[Advice]:
             yield Advice(f"{path}.steps", f"the steps have {attempts} attempts, and {whose} allows {budget}")
             break
     for index, step in actions:
-        if why := _never_for(remedy, step):
+        if why := _never_for(remedy, step) or _never_helped(remedy, step):
             yield Advice(f"{path}.steps[{index}].when", f"this step is never taken: {why}")
         waits = _waits(step.backoff, step.attempts)
         if waits > remedy.budget.window:
@@ -119,6 +119,17 @@ def _never_for(remedy: Remedy, step: ActionStep) -> str:
     if (reasons or kinds) and not (of_reasons or kinds) & remedy.when.category:
         return f"its remedy is for what is {either(sorted(remedy.when.category))} only"
     return ""
+
+
+def _never_helped(remedy: Remedy, step: ActionStep) -> str:
+    """Why what it asks of its own past can never come true; empty where it can."""
+    helped = step.when.helped
+    if helped is None or helped.holds(0):
+        return ""
+    alike = [each for each in remedy.steps if isinstance(each, ActionStep) and each.digest == step.digest]
+    if any(each.action == step.action and (each.when.helped is None or each.when.helped.holds(0)) for each in alike):
+        return ""
+    return f"it must have helped {helped.written} times before, and nothing else in this remedy does the same"
 
 
 def _waits(backoff: Backoff, attempts: int) -> float:

@@ -93,11 +93,15 @@ class ActionStep:
     """Of its container, in which the action can do anything; empty: in all of them."""
     destroys: bool = True
     """What a person would want to see of the trouble may be gone after it."""
+    skip_after_useless: int = 0
+    """It is not tried any more where so many uses in a row did not help; 0: always."""
+    digest: str = ""
+    """Of its options: the same after every start, and no secret is in it."""
 
     @property
     def is_for_some(self) -> bool:
         """Not for every trouble that its remedy is for."""
-        return bool(self.states) or self.when != StepCondition()
+        return bool(self.states) or self.when != StepCondition() or self.skip_after_useless > 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +198,8 @@ class Dependency:
     down_after: Threshold = field(default_factory=lambda: Threshold(3, 3))
     up_after: int = 2
     startup_grace: float = 30.0
+    learn_startup: bool = True
+    """Whether the grace is longer where starts were seen to take longer."""
     overload_grace: float = 120.0
     """How long a look that got no answer in time means overloaded while the container works."""
     when_unsure: WhenUnsure = WhenUnsure.HOLD

@@ -38,7 +38,16 @@ from nemo_watchdog.policy.selectors import ContainerRef
 from nemo_watchdog.policy.step_when import StepWhenSection
 from nemo_watchdog.policy.storm import StormSection, StormSwitch
 from nemo_watchdog.policy.telling import Answer, Line, NotificationsSection
-from nemo_watchdog.policy.units import BudgetText, Duration, Interval, ThresholdText, duration_within, wrong
+from nemo_watchdog.policy.units import (
+    BudgetText,
+    Duration,
+    Interval,
+    ThresholdText,
+    Whole,
+    duration_within,
+    number_within,
+    wrong,
+)
 from nemo_watchdog.policy.when import WhenSection
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -71,6 +80,9 @@ class ProbeDefaults(Section):
     up_after: Attempts = Field(_DEPENDENCY.up_after, description="Successes in a row.")
     startup_grace: Grace = Field(
         _DEPENDENCY.startup_grace, description="After its container starts: how long a failing look means starting."
+    )
+    learn_startup: bool = Field(
+        _DEPENDENCY.learn_startup, description="Starts that were seen to take longer make that grace longer."
     )
     busy_for: Patience | None = Field(
         None, description="How long it may be busy before a person must look; by the reason when it is not given."
@@ -107,6 +119,7 @@ class DependencySection(Section):
     down_after: ThresholdText | None = Field(None, description='Failures in a row, such as 3, or "3 of 5".')
     up_after: Attempts | None = Field(None, description="Successes in a row.")
     startup_grace: Grace | None = Field(None, description="After a start: how long a failing look means starting.")
+    learn_startup: bool | None = Field(None, description="Starts that were seen to take longer make that grace longer.")
     busy_for: Patience | None = Field(None, description="How long it may be busy before a person must look.")
     busy_while: Annotated[list[BusyWhileSection], Field(max_length=MOST_SIGNS)] = Field(
         default_factory=list, description="Signs that somebody is at work: while one is seen, a restart waits."
@@ -205,6 +218,11 @@ class RemedySection(Section):
     """Checked one by one by `steps`, with the two models above."""
     budget: BudgetText = Field(description="The most actions for each dependency that uses it, such as `5 per 1h`.")
     when: WhenSection = Field(default_factory=WhenSection, description="Left out: `{category: fault}`.")
+    skip_after_useless: Annotated[Whole, AfterValidator(number_within(0, 100))] = Field(
+        _STEP.skip_after_useless,
+        json_schema_extra={"minimum": 0, "maximum": 100},
+        description="A step is not tried any more where so many uses in a row did not help; 0: always.",
+    )
 
 
 class LimitsSection(Section):

@@ -40,6 +40,12 @@ class ActionIntended(Record):
     """What a reloaded policy knows the step by; `step` only says where it stood."""
     moved: str = ""
     """Why the ladder does not go on where it stood; empty while the policy has the same steps."""
+    reason: str = ""
+    """What it failed with then."""
+    image: str = ""
+    """The id of the image of its container; empty without one."""
+    options: str = ""
+    """A digest of the step's own."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from nemo_watchdog import records as r
 from nemo_watchdog.durations import duration
+from nemo_watchdog.engine.memory import Uses
 from nemo_watchdog.model import ActionOutcome, Verdict
 from nemo_watchdog.timeline.words import Story, said
 
@@ -55,6 +56,12 @@ def _(record: r.AttemptFailed, story: Story) -> str:
     action = story.actions.get(record.action_id)
     attempt = f"{action.action}, attempt {action.attempt}," if action is not None else "The attempt"
     return f"{attempt} did not help {record.dependency}: {record.why}{_next(record.backoff or 0.0)}."
+
+
+@said.register
+def _(record: r.RemedyLearned, story: Story) -> str:
+    uses = Uses(record.used, record.helped, record.useless, tuple(record.took))
+    return f"So far {record.action} for {record.dependency} has {uses.said(record.reason)}."
 
 
 @said.register

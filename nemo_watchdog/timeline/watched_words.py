@@ -24,6 +24,12 @@ def _(record: r.SeenUp, story: Story) -> str:
 
 
 @said.register
+def _(record: r.StartLearned, story: Story) -> str:
+    starts = f"{len(record.seconds)} starts of its image" if len(record.seconds) > 1 else "the first start of its image"
+    return f"{record.dependency} took {duration(record.seconds[-1])} to start; known of {starts}."
+
+
+@said.register
 def _(record: r.EndedByItself, story: Story) -> str:
     by = f", of {record.by}" if record.by else ""
     return f"No person ended the {record.target_kind} {record.target} of {record.dependency}: {record.reason}{by}."

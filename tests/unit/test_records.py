@@ -24,6 +24,7 @@ VALUES: dict[str, Any] = {
     "int": 3,
     "bool": True,
     "list[str]": ["x"],
+    "list[float]": [1.5],
 }
 OF_NAME: dict[str, Any] = {"until": "2026-01-05T20:00:00+00:00"}
 """Of fields whose text is more than a text."""
@@ -56,10 +57,10 @@ def test_the_names_on_disk_do_not_change() -> None:
         "incident_acknowledged", "incident_declared", "incident_merged", "incident_opened", "incident_reopened",
         "incident_resolved", "journal_accepted", "journal_distrusted", "ladder_rearmed", "ladder_shared",
         "maintenance_began", "maintenance_ended", "member_down", "member_joined", "member_recovered", "note_added",
-        "oncall_swap_ended", "oncall_swapped", "paused", "people_told", "released", "resumed", "root_changed",
-        "run_changed", "seen_up", "severity_raised", "side_changed", "silence_began", "silence_ended",
-        "spared_too_long", "step_exhausted", "step_skipped", "storm_began", "storm_ended", "storm_told", "suggested",
-        "touched", "work_awaited", "work_over", "work_too_long",
+        "oncall_swap_ended", "oncall_swapped", "paused", "people_told", "released", "remedy_learned", "resumed",
+        "root_changed", "run_changed", "seen_up", "severity_raised", "side_changed", "silence_began", "silence_ended",
+        "spared_too_long", "start_learned", "step_exhausted", "step_skipped", "storm_began", "storm_ended",
+        "storm_told", "suggested", "touched", "work_awaited", "work_over", "work_too_long",
     ]  # fmt: skip
 
 

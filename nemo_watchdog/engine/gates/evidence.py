@@ -103,7 +103,7 @@ def recovering_until(policy: Policy, trackers: Mapping[str, Tracker], name: str,
     recovered = recovered_under(policy, trackers, name)
     if recovered is None:
         return None
-    until = recovered + trackers[name].spec.startup_grace
+    until = recovered + trackers[name].startup_grace
     return until if now < until else None
 
 

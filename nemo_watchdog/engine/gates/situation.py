@@ -80,7 +80,7 @@ class Situation:
         """What comes next on its remedy; None without one."""
         if self.remedy is None:
             return None
-        return next_step(self.remedy, self.ladder, lambda step: why_skipped(step, self.tracker))
+        return next_step(self.remedy, self.ladder, lambda step: why_skipped(step, self.tracker, self.durable.memory))
 
     @property
     def action(self) -> ActionStep | None:

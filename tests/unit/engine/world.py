@@ -146,6 +146,8 @@ class World:
         """What is looked at once more before anything is done is found as it was."""
         self.starts: dict[str, datetime] = {}
         """When the present run of each container began."""
+        self.images: dict[str, str] = {}
+        """Of containers: the ids of their images."""
         self.send(ev.Started())
         if running:
             for name in plan.dependencies:
@@ -239,6 +241,7 @@ class World:
         """
         container = self.container(name)
         known = (f"id-{container}", self._started_at(container)) if state not in UNKNOWN_TO_DOCKER else ()
+        more.setdefault("image", self.images.get(container, "") if known else "")
         status = ContainerStatus(state, *known, **more)  # type: ignore[arg-type]
         words = (LogLine(self.utc, said),) if said else None if said is None else ()
         self.send(ev.ContainerSeen(container, status, Past(tuple(past), whole_since, away), words))

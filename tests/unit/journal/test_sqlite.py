@@ -6,12 +6,17 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Mapping
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from nemo_watchdog import records as r
+from nemo_watchdog.engine.memory import Use, Uses
+from nemo_watchdog.engine.replay import rebuild
 from nemo_watchdog.errors import JournalError
 from nemo_watchdog.journal import SqliteJournal
 from nemo_watchdog.model import Moment, Notification, NotificationKind, Severity
@@ -196,6 +201,31 @@ def test_prune_keeps_the_newest_heartbeat_of_each_job(tmp_path: Path) -> None:
             ("a", "3"),
             ("b", "4"),
         ]
+
+
+def test_prune_keeps_the_newest_of_what_was_learned_of_each_key(tmp_path: Path) -> None:
+    """However old it is: what nothing came of for years is not tried anew because of that."""
+
+    def lesson(image: str, reason: str, used: int, options: str = "") -> Mapping[str, Any]:
+        return r.RemedyLearned("a", image, reason, "docker.restart", options, used, 0, used, []).body()
+
+    def start(image: str, *seconds: float) -> Mapping[str, Any]:
+        return r.StartLearned("a", image, list(seconds)).body()
+
+    with closing(journal_at(tmp_path)) as journal:
+        old = [lesson("x", "timeout", 1), lesson("x", "refused", 1), lesson("y", "timeout", 1), start("x", 1.0)]
+        new = [lesson("x", "timeout", 2), lesson("x", "timeout", 1, "other"), start("x", 1.0, 2.0), start("y", 3.0)]
+        journal.append([*old, *new], [], moment(0))
+        assert journal.prune(moment(-50).utc) == 2
+        kept = [old[1], old[2], *new]
+    with closing(journal_at(tmp_path, "boot-2")) as journal:
+        history = journal.replay(moment(900))
+        assert [body for _, body in history] == kept
+        state = rebuild(history)
+        assert state.memory.of(Use("a", "x", "timeout", "docker.restart", "")) == Uses(2, 0, 2)
+        assert len(state.memory.uses) == 4
+        assert state.seen.starts.seconds == {("a", "x"): (1.0, 2.0), ("a", "y"): (3.0,)}
+        assert journal.prune(moment(900).utc) == 0
 
 
 def test_prune_keeps_how_each_dependency_was_last(tmp_path: Path) -> None:

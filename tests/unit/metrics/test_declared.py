@@ -139,6 +139,19 @@ def test_what_flaps_is_seen_at_the_scrape(metrics: Metrics) -> None:
     assert value(metrics, "dependency_flapping", dependency="idle") == 0.0
 
 
+def test_how_long_a_start_may_take_is_seen_at_the_scrape(metrics: Metrics) -> None:
+    """As it was learned; nothing of what has no container."""
+    world = World(policy(dependency("gateway", grace=10.0), dependency("host", container=None, remedy=None)))
+    world.images["c-gateway"] = "sha256:x"
+    for _ in range(5):
+        world.run("gateway")
+        world.fail("gateway", times=8)
+        world.succeed("gateway", times=3)
+    metrics.refresh(world.engine, world.now)
+    assert value(metrics, "startup_grace_seconds", dependency="gateway") == pytest.approx(2 * (9.0 - 0.01))
+    assert value(metrics, "startup_grace_seconds", dependency="host") is None
+
+
 def test_a_storm_is_shown_while_it_lasts(metrics: Metrics) -> None:
     """What an alert is made of."""
     names = ("a", "b", "c")

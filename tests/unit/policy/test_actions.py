@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from nemo_watchdog.actions.catalog import ACTIONS
 from nemo_watchdog.errors import PluginError, PolicyError
 from nemo_watchdog.model import ActionOutcome, ActionRequest, ActionResult, Category, Target
-from nemo_watchdog.policy.condition import Condition, StepCondition
+from nemo_watchdog.policy.condition import Bound, Condition, StepCondition
 from nemo_watchdog.policy.policy import ActionStep, Policy
 from nemo_watchdog.policy.units import Duration
 from nemo_watchdog.ports import Action, ActionContext, ActionKind, Subject
@@ -201,6 +201,36 @@ def test_a_step_may_be_for_some_troubles_only() -> None:
     assert first.when == StepCondition(reason=frozenset({"timeout", "refused"}))
     assert second.when == StepCondition(category=frozenset({Category.FAULT}))
     assert first.is_for_some
+
+
+def test_a_step_may_be_for_what_it_has_helped_so_often() -> None:
+    (step,) = policy("{do: job.restart, when: {helped: '< 2'}}", "x").remedies["r"].steps
+    assert isinstance(step, ActionStep)
+    assert step.when == StepCondition(helped=Bound("<", 2.0, "< 2"))
+    assert step.is_for_some
+
+
+@pytest.mark.parametrize("times", ["2", "'< 2.5'", "'< 50%'", "'less than 2'", "'< -1'", "'< 0'", "[]"])
+def test_what_is_no_number_of_times_is_a_mistake(times: str) -> None:
+    said = problem(f"{{do: job.restart, when: {{helped: {times}}}}}", "x")
+    assert said.startswith("remedies.r.steps[0].when.helped: expected a comparison with a number of times, in quotes")
+
+
+def test_a_remedy_may_skip_what_was_useless_so_often() -> None:
+    """Each step of it; one that says nothing skips none."""
+    steps = "{do: job.restart}, {do: file.touch, path: /a}"
+    often, never = (policy(steps, "x", when=f"{{category: fault}}{more}") for more in (", skip_after_useless: 3", ""))
+    both = (*often.remedies["r"].steps, *never.remedies["r"].steps)
+    assert [step.skip_after_useless for step in both if isinstance(step, ActionStep)] == [3, 3, 0, 0]
+    said = problem(steps, "x", when="{category: fault}, skip_after_useless: 101")
+    assert said.startswith("remedies.r.skip_after_useless: ")
+
+
+def test_steps_are_known_by_what_they_are_given() -> None:
+    """The same options are the same remedy, wherever the step stands; others are another one."""
+    steps = "{do: file.touch, path: /a}, {do: file.touch, path: /b}, {do: file.touch, path: /a, attempts: 2}"
+    first, other, again = (s.digest for s in policy(steps, "x").remedies["r"].steps if isinstance(s, ActionStep))
+    assert first == again != other
 
 
 def test_a_step_that_is_for_what_its_action_cannot_mend_is_a_mistake() -> None:

@@ -126,6 +126,12 @@ def test_a_storm_that_fewer_carry_than_it_takes_is_none() -> None:
         ("{reason: timeout}", "{reason: refused}", "its remedy is for none of these reasons"),
         ("{reason: timeout}", "{reason: [timeout, refused]}", ""),
         ("{category: fault}", "{category: fault}", ""),
+        ("{helped: '< 2'}", "{category: fault}", ""),
+        (
+            "{helped: '>= 1'}",
+            "{category: fault}",
+            "it must have helped >= 1 times before, and nothing else in this remedy does the same",
+        ),
         ("{reason: timeout, category: fault}", "{category: fault}", ""),
     ],
 )

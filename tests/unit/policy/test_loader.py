@@ -128,6 +128,7 @@ def test_everything_arrives() -> None:
                 verify_within=180,
                 timeout=120,
                 may_take=20,
+                digest=restart.digest,
             ),
             EscalateStep("night", "escalate night"),
         ),

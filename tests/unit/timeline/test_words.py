@@ -14,7 +14,7 @@ from nemo_watchdog.timeline.detail import detail_of
 from nemo_watchdog.timeline.words import Story, said
 from tests.unit.timeline.saying import say
 
-VALUES = {"str": "something", "float": 3.2, "int": 2, "bool": True, "list[str]": ["a", "b"]}
+VALUES = {"str": "something", "float": 3.2, "int": 2, "bool": True, "list[str]": ["a", "b"], "list[float]": [1.5]}
 
 
 def some(kind: type[r.Record], *, empty: bool) -> r.Record:
