@@ -32,6 +32,9 @@ class Registry(Mapping[str, ActionKind]):
 ACTIONS: Mapping[str, ActionKind] = Registry(
     {
         "docker.restart": "nemo_watchdog.actions.docker.restart",
+        "docker.start": "nemo_watchdog.actions.docker.start",
+        "docker.kill": "nemo_watchdog.actions.docker.kill",
+        "docker.unpause": "nemo_watchdog.actions.docker.unpause",
     }
 )
 

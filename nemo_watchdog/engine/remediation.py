@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 from nemo_watchdog import records as r
 from nemo_watchdog.engine import busy, last_one, storm
 from nemo_watchdog.engine.gates import work
@@ -131,6 +133,7 @@ def _act(turn: Turn, incident: Incident, situation: Situation) -> None:
             target=target.name,
             step_key=step.key,
             moved=ahead.moved,
+            **asdict(step.footprint),
         )
     )
     turn.order(

@@ -228,4 +228,6 @@ def _acting(step: Acting, key: str, helps: frozenset[Category], when: StepCondit
         when=when,
         states=frozenset(kind.states),
         destroys=kind.destroys,
+        footprint=step.footprint,
+        unpauses_after=step.unpauses_after,
     )

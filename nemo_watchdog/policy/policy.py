@@ -16,6 +16,7 @@ from nemo_watchdog.model import (
     CONTAINER,
     Autonomy,
     Category,
+    Footprint,
     OnCleanExit,
     RunState,
     Severity,
@@ -93,6 +94,10 @@ class ActionStep:
     """Of its container, in which the action can do anything; empty: in all of them."""
     destroys: bool = True
     """What a person would want to see of the trouble may be gone after it."""
+    footprint: Footprint = field(default_factory=Footprint)
+    """What it leaves in Docker's states and events."""
+    unpauses_after: float | None = None
+    """Seconds for which a container must have been paused before it is let go on; None: it lets nothing go on."""
 
     @property
     def is_for_some(self) -> bool:

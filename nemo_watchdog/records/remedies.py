@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from nemo_watchdog.docker_words import Footprint
 from nemo_watchdog.records.record import Record
 
 
@@ -40,6 +41,15 @@ class ActionIntended(Record):
     """What a reloaded policy knows the step by; `step` only says where it stood."""
     moved: str = ""
     """Why the ladder does not go on where it stood; empty while the policy has the same steps."""
+    stops: bool = True
+    """This and the next three are its `Footprint`; older versions knew restarts alone."""
+    starts: bool = True
+    signal: int | None = None
+    unpauses: bool = False
+
+    @property
+    def leaves(self) -> Footprint:
+        return Footprint(self.stops, self.starts, self.signal, self.unpauses)
 
 
 @dataclass(frozen=True, slots=True)

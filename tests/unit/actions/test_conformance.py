@@ -11,6 +11,9 @@ from nemo_watchdog.testing.action_conformance import action_conforms
 
 WORKS: dict[str, dict[str, Any]] = {
     "docker.restart": {"stop_timeout": "2s"},
+    "docker.start": {},
+    "docker.kill": {"signal": "HUP"},
+    "docker.unpause": {"after": "1m"},
 }
 
 
