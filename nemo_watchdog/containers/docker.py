@@ -250,7 +250,7 @@ class DockerContainers:
             await self._container(name).restart(t=math.ceil(stop_timeout))
 
     async def start(self, name: str) -> None:
-        """See `ports.Containers.start`. Of what is paused Docker says that it runs."""
+        """See `ports.Containers.start`."""
         with _an_order():
             if await self._connection.order(self._path(name, "start")) == _AS_IT_WAS:
                 raise OrderNeedless("the container runs already: Docker did nothing")

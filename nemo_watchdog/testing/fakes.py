@@ -240,7 +240,7 @@ class FakeContainers:
 
     async def start(self, name: str) -> None:
         await self._order("start", name)
-        if self.statuses[name].state in (RunState.RUNNING, RunState.PAUSED):
+        if self.statuses[name].state is RunState.RUNNING:
             raise OrderNeedless("the container runs already: Docker did nothing")
         self.runs(name)
 
