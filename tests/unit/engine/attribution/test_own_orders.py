@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -47,7 +48,7 @@ def step(name: str, **options: object) -> ActionStep:
     )
 
 
-def world_with(*steps: ActionStep, **more: object) -> World:
+def world_with(*steps: ActionStep, **more: Any) -> World:
     return World(policy(dependency("gateway", grace=0.0, **more), fix=remedy(*steps)))
 
 
@@ -155,9 +156,9 @@ def test_only_what_starts_explains_a_new_run(leaves: Footprint, started: bool) -
 # -- a kill
 
 
-def killed(signal: int, *more: ActionStep, **fields: object) -> World:
+def killed(signal: int, *more: ActionStep) -> World:
     """The order of that signal is under way."""
-    world = world_with(step("docker.kill", signal=signal), *more, **fields)
+    world = world_with(step("docker.kill", signal=signal), *more)
     world.fail("gateway")
     assert ordered(world) == ["docker.kill"]
     return world
