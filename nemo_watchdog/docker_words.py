@@ -100,6 +100,27 @@ class Past:
 
 
 @dataclass(frozen=True, slots=True)
+class Footprint:
+    """What an order of ours leaves in Docker's states and events, so that it is taken for nobody else's.
+
+    As it stands here it is that of a restart.
+    """
+
+    stops: bool = True
+    """It ends the run: by the container's stop signal, and by KILL when that takes too long."""
+    starts: bool = True
+    """A run that begins meanwhile may be its doing."""
+    signal: int | None = None
+    """It sends this one, once, and nothing else."""
+    unpauses: bool = False
+    """It lets go on what somebody has paused."""
+
+    def sends(self, event: ContainerEvent) -> bool:
+        """That signal may be its own."""
+        return self.stops or (self.signal is not None and event.action == "kill" and event.signal == self.signal)
+
+
+@dataclass(frozen=True, slots=True)
 class ContainerUsage:
     """One sample of what a container uses. Memory in bytes as `docker stats` shows it, without inactive file pages.
 

@@ -80,6 +80,10 @@ class OrderFailed(NemoWatchdogError):
     """The container engine answered that it did not do what was ordered; the message is its own."""
 
 
+class OrderNeedless(NemoWatchdogError):
+    """The container engine answered that all is as ordered already: it did nothing."""
+
+
 class OrderUncertain(NemoWatchdogError):
     """The container engine may have heard the order, and its answer was lost."""
 

@@ -16,6 +16,7 @@ from typing import Any
 from nemo_watchdog.docker_words import ContainerEvent as ContainerEvent
 from nemo_watchdog.docker_words import ContainerStatus as ContainerStatus
 from nemo_watchdog.docker_words import ContainerUsage as ContainerUsage
+from nemo_watchdog.docker_words import Footprint as Footprint
 from nemo_watchdog.docker_words import LogLine as LogLine
 from nemo_watchdog.docker_words import Past as Past
 from nemo_watchdog.docker_words import RunState as RunState

@@ -18,6 +18,7 @@ from nemo_watchdog.model import (
     ContainerStatus,
     ContainerUsage,
     Finding,
+    Footprint,
     LogLine,
     Moment,
     Notification,
@@ -146,6 +147,18 @@ class Containers(Protocol):
         """
         ...
 
+    async def start(self, name: str) -> None:
+        """Orders a start of what does not run, as every order; raises `OrderNeedless` when it runs already."""
+        ...
+
+    async def kill(self, name: str, signal: int) -> None:
+        """Orders that signal for the main process, as every order; it is over when it was sent."""
+        ...
+
+    async def unpause(self, name: str) -> None:
+        """Orders that what is paused goes on, as every order."""
+        ...
+
     async def close(self) -> None: ...
 
 
@@ -250,6 +263,14 @@ def _nothing(_options: Any) -> str:
     return ""
 
 
+def _as_a_restart(_options: Any) -> Footprint:
+    return Footprint()
+
+
+def _never(_options: Any) -> None:
+    return None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ActionKind:
     """One entry of the catalog: what a step that does it may say, what it acts on, and how to make it."""
@@ -272,6 +293,10 @@ class ActionKind:
     """What a person would want to see of the trouble may be gone after it: evidence is taken first."""
     lacks: Callable[[Any], str] = _nothing
     """What this machine lacks for such a step, and what to do, for people; empty: nothing. It may block."""
+    footprint: Callable[[Any], Footprint] = _as_a_restart
+    """Of an action on a container: what it leaves in Docker's states and events."""
+    unpauses_after: Callable[[Any], float | None] = _never
+    """Seconds for which a container must have been paused before it is let go on; None: it lets nothing go on."""
     may_take: Callable[[Any], float] = _at_once
     """Seconds that the options give it by themselves; a step's `timeout` must be longer."""
 

@@ -33,7 +33,10 @@ ACTIONS: Mapping[str, ActionKind] = Registry(
     {
         "command": "nemo_watchdog.actions.command",
         "compose.up": "nemo_watchdog.actions.compose.up",
+        "docker.kill": "nemo_watchdog.actions.docker.kill",
         "docker.restart": "nemo_watchdog.actions.docker.restart",
+        "docker.start": "nemo_watchdog.actions.docker.start",
+        "docker.unpause": "nemo_watchdog.actions.docker.unpause",
         "systemd.reload": "nemo_watchdog.actions.systemd.reload",
         "systemd.restart": "nemo_watchdog.actions.systemd.restart",
         "systemd.start": "nemo_watchdog.actions.systemd.start",

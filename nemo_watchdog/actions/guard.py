@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from nemo_watchdog.durations import duration
-from nemo_watchdog.errors import ContainersUnreachable, OrderFailed, OrderUncertain
+from nemo_watchdog.errors import ContainersUnreachable, OrderFailed, OrderNeedless, OrderUncertain
 from nemo_watchdog.model import ActionOutcome, ActionRequest, ActionResult, ContainerStatus, RunState
 from nemo_watchdog.ports import ActionContext, Subject
 
@@ -36,7 +36,7 @@ async def act_as_judged(
             return ActionResult(ActionOutcome.REFUSED, silent)
         late = f"Docker did not finish within {duration(request.timeout)}; it may still do so"
         return ActionResult(ActionOutcome.TIMED_OUT, late)
-    except ContainersUnreachable as error:
+    except (ContainersUnreachable, OrderNeedless) as error:
         return ActionResult(ActionOutcome.REFUSED, str(error))
     except OrderFailed as error:
         return ActionResult(ActionOutcome.FAILED, str(error))

@@ -12,7 +12,7 @@ import aiohttp
 from aiodocker import Docker
 
 from nemo_watchdog.durations import duration
-from nemo_watchdog.errors import ContainersUnreachable, QuestionRefused
+from nemo_watchdog.errors import ContainersUnreachable, OrderFailed, QuestionRefused
 
 DEFAULT_HOST = "unix:///var/run/docker.sock"
 
@@ -23,6 +23,9 @@ MOST_TOLD = 64 * 1024
 _MOST_WORDS = 200
 """Characters of what Docker says about an error."""
 
+_MOST_OF_AN_ORDER = 1000
+"""The same, about an order: it names what it tried first, and the reason last."""
+
 
 async def _read(response: aiohttp.ClientResponse, most: int) -> bytes:
     told = bytearray()
@@ -31,14 +34,14 @@ async def _read(response: aiohttp.ClientResponse, most: int) -> bytes:
     return bytes(told)
 
 
-async def _words(response: aiohttp.ClientResponse) -> str:
+async def _words(response: aiohttp.ClientResponse, most: int = _MOST_WORDS) -> str:
     """What Docker, or a proxy before it, says about an error, in one line. (Docker Engine API, ErrorResponse.)"""
     told = await _read(response, MOST_TOLD)
     try:
         said = json.loads(told)["message"]
     except (ValueError, LookupError, TypeError, RecursionError):
         said = told.decode("utf-8", "replace")
-    return " ".join(str(said).split())[:_MOST_WORDS] or "nothing more"
+    return " ".join(str(said).split())[:most] or "nothing more"
 
 
 class Connection:
@@ -88,6 +91,22 @@ class Connection:
             if response.status >= 300:
                 raise QuestionRefused(response.status, await _words(response), what)
             return await _read(response, MOST_TOLD)
+
+    async def order(self, path: str, **params: str) -> int:
+        """The status of the answer to a POST that changes a container: 2xx, or 304 where it changes nothing.
+
+        It has no deadline, and what the transport raises comes out as it is. Raises `OrderFailed` with Docker's words.
+        """
+        client = self.client()
+        async with client.session.post(
+            f"{client.docker_host}{path}",
+            params=params,
+            timeout=aiohttp.ClientTimeout(total=None),
+            allow_redirects=False,
+        ) as response:
+            if response.status == 304 or response.status < 300:
+                return response.status
+            raise OrderFailed(await _words(response, _MOST_OF_AN_ORDER))
 
     async def open_stream(self, path: str, what: str, params: Mapping[str, str]) -> aiohttp.ClientResponse:
         """A 200 whose body goes on for ever; the caller closes it."""

@@ -1,8 +1,9 @@
 """Docker behind a deadline: every call ends in time, and a Docker that does not answer is blindness, not a finding.
 
 Paths used, for a socket proxy's allow-list: GET /version, /_ping, /events, /containers/NAME/(json|stats|top|logs);
-POST /containers/NAME/restart. For `execute` alone: POST /containers/NAME/exec, /exec/ID/start; GET /exec/ID/json. For
-`labels`, `all_inspected` and `largest` alone: GET /containers/json.
+POST /containers/NAME/(restart|start|kill|unpause), each for the action of that name. For `execute` alone: POST
+/containers/NAME/exec, /exec/ID/start; GET /exec/ID/json. For `labels`, `all_inspected` and `largest` alone: GET
+/containers/json.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ from nemo_watchdog.containers.parse import (
     parse_waiting,
     unix_seconds,
 )
-from nemo_watchdog.errors import ContainersUnreachable, OrderFailed, OrderUncertain, QuestionRefused
+from nemo_watchdog.errors import ContainersUnreachable, OrderFailed, OrderNeedless, OrderUncertain, QuestionRefused
 from nemo_watchdog.model import ContainerEvent, ContainerStatus, ContainerUsage, LogLine, RunState
 from nemo_watchdog.ports import MOST_LOG_LINES
 
@@ -53,6 +54,7 @@ SHORT_LINES = 200
 """
 
 _NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]*")
+_AS_IT_WAS = 304
 _UNREACHABLE = 900
 """aiodocker's own status for a connection that failed."""
 
@@ -247,6 +249,22 @@ class DockerContainers:
         with _an_order():
             await self._container(name).restart(t=math.ceil(stop_timeout))
 
+    async def start(self, name: str) -> None:
+        """See `ports.Containers.start`."""
+        with _an_order():
+            if await self._connection.order(self._path(name, "start")) == _AS_IT_WAS:
+                raise OrderNeedless("the container runs already: Docker did nothing")
+
+    async def kill(self, name: str, signal: int) -> None:
+        """See `ports.Containers.kill`."""
+        with _an_order():
+            await self._connection.order(self._path(name, "kill"), signal=str(signal))
+
+    async def unpause(self, name: str) -> None:
+        """See `ports.Containers.unpause`."""
+        with _an_order():
+            await self._connection.order(self._path(name, "unpause"))
+
     async def ping(self) -> None:
         """Raises `ContainersUnreachable` when Docker does not say within the timeout that it lives."""
         await self._connection.ask("/_ping", "that it lives", LONGEST_ANSWER)
@@ -296,6 +314,8 @@ def _an_order() -> Iterator[None]:
         if isinstance(error.__context__, aiohttp.ClientConnectorError):
             raise ContainersUnreachable(error.message) from error
         raise OrderUncertain(f"the connection to Docker was lost: {error.message}") from error
+    except aiohttp.ClientConnectorError as error:
+        raise ContainersUnreachable(f"Docker does not answer: {error}") from error
     except (aiohttp.ClientError, OSError, ValueError, LookupError, TypeError) as error:
         raise OrderUncertain(f"Docker gave no usable answer: {type(error).__name__}") from error
 

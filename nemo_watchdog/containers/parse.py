@@ -9,12 +9,10 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from nemo_watchdog.docker_signals import parse_signal
 from nemo_watchdog.model import ContainerEvent, ContainerStatus, ContainerUsage, LogLine, RunState, Way
 
 _NANOSECONDS = re.compile(r"(\.\d{6})\d+")
-_REAL_TIME = re.compile(r"(?:SIG)?RT(?:(?P<min>MIN)(?:\+(?P<up>\d{1,2}))?|MAX(?:-(?P<down>\d{1,2}))?)", re.ASCII)
-_RTMIN, _RTMAX = 34, 64
-"""As Docker counts them, whatever the C library here does."""
 _STATES = {state.value: state for state in RunState if state not in {RunState.MISSING, RunState.UNREACHABLE}}
 
 ENDED = frozenset({RunState.EXITED, RunState.DEAD, RunState.RESTARTING})
@@ -206,21 +204,6 @@ def _without_frames(told: bytes) -> bytes:
         at = begins + int.from_bytes(told[at + 4 : begins], "big")
         text += told[begins:at]
     return bytes(text)
-
-
-def parse_signal(value: object) -> int | None:
-    """`9`, `"9"`, `"SIGKILL"` and `"KILL"` to 9; None for anything else.
-
-    Real-time signals are counted from either end: `RTMIN+3` is 37, and `RTMAX-2` is 62 (measured, Engine 20.10).
-    """
-    text = str(value).strip().upper()
-    if text.isascii() and text.isdigit():
-        return int(text)
-    if real_time := _REAL_TIME.fullmatch(text):
-        return _RTMIN + int(real_time["up"] or 0) if real_time["min"] else _RTMAX - int(real_time["down"] or 0)
-    name = text if text.startswith("SIG") else f"SIG{text}"
-    known = signal.Signals.__members__.get(name)
-    return None if known is None else int(known)
 
 
 def parse_event(line: bytes) -> ContainerEvent | None:

@@ -40,6 +40,9 @@ class Call(StrEnum):
     LOGS = "logs"
     LIST = "list"
     RESTART = "restart"
+    START = "start"
+    KILL = "kill"
+    UNPAUSE = "unpause"
     EXEC = "exec"
     EXEC_START = "exec start"
     EXEC_RESULT = "exec result"
@@ -56,6 +59,9 @@ PATHS: Mapping[Call, tuple[str, str]] = MappingProxyType(
         Call.LOGS: ("GET", "/containers/{}/logs"),
         Call.LIST: ("GET", "/containers/json"),
         Call.RESTART: ("POST", "/containers/{}/restart"),
+        Call.START: ("POST", "/containers/{}/start"),
+        Call.KILL: ("POST", "/containers/{}/kill"),
+        Call.UNPAUSE: ("POST", "/containers/{}/unpause"),
         Call.EXEC: ("POST", "/containers/{}/exec"),
         Call.EXEC_START: ("POST", "/exec/{}/start"),
         Call.EXEC_RESULT: ("GET", "/exec/{}/json"),
@@ -67,6 +73,7 @@ _QUESTIONS: Mapping[Call, Mapping[str, str]] = {
     Call.STATS: {"stream": "false", "one-shot": "true"},
     Call.TOP: {"ps_args": "-eo pid,stat"},
     Call.LIST: {"limit": "1"},
+    Call.KILL: {"signal": "1"},
     Call.LOGS: {"stdout": "1", "stderr": "1", "tail": "1"},
 }
 _COMMANDS: Mapping[Call, object] = {
@@ -103,7 +110,7 @@ class Permissions:
         self._connection = Connection(host, timeout)
 
     async def ask(self, call: Call, name: str = NOBODY) -> Answer:
-        """Raises `NoWay`. An order (`RESTART`, `EXEC`, `EXEC_START`) is asked for `NOBODY`, whatever the name."""
+        """Raises `NoWay`. An order, which is no GET, is asked for `NOBODY`, whatever the name."""
         method, path = PATHS[call]
         if method != "GET":
             name = NOBODY

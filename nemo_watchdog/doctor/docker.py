@@ -24,7 +24,13 @@ _MOST_TRIED = 5
 """Containers of the policy of which one that is there is looked for."""
 
 _EXECS = (Call.EXEC, Call.EXEC_START, Call.EXEC_RESULT)
-_ORDERS = (Call.RESTART, *_EXECS)
+_ACTIONS: Mapping[str, Call] = {
+    "docker.restart": Call.RESTART,
+    "docker.start": Call.START,
+    "docker.kill": Call.KILL,
+    "docker.unpause": Call.UNPAUSE,
+}
+_ORDERS = (*_ACTIONS.values(), *_EXECS)
 
 COSTS: Mapping[Call, str] = {
     Call.VERSION: "which API Docker speaks is not known, and nothing works without that",
@@ -36,6 +42,9 @@ COSTS: Mapping[Call, str] = {
     Call.LOGS: "log probes are blind, and the last words of what crashed (disk full, data damaged) are not read",
     Call.LIST: "no container's labels are seen, so nothing is discovered, and evidence has no largest containers",
     Call.RESTART: "nothing is restarted",
+    Call.START: "nothing is started",
+    Call.KILL: "no signal is sent",
+    Call.UNPAUSE: "nothing that is paused is let go on",
     Call.EXEC: "a GPU that a container has lost is not seen",
     Call.EXEC_START: "a GPU that a container has lost is not seen",
     Call.EXEC_RESULT: "a GPU that a container has lost is not seen",
@@ -62,9 +71,10 @@ def wanted_by(policy: Policy | None) -> Wanted:
     if policy is None:
         return Wanted((), frozenset({Call.RESTART}))
     dependencies = policy.dependencies.values()
-    calls = set()
-    if any(each.autonomy is not Autonomy.OBSERVE and _restarts(policy, each.remedy) for each in dependencies):
-        calls.add(Call.RESTART)
+    calls = set[Call]()
+    for each in dependencies:
+        if each.autonomy is not Autonomy.OBSERVE:
+            calls.update(_ordered(policy, each.remedy))
     if any(getattr(each.options, "container_view", False) for each in dependencies):
         calls.update(_EXECS)
     if policy.asks_labels:
@@ -77,9 +87,9 @@ def wanted_by(policy: Policy | None) -> Wanted:
     return Wanted(tuple(named), frozenset(calls))
 
 
-def _restarts(policy: Policy, remedy: str | None) -> bool:
+def _ordered(policy: Policy, remedy: str | None) -> set[Call]:
     steps = policy.remedies[remedy].steps if remedy is not None else ()
-    return any(isinstance(step, ActionStep) and step.action == "docker.restart" for step in steps)
+    return {_ACTIONS[step.action] for step in steps if isinstance(step, ActionStep) and step.action in _ACTIONS}
 
 
 async def look(docker: Docker, host: str | None, wanted: Wanted, environ: Mapping[str, str]) -> Findings:

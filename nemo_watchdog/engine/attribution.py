@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from nemo_watchdog import records as r
-from nemo_watchdog.engine import flapping, last_words, overlap, signals, unheard, unseen_end
+from nemo_watchdog.engine import flapping, last_words, overlap, paused, signals, unheard, unseen_end
 from nemo_watchdog.engine.events import ContainerSeen
 from nemo_watchdog.engine.seen import REASONS
 from nemo_watchdog.engine.state import Durable
@@ -48,6 +48,7 @@ A_CLEAN_EXIT_IS_QUIET = 300.0
 def hear(turn: Turn, event: ContainerEvent) -> None:
     """A line of Docker's event stream: a signal that somebody sends holds the container from then on."""
     unseen_end.hear(turn, event)
+    paused.hear(turn, event)
     if not event.container:
         turn.volatile.is_deaf = event.action == LOST
     target = Target(CONTAINER, event.container)
@@ -58,7 +59,7 @@ def hear(turn: Turn, event: ContainerEvent) -> None:
     if not signals.deadly(event, status) or _still_works(turn, target, status, event):
         overlap.hear(turn, watching[0], target, status, event)
     if status.state is RunState.RUNNING:
-        _hold_while_it_goes_on(turn, watching[0], target, status, Past((event,)))
+        _hold_while_it_goes_on(turn, watching[0], target, status, Past(overlap.with_those_like_it(turn, target, event)))
 
 
 def after_action(turn: Turn, request: ActionRequest, outcome: ActionOutcome) -> None:
@@ -76,6 +77,7 @@ def attribute(turn: Turn, seen: ContainerSeen) -> None:
     """Whose doing is what an inspect shows? While we act on the container ourselves, that cannot be said yet."""
     volatile, target = turn.volatile, Target(CONTAINER, seen.container)
     unseen_end.look(volatile, seen.container, seen.status)
+    paused.look(volatile, seen.container, seen.status, turn.now.monotonic)
     watching = volatile.watching(seen.container)
     if not watching:
         return
@@ -225,8 +227,7 @@ def _left(turn: Turn, signal: ContainerEvent, of: timedelta) -> float:
 def _hold_while_it_stops(turn: Turn, name: str, target: Target, status: ContainerStatus, past: Past) -> None:
     """For as long as a signal that somebody sent may still end it."""
     now, durable = turn.now, turn.durable
-    for signal in signals.sent(status, past, now.utc):
-        who = durable.initiator_of(status, signal)
+    for signal, who in durable.initiators_of(target, status, signals.sent(status, past, now.utc)):
         ours = who is Initiator.OURS or (who is Initiator.UNCLEAR and not durable.is_late(target, signal))
         if ours or _is_outlived(durable, target, signal):
             continue
@@ -289,8 +290,7 @@ def ended_by(status: ContainerStatus, past: Past, durable: Durable, specs: list[
     if status.state not in ENDED:
         return Ending()
     sent = [signal for signal in signals.sent(status, past) if not _is_outlived(durable, target, signal)]
-    for signal in sent:
-        who = durable.initiator_of(status, signal)
+    for signal, who in durable.initiators_of(target, status, sent):
         if who is not Initiator.OURS:
             by = "" if signal.signal is None else f" (signal {signal.signal})"
             return Ending(held=f"{who} stopped the container through Docker{by}")
@@ -309,7 +309,7 @@ def ended_by(status: ContainerStatus, past: Past, durable: Durable, specs: list[
 def _left_by_hand(status: ContainerStatus) -> str:
     """What an inspect alone says that a person did."""
     if status.state is RunState.PAUSED:
-        return overlap.PAUSED
+        return paused.PAUSED
     if status.state is RunState.CREATED:
         return "somebody created the container and has not started it yet"
     return left_down(status)

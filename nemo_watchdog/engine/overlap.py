@@ -12,7 +12,9 @@ from dataclasses import replace
 from nemo_watchdog import records as r
 from nemo_watchdog.engine import signals
 from nemo_watchdog.engine.pacing import step_that_acted
+from nemo_watchdog.engine.paused import PAUSED, is_a_pause
 from nemo_watchdog.engine.state import Durable
+from nemo_watchdog.engine.touches import Act, Initiator
 from nemo_watchdog.engine.turn import Turn
 from nemo_watchdog.engine.volatile import Meanwhile, Volatile
 from nemo_watchdog.model import ActionOutcome, ActionResult, ContainerEvent, ContainerStatus, Moment, Past, Target
@@ -22,8 +24,6 @@ UNDONE_FOR = 86400.0
 
 TIMERS_DIFFER = 1.0
 """Seconds by which Docker's KILL may come before the stop timeout that we asked for."""
-
-PAUSED = "somebody paused the container through Docker"
 
 
 def by_others(events: Iterable[ContainerEvent], status: ContainerStatus, ours: float | None) -> str:
@@ -62,10 +62,10 @@ def _has_waited(stop: ContainerEvent | None, kill: ContainerEvent, ours: float) 
 
 def touched(volatile: Volatile, durable: Durable, target: Target, now: Moment) -> str:
     """What somebody has done since the action that is about to be ordered was decided; "" when nobody did anything."""
-    hold = durable.holds.get(target)
-    if hold is not None and hold.holds(now.monotonic):
+    hold, act, heard = durable.holds.get(target), durable.acts.get(target), volatile.heard.get(target)
+    undoes = act is not None and act.leaves.unpauses and hold is not None and is_a_pause(hold)
+    if hold is not None and hold.holds(now.monotonic) and not undoes:
         return hold.what
-    act, heard = durable.acts.get(target), volatile.heard.get(target)
     if act is None or heard is None or heard.action_id != act.action_id:
         return ""
     theirs = by_others(heard.events, heard.status, None)
@@ -75,11 +75,14 @@ def touched(volatile: Volatile, durable: Durable, target: Target, now: Moment) -
 def hear(turn: Turn, name: str, target: Target, status: ContainerStatus, event: ContainerEvent) -> None:
     """An event of a container on which an action of ours goes on, or has just ended."""
     act, hold = turn.durable.acts.get(target), turn.durable.holds.get(target)
-    if act is None or not (act.under_way or (hold is not None and hold.undone)):
+    if act is None or not (act.under_way or (hold is not None and hold.undone) or _may_be_ours(act, status, event)):
         return
     heard = turn.volatile.heard.get(target)
     if heard is None or heard.action_id != act.action_id:
         heard = turn.volatile.heard[target] = Meanwhile(act.action_id, status)
+    if not act.leaves.stops:
+        heard.events.append(event)
+        return  # it starts nothing that somebody else was ending
     before = _by_others(turn, target, heard.status, heard.events)
     heard.events.append(event)
     after = _by_others(turn, target, heard.status, heard.events)
@@ -89,10 +92,29 @@ def hear(turn: Turn, name: str, target: Target, status: ContainerStatus, event: 
         turn.release(name, target)
 
 
+def _may_be_ours(act: Act, status: ContainerStatus, event: ContainerEvent) -> bool:
+    """A signal of a kill of ours may be told after Docker's answer to it."""
+    return act.leaves.signal is not None and any(
+        who is not Initiator.THEIRS for _, who in act.initiators_of(status, [event])
+    )
+
+
+def with_those_like_it(turn: Turn, target: Target, event: ContainerEvent) -> tuple[ContainerEvent, ...]:
+    """That event, after those that were heard while our own signal was under way, if it is the same signal.
+
+    One of them is ours: which, nobody can tell, nor need anybody.
+    """
+    act, heard = turn.durable.acts.get(target), turn.volatile.heard.get(target)
+    if act is None or act.leaves.signal != event.signal or event.action != "kill":
+        return (event,)
+    before = heard.events if heard is not None and heard.action_id == act.action_id else []
+    return (*(each for each in before if each.signal == event.signal and each is not event), event)
+
+
 def remember(turn: Turn, name: str, target: Target, status: ContainerStatus, past: Past) -> None:
     """What Docker remembers of the time in which a restart of ours went on, and nobody may have listened."""
     act, begun = turn.durable.acts.get(target), status.started_at
-    if act is None or begun is None or not act.started(status):
+    if act is None or begun is None or not act.started(status) or not act.leaves.stops:
         return
     away = past.away
     meanwhile = [

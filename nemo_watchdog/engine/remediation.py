@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 from nemo_watchdog import records as r
 from nemo_watchdog.engine import busy, last_one, storm
 from nemo_watchdog.engine.gates import work
@@ -135,6 +137,7 @@ def _act(turn: Turn, incident: Incident, situation: Situation) -> None:
             reason=situation.tracker.state.reason or "",
             image=situation.tracker.image,
             options=step.digest,
+            **asdict(step.footprint),
         )
     )
     turn.order(

@@ -230,7 +230,7 @@ def _(record: r.ActionIntended, state: Durable, at: Moment) -> None:
         position = (record.remedy, record.step_key, record.attempt)
         ladder.begin(record.action_id, record.action, target, position, rung=record.step_key or str(record.step))
         ladder.actor, ladder.use, state.ladders[target] = record.dependency, memory.Use.of(record), ladder
-    state.intend(record.action_id, record.dependency, target, at)
+    state.intend(record.action_id, record.dependency, target, at, record.leaves)
 
 
 @apply.register

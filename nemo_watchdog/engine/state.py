@@ -5,7 +5,7 @@ All times are monotonic seconds, comparable with now because the journal transla
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -21,7 +21,16 @@ from nemo_watchdog.engine.reported import Acknowledgement, Declared
 from nemo_watchdog.engine.seen import Seen
 from nemo_watchdog.engine.together import Storm
 from nemo_watchdog.engine.touches import Act, End, Hold, Initiator
-from nemo_watchdog.model import CONTAINER, ActionOutcome, ContainerEvent, ContainerStatus, Moment, Severity, Target
+from nemo_watchdog.model import (
+    CONTAINER,
+    ActionOutcome,
+    ContainerEvent,
+    ContainerStatus,
+    Footprint,
+    Moment,
+    Severity,
+    Target,
+)
 
 UNNAMED = ""
 """The kind of target of a hold that an older version wrote down for a dependency, without its container."""
@@ -256,10 +265,12 @@ class Durable:
         act = self.acts.get(target)
         return None if act is None else act.explains_until(status, now)
 
-    def initiator_of(self, status: ContainerStatus, sent: ContainerEvent) -> Initiator:
-        """Who sent a signal to a run of a container."""
-        act = self.acts.get(Target(CONTAINER, sent.container))
-        return Initiator.THEIRS if act is None else act.initiator_of(status, sent)
+    def initiators_of(
+        self, target: Target, status: ContainerStatus, sent: Iterable[ContainerEvent]
+    ) -> list[tuple[ContainerEvent, Initiator]]:
+        """Who sent each of these signals to a run of a container."""
+        act = self.acts.get(target)
+        return [(event, Initiator.THEIRS) for event in sent] if act is None else act.initiators_of(status, sent)
 
     def is_late(self, target: Target, sent: ContainerEvent) -> bool:
         """It was sent when we waited no more for our own order: nobody knows whose it is, and nobody comes between."""
@@ -272,10 +283,10 @@ class Durable:
         same = end is not None and status.finished_at is not None and end.finished == status.finished_at.isoformat()
         return end if same else None
 
-    def intend(self, action_id: str, dependency: str, target: Target, at: Moment) -> None:
+    def intend(self, action_id: str, dependency: str, target: Target, at: Moment, leaves: Footprint) -> None:
         """Spent from now on, unless it turns out that it was certainly not ordered."""
         self.spends.append(Spend(at.monotonic, dependency, target, action_id))
-        self.acts[target] = Act(action_id, at.utc)
+        self.acts[target] = Act(action_id, at.utc, leaves)
 
     def end(self, action_id: str, outcome: str, at: Moment, looks_for: float) -> None:
         """`looks_for` in seconds: an action whose result is unknown may still do its work for so long."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from nemo_watchdog.model import ActionOutcome, ContainerEvent, ContainerStatus, Moment, Reason, RunState
+from nemo_watchdog.model import ActionOutcome, ContainerEvent, ContainerStatus, Footprint, Moment, Reason, RunState
 
 PENDING_FOR = 300.0
 """Seconds for which an Engine that has not answered an order in time may still carry it out."""
@@ -17,7 +18,7 @@ class Initiator(StrEnum):
 
     OURS = "the watchdog"
     THEIRS = "somebody"
-    UNCLEAR = "somebody, or a restart of ours whose result is unknown,"
+    UNCLEAR = "somebody, or an order of ours whose result is unknown,"
 
 
 @dataclass(slots=True)
@@ -26,6 +27,7 @@ class Act:
 
     action_id: str
     began: datetime
+    leaves: Footprint = field(default_factory=Footprint)
     ended: datetime | None = None
     under_way: bool = True
     unclear_until: Moment | None = None
@@ -55,7 +57,8 @@ class Act:
         """That run may be what it has started."""
         over = self.unclear_until.utc if self.unclear_until is not None else self.ended
         begun = status.started_at
-        return begun is not None and self.began <= begun and (over is None or begun <= over)
+        in_time = begun is not None and self.began <= begun and (over is None or begun <= over)
+        return self.leaves.starts and in_time
 
     def late(self, status: ContainerStatus | None) -> float:
         """Seconds by which the run that it has started began after its result was waited for."""
@@ -63,9 +66,20 @@ class Act:
             return 0.0
         return max(0.0, (status.started_at - self.given_up).total_seconds())
 
-    def initiator_of(self, status: ContainerStatus, sent: ContainerEvent) -> Initiator:
-        """A restart of ours ends a run that is older than itself, by signals that it sends while it goes on."""
-        if sent.at is None or status.started_at is None:
+    def initiators_of(
+        self, status: ContainerStatus, sent: Iterable[ContainerEvent]
+    ) -> list[tuple[ContainerEvent, Initiator]]:
+        """Who sent each. A kill of ours is one signal: another one like it is somebody's."""
+        told, spent = list[tuple[ContainerEvent, Initiator]](), False
+        for event in sent:
+            who = Initiator.THEIRS if spent else self._initiator_of(status, event)
+            spent = spent or (self.leaves.signal is not None and who is not Initiator.THEIRS)
+            told.append((event, who))
+        return told
+
+    def _initiator_of(self, status: ContainerStatus, sent: ContainerEvent) -> Initiator:
+        """What we send goes to a run that is older than our order, and while that goes on."""
+        if sent.at is None or status.started_at is None or not self.leaves.sends(sent):
             return Initiator.THEIRS
         if status.started_at >= self.began or sent.at < self.began:
             return Initiator.THEIRS

@@ -37,6 +37,14 @@ class UnseenEnd:
     until: float
 
 
+@dataclass(frozen=True, slots=True)
+class PausedSince:
+    """In that run, `at` monotonic seconds."""
+
+    run: tuple[str, datetime | None]
+    at: float
+
+
 @dataclass(slots=True)
 class Volatile:
     policy: Policy
@@ -83,6 +91,8 @@ class Volatile:
     """Ends of which more must be known: whose they were while we acted, or what was said, which Docker has not told."""
     unseen_ends: dict[str, UnseenEnd] = field(default_factory=dict)
     """Of containers that Docker has told of, and that nobody has looked at since."""
+    paused_since: dict[str, PausedSince] = field(default_factory=dict)
+    """Of containers that are paused: for so long at least."""
     is_deaf: bool = False
     """Docker's event stream was lost and is not open again."""
     unheard_before: dict[str, float] = field(default_factory=dict)

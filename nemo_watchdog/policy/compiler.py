@@ -235,4 +235,6 @@ def _acting(step: Acting, key: str, helps: frozenset[Category], when: StepCondit
         states=frozenset(kind.states),
         destroys=kind.destroys,
         digest=digest_of(section.do, None, step.options),
+        footprint=step.footprint,
+        unpauses_after=step.unpauses_after,
     )

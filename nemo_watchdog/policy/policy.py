@@ -16,6 +16,7 @@ from nemo_watchdog.model import (
     CONTAINER,
     Autonomy,
     Category,
+    Footprint,
     OnCleanExit,
     RunState,
     Severity,
@@ -97,6 +98,10 @@ class ActionStep:
     """It is not tried any more where so many uses in a row did not help; 0: always."""
     digest: str = ""
     """Of its options: the same after every start, and no secret is in it."""
+    footprint: Footprint = field(default_factory=Footprint)
+    """What it leaves in Docker's states and events."""
+    unpauses_after: float | None = None
+    """Seconds for which a container must have been paused before it is let go on; None: it lets nothing go on."""
 
     @property
     def is_for_some(self) -> bool:

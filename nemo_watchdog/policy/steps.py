@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from nemo_watchdog.durations import duration
-from nemo_watchdog.model import Category
+from nemo_watchdog.model import Category, Footprint
 from nemo_watchdog.policy.document import Path
 from nemo_watchdog.policy.own_options import ask, find, missing, own, shared
 from nemo_watchdog.policy.policy import ALLOWANCE
@@ -26,13 +26,15 @@ HELPED_BY_PEOPLE = frozenset(Category) - {Category.BLIND}
 
 @dataclass(frozen=True, slots=True)
 class Acting:
-    """A step that acts: its common keys, its kind, its checked options, and how long the call and it may take."""
+    """A step that acts: its common keys, its kind, its checked options, and what it says of itself with these."""
 
     section: ActionSection
     kind: ActionKind
     options: Any
     timeout: float
     may_take: float
+    footprint: Footprint = field(default_factory=Footprint)
+    unpauses_after: float | None = None
 
 
 ReadStep = Acting | EscalateSection
@@ -71,13 +73,15 @@ def _step(value: Any, path: Path, kinds: Mapping[str, ActionKind], problems: Pro
     if section is None or options is None:
         return None
     least = ask(lambda: _seconds(kind.may_take(options)), "action", place, problems)
-    if least is None:
+    left = ask(lambda: (kind.footprint(options), kind.unpauses_after(options)), "action", place, problems)
+    if least is None or left is None:
         return None
     if section.timeout is not None and section.timeout <= least:
         message = f"must be longer than the {duration(least)} that {name} may take by its own options"
         problems.at_value((*path, "timeout"), f"{message}, or it is given up half-way")
         return None
-    return Acting(section, kind, options, least + ALLOWANCE if section.timeout is None else section.timeout, least)
+    timeout = least + ALLOWANCE if section.timeout is None else section.timeout
+    return Acting(section, kind, options, timeout, least, *left)
 
 
 def _seconds(value: float) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from nemo_watchdog.docker_words import Footprint
 from nemo_watchdog.records.record import Record
 
 
@@ -46,6 +47,15 @@ class ActionIntended(Record):
     """The id of the image of its container; empty without one."""
     options: str = ""
     """A digest of the step's own."""
+    stops: bool = True
+    """This and the next three are its `Footprint`; older versions knew restarts alone."""
+    starts: bool = True
+    signal: int | None = None
+    unpauses: bool = False
+
+    @property
+    def leaves(self) -> Footprint:
+        return Footprint(self.stops, self.starts, self.signal, self.unpauses)
 
 
 @dataclass(frozen=True, slots=True)

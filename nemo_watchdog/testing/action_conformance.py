@@ -117,7 +117,7 @@ async def is_a_result(
 ) -> ActionResult:
     """One of these outcomes on one line, never an exception, without a secret, and nothing stays open."""
     async with _leaving_nothing_open():
-        result = await _run(kind, options, _running())
+        result = await _run(kind, options, _fit_for(kind))
     if result.outcome not in outcomes:
         raise Nonconforming(f"with {dict(options)} it gave {result}")
     hides(repr(result), secrets)
@@ -126,7 +126,7 @@ async def is_a_result(
 
 async def ends_in_time(kind: ActionKind, options: Mapping[str, Any]) -> None:
     """It ends near `request.timeout` by itself, whatever the world does; containers that hang do it for ever."""
-    containers = _running()
+    containers = _fit_for(kind)
     containers.hangs = True
     began = monotonic()
     await _run(kind, options, containers, within=SHORT)
@@ -138,7 +138,7 @@ async def cancels_wherever_it_is(kind: ActionKind, options: Mapping[str, Any], s
     """Cancelled at its first await, its second, and so on, it raises CancelledError and leaves nothing open."""
     for step in range(steps):
         async with _leaving_nothing_open():
-            task = asyncio.ensure_future(_run(kind, options, _running()))
+            task = asyncio.ensure_future(_run(kind, options, _fit_for(kind)))
             for _ in range(step):
                 await asyncio.sleep(0)
             over = task.done()
@@ -157,21 +157,22 @@ async def cancels_wherever_it_is(kind: ActionKind, options: Mapping[str, Any], s
 
 async def acts_only_as_judged(kind: ActionKind, options: Mapping[str, Any]) -> None:
     """Another container, another run or state of it, none, an engine that cannot tell, a person: not ordered."""
-    judged = _running().statuses[CONTAINER_NAME]
+    judged = _fit_for(kind).statuses[CONTAINER_NAME]
+    another = RunState.RUNNING if judged.state is RunState.EXITED else RunState.EXITED
     changes: Mapping[str, Callable[[FakeContainers], None]] = {
         "another container": lambda world: _becomes(world, container_id="another"),
         "another run": lambda world: _becomes(world, started_at=(judged.started_at or EPOCH) + timedelta(seconds=1)),
-        "another state": lambda world: _becomes(world, state=RunState.EXITED),
+        "another state": lambda world: _becomes(world, state=another),
         "no container": lambda world: world.statuses.clear(),
         "an engine that does not answer": lambda world: setattr(world, "trouble", "no answer"),
     }
     for what, change in changes.items():
-        containers = _running()
+        containers = _fit_for(kind)
         change(containers)
         result = await _run(kind, options, containers, judged=judged)
         if result.outcome is not ActionOutcome.REFUSED or containers.orders:
             raise Nonconforming(f"{what} than was judged: {result}, ordered {containers.orders}")
-    containers = _running()
+    containers = _fit_for(kind)
     result = await _run(kind, options, containers, judged=judged, touched="somebody is stopping it")
     if result.outcome is not ActionOutcome.REFUSED or containers.orders:
         raise Nonconforming(f"somebody is stopping what was judged: {result}, ordered {containers.orders}")
@@ -184,7 +185,7 @@ async def says_how_an_order_ended(kind: ActionKind, options: Mapping[str, Any]) 
         (OrderUncertain("lost"), ActionOutcome.UNKNOWN),
         (HANG, ActionOutcome.TIMED_OUT),
     ):
-        containers = _running()
+        containers = _fit_for(kind)
         containers.order_ends = end
         result = await _run(kind, options, containers, within=SHORT)
         if result.outcome is not outcome:
@@ -199,6 +200,15 @@ EPOCH: Final = ManualClock().now().utc
 
 def _running() -> FakeContainers:
     return FakeContainers(ManualClock(), [CONTAINER_NAME])
+
+
+def _fit_for(kind: ActionKind) -> FakeContainers:
+    """Its container is in a state in which the action can do something."""
+    world = _running()
+    if kind.states and RunState.RUNNING not in kind.states:
+        state = RunState.EXITED if RunState.EXITED in kind.states else min(kind.states)
+        _becomes(world, state=state)
+    return world
 
 
 def _becomes(world: FakeContainers, **changes: Any) -> None:

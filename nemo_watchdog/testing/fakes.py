@@ -13,7 +13,14 @@ from datetime import UTC, datetime, timedelta
 from enum import Enum
 from typing import Any, Final, TypeVar
 
-from nemo_watchdog.errors import ContainersUnreachable, JournalDamaged, JournalError, QuestionRefused
+from nemo_watchdog.errors import (
+    ContainersUnreachable,
+    JournalDamaged,
+    JournalError,
+    OrderFailed,
+    OrderNeedless,
+    QuestionRefused,
+)
 from nemo_watchdog.model import (
     ActionOutcome,
     ActionRequest,
@@ -232,8 +239,28 @@ class FakeContainers:
         await self._order("restart", name, stop_timeout)
         self.runs(name)
 
+    async def start(self, name: str) -> None:
+        await self._order("start", name)
+        if self.statuses[name].state is RunState.RUNNING:
+            raise OrderNeedless("the container runs already: Docker did nothing")
+        self.runs(name)
+
+    async def kill(self, name: str, signal: int) -> None:
+        """What the signal does is the test's to say."""
+        await self._order("kill", name, signal)
+        self._must_be(RunState.RUNNING, name)
+
+    async def unpause(self, name: str) -> None:
+        await self._order("unpause", name)
+        self._must_be(RunState.PAUSED, name)
+        self.statuses[name] = replace(self.statuses[name], state=RunState.RUNNING)
+
     async def close(self) -> None:
         self.closed += 1
+
+    def _must_be(self, state: RunState, name: str) -> None:
+        if self.statuses[name].state is not state:
+            raise OrderFailed(f"container {name} is not {state}")
 
     async def _order(self, *order: object) -> None:
         await self._answer()

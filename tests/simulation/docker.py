@@ -14,7 +14,7 @@ from random import Random
 from typing import Any
 
 from nemo_watchdog.engine.signals import A_STOP_TAKES
-from nemo_watchdog.errors import ContainersUnreachable, OrderFailed, OrderUncertain, QuestionRefused
+from nemo_watchdog.errors import ContainersUnreachable, OrderFailed, OrderNeedless, OrderUncertain, QuestionRefused
 from nemo_watchdog.model import Category, ContainerEvent, ContainerStatus, ContainerUsage, LogLine, Reason, RunState
 from tests.simulation.virtual_time import VirtualClock, VirtualLoop
 
@@ -426,6 +426,34 @@ class Port:
         return 0
 
     async def restart(self, name: str, stop_timeout: float) -> None:
+        await self._order(name, lambda box, done: self._engine.restart(box, stop_timeout, done))
+
+    async def start(self, name: str) -> None:
+        if self._engine.boxes[name].state is RunState.RUNNING:
+            raise OrderNeedless("the container runs already: Docker did nothing")
+        await self._order(name, lambda box, done: done(self._engine.start(box, ordered=True)))
+
+    async def kill(self, name: str, signal: int) -> None:
+        """It ends by it, like everything that a signal ends, and Docker does not start it again."""
+
+        def kill(box: Box, done: Callable[[bool], None]) -> None:
+            self._engine.emit(box, "kill", signal)
+            self._engine.end(box, 128 + signal, by_order=True)
+            done(True)
+
+        await self._order(name, kill)
+
+    async def unpause(self, name: str) -> None:
+        def unpause(box: Box, done: Callable[[bool], None]) -> None:
+            well = box.state is RunState.PAUSED
+            if well:
+                box.state = RunState.RUNNING
+                self._engine.emit(box, "unpause")
+            done(well)
+
+        await self._order(name, unpause)
+
+    async def _order(self, name: str, carry_out: Callable[[Box, Callable[[bool], None]], None]) -> None:
         await self._answer()
         box, loop = self._engine.boxes[name], self._engine.loop
         if box.state is RunState.MISSING:
@@ -450,7 +478,7 @@ class Port:
             else:
                 order.done.set_exception(OrderFailed(NO_START))
 
-        self._engine.restart(box, stop_timeout, done)
+        carry_out(box, done)
         try:
             await order.done
         finally:

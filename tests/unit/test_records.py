@@ -22,6 +22,7 @@ VALUES: dict[str, Any] = {
     "float": 1.5,
     "float | None": 2.0,
     "int": 3,
+    "int | None": 4,
     "bool": True,
     "list[str]": ["x"],
     "list[float]": [1.5],

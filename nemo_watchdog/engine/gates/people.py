@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from nemo_watchdog.durations import duration
 from nemo_watchdog.engine import unheard
 from nemo_watchdog.engine.gates.situation import Situation
 from nemo_watchdog.engine.maintenance import at, spell_of
-from nemo_watchdog.engine.touches import taken_off
+from nemo_watchdog.engine.paused import goes_on_at
+from nemo_watchdog.engine.touches import Hold, taken_off
 from nemo_watchdog.model import Autonomy, Decision, Gate, Verdict
 from nemo_watchdog.views import EVERYTHING
 
@@ -52,7 +56,20 @@ def human_hold(s: Situation) -> Decision | None:
     hold = s.durable.hold_on(s.name, s.spec.container, s.now)
     if hold is None:
         return _taken_off(s) or _in_doubt(s)
-    return Decision(Verdict.WAIT, Gate.HUMAN_HOLD, f"{hold.what}; held until it {hold.ends_when}", hold.until)
+    after = s.action.unpauses_after if s.action is not None else None
+    free = goes_on_at(s.volatile, s.spec.container, hold, after)
+    if free is None or after is None:
+        return _held(hold)
+    if s.volatile.is_deaf:
+        return replace(_held(hold), value=f"{hold.what}; held until Docker's events are heard again")
+    if s.now >= free:
+        return None
+    return replace(_held(hold, f", or is let go on after {duration(after)}"), until=free)
+
+
+def _held(hold: Hold, otherwise: str = "") -> Decision:
+    value = f"{hold.what}; held until it {hold.ends_when}{otherwise}"
+    return Decision(Verdict.WAIT, Gate.HUMAN_HOLD, value, hold.until)
 
 
 def _taken_off(s: Situation) -> Decision | None:

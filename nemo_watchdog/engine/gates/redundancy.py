@@ -2,7 +2,7 @@
 
 Of the members that run and do not serve, the last to serve are spared until enough others serve. The look that found
 them down may be the mistake, and a restart that fails costs nobody anything only where another one serves. What Docker
-reports exited may always be started: nothing is taken away.
+reports exited may always be started, and what is paused let go on: nothing is taken away.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Around:
 
 
 def redundancy(s: Situation) -> Decision | None:
-    if s.action is None or s.tracker.exited:
+    if s.action is None or s.tracker.exited or s.action.unpauses_after is not None:
         return None
     for group in s.volatile.topology.groups.get(s.name, ()):
         if decision := _another_at_work(s, group) or _needed(s, group):

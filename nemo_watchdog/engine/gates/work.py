@@ -74,6 +74,8 @@ def work_at(s: Situation) -> GoingOn | None:
         seen += [(f"{what}{of}", since) for what, since in _seen_at_work(s.trackers[name], titles)]
         named += [(f"{what}{of}", since) for what, since in _named(s, name)]
     seen += _remembered(s, names)
+    if s.action is not None and s.action.unpauses_after is not None:
+        seen = []  # that it is let go on loses nothing of what it was doing itself
     said = [*seen, *named]
     if not said:
         return None

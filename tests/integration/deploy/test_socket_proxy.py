@@ -35,6 +35,12 @@ ALLOWED = [
     f"POST /v1.41/containers/{NAME}/restart?t=10",
     f"POST /containers/{NAME}/restart",
 ]
+OF_ACTIONS = [
+    f"POST /containers/{NAME}/start",
+    f"POST /v1.41/containers/{NAME}/kill?signal=1",
+    f"POST /containers/{NAME}/kill?signal=15",
+    f"POST /containers/{NAME}/unpause",
+]
 OF_EXEC = [f"POST /containers/{NAME}/exec", f"POST /exec/{EXEC}/start", f"GET /exec/{EXEC}/json"]
 REFUSED = [
     # what else Docker can do
@@ -92,8 +98,9 @@ REFUSED = [
     *("GET /containers/-x/json", "GET /containers/.x/json", "GET /containers/x y/json", "GET /containers/x/json#/kill"),
     # a whole address
     *("GET http://docker/_ping", "GET http://docker/images/json", "GET docker/_ping", "CONNECT docker:2375"),
-    # commands in containers, unless they are asked for
+    # commands in containers, and what not every policy does, unless they are asked for
     *OF_EXEC,
+    *OF_ACTIONS,
 ]
 
 
@@ -147,6 +154,17 @@ async def test_commands_run_in_the_containers_that_are_named(tmp_path: Path) -> 
         await passed([*OF_EXEC, other, f"POST /exec/{EXEC[1:]}/start", "GET /exec/x/json"], tmp_path, environ)
         == OF_EXEC
     )
+
+
+async def test_what_an_action_orders_passes_for_the_containers_that_are_named(tmp_path: Path) -> None:
+    """Each by a word of its own, and a kill with its signal as a number and nothing else."""
+    other = [request.replace(NAME, "postgres") for request in OF_ACTIONS]
+    kills = ("", "?signal=KILL", "?signal=", "?signal=1&x=1", "?signal=100")
+    refused = [*(f"POST /containers/{NAME}/kill{query}" for query in kills), f"GET /containers/{NAME}/start"]
+    asked = [*OF_ACTIONS, *other, *refused, f"POST /containers/{NAME}/start?detachKeys=x"]
+    environ = {f"SOCKET_PROXY_{verb}": NAME for verb in ("START", "KILL", "UNPAUSE")}
+    assert await passed(asked, tmp_path, environ) == OF_ACTIONS
+    assert await passed(asked, tmp_path, {"SOCKET_PROXY_UNPAUSE": NAME}) == [OF_ACTIONS[-1]]
 
 
 async def test_which_containers_there_are_is_told_where_that_is_wanted(tmp_path: Path) -> None:

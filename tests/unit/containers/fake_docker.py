@@ -97,6 +97,9 @@ class FakeDocker:
         """From when on each stream was asked for."""
         self.pings = asyncio.Semaphore(0)
         self.restarts: list[tuple[str, str | None]] = []
+        self.orders: list[tuple[str, str, dict[str, str]]] = []
+        """Those but a restart: what, of which container, with which query."""
+        self.order: Handler | None = None
         self.filters: dict[str, list[str]] = {}
         """Of the last stream."""
         self.listed: bytes | None = None
@@ -116,6 +119,7 @@ class FakeDocker:
         app.router.add_get("/containers/{name}/json", self._show)
         app.router.add_get("/containers/{name}/{part}", self._part)
         app.router.add_post("/{version}/containers/{name}/restart", self._restart)
+        app.router.add_post("/containers/{name}/{order}", self._order)
         self._over.clear()
         self._runner = web.AppRunner(app, shutdown_timeout=0.1, access_log=None)
         await self._runner.setup()
@@ -181,6 +185,10 @@ class FakeDocker:
         if self.restart is not None:
             return await self.restart(request)
         return web.Response(status=204)
+
+    async def _order(self, request: web.Request) -> web.StreamResponse:
+        self.orders.append((request.match_info["order"], request.match_info["name"], dict(request.query)))
+        return web.Response(status=204) if self.order is None else await self.order(request)
 
     async def _events(self, request: web.Request) -> web.StreamResponse:
         if "until" in request.query:

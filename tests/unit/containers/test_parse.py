@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from nemo_watchdog.containers.parse import parse_inspect, parse_log, parse_signal, parse_time, parse_usage
+from nemo_watchdog.containers.parse import parse_inspect, parse_log, parse_time, parse_usage
+from nemo_watchdog.docker_signals import parse_signal
 from nemo_watchdog.model import ContainerUsage, RunState
 from tests.unit.containers.fake_docker import inspected
 

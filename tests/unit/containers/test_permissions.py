@@ -74,10 +74,11 @@ async def test_each_call_goes_to_its_path_and_no_order_to_a_container_that_is_th
     assert [asked[0] for asked in it.asked] == [PATHS[call][0] for call in Call]
     posted = {path: body for method, path, _, body in it.asked if method == "POST"}
     assert posted == {
-        f"/containers/{NOBODY}/restart": None,
+        **{f"/containers/{NOBODY}/{order}": None for order in ("restart", "start", "kill", "unpause")},
         f"/containers/{NOBODY}/exec": {"Cmd": ["true"]},
         f"/exec/{NOBODY}/start": {"Detach": False, "Tty": False},
     }
+    assert next(query for _, path, query, _ in it.asked if path.endswith("/kill")) == {"signal": "1"}
     got = {path: query for method, path, query, _ in it.asked if method == "GET"}
     assert got["/containers/redis/stats"] == {"stream": "false", "one-shot": "true"}
     assert got["/containers/redis/top"] == {"ps_args": "-eo pid,stat"}

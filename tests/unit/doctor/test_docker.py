@@ -12,7 +12,7 @@ from nemo_watchdog.doctor import docker
 from nemo_watchdog.doctor.checkup import Finding
 from nemo_watchdog.model import Autonomy
 from tests.unit.doctor.parts import all_of, told
-from tests.unit.engine.world import dependency, policy
+from tests.unit.engine.world import RESTART, dependency, policy, remedy
 
 LET_THROUGH = Answer(let_through=True, status=200, ahead=0.0)
 VERSION = replace(LET_THROUGH, words="24.0.7 (API 1.43)")
@@ -178,6 +178,10 @@ def test_what_a_policy_wants() -> None:
     """A restart where a remedy has one and something may act; the calls of its probes."""
     acting = dependency("redis", container="c-redis", remedy="restart")
     assert docker.wanted_by(policy(acting)) == docker.Wanted(("c-redis",), frozenset({Call.RESTART}))
+    others = (("docker.start", Call.START), ("docker.kill", Call.KILL), ("docker.unpause", Call.UNPAUSE))
+    for name, call in others:
+        plan = policy(acting, fix=remedy(replace(RESTART, action=name), RESTART))
+        assert docker.wanted_by(plan).calls == {call, Call.RESTART}
     watched = replace(acting, autonomy=Autonomy.OBSERVE)
     logs, usage = (replace(watched, name=name, probe=name) for name in ("log", "docker"))
     assert docker.wanted_by(policy(watched, logs, usage)).calls == {Call.LOGS, Call.STATS}

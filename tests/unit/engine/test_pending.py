@@ -123,7 +123,7 @@ def test_a_signal_in_that_time_is_anybodys_and_nothing_comes_between(world: Worl
     world.wait(PENDING_FOR - 10.0)
     world.send(ev.ContainerActed(world.event("gateway", "kill", 15)))
     hold = world.engine.durable.holds[GATEWAY]
-    assert "somebody, or a restart of ours whose result is unknown, is stopping" in hold.what
+    assert "somebody, or an order of ours whose result is unknown, is stopping" in hold.what
     world.wait(300.0)
     world.fail("gateway", times=10)
     assert len(world.started) == 1

@@ -64,7 +64,7 @@ def test_what_our_lost_restart_does_not_start_again_is_held() -> None:
     assert gate(world) is Gate.VERIFICATION
     world.wait(60.0)
     assert gate(world) is Gate.HUMAN_HOLD
-    assert "a restart of ours whose result is unknown" in world.told(NotificationKind.HELD)[0].body
+    assert "an order of ours whose result is unknown" in world.told(NotificationKind.HELD)[0].body
     world.wait(7200.0)
     assert len(world.started) == 1
 
