@@ -8,7 +8,7 @@ from functools import singledispatch
 from typing import Any
 
 from nemo_watchdog import records as r
-from nemo_watchdog.engine import lessons, memory, orders
+from nemo_watchdog.engine import lessons, memory, orders, storm_records
 from nemo_watchdog.engine.flaps import Flaps, Spell
 from nemo_watchdog.engine.heartbeat import Heartbeat
 from nemo_watchdog.engine.phases import Move, after
@@ -16,7 +16,6 @@ from nemo_watchdog.engine.quiet import Fact
 from nemo_watchdog.engine.reported import Acknowledgement, Declared
 from nemo_watchdog.engine.seen import Wait
 from nemo_watchdog.engine.state import UNNAMED, Durable, Incident
-from nemo_watchdog.engine.together import Storm
 from nemo_watchdog.engine.touches import End, Hold
 from nemo_watchdog.engine.unpack import from_body
 from nemo_watchdog.errors import EngineBug, JournalError
@@ -202,23 +201,6 @@ def _(record: r.SeverityRaised, state: Durable, at: Moment) -> None:
 
 
 @apply.register
-def _(record: r.StormBegan, state: Durable, at: Moment) -> None:
-    state.storm = Storm(at, record.of, record.incident)
-
-
-@apply.register
-def _(record: r.StormTold, state: Durable, at: Moment) -> None:
-    if state.storm is not None:
-        state.storm.told, state.storm.incident = True, record.incident
-
-
-@apply.register
-def _(record: r.StormEnded, state: Durable, at: Moment) -> None:
-    if state.storm is not None:
-        state.storm.ended = at
-
-
-@apply.register
 def _(record: r.ActionIntended, state: Durable, at: Moment) -> None:
     if state.storm is not None:
         state.storm.retried.discard(record.dependency)
@@ -396,5 +378,5 @@ def _(record: r.PeopleTold, state: Durable, at: Moment) -> None:
         state.pages.tell(record, at, min(began, key=lambda each: each.monotonic))
 
 
-for each in (*orders.APPLIED, *lessons.APPLIED):
+for each in (*orders.APPLIED, *lessons.APPLIED, *storm_records.APPLIED):
     apply.register(each)

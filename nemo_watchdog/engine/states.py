@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from nemo_watchdog.model import Category, Health, Reason, RunState
+from nemo_watchdog.model import Category, Health, Observation, Reason, RunState
 
 NOT_RUNNING = frozenset({RunState.EXITED, RunState.DEAD, RunState.CREATED})
 NEEDS_NO_PROOF = frozenset({Reason.EXITED, Reason.STOPPED_ITSELF, Reason.OOM_KILLED, Reason.PAUSED, Reason.UNHEALTHY})
@@ -42,3 +42,13 @@ class State:
 
 UNSEEN = State(Health.UNKNOWN, Category.BLIND, Reason.NOT_LOOKED, "not looked at yet")
 UP = State(Health.UP)
+
+
+def state_of(health: Health, look: Observation) -> State:
+    """That health, for what this look saw."""
+    return State(health, category_of(look), look.finding.reason, look.finding.detail)
+
+
+def category_of(look: Observation) -> Category | None:
+    reason = look.finding.reason
+    return None if reason is None else reason.category

@@ -94,7 +94,7 @@ class Situation:
         if state.category is not Category.BUSY or state.health not in _TOO_BUSY or remedy is None:
             return False
         steps = (step for step in remedy.steps if isinstance(step, ActionStep) and Category.BUSY in step.helps)
-        return any(not why_skipped(step, self.tracker) for step in steps)
+        return any(not why_skipped(step, self.tracker, self.durable.memory) for step in steps)
 
     @property
     def asks_for_help(self) -> bool:
