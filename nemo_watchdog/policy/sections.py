@@ -37,6 +37,7 @@ from nemo_watchdog.policy.public import PublicSection
 from nemo_watchdog.policy.retention import RetentionSection
 from nemo_watchdog.policy.step_when import StepWhenSection
 from nemo_watchdog.policy.storm import StormSection, StormSwitch
+from nemo_watchdog.policy.suggestions import SuggestionsSection
 from nemo_watchdog.policy.telling import Answer, Line, NotificationsSection
 from nemo_watchdog.policy.units import BudgetText, Duration, Interval, ThresholdText, duration_within, wrong
 from nemo_watchdog.policy.when import WhenSection
@@ -236,6 +237,7 @@ class TopSection(Section):
     alertmanager: Any = None
     deadman: Any = None
     retention: Any = None
+    suggestions: Any = None
 
 
 class PolicyFile(TopSection):
@@ -252,3 +254,4 @@ class PolicyFile(TopSection):
     alertmanager: AlertmanagerSection | None = None
     deadman: DeadmanSection | None = Field(None, description="Who calls people when the watchdog falls silent.")
     retention: RetentionSection | None = Field(None, description="For how long is kept what is over.")
+    suggestions: SuggestionsSection | None = Field(None, description="What a person is asked to allow.")

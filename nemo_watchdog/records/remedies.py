@@ -40,6 +40,8 @@ class ActionIntended(Record):
     """What a reloaded policy knows the step by; `step` only says where it stood."""
     moved: str = ""
     """Why the ladder does not go on where it stood; empty while the policy has the same steps."""
+    by: str = ""
+    """The person who approved it or asked for it; empty: the policy lets the watchdog do it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +185,8 @@ class LadderRearmed(Record):
 
 @dataclass(frozen=True, slots=True)
 class Suggested(Record):
+    """What an older version wrote where `Proposed` stands now."""
+
     TYPE: ClassVar[str] = "suggested"
     incident: str
     dependency: str

@@ -42,9 +42,9 @@ _OPEN = {gate: Decision(Verdict.OPEN, Gate(gate.__name__), "") for gate in GATES
 
 
 def decide(situation: Situation) -> Decision:
-    """The first gate that holds, or ACT."""
+    """The first gate that holds and that no person opens, or ACT."""
     for gate in GATES:
-        if decision := gate(situation):
+        if (decision := gate(situation)) and not situation.is_opened(decision):
             return decision
     return Decision(Verdict.ACT, Gate.NONE, "every gate is open")
 

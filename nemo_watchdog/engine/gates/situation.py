@@ -7,11 +7,12 @@ from functools import cached_property
 
 from nemo_watchdog.engine.attempts import Ladder
 from nemo_watchdog.engine.health import Tracker
-from nemo_watchdog.engine.ladder import Next, next_step
+from nemo_watchdog.engine.ladder import Next, named_step, next_step
+from nemo_watchdog.engine.proposals import Grant
 from nemo_watchdog.engine.state import Durable, Incident
 from nemo_watchdog.engine.step_fit import why_skipped
 from nemo_watchdog.engine.volatile import Volatile
-from nemo_watchdog.model import CONTAINER, Target
+from nemo_watchdog.model import CONTAINER, Decision, Gate, Target, Verdict
 from nemo_watchdog.policy.policy import ActionStep, Dependency, Policy, Remedy
 
 
@@ -24,6 +25,20 @@ class Situation:
     incident: Incident | None
     name: str
     now: float
+    supposed: Grant | None = None
+    """What a person would allow, where it is only asked what would come of that."""
+
+    @property
+    def granted(self) -> Grant | None:
+        """What a person allows for the next action."""
+        return self.supposed or self.durable.proposals.grant_of(self.name, self.now)
+
+    def is_opened(self, answer: Decision) -> bool:
+        """A person opens this gate for the next action; what the policy forbids outright he does not."""
+        granted = self.granted
+        if granted is None:
+            return False
+        return answer.gate in granted.gates or (answer.gate is Gate.AUTONOMY and answer.verdict is not Verdict.REFUSE)
 
     @property
     def policy(self) -> Policy:
@@ -77,6 +92,8 @@ class Situation:
         """What comes next on its remedy; None without one."""
         if self.remedy is None:
             return None
+        if self.granted is not None and self.granted.step:
+            return named_step(self.remedy, self.ladder, self.granted.step)
         return next_step(self.remedy, self.ladder, lambda step: why_skipped(step, self.tracker))
 
     @property
