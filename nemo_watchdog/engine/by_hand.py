@@ -16,7 +16,7 @@ from nemo_watchdog.engine.state import Durable
 from nemo_watchdog.engine.step_fit import why_skipped
 from nemo_watchdog.engine.turn import Turn
 from nemo_watchdog.engine.volatile import Volatile
-from nemo_watchdog.model import Gate, Health
+from nemo_watchdog.model import Gate
 from nemo_watchdog.policy.policy import ActionStep
 
 
@@ -38,25 +38,25 @@ def why_not_acted(volatile: Volatile, durable: Durable, asked: ev.ActAsked, now:
         return f"the gate {unknown[0]} cannot be overridden; these can: {_named()}"
     if overrides and not asked.reason:
         return f"to override {listed(list(overrides))} a reason must be given: it is written down"
-    tracker, incident = volatile.trackers[name], durable.incident_of(name)
-    if incident is None or tracker.state.health is Health.UP:
-        more = "" if tracker.state.health is Health.UP else ", and in no open incident"
-        return f"{name} is {tracker.state.health}{more}: nothing to act on"
     s = _situation(volatile, durable, asked, now)
+    if why := proposing.nothing_to_act_on(s):
+        return why
     if s.remedy is None:
         return f"the policy names no remedy for {name}: nothing to do"
     keys = [step.key for step in s.remedy.steps if isinstance(step, ActionStep)]
     if asked.step and asked.step not in keys:
         return f"the remedy {s.remedy.name} has no step {asked.step} that acts; there are: {', '.join(keys) or 'none'}"
-    if asked.step and s.action is not None and (why := why_skipped(s.action, tracker)):
+    if asked.step and s.action is not None and (why := why_skipped(s.action, s.tracker)):
         return f"the step {asked.step} is not for it: {why}"
-    held = proposing.why_held(s)
-    if not held:
+    held = proposing.holding(s)
+    if held is None:
         return ""
-    gate = next((gate for gate in MAY_BE_OVERRIDDEN if held.startswith(f"the gate {gate} ")), None)
-    if gate is not None:
-        return f"{held}; `--override {gate} --reason …` has it done all the same"
-    return f"{held}; a person can override only {_named()}"
+    said = proposing.held_by(s, held)
+    # Where attempts are left, it was the budget that ended it.
+    gate = Gate.BUDGET if held.gate is Gate.REMEDY and s.action is not None else held.gate
+    if gate in MAY_BE_OVERRIDDEN:
+        return f"{said}; `--override {gate} --reason …` has it done all the same"
+    return f"{said}; a person can override only {_named()}"
 
 
 def _act(turn: Turn, asked: ev.ActAsked) -> None:

@@ -8,7 +8,7 @@ from nemo_watchdog import records as r
 from nemo_watchdog.durations import duration
 from nemo_watchdog.engine import events as ev
 from nemo_watchdog.engine.gate_words import OPENED_BY_A_LOOK
-from nemo_watchdog.engine.gates.order import decide
+from nemo_watchdog.engine.gates.order import apart_from
 from nemo_watchdog.engine.gates.situation import Situation
 from nemo_watchdog.engine.paging_words import when
 from nemo_watchdog.engine.proposals import CHANGED, DONE, EXPIRED, REJECTED, UNNEEDED, Grant, Over, Proposal, Run
@@ -16,7 +16,7 @@ from nemo_watchdog.engine.state import Durable
 from nemo_watchdog.engine.step_fit import why_skipped
 from nemo_watchdog.engine.turn import Turn
 from nemo_watchdog.engine.volatile import Volatile
-from nemo_watchdog.model import CONTAINER, Health, Target, Verdict
+from nemo_watchdog.model import CONTAINER, Decision, Health, Target
 
 APPROVAL_HOLDS = 300.0
 """Seconds within which what was approved is done: a look at it first takes moments, a restart of the daemon longer."""
@@ -98,16 +98,25 @@ def why_not_approved(volatile: Volatile, durable: Durable, one: Proposal, now: f
     s = Situation(volatile, durable, durable.incident_of(name), name, now, Grant("a person"))
     if over := _why_over(s, one):
         return f"{one.identity} is over: {over[1]}"
-    return why_held(s)
+    held = holding(s)
+    return nothing_to_act_on(s) or (held_by(s, held) if held is not None else "")
 
 
-def why_held(s: Situation) -> str:
-    """What holds the next action back though a person allows it; empty when nothing does, or a look at it first."""
-    if s.incident is None or s.tracker.state.health is Health.UP:
-        return f"{s.name} is {s.tracker.state.health}: nothing to act on"
-    decision = decide(s)
-    if decision.verdict is Verdict.ACT or decision.gate in OPENED_BY_A_LOOK:
-        return ""
+def nothing_to_act_on(s: Situation) -> str:
+    """Why nobody may do anything to it: the watchdog acts on failures; empty where it may be acted on."""
+    health = s.tracker.state.health
+    if s.incident is None or health is Health.UP:
+        return f"{s.name} is {health}{'' if health is Health.UP else ', and in no open incident'}: nothing to act on"
+    return ""
+
+
+def holding(s: Situation) -> Decision | None:
+    """What holds the next action back though a person allows it; None when nothing does, or a look at it first."""
+    return apart_from(s, OPENED_BY_A_LOOK)
+
+
+def held_by(s: Situation, decision: Decision) -> str:
+    """In words, with its value."""
     until = "" if decision.until is None else f", until {when(s.volatile.moment(decision.until).utc, s.policy)}"
     return f"the gate {decision.gate} holds it back: {decision.value}{until}"
 

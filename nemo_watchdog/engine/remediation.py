@@ -88,7 +88,7 @@ def _judge_attempt(turn: Turn, incident: Incident, situation: Situation) -> None
     mended = FAULTS.union(*(each.helps for each in (step, situation.action) if each is not None))
     if ladder.phase is not Phase.VERIFYING or state.category not in mended or not tracker.fresh_evidence:
         return
-    if state.health is not Health.DOWN or situation.pending_until is not None:
+    if not situation.is_down or situation.pending_until is not None:
         return
     if turn.now.monotonic < situation.verify_until(ladder) and not situation.died:
         return

@@ -146,7 +146,7 @@ def category(s: Situation) -> Decision | None:
     if state.category is not None and state.category not in _helped(s):
         value = f"{state.category}: acting does not help ({state.detail or state.reason}){busy.in_words(s)}"
         return Decision(Verdict.WAIT, Gate.CATEGORY, value)
-    if state.health is not Health.DOWN:
+    if not s.is_down:
         return Decision(Verdict.WAIT, Gate.CATEGORY, f"it is {state.health}, not down")
     for name in s.beside:
         careful = s.trackers[name].careful
@@ -184,7 +184,7 @@ def condition(s: Situation) -> Decision | None:
 
 def last_look(s: Situation) -> Decision | None:
     """A wait may end long after it was looked at: it may have recovered since, or a person may have mended it."""
-    asked = s.action is not None and s.tracker.state.health is Health.DOWN and not s.tracker.exited
+    asked = s.action is not None and s.is_down and not s.tracker.exited
     if not asked or is_news(s, s.tracker.last_seen_at):
         return None
     return Decision(Verdict.WAIT, Gate.LAST_LOOK, "looking at it once more before anything is done")

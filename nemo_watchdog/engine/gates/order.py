@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from nemo_watchdog.engine.gates import evidence, people, redundancy, spacing, work
 from nemo_watchdog.engine.gates.situation import Situation
@@ -47,6 +47,13 @@ def decide(situation: Situation) -> Decision:
         if (decision := gate(situation)) and not situation.is_opened(decision):
             return decision
     return Decision(Verdict.ACT, Gate.NONE, "every gate is open")
+
+
+def apart_from(situation: Situation, gates: Collection[Gate]) -> Decision | None:
+    """The first of the other gates that holds and that no person opens; None when none does."""
+    answers = (gate(situation) for gate in GATES)
+    held = (each for each in answers if each is not None and not situation.is_opened(each))
+    return next((each for each in held if each.gate not in gates), None)
 
 
 def explain(situation: Situation) -> tuple[Decision, ...]:

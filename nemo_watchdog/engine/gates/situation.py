@@ -12,7 +12,7 @@ from nemo_watchdog.engine.proposals import Grant
 from nemo_watchdog.engine.state import Durable, Incident
 from nemo_watchdog.engine.step_fit import why_skipped
 from nemo_watchdog.engine.volatile import Volatile
-from nemo_watchdog.model import CONTAINER, Decision, Gate, Target, Verdict
+from nemo_watchdog.model import CONTAINER, Decision, Gate, Health, Target, Verdict
 from nemo_watchdog.policy.policy import ActionStep, Dependency, Policy, Remedy
 
 
@@ -35,10 +35,18 @@ class Situation:
 
     def is_opened(self, answer: Decision) -> bool:
         """A person opens this gate for the next action; what the policy forbids outright he does not."""
-        granted = self.granted
-        if granted is None:
-            return False
-        return answer.gate in granted.gates or (answer.gate is Gate.AUTONOMY and answer.verdict is not Verdict.REFUSE)
+        asks = answer.gate is Gate.AUTONOMY and answer.verdict is not Verdict.REFUSE
+        return self.overrides(answer.gate) or (asks and self.granted is not None)
+
+    def overrides(self, gate: Gate) -> bool:
+        """A person opens just this gate for the next action."""
+        return self.granted is not None and gate in self.granted.gates
+
+    @property
+    def is_down(self) -> bool:
+        """Or it fails in its start-up grace, and a person does not wait for the end of that."""
+        health = self.tracker.state.health
+        return health is Health.DOWN or (health is Health.STARTING and self.overrides(Gate.GRACE))
 
     @property
     def policy(self) -> Policy:
