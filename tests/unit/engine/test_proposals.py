@@ -12,20 +12,17 @@ from nemo_watchdog.engine import events as ev
 from nemo_watchdog.engine.explaining import explain_now
 from nemo_watchdog.engine.proposals import Proposal
 from nemo_watchdog.engine.proposing import APPROVAL_HOLDS, what_became_of, why_not_approved
-from nemo_watchdog.model import ActionOutcome, Autonomy, Gate, NotificationKind, Reason, RunState, Verdict
-from nemo_watchdog.policy.policy import Backoff, Budget, Limits, Policy, Suggestions
+from nemo_watchdog.model import ActionOutcome, Autonomy, ContainerStatus, Gate, NotificationKind, Reason, RunState, Verdict
+from nemo_watchdog.policy.policy import Backoff, Budget, Policy, Suggestions
 from tests.unit.engine.world import RESTART, World, dependency, policy, remedy
 
 STEP = replace(RESTART, attempts=3, backoff=Backoff(5.0, 2.0, 300.0, 0.0))
 
 
-def plan(*, budget: Budget | None = None, total: Budget | None = None, **more: object) -> Policy:
-    asked = dependency("shop", grace=0.0, autonomy=Autonomy.SUGGEST, **more)
-    limits = Limits(total, 1) if total is not None else None
-    return replace(
-        policy(asked, fix=remedy(STEP, budget=budget or Budget(9, 3600.0)), limits=limits),
-        suggestions=Suggestions(600.0, 900.0),
-    )
+def plan(*, budget: Budget | None = None) -> Policy:
+    asked = dependency("shop", grace=0.0, autonomy=Autonomy.SUGGEST)
+    fix = remedy(STEP, budget=budget or Budget(9, 3600.0))
+    return replace(policy(asked, fix=fix), suggestions=Suggestions(600.0, 900.0))
 
 
 def down(start: Policy | None = None) -> World:
@@ -157,8 +154,7 @@ def test_of_another_run_nothing_is_approved(number: str, said: str) -> None:
     """A person judged the one that was there; what is there now may be another thing, and is asked for by itself."""
     world = down()
     world.starts["c-shop"] = world.utc
-    status = replace(world.engine.trackers["shop"].container, container_id=number, started_at=world.utc)  # type: ignore[type-var]
-    world.send(ev.ContainerSeen("c-shop", status))
+    world.send(ev.ContainerSeen("c-shop", ContainerStatus(RunState.RUNNING, number, world.utc)))
     assert said in why_not(world)
     approve(world)
     assert not world.started
