@@ -114,7 +114,7 @@ STORIES = (
     ),
     Story(
         "A person must allow it",
-        "Under `autonomy: suggest` the gateway fails; anna approves what is proposed, five minutes later, and it helps.",
+        "Under `autonomy: suggest` the gateway fails; anna approves what is proposed, and it helps.",
         _asked,
         (("autonomy: act", "autonomy: suggest"),),
     ),

@@ -12,7 +12,16 @@ from nemo_watchdog.engine import events as ev
 from nemo_watchdog.engine.explaining import explain_now
 from nemo_watchdog.engine.proposals import Proposal
 from nemo_watchdog.engine.proposing import APPROVAL_HOLDS, what_became_of, why_not_approved
-from nemo_watchdog.model import ActionOutcome, Autonomy, ContainerStatus, Gate, NotificationKind, Reason, RunState, Verdict
+from nemo_watchdog.model import (
+    ActionOutcome,
+    Autonomy,
+    ContainerStatus,
+    Gate,
+    NotificationKind,
+    Reason,
+    RunState,
+    Verdict,
+)
 from nemo_watchdog.policy.policy import Backoff, Budget, Policy, Suggestions
 from tests.unit.engine.world import RESTART, World, dependency, policy, remedy
 
