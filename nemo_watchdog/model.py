@@ -74,6 +74,11 @@ class Finding:
         if (self.outcome is Outcome.OK) != (self.reason is None):
             raise ValueError(f"a finding that is {self.outcome} cannot have the reason {self.reason}")
 
+    @property
+    def category(self) -> Category | None:
+        """Of its reason; None where all is well."""
+        return None if self.reason is None else self.reason.category
+
 
 def ok(detail: str = "", measurements: Mapping[str, float] = NO_MEASUREMENTS) -> Finding:
     """It answered as it should."""

@@ -101,3 +101,31 @@ class ContactTestView:
     ok: bool
     """Each took it."""
     answers: tuple[AddressAnswerView, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ProposalView:
+    """What a person may have done, or has: `state` is `open`, `approved`, or how it ended.
+
+    `until` is when nobody can approve it any more, or it is not done any more. `said` is all of it in one sentence.
+    """
+
+    id: str
+    dependency: str
+    step: str
+    action: str
+    target: str
+    what: str
+    at: str
+    until: str
+    state: str
+    by: str
+    """Who approved or rejected it."""
+    said: str
+
+
+@dataclass(frozen=True, slots=True)
+class ProposalsView:
+    """`GET /api/v1/proposals`: those that are open, the oldest first."""
+
+    proposals: tuple[ProposalView, ...]

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
-from nemo_watchdog.people_views import QuietView, RotaView, ToldView
+from nemo_watchdog.people_views import ProposalView, QuietView, RotaView, ToldView
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -262,6 +262,8 @@ class StatusView:
     oncall: Mapping[str, RotaView] = field(default_factory=dict)
     """Every rota, by its contact."""
     silences: tuple[QuietView, ...] = ()
+    proposals: tuple[ProposalView, ...] = ()
+    """What a person may have done."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""`python -m tests.messages` writes docs/messages.md: five outages, and every message that people get of them.
+"""`python -m tests.messages` writes docs/messages.md: six outages, and every message that people get of them.
 
 The shipped policy on a clock that moves by itself; a test holds the file.
 """
@@ -19,7 +19,7 @@ DOCS = Path(__file__).parents[1] / "docs" / "messages.md"
 HEAD = """\
 # What people get
 
-Five outages under `config/policy.yaml`, and every message of each as it is sent, from the first to the last. Made by
+Six outages under `config/policy.yaml`, and every message of each as it is sent, from the first to the last. Made by
 `python -m tests.messages` from runs of the watchdog on a clock that a test moves; times are those of that clock.
 """
 
@@ -29,6 +29,8 @@ class Story:
     title: str
     what: str
     run: Callable[[Outage], None]
+    changes: tuple[tuple[str, str], ...] = ()
+    """Of the text of the shipped policy."""
 
 
 def _healed(outage: Outage) -> None:
@@ -75,6 +77,15 @@ def _at_risk(outage: Outage) -> None:
     outage.go_on(300.0)
 
 
+def _asked(outage: Outage) -> None:
+    outage.ill["gateway"] = failed(Reason.WRONG_STATUS, "answered 500, expected 200")
+    outage.go_on(300.0)
+    (proposal,) = outage.world.engine.durable.proposals.open()
+    outage.world.send(ev.ApproveAsked(proposal.identity, "anna"))
+    outage.mend("gateway")
+    outage.go_on(600.0)
+
+
 STORIES = (
     Story(
         "A gateway that dies, and is healed",
@@ -101,12 +112,18 @@ STORIES = (
         "A database reports a damaged page: nothing is restarted, and `security` is told as well.",
         _at_risk,
     ),
+    Story(
+        "A person must allow it",
+        "Under `autonomy: suggest` the gateway fails; anna approves what is proposed, and it helps.",
+        _asked,
+        (("autonomy: act", "autonomy: suggest"),),
+    ),
 )
 
 
 def told(story: Story) -> Outage:
     """Every message, in order."""
-    outage = Outage(shipped())
+    outage = Outage(shipped(*story.changes))
     story.run(outage)
     outage.send()
     return outage

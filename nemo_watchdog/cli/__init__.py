@@ -13,6 +13,7 @@ import typer
 
 from nemo_watchdog import __version__
 from nemo_watchdog.cli import (
+    by_hand,
     check,
     classify,
     declare,
@@ -79,6 +80,9 @@ app.add_typer(quiet.silence, name="silence", short_help="Tell nobody of somethin
 app.add_typer(quiet.maintenance, name="maintenance", short_help="Do nothing to something for a while.")
 app.command("report", short_help="Write the report on an incident, for people.")(report.report)
 app.command("retry", short_help="Begin the remedy of a dependency anew.")(retry.retry)
+app.command("approve", short_help="Have what the watchdog proposed done, once.")(by_hand.approve)
+app.command("reject", short_help="Leave undone what the watchdog proposed.")(by_hand.reject)
+app.command("act", short_help="Have the next step for what is down done now, by hand.")(by_hand.act)
 app.command("declare", short_help="Report an incident that the watchdog cannot see.")(declare.declare)
 app.command("ack", short_help="Take an open incident upon yourself.")(declare.ack)
 app.command("resolve", short_help="End an incident that somebody declared.")(declare.resolve)

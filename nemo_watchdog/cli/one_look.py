@@ -52,7 +52,7 @@ class Look:
         return {
             "probe": self.probe,
             "outcome": finding.outcome,
-            "category": None if finding.reason is None else finding.reason.category,
+            "category": finding.category,
             "reason": finding.reason,
             "detail": finding.detail,
             "seconds": round(self.took, 6),

@@ -158,6 +158,9 @@ def _alarms(view: StatusView, clock: Clock) -> Iterator[Text]:
     silenced = ((scope_said(each), clock.at(each.until), each.by, each.reason) for each in view.silences)
     said = [f"silenced: {what} until {end}, by {by}: {why}" for what, end, by, why in silenced]
     yield from _first([Text(each, style="yellow") for each in said])
+    waiting = [each for each in view.proposals if each.state == "open"]
+    asked = [f"{each.what}? `nemo-watchdog approve {each.id}` until {clock.at(each.until)}" for each in waiting]
+    yield from _first([Text(each, style="bold yellow") for each in asked])
     planned: dict[tuple[str, str], list[str]] = {}
     for name, each in view.dependencies.items():
         if each.maintenance is not None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from functools import singledispatchmethod
 
 from nemo_watchdog import records as r
-from nemo_watchdog.engine import attribution, declared, overlap, pausing, quieting, rearming, storm, swapping
+from nemo_watchdog.engine import attribution, by_hand, declared, overlap, pausing, quieting, rearming, storm, swapping
 from nemo_watchdog.engine import events as ev
 from nemo_watchdog.engine.events import Effects, Event
 from nemo_watchdog.engine.gates.order import decide, explain
@@ -145,8 +145,8 @@ class Engine:
         reconcile_all(turn)
 
     @_take.register
-    def _(self, event: ev.RetryAsked, turn: Turn) -> None:
-        rearming.retry(turn, event.dependency, event.reason, event.by)
+    def _(self, event: ev.ByHand, turn: Turn) -> None:
+        by_hand.hear(turn, event)
         reconcile_all(turn)
 
     @_take.register

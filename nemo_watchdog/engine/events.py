@@ -155,6 +155,39 @@ class RetryAsked:
 
 
 @dataclass(frozen=True, slots=True)
+class ApproveAsked:
+    """A person lets what was proposed be done."""
+
+    proposal: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class RejectAsked:
+    """A person wants it not done, and not proposed again for `holds` seconds while it fails with the same."""
+
+    proposal: str
+    reason: str
+    holds: float
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class ActAsked:
+    """A person has the step of that key done now, or the next one, through all gates but those that he overrides."""
+
+    dependency: str
+    step: str
+    overrides: tuple[str, ...]
+    reason: str
+    by: str
+
+
+ByHand = RetryAsked | ApproveAsked | RejectAsked | ActAsked
+"""What people order of what is down."""
+
+
+@dataclass(frozen=True, slots=True)
 class DeclareAsked:
     """A person reports an incident; `dependency` is empty where none is named."""
 
@@ -288,7 +321,7 @@ Event = (
     | ActionFinished
     | Pausing
     | QuietAsked
-    | RetryAsked
+    | ByHand
     | Said
     | OncallChange
     | HeartbeatCame

@@ -13,6 +13,7 @@ from nemo_watchdog.engine.gates.situation import Situation
 from nemo_watchdog.engine.health import Tracker
 from nemo_watchdog.engine.learned_grace import Starts
 from nemo_watchdog.engine.listing import listed
+from nemo_watchdog.engine.proposing import what_became_of
 from nemo_watchdog.engine.rule_words import asks_for
 from nemo_watchdog.engine.severity import UNCLASSIFIED, title_of
 from nemo_watchdog.engine.state import Incident
@@ -175,6 +176,10 @@ def _then(s: Situation, decision: Decision, shut: Sequence[Decision], now: Momen
         return
     judging = decision.gate in (Gate.IN_FLIGHT, Gate.VERIFICATION)
     yield f"{'If that has not helped' if judging else 'Next on its remedy'}: {_step(s)}."
+    if (asked := s.durable.proposals.open_of(s.name)) is not None:
+        yield sentence(what_became_of(asked, s.volatile))
+        if asked.grant is None:
+            yield f"`nemo-watchdog approve {asked.identity}` has it done once."
     until, ends = decision.until, ENDS.get(decision.gate)
     if until is not None and ends is not None:
         at = told(now.utc + timedelta(seconds=until - now.monotonic))

@@ -67,6 +67,7 @@ ENDS: Mapping[str, str] = MappingProxyType(
         Gate.BACKOFF: "the backoff",
         Gate.FLAPPING: "the window of the flapping",
         Gate.BUDGET: "the wait for the budget",
+        Gate.AUTONOMY: "the rejection",
     }
 )
 """What it is that ends at a gate's `until`. That of `work` is when a person is told, and opens nothing."""

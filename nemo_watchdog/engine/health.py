@@ -29,8 +29,6 @@ from nemo_watchdog.engine.states import (
     UNSEEN,
     UP,
     State,
-    category_of,
-    state_of,
 )
 from nemo_watchdog.engine.touches import Ending
 from nemo_watchdog.model import Category, ContainerStatus, Health, Moment, Observation, Outcome, Reason, RunState
@@ -96,7 +94,7 @@ class Tracker:
         if outcome is Outcome.OK and not self._looks and not self._blind_row and self.state.health is Health.UP:
             self.last_served_began, self.last_seen_at = observation.began, observation.at.monotonic
             return  # the common case, a thousand times a second
-        if category_of(observation) is Category.BLIND:
+        if observation.finding.category is Category.BLIND:
             if not self._blind_row:
                 self.blind_since = observation.began
             self._blind_row += 1
@@ -250,9 +248,9 @@ class Tracker:
         ):
             return state
         last = self._looks[-1] if self._looks else None
-        if last is None or last.finding.outcome is not Outcome.FAILED or category_of(last) is Category.FAULT:
+        if last is None or last.finding.outcome is not Outcome.FAILED or last.finding.category is Category.FAULT:
             return None
-        return state_of(Health.DOWN, last)
+        return State.of(Health.DOWN, last)
 
     @property
     def failure_threshold_met(self) -> bool:
@@ -357,25 +355,25 @@ class Tracker:
         not_ok = [look for look in window if look.finding.outcome is not Outcome.OK]
         if len(failures) >= spec.down_after.count:
             if self.grace_until(now) is not None:
-                return state_of(Health.STARTING, looks[-1])
+                return State.of(Health.STARTING, looks[-1])
             return self._down(failures)
         if len(not_ok) >= spec.down_after.count and state.health is not Health.DOWN:
-            return state_of(Health.DEGRADED, not_ok[-1])
+            return State.of(Health.DEGRADED, not_ok[-1])
         if (
             state.health is Health.DOWN
             and len(lately_up) == spec.up_after
             and all(look.finding.outcome is not Outcome.FAILED for look in lately_up)
         ):
-            return state_of(Health.DEGRADED, not_ok[-1])
+            return State.of(Health.DEGRADED, not_ok[-1])
         return self._undecided(looks[-1], now)
 
     def _down(self, failures: list[Observation]) -> State:
         """Down. `fault` only when the threshold is met by faults alone and the last failure is one."""
-        faults = [look for look in failures if category_of(look) is Category.FAULT]
+        faults = [look for look in failures if look.finding.category is Category.FAULT]
         if len(faults) >= self.spec.down_after.count and faults[-1] is failures[-1]:
-            return state_of(Health.DOWN, faults[-1])
-        careful = [look for look in failures if category_of(look) is not Category.FAULT]
-        return state_of(Health.DOWN, careful[-1])
+            return State.of(Health.DOWN, faults[-1])
+        careful = [look for look in failures if look.finding.category is not Category.FAULT]
+        return State.of(Health.DOWN, careful[-1])
 
     def _without_looks(self, now: float) -> State:
         state, container = self.state, self.container
@@ -395,9 +393,9 @@ class Tracker:
         if state.health is Health.STARTING and self.grace_until(now) is None:
             return State(Health.UNKNOWN, Category.BLIND, Reason.NOT_LOOKED, "the start-up grace is over; looking again")
         if state.health is Health.DOWN and last.finding.outcome is Outcome.FAILED:
-            category = category_of(last)
+            category = last.finding.category
             if category is not Category.FAULT and category is not state.category:
-                return state_of(Health.DOWN, last)
+                return State.of(Health.DOWN, last)
         if self.is_dockers_word:
             return self._without_looks(now)
         return state

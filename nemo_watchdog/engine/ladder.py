@@ -57,6 +57,15 @@ def next_step(remedy: Remedy, ladder: Ladder, why_not: Callable[[ActionStep], st
     return Next(None, len(remedy.steps), passed=tuple(passed), skipped=tuple(skipped), moved=moved)
 
 
+def named_step(remedy: Remedy, ladder: Ladder, key: str) -> Next:
+    """The step of that key, whatever comes before it and how often it was tried; none when nothing acts by that key."""
+    _, made, moved = _position(remedy, ladder)
+    for at, step in enumerate(remedy.steps):
+        if step.key == key and isinstance(step, ActionStep):
+            return Next(step, at, made[at] + 1, moved=moved)
+    return Next(None, len(remedy.steps), moved=moved)
+
+
 def next_contact(remedy: Remedy, ladder: Ladder) -> str:
     """Who is told when the ladder ends here: the next `escalate`, or nobody but those of the severity."""
     ahead = remedy.steps[next_step(remedy, ladder).index :]

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from functools import singledispatch
 
 from nemo_watchdog import records as r
 from nemo_watchdog.durations import duration
 from nemo_watchdog.engine.budget import free_at
-from nemo_watchdog.engine.gates.situation import Situation
 from nemo_watchdog.engine.impact import impact_of
 from nemo_watchdog.engine.listing import listed
 from nemo_watchdog.engine.maintenance import began_within
@@ -142,15 +142,17 @@ def _(record: r.ActionEnded, incident: Incident, turn: Turn) -> Words:
 
 
 @words.register
-def _(record: r.Suggested, incident: Incident, turn: Turn) -> Words:
-    name = record.dependency
-    situation = Situation(turn.volatile, turn.durable, incident, name, turn.now.monotonic)
-    target = situation.spec.targets.get(situation.action.key) if situation.action is not None else None
+def _(record: r.Proposed, incident: Incident, turn: Turn) -> Words:
+    name, identity = record.dependency, record.proposal
+    zone = turn.volatile.policy.telling.zone
+    until = f"{(turn.now.utc + timedelta(seconds=record.expires)).astimezone(zone):%Y-%m-%d %H:%M:%S %Z}"
     body = (
         f"{name} is {seen(name, turn)}.\nNothing was done: the policy lets the watchdog only suggest.\n"
-        f"Suggested: {record.action} of {target or name}."
+        f"Suggested: {record.what}.\n"
+        f"Next: a person must answer, until {until}: `nemo-watchdog approve {identity}` has it done once, "
+        f"`nemo-watchdog reject {identity} --reason …` leaves it."
     )
-    return Words(f"{name}:suggested:{incident.ladder(name).begun}", f"{name}: {record.action} suggested", body)
+    return Words(f"{identity}:suggested", f"{name}: {record.action} suggested", body)
 
 
 @words.register

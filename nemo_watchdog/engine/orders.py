@@ -1,4 +1,4 @@
-"""What the orders of people do to the durable state: pauses, and who has a rota instead. `replay` applies them."""
+"""What the orders of people do to the durable state: pauses, rotas, what they allow. `replay` applies them."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from nemo_watchdog import records as r
 from nemo_watchdog.engine.oncall import Swap
 from nemo_watchdog.engine.pauses import Pause
+from nemo_watchdog.engine.proposals import DONE, Fact
 from nemo_watchdog.engine.state import Durable
 from nemo_watchdog.model import Moment
 
@@ -32,4 +33,14 @@ def _swap_ended(record: r.OncallSwapEnded, state: Durable, _at: Moment) -> None:
     state.swaps.pop(record.rota, None)
 
 
-APPLIED = (_paused, _resumed, _swapped, _swap_ended)
+def _proposed(record: Fact, state: Durable, at: Moment) -> None:
+    """People are asked once in a trouble, and again when they had it done, or wanted it not done for a while."""
+    state.proposals.take(record, at)
+    if incident := state.incidents.get(record.incident):
+        if isinstance(record, r.Proposed):
+            incident.suggested.add(record.dependency)
+        elif isinstance(record, r.ProposalRejected) or (isinstance(record, r.ProposalOver) and record.why == DONE):
+            incident.suggested.discard(record.dependency)
+
+
+APPLIED = (_paused, _resumed, _swapped, _swap_ended, _proposed)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from nemo_watchdog.engine import flapping, maintenance, storm
 from nemo_watchdog.engine.incidents import place, raise_severity, resolve
+from nemo_watchdog.engine.proposing import end_unneeded
 from nemo_watchdog.engine.quieting import keep_time
 from nemo_watchdog.engine.remediation import advance
 from nemo_watchdog.engine.serving import confirm
@@ -83,6 +84,7 @@ def update_incident(turn: Turn, incident: Incident, members: list[str]) -> None:
     raise_severity(turn, incident, members)
     confirm(turn, incident, members)
     flapping.end(turn, incident, members)
+    end_unneeded(turn, incident.incident, members)
     if not resolve(turn, incident):
         for name in sorted(members, key=lambda member: member != incident.root):
             advance(turn, incident, name)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 
 from nemo_watchdog import records as r
-from nemo_watchdog.engine import busy, last_one, storm
+from nemo_watchdog.engine import busy, last_one, proposing, storm
 from nemo_watchdog.engine.gates import work
 from nemo_watchdog.engine.gates.evidence import FAULTS, is_news, is_seen_before_that
 from nemo_watchdog.engine.gates.order import decide
@@ -40,6 +40,7 @@ def advance(turn: Turn, incident: Incident, name: str) -> None:
     if tracker is None or tracker.state.health is Health.UP:
         return
     share(turn, incident, name)
+    proposing.settle(turn, Situation(turn.volatile, turn.durable, incident, name, turn.now.monotonic))
     situation = Situation(turn.volatile, turn.durable, incident, name, turn.now.monotonic)
     _judge_attempt(turn, incident, situation)
     go_on_with_what_was_skipped(turn, situation)
@@ -68,8 +69,8 @@ def advance(turn: Turn, incident: Incident, name: str) -> None:
         to = next_contact(situation.remedy, situation.ladder) if situation.remedy is not None else ""
         _write_skipped(turn, incident, situation)
         turn.record(r.Escalated(incident.incident, name, to, decision.value))
-    elif decision.verdict is Verdict.ASK and situation.action is not None and name not in incident.suggested:
-        turn.record(r.Suggested(incident.incident, name, situation.action.action))
+    elif decision.verdict is Verdict.ASK:
+        proposing.propose(turn, situation)
 
 
 def end_what_was_under_way(turn: Turn) -> None:
@@ -112,13 +113,14 @@ def _write_skipped(turn: Turn, incident: Incident, situation: Situation) -> None
 
 def _act(turn: Turn, incident: Incident, situation: Situation) -> None:
     name, spec, ahead, step = situation.name, situation.spec, situation.next, situation.action
-    target = spec.targets.get(step.key) if step is not None else None
+    target = proposing.target_of(situation)
     if ahead is None or step is None or target is None or spec.remedy is None:
         raise EngineBug(f"the gates let an action on {name} through that has no target")
     for index, key in ahead.passed:
         turn.record(r.StepExhausted(incident.incident, name, index, key))
     _write_skipped(turn, incident, situation)
     action_id = f"{incident.incident}/{name}/{situation.ladder.total + 1}"
+    granted = proposing.done(turn, situation, action_id)
     turn.record(
         r.ActionIntended(
             incident=incident.incident,
@@ -138,6 +140,7 @@ def _act(turn: Turn, incident: Incident, situation: Situation) -> None:
             image=situation.tracker.image,
             options=step.digest,
             **asdict(step.footprint),
+            by=granted.by if granted is not None else "",
         )
     )
     turn.order(
@@ -153,6 +156,7 @@ def _act(turn: Turn, incident: Incident, situation: Situation) -> None:
             severity=incident.severity,
             reason=situation.tracker.state.reason or "",
             destroys=step.destroys,
+            by=granted.by if granted is not None and granted.at_once else "",
         )
     )
 

@@ -16,6 +16,7 @@ from nemo_watchdog.engine.memory import Memory
 from nemo_watchdog.engine.oncall import Swap
 from nemo_watchdog.engine.pages import Pages
 from nemo_watchdog.engine.pauses import Pause
+from nemo_watchdog.engine.proposals import Proposals
 from nemo_watchdog.engine.quiet import Quieted
 from nemo_watchdog.engine.reported import Acknowledgement, Declared
 from nemo_watchdog.engine.seen import Seen
@@ -125,6 +126,7 @@ class Durable:
     swaps: dict[str, tuple[Swap, ...]] = field(default_factory=dict)
     """Of rotas, the oldest first; those that are over go with the next one."""
     quiet: Quieted = field(default_factory=Quieted)
+    proposals: Proposals = field(default_factory=Proposals)
     holds: dict[Target, Hold] = field(default_factory=dict)
     """What people did to a target that is left alone for it."""
     outlived: dict[Target, datetime] = field(default_factory=dict)
@@ -318,6 +320,7 @@ class Durable:
         self.incidents = {name: incident for name, incident in self.incidents.items() if kept(incident)}
         self.declared = {name: declared for name, declared in self.declared.items() if kept(declared)}
         self.pages.forget_all_but(self.ids, now)
+        self.proposals.forget_old(now, self.ids)
         began = [each for one in self.incidents.values() for each in (one.opened, one.reopened_at) if each is not None]
         began += [one.opened for one in self.declared.values()]
         self.quiet.forget_old(now, keep_resolved, [each.monotonic for each in began])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Self
 
 from nemo_watchdog.model import Category, Health, Observation, Reason, RunState
 
@@ -35,6 +36,11 @@ class State:
     reason: Reason | None = None
     detail: str = ""
 
+    @classmethod
+    def of(cls, health: Health, look: Observation) -> Self:
+        """That health, for what this look saw."""
+        return cls(health, look.finding.category, look.finding.reason, look.finding.detail)
+
     def same_as(self, other: State) -> bool:
         """Equal but for the detail, which changes with every look."""
         return (self.health, self.category, self.reason) == (other.health, other.category, other.reason)
@@ -42,13 +48,3 @@ class State:
 
 UNSEEN = State(Health.UNKNOWN, Category.BLIND, Reason.NOT_LOOKED, "not looked at yet")
 UP = State(Health.UP)
-
-
-def state_of(health: Health, look: Observation) -> State:
-    """That health, for what this look saw."""
-    return State(health, category_of(look), look.finding.reason, look.finding.detail)
-
-
-def category_of(look: Observation) -> Category | None:
-    reason = look.finding.reason
-    return None if reason is None else reason.category

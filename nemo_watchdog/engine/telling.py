@@ -47,7 +47,7 @@ NEWS: Mapping[type[r.Record], NotificationKind] = MappingProxyType(
         r.RootChanged: NotificationKind.ROOT_CHANGED,
         r.ActionIntended: NotificationKind.ACTION_STARTED,
         r.ActionEnded: NotificationKind.ACTION_FINISHED,
-        r.Suggested: NotificationKind.SUGGESTED,
+        r.Proposed: NotificationKind.SUGGESTED,
         r.DecisionMade: NotificationKind.HELD,
         r.Escalated: NotificationKind.ESCALATED,
         r.BusyTooLong: NotificationKind.ESCALATED,
@@ -74,7 +74,7 @@ TOLD_BY_FLAPPING = (
     r.MemberDown,
     r.ActionIntended,
     r.ActionEnded,
-    r.Suggested,
+    r.Proposed,
 )
 """That it flaps says all of these of a dependency, once."""
 
@@ -177,6 +177,8 @@ def _news(record: r.Record, turn: Turn) -> Draft | None:
         return None
     if isinstance(record, r.ActionIntended | r.ActionEnded) and _refused_again(record, incident):
         return None
+    if isinstance(record, r.Proposed) and record.again:
+        return None
     if isinstance(record, r.MemberDown) and _is_held(record.dependency, incident, turn):
         return None
     if isinstance(record, r.FlappingEnded) and record.resolves:
@@ -251,7 +253,7 @@ def _kept(draft: Draft, turn: Turn) -> None:
     incident, words = draft.incident, draft.words
     if words is None:
         raise EngineBug(f"a {draft.kind} message without words")
-    once, but = _once(draft, incident), ""
+    once, but = _once(draft), ""
     if isinstance(draft.record, r.IncidentAcknowledged):
         once, but = _answer(draft.record, turn)
     turn.effects.news.append(News(turn.now, draft.kind, incident.incident, words, draft.contacts, once, but))
@@ -268,7 +270,7 @@ def _answer(record: r.IncidentAcknowledged, turn: Turn) -> tuple[str, str]:
     return f"taken: {turn.now.utc.isoformat()} {record.by}", record.contact if knows else ""
 
 
-def _once(draft: Draft, incident: Incident) -> str:
+def _once(draft: Draft) -> str:
     """What makes the same again no news: who was asked to look, what is not done and why."""
     record, name = draft.record, getattr(draft.record, "dependency", "")
     if isinstance(record, r.Escalated | r.BusyTooLong | r.SparedTooLong | r.WorkTooLong):
@@ -279,8 +281,8 @@ def _once(draft: Draft, incident: Incident) -> str:
         return f"down again: {name}"
     if isinstance(record, r.RootChanged):
         return f"root: {record.root}"
-    if isinstance(record, r.Suggested):
-        return f"suggested: {name} {incident.ladder(name).begun}"
+    if isinstance(record, r.Proposed):
+        return f"suggested: {record.proposal}"
     if isinstance(record, r.ActionEnded):
         return f"refused: {record.detail}" if record.outcome == ActionOutcome.REFUSED else ""
     constant = {

@@ -26,6 +26,7 @@ from nemo_watchdog.engine.swapping import oncall_of
 from nemo_watchdog.engine.told_view import told
 from nemo_watchdog.engine.topology import named_by
 from nemo_watchdog.engine.touches import taken_off
+from nemo_watchdog.engine.view_proposals import proposals
 from nemo_watchdog.engine.view_quiet import silences
 from nemo_watchdog.model import Decision, Gate, Moment, Verdict
 from nemo_watchdog.policy.policy import Budget
@@ -72,6 +73,7 @@ def status(
         declared=tuple(_declared(engine, declared, now) for declared in engine.durable.open_declared()),
         oncall=rotas(oncall_of(engine.volatile, engine.durable), now.utc),
         silences=silences(engine, now),
+        proposals=proposals(engine),
     )
 
 

@@ -51,6 +51,7 @@ class Metrics:
         )
         self.actions = self._counter("actions", "Actions, by how they ended", "dependency", "action", "outcome")
         self.decisions = self._counter("decisions", "Changes of mind of the engine", "dependency", "decision", "reason")
+        self.proposals = self._counter("proposals", "What people were asked to allow, by what became of it", "outcome")
         self.escalations = self._counter("escalations", "Ladders that ended with a person", "dependency")
         self.backoff = self._gauge("backoff_seconds", "Time until backoff allows the next attempt", "dependency")
         self.storm = self._gauge("storm", "1 while much fails together and what runs is not restarted")
@@ -115,6 +116,8 @@ class Metrics:
                     self.actions.labels(record.dependency, record.action, record.outcome).inc()
                 case r.DecisionMade():
                     self.decisions.labels(record.dependency, record.verdict, record.gate).inc()
+                case r.Proposed() | r.ProposalApproved() | r.ProposalRejected() | r.ProposalOver() | r.ActedByHand():
+                    self.proposals.labels(outcome_of(record)).inc()
                 case r.Escalated() | r.BusyTooLong() | r.FlappingBegan() | r.SparedTooLong():
                     self.escalations.labels(record.dependency).inc()
                 case _:
@@ -150,3 +153,16 @@ class Metrics:
 
     def _counter(self, name: str, text: str, *labels: str) -> Counter:
         return Counter(PREFIX + name, text, labels, registry=self.few)
+
+
+_OUTCOMES: Mapping[type[r.Record], str] = {
+    r.Proposed: "proposed",
+    r.ProposalApproved: "approved",
+    r.ProposalRejected: "rejected",
+    r.ActedByHand: "by_hand",
+}
+
+
+def outcome_of(record: r.Record) -> str:
+    """What became of a proposal by this fact: of its end, why."""
+    return record.why if isinstance(record, r.ProposalOver) else _OUTCOMES[type(record)]

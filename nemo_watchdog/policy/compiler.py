@@ -43,6 +43,7 @@ from nemo_watchdog.policy.selectors import Selected
 from nemo_watchdog.policy.step_when import step_condition_of
 from nemo_watchdog.policy.steps import Acting, actions_of, meant, step_keys
 from nemo_watchdog.policy.storm import storm_of
+from nemo_watchdog.policy.suggestions import SuggestionsSection, suggestions_of
 from nemo_watchdog.policy.telling import NotificationsSection, line_of, telling_of
 from nemo_watchdog.policy.when import condition_of
 
@@ -91,6 +92,7 @@ def compile_policy(
     deadman: DeadmanSection | None = None,
     notifications: NotificationsSection | None = None,
     retention: RetentionSection | None = None,
+    suggestions: SuggestionsSection | None = None,
 ) -> Policy:
     """The policy of parts in which no problem was found."""
     defaults, limits = defaults or ProbeDefaults(), limits or LimitsSection()
@@ -140,6 +142,7 @@ def compile_policy(
         deadman=deadman_of(deadman),
         maintenance=tuple(compile_window(each, dependencies) for each in parts.maintenance if each),
         retention=retention_of(retention),
+        suggestions=suggestions_of(suggestions),
         telling=telling_of(notifications),
     )
 

@@ -44,6 +44,7 @@ from nemo_watchdog.policy.sections import (
 )
 from nemo_watchdog.policy.selectors import Selected, select
 from nemo_watchdog.policy.steps import read_steps
+from nemo_watchdog.policy.suggestions import SuggestionsSection
 from nemo_watchdog.policy.targets import find_targets
 from nemo_watchdog.policy.telling import NotificationsSection
 from nemo_watchdog.policy.templates import read_templates
@@ -198,6 +199,7 @@ class _Reader:
         deadman = self._optional(DeadmanSection, "deadman")
         notifications = self._optional(NotificationsSection, "notifications")
         retention = self._optional(RetentionSection, "retention")
+        suggestions = self._optional(SuggestionsSection, "suggestions")
         if top is None or self._problems.found():
             return None
         compiled = compile_policy(
@@ -210,6 +212,7 @@ class _Reader:
             deadman=deadman,
             notifications=notifications,
             retention=retention,
+            suggestions=suggestions,
         )
         return replace(compiled, discovers=discovers, document=self._raw)
 

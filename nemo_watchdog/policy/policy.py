@@ -306,6 +306,14 @@ class Retention:
 
 
 @dataclass(frozen=True, slots=True)
+class Suggestions:
+    """For how many seconds a proposal can be approved, and after a rejection the same is not proposed again."""
+
+    expire: float = 3600.0
+    reject_holds: float = 3600.0
+
+
+@dataclass(frozen=True, slots=True)
 class Policy:
     """Everything that an operator tunes. Mappings keep the order of the file."""
 
@@ -322,6 +330,7 @@ class Policy:
     maintenance: tuple[MaintenanceWindow, ...] = ()
     retention: Retention = Retention()
     telling: Telling = field(default_factory=Telling)
+    suggestions: Suggestions = Suggestions()
     templates: Mapping[str, str] = field(default_factory=dict)
     """Of messages, by their names, such as `body.j2`; see `templates`."""
     discovers: bool = False

@@ -37,6 +37,7 @@ from nemo_watchdog.policy.retention import RetentionSection
 from nemo_watchdog.policy.selectors import ContainerRef
 from nemo_watchdog.policy.step_when import StepWhenSection
 from nemo_watchdog.policy.storm import StormSection, StormSwitch
+from nemo_watchdog.policy.suggestions import SuggestionsSection
 from nemo_watchdog.policy.telling import Answer, Line, NotificationsSection
 from nemo_watchdog.policy.units import (
     BudgetText,
@@ -261,6 +262,7 @@ class TopSection(Section):
     alertmanager: Any = None
     deadman: Any = None
     retention: Any = None
+    suggestions: Any = None
 
 
 class PolicyFile(TopSection):
@@ -277,3 +279,4 @@ class PolicyFile(TopSection):
     alertmanager: AlertmanagerSection | None = None
     deadman: DeadmanSection | None = Field(None, description="Who calls people when the watchdog falls silent.")
     retention: RetentionSection | None = Field(None, description="For how long is kept what is over.")
+    suggestions: SuggestionsSection | None = Field(None, description="What a person is asked to allow.")

@@ -34,6 +34,11 @@ from nemo_watchdog.records.people import OncallSwapEnded as OncallSwapEnded
 from nemo_watchdog.records.people import OncallSwapped as OncallSwapped
 from nemo_watchdog.records.people import Paused as Paused
 from nemo_watchdog.records.people import Resumed as Resumed
+from nemo_watchdog.records.proposals import ActedByHand as ActedByHand
+from nemo_watchdog.records.proposals import ProposalApproved as ProposalApproved
+from nemo_watchdog.records.proposals import ProposalOver as ProposalOver
+from nemo_watchdog.records.proposals import ProposalRejected as ProposalRejected
+from nemo_watchdog.records.proposals import Proposed as Proposed
 from nemo_watchdog.records.quiet import MaintenanceBegan as MaintenanceBegan
 from nemo_watchdog.records.quiet import MaintenanceEnded as MaintenanceEnded
 from nemo_watchdog.records.quiet import SilenceBegan as SilenceBegan

@@ -57,6 +57,9 @@ class ActionIntended(Record):
     def leaves(self) -> Footprint:
         return Footprint(self.stops, self.starts, self.signal, self.unpauses)
 
+    by: str = ""
+    """The person who approved it or asked for it; empty: the policy lets the watchdog do it."""
+
 
 @dataclass(frozen=True, slots=True)
 class ActionEnded(Record):
@@ -199,6 +202,8 @@ class LadderRearmed(Record):
 
 @dataclass(frozen=True, slots=True)
 class Suggested(Record):
+    """What an older version wrote where `Proposed` stands now."""
+
     TYPE: ClassVar[str] = "suggested"
     incident: str
     dependency: str

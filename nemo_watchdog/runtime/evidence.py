@@ -95,7 +95,7 @@ class EvidenceTaker:
         if not request.destroys:
             return False
         asked = self._acted_in.setdefault(request.incident, set())
-        hurry = request.dependency in self._in_a_hurry
+        hurry = bool(request.by) or request.dependency in self._in_a_hurry
         self._in_a_hurry.discard(request.dependency)
         if request.dependency in asked:
             return False

@@ -19,13 +19,13 @@ from nemo_watchdog.incident_views import (
     MissingPartView,
     TimelineEntryView,
 )
-from nemo_watchdog.timeline import remedy_words, watched_words
+from nemo_watchdog.timeline import proposal_words, remedy_words, watched_words
 from nemo_watchdog.timeline.reading import Written, readable
 from nemo_watchdog.timeline.summary import Titles, summary_of
 from nemo_watchdog.timeline.words import Story, said
 from nemo_watchdog.views import NoteView
 
-__all__ = ["detail_of", "evidence_views", "remedy_words", "watched_words"]
+__all__ = ["detail_of", "evidence_views", "proposal_words", "remedy_words", "watched_words"]
 
 NOT_AS_WRITTEN = (TypeError, ValueError, AttributeError, OverflowError)
 """What words do with a value that no record of ours has."""

@@ -37,7 +37,8 @@ def _(record: r.ActionIntended, story: Story) -> str:
     target = _target(record.target_kind, record.target) or _target("container", record.container)
     moved = f"; {record.moved}" if record.moved else ""
     within = f"; it helps only if {record.dependency} looks healthy within {duration(record.verify_within)}"
-    return f"Doing {record.action} on {target} for {record.dependency}, attempt {record.attempt}{within}{moved}."
+    by = f", by the word of {record.by}" if record.by else ""
+    return f"Doing {record.action} on {target} for {record.dependency}, attempt {record.attempt}{by}{within}{moved}."
 
 
 @said.register

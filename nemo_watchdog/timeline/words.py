@@ -1,6 +1,7 @@
 """What each record says of an incident, in one sentence that a tired person understands. Pure.
 
-The times are beside the sentences and in none of them. `remedy_words` and `watched_words` have those of other records.
+The times are beside the sentences and in none of them. `remedy_words`, `proposal_words` and `watched_words` have those
+of other records.
 """
 
 from __future__ import annotations

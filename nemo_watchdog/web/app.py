@@ -26,6 +26,7 @@ from nemo_watchdog.web.api.journal import JournalApi
 from nemo_watchdog.web.api.metrics import MetricsApi
 from nemo_watchdog.web.api.oncall import OncallApi
 from nemo_watchdog.web.api.pauses import PausesApi
+from nemo_watchdog.web.api.proposals import ProposalsApi
 from nemo_watchdog.web.api.public import PublicApi
 from nemo_watchdog.web.api.push import PushApi
 from nemo_watchdog.web.api.quiet import QuietApi
@@ -68,6 +69,7 @@ def runner(
         *OncallApi(core, token).operations(),
         *QuietApi(core, token).operations(),
         *RetriesApi(core, token).operations(),
+        *ProposalsApi(core, token).operations(),
         *DeclaredApi(core, token, past).operations(),
         *AnswersApi(core, contact_test.rendering.links).operations(),
         *ContactsApi(contact_test, token).operations(),

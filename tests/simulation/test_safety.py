@@ -613,7 +613,7 @@ class Safety(RuleBasedStateMachine):
                     serving.discard(record.dependency)
                 case r.IncidentOpened():
                     serving.discard(record.root)
-                case r.ActionIntended() | r.Escalated() | r.Suggested():
+                case r.ActionIntended() | r.Escalated() | r.Proposed():
                     assert record.dependency not in serving
 
     @invariant()

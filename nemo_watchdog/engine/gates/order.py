@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from nemo_watchdog.engine.gates import evidence, people, redundancy, spacing, work
 from nemo_watchdog.engine.gates.situation import Situation
@@ -42,11 +42,18 @@ _OPEN = {gate: Decision(Verdict.OPEN, Gate(gate.__name__), "") for gate in GATES
 
 
 def decide(situation: Situation) -> Decision:
-    """The first gate that holds, or ACT."""
+    """The first gate that holds and that no person opens, or ACT."""
     for gate in GATES:
-        if decision := gate(situation):
+        if (decision := gate(situation)) and not situation.is_opened(decision):
             return decision
     return Decision(Verdict.ACT, Gate.NONE, "every gate is open")
+
+
+def apart_from(situation: Situation, gates: Collection[Gate]) -> Decision | None:
+    """The first of the other gates that holds and that no person opens; None when none does."""
+    answers = (gate(situation) for gate in GATES)
+    held = (each for each in answers if each is not None and not situation.is_opened(each))
+    return next((each for each in held if each.gate not in gates), None)
 
 
 def explain(situation: Situation) -> tuple[Decision, ...]:

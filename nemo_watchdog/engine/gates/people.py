@@ -86,11 +86,18 @@ def _in_doubt(s: Situation) -> Decision | None:
 
 
 def autonomy(s: Situation) -> Decision | None:
-    for name in (s.name, *s.beside):
-        allowed, whose = s.trackers[name].spec.autonomy, "" if name == s.name else f" {name}, in the same container"
-        if allowed is Autonomy.OBSERVE:
-            return Decision(Verdict.REFUSE, Gate.AUTONOMY, f"the policy lets the watchdog only observe{whose}")
-        if allowed is Autonomy.SUGGEST:
-            of = f" (for{whose})" if whose else ""
-            return Decision(Verdict.ASK, Gate.AUTONOMY, f"the policy wants a person to do it{of}")
+    whose = {name: "" if name == s.name else f" {name}, in the same container" for name in (s.name, *s.beside)}
+    allowed = {name: s.trackers[name].spec.autonomy for name in whose}
+    if (name := next((each for each in whose if allowed[each] is Autonomy.OBSERVE), None)) is not None:
+        return Decision(Verdict.REFUSE, Gate.AUTONOMY, f"the policy lets the watchdog only observe{whose[name]}")
+    if (name := next((each for each in whose if allowed[each] is Autonomy.SUGGEST), None)) is not None:
+        of = f" (for{whose[name]})" if whose[name] else ""
+        return _rejected(s) or Decision(Verdict.ASK, Gate.AUTONOMY, f"the policy wants a person to do it{of}")
     return None
+
+
+def _rejected(s: Situation) -> Decision | None:
+    rejection = s.durable.proposals.rejection_of(s.name, s.tracker.state.reason or "", s.now)
+    if rejection is None:
+        return None
+    return Decision(Verdict.WAIT, Gate.AUTONOMY, f"{rejection.by} rejected it: {rejection.reason}", rejection.until)

@@ -7,11 +7,12 @@ from functools import cached_property
 
 from nemo_watchdog.engine.attempts import Ladder
 from nemo_watchdog.engine.health import Tracker
-from nemo_watchdog.engine.ladder import Next, next_step
+from nemo_watchdog.engine.ladder import Next, named_step, next_step
+from nemo_watchdog.engine.proposals import Grant
 from nemo_watchdog.engine.state import Durable, Incident
 from nemo_watchdog.engine.step_fit import why_skipped
 from nemo_watchdog.engine.volatile import Volatile
-from nemo_watchdog.model import CONTAINER, Category, Health, Target
+from nemo_watchdog.model import CONTAINER, Category, Decision, Gate, Health, Target, Verdict
 from nemo_watchdog.policy.policy import ActionStep, Dependency, Policy, Remedy
 
 _TOO_BUSY = frozenset({Health.DOWN, Health.DEGRADED})
@@ -27,6 +28,28 @@ class Situation:
     incident: Incident | None
     name: str
     now: float
+    supposed: Grant | None = None
+    """What a person would allow, where it is only asked what would come of that."""
+
+    @property
+    def granted(self) -> Grant | None:
+        """What a person allows for the next action."""
+        return self.supposed or self.durable.proposals.grant_of(self.name, self.now)
+
+    def is_opened(self, answer: Decision) -> bool:
+        """A person opens this gate for the next action; what the policy forbids outright he does not."""
+        asks = answer.gate is Gate.AUTONOMY and answer.verdict is not Verdict.REFUSE
+        return self.overrides(answer.gate) or (asks and self.granted is not None)
+
+    def overrides(self, gate: Gate) -> bool:
+        """A person opens just this gate for the next action."""
+        return self.granted is not None and gate in self.granted.gates
+
+    @property
+    def is_down(self) -> bool:
+        """Or it fails in its start-up grace, and a person does not wait for the end of that."""
+        health = self.tracker.state.health
+        return health is Health.DOWN or (health is Health.STARTING and self.overrides(Gate.GRACE))
 
     @property
     def policy(self) -> Policy:
@@ -80,6 +103,8 @@ class Situation:
         """What comes next on its remedy; None without one."""
         if self.remedy is None:
             return None
+        if self.granted is not None and self.granted.step:
+            return named_step(self.remedy, self.ladder, self.granted.step)
         return next_step(self.remedy, self.ladder, lambda step: why_skipped(step, self.tracker, self.durable.memory))
 
     @property
@@ -99,7 +124,7 @@ class Situation:
     @property
     def asks_for_help(self) -> bool:
         """It is down; or it serves, is busy, and can be helped."""
-        return self.tracker.state.health is Health.DOWN or self.is_busy_and_can_be_helped
+        return self.is_down or self.is_busy_and_can_be_helped
 
     @property
     def beside(self) -> tuple[str, ...]:

@@ -21,7 +21,7 @@ def in_flight(s: Situation) -> Decision | None:
 
 
 def remedy(s: Situation) -> Decision | None:
-    if s.ladder.ended:
+    if s.ladder.ended and not (s.overrides(Gate.BUDGET) and s.action is not None):
         return Decision(Verdict.REFUSE, Gate.REMEDY, s.ladder.ended)
     if s.remedy is None:
         return Decision(Verdict.REFUSE, Gate.REMEDY, "the policy names no remedy for it")

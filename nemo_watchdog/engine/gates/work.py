@@ -42,7 +42,7 @@ def work(s: Situation) -> Decision | None:
     if s.action is None or (wait is not None and wait.waived):
         return None
     later = autonomy(s) or budget(s)
-    if later is not None and later.verdict in _HAS_AN_ANSWER:
+    if later is not None and later.verdict in _HAS_AN_ANSWER and not s.is_opened(later):
         return None
     going_on = work_at(s)
     if going_on is None:

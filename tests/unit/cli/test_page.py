@@ -12,8 +12,9 @@ from rich.cells import cell_len
 from nemo_watchdog.cli.page import Screen, page
 from nemo_watchdog.cli.page_of_one import page_of_one
 from nemo_watchdog.engine import events as ev
-from nemo_watchdog.model import Reason, RunState, failed
+from nemo_watchdog.model import Autonomy, Reason, RunState, failed
 from nemo_watchdog.people_views import RotaView, SwapView
+from nemo_watchdog.policy.policy import Dependency
 from nemo_watchdog.views import StatusView, TroubleView
 from tests.unit.engine.world import World, dependency, policy
 from tests.unit.statuses import seen
@@ -85,6 +86,21 @@ def test_a_wait_says_when_it_ends() -> None:
     berlin = shown(view, replace(LARGE, zone=ZoneInfo("Europe/Berlin")))
     assert berlin[0].startswith("13:00:36 CET")
     assert any("wait (pause) until 13:10:36" in line for line in berlin)
+
+
+def test_what_waits_for_a_person_is_said_with_the_command() -> None:
+    """Above all that fails: who is woken need not look for the message."""
+    world = platform()
+    world.send(ev.PolicyChanged(replace(world.engine.policy, dependencies=_asked_of(world))))
+    world.crash("postgres")
+    (line,) = [line for line in shown(seen(world), replace(LARGE, columns=300)) if "nemo-watchdog approve" in line]
+    assert line.startswith("docker.restart of c-postgres, which ended at 2026-01-05 ")
+    assert line.endswith("-postgres/postgres/p1` until 13:00:36")
+
+
+def _asked_of(world: World) -> dict[str, Dependency]:
+    specs = world.engine.policy.dependencies
+    return {**specs, "postgres": replace(specs["postgres"], autonomy=Autonomy.SUGGEST)}
 
 
 def test_who_has_a_rota_is_said() -> None:

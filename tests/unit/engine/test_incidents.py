@@ -199,7 +199,7 @@ def test_a_merge_asks_nobody_again() -> None:
         world.fail("b", times=1)
         world.fail("a", times=1)
     assert len(world.of(r.IncidentMerged)) == 1
-    suggested = [record.dependency for record in world.of(r.Suggested) if isinstance(record, r.Suggested)]
+    suggested = [record.dependency for record in world.of(r.Proposed) if isinstance(record, r.Proposed)]
     assert suggested == ["a", "postgres"]
     assert len(world.told(NotificationKind.HELD)) == 1
 
@@ -214,7 +214,7 @@ def test_who_was_asked_to_help_the_second_of_two_is_not_asked_again() -> None:
         world.fail("a", times=1)
         world.fail("b", times=1)
     assert len(world.of(r.IncidentMerged)) == 1
-    asked = [record.dependency for record in world.of(r.Suggested) if isinstance(record, r.Suggested)]
+    asked = [record.dependency for record in world.of(r.Proposed) if isinstance(record, r.Proposed)]
     assert asked == ["a", "b", "postgres"]
 
 

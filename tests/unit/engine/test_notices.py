@@ -89,7 +89,13 @@ def test_a_suggestion_names_the_act_and_says_that_it_was_not_done() -> None:
     world.crash("gateway")
     world.fail("gateway", times=20)
     suggested = only(world, NotificationKind.SUGGESTED)
-    assert "Suggested: docker.restart of c-gateway." in suggested.body
+    (proposed,) = world.of(r.Proposed)
+    assert isinstance(proposed, r.Proposed)
+    assert "Suggested: docker.restart of c-gateway, which ended at 2026-01-05 12:00:03 UTC; it may take 1m10s." in (
+        suggested.body
+    )
+    assert f"until 2026-01-05 13:00:03 UTC: `nemo-watchdog approve {proposed.proposal}` has it done" in suggested.body
+    assert f"`nemo-watchdog reject {proposed.proposal} --reason …`" in suggested.body
     assert "Nothing was done" in suggested.body
 
 

@@ -107,7 +107,7 @@ def test_a_person_who_wants_it_tried_again_is_asked_again_where_only_people_may(
     world.fail("shop")
     assert len(world.told(NotificationKind.SUGGESTED)) == 1
     world.send(ev.RetryAsked("shop", "the disk is free again", "ops"))
-    assert len(world.of(r.Suggested)) == 2
+    assert len(world.of(r.Proposed)) == 2
 
 
 # -- what was seen of it last, where nobody watches it any more

@@ -229,3 +229,15 @@ def test_two_daemons_in_one_process_do_not_meet() -> None:
     first, second = Metrics(), Metrics()
     look(first, ok())
     assert value(second, "probes_total", dependency="gateway", outcome="ok", reason="") is None
+
+
+def test_what_became_of_proposals_is_counted(metrics: Metrics) -> None:
+    """By closed words: proposed, approved, rejected, by hand, and why each is over."""
+    proposed = r.Proposed("i", "i/d/p1", "d", "k", "docker.restart", "container", "c", "what", "timeout", 60.0)
+    by_hand = r.ActedByHand("i", "d", "a", "", [], "", "i/d/p2", "k", "docker.restart", "container", "c", "what", 300.0)
+    approved = r.ProposalApproved("i", "i/d/p1", "d", "ada", 300.0)
+    rejected = r.ProposalRejected("i", "i/d/p1", "d", "ada", "no", 60.0)
+    ends = [r.ProposalOver("i", "i/d/p1", "d", why, "") for why in ("expired", "changed", "done", "unneeded")]
+    metrics.count([proposed, approved, rejected, by_hand, *ends], {})
+    outcomes = ("proposed", "approved", "rejected", "by_hand", "expired", "changed", "done", "unneeded")
+    assert [value(metrics, "proposals_total", outcome=outcome) for outcome in outcomes] == [1.0] * len(outcomes)

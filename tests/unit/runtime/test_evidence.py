@@ -313,6 +313,21 @@ async def test_a_person_does_not_wait() -> None:
     shell.core.close()
 
 
+async def test_a_person_who_acts_by_hand_does_not_wait() -> None:
+    """The order itself says that he stands before it; evidence is taken beside it."""
+    shell = Shell(policy(dependency("gateway", grace=0.0)))
+    taking = Taking(shell, log=hang)
+    async with running(shell.core.write_forever()):
+        await shell.up()
+        shell.fail()
+        await until(lambda: shell.started)
+        by_hand = replace(shell.started[0], by="ada")
+        assert not await asyncio.wait_for(taking.taker.before(by_hand), 1.0)
+        async with running(taking.taker.run()):
+            await until(lambda: taking.asked)
+    shell.core.close()
+
+
 async def test_nothing_is_taken_where_the_policy_says_so() -> None:
     """`evidence_within: 0s`."""
     shell = Shell(policy(dependency("gateway", grace=0.0), limits=Limits(evidence_within=0.0)))
