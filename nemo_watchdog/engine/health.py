@@ -21,15 +21,7 @@ from nemo_watchdog.engine.events import Signs
 from nemo_watchdog.engine.in_progress import InProgress
 from nemo_watchdog.engine.learned_grace import Starting
 from nemo_watchdog.engine.seen import NO_WORSE_AFTER_A_RESTART, AtRisk, Seen
-from nemo_watchdog.engine.states import (
-    NEEDS_NO_PROOF,
-    NO_ANSWER,
-    NOT_ANSWERING,
-    NOT_RUNNING,
-    UNSEEN,
-    UP,
-    State,
-)
+from nemo_watchdog.engine.states import NEEDS_NO_PROOF, NO_ANSWER, NOT_ANSWERING, NOT_RUNNING, UNSEEN, UP, State
 from nemo_watchdog.engine.touches import Ending
 from nemo_watchdog.model import Category, ContainerStatus, Health, Moment, Observation, Outcome, Reason, RunState
 from nemo_watchdog.policy.policy import Dependency
