@@ -23,6 +23,7 @@ from nemo_watchdog.model import (
     Notification,
     RunState,
 )
+from nemo_watchdog.recreation import Recreation
 
 
 class Clock(Protocol):
@@ -201,6 +202,19 @@ class Action(Protocol):
     async def run(self, request: ActionRequest) -> ActionResult: ...
 
 
+@runtime_checkable
+class SettlingAction(Action, Protocol):
+    """One that leaves behind what a verdict must end: the action of a kind that `settles`."""
+
+    async def settle(self, request: ActionRequest, helped: bool | None) -> ActionResult:
+        """Ends what `run` with this request has left behind, however far it came; again is no harm.
+
+        None: nobody knows how `run` ended, or whether it helped. Otherwise as `run`. Anything but `succeeded` is tried
+        again, and then a person is told: the detail says what is left over, and what to do.
+        """
+        ...
+
+
 def _by_nobody(_container: str) -> str:
     """Where nobody listens."""
     return ""
@@ -213,6 +227,8 @@ class ActionContext:
     containers: Containers
     touched: Callable[[str], str] = _by_nobody
     """What somebody has done to that container since the action was decided; "" when nobody did anything."""
+    recreation: Recreation | None = None
+    """Makes containers anew; None where nobody can."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,6 +267,8 @@ class ActionKind:
     """Of the container that it acts on, in which it can do anything; empty: in all of them."""
     destroys: bool = True
     """What a person would want to see of the trouble may be gone after it: evidence is taken first."""
+    settles: bool = False
+    """It leaves behind what the verdict on it must end; what it makes is a `SettlingAction`."""
     lacks: Callable[[Any], str] = _nothing
     """What this machine lacks for such a step, and what to do, for people; empty: nothing. It may block."""
     may_take: Callable[[Any], float] = _at_once

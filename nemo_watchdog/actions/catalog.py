@@ -31,6 +31,7 @@ class Registry(Mapping[str, ActionKind]):
 
 ACTIONS: Mapping[str, ActionKind] = Registry(
     {
+        "docker.recreate": "nemo_watchdog.actions.docker.recreate",
         "docker.restart": "nemo_watchdog.actions.docker.restart",
     }
 )

@@ -234,6 +234,10 @@ class FakeContainers:
     async def close(self) -> None:
         self.closed += 1
 
+    async def take(self, *order: object) -> None:
+        """An order that another fake has for it."""
+        await self._order(*order)
+
     async def _order(self, *order: object) -> None:
         await self._answer()
         self.orders.append(order)

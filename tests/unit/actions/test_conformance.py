@@ -10,6 +10,7 @@ from nemo_watchdog.actions.catalog import ACTIONS
 from nemo_watchdog.testing.action_conformance import action_conforms
 
 WORKS: dict[str, dict[str, Any]] = {
+    "docker.recreate": {"stop_timeout": "2s"},
     "docker.restart": {"stop_timeout": "2s"},
 }
 
