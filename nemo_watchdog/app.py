@@ -19,6 +19,7 @@ from aiohttp import web
 
 from nemo_watchdog.archive import SqliteArchive, size_of
 from nemo_watchdog.containers.docker import DockerContainers
+from nemo_watchdog.containers.recreation import DockerRecreation
 from nemo_watchdog.containers.evidence import container_questions
 from nemo_watchdog.engine.engine import Engine
 from nemo_watchdog.engine.explaining_past import OF_INCIDENTS
@@ -175,6 +176,7 @@ async def run(settings: Settings, redact_with: Callable[[Callable[[], Redactor]]
         if nonsense:
             journal.distrust(nonsense)
         containers = docker(settings.docker)
+        recreation = DockerRecreation(settings.docker)
         discovery = Discovery(containers, settings.state_dir / LABELS_NAME)
         take = partial(_take_policy, settings.policy, (token, key), discovery)
         if policy.discovers:
@@ -199,7 +201,7 @@ async def run(settings: Settings, redact_with: Callable[[Callable[[], Redactor]]
             probe=partial(make_probe, containers=containers, heartbeats=heartbeats),
             containers=watch,
             executor=Executor(
-                partial(make_action, context=ActionContext(containers, core.touched)),
+                partial(make_action, context=ActionContext(containers, core.touched, recreation)),
                 core,
                 watch,
                 keeping.evidence.before,
@@ -221,7 +223,8 @@ async def run(settings: Settings, redact_with: Callable[[Callable[[], Redactor]]
         try:
             await _serve(supervisor, runner, host, port)
         finally:
-            for close in (runner.cleanup, notifier.close, sink.close, heartbeat.close, containers.close):
+            of_docker = (containers.close, recreation.close)
+            for close in (runner.cleanup, notifier.close, sink.close, heartbeat.close, *of_docker):
                 await close()
             core.close()
             await archiving.close(CLOSE_ARCHIVE_WITHIN)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from functools import singledispatchmethod
 
 from nemo_watchdog import records as r
-from nemo_watchdog.engine import attribution, declared, overlap, pausing, quieting, rearming, storm, swapping
+from nemo_watchdog.engine import attribution, declared, outcomes, pausing, quieting, rearming, settling, storm, swapping
 from nemo_watchdog.engine import events as ev
 from nemo_watchdog.engine.events import Effects, Event
 from nemo_watchdog.engine.gates.order import decide, explain
@@ -18,7 +18,7 @@ from nemo_watchdog.engine.health import Tracker
 from nemo_watchdog.engine.pacing import keep_pace_with_the_policy
 from nemo_watchdog.engine.paging import review, review_all, review_at_start
 from nemo_watchdog.engine.reconcile import reconcile_all, reconcile_from
-from nemo_watchdog.engine.remediation import acting_incident, advance, end_action, end_what_was_under_way
+from nemo_watchdog.engine.remediation import advance, end_what_was_under_way
 from nemo_watchdog.engine.state import Durable
 from nemo_watchdog.engine.telling import tell
 from nemo_watchdog.engine.turn import Turn
@@ -62,6 +62,8 @@ class Engine:
         self.durable.end_holds(now.monotonic)
         try:
             self._take(event, turn)
+            if self.durable.settlings:
+                settling.watch(turn)
             review(turn)
         except EngineBug as error:
             self.volatile.bug = turn.effects.bug = str(error)
@@ -85,6 +87,7 @@ class Engine:
         """What was under way when the last process ended has an unknown result: spent, and to be looked at first."""
         self.durable.forget_old(turn.now.monotonic, self.policy.telling.settle)
         end_what_was_under_way(turn)
+        settling.end_what_was_under_way(turn)
         turn.settle_what_was_up()
         keep_pace_with_the_policy(turn)
         reconcile_all(turn)
@@ -118,17 +121,8 @@ class Engine:
 
     @_take.register
     def _(self, event: ev.ActionFinished, turn: Turn) -> None:
-        name = event.request.dependency
-        incident = acting_incident(self.durable, event.request)
-        if incident is None:
-            return
-        end_action(turn, incident, name, overlap.end(turn, name, event.request.target, event.result))
-        attribution.after_action(turn, event.request, event.result.outcome)
-        for each in self.volatile.sharing.get(name, [name]):
-            if each in self.trackers:
-                self.trackers[each].forget_looks(turn.now.monotonic)
-                turn.look_soon(each)
-        reconcile_all(turn)
+        if outcomes.hear(turn, event):
+            reconcile_all(turn)
 
     @_take.register
     def _(self, event: ev.Pausing, turn: Turn) -> None:

@@ -8,7 +8,7 @@ from functools import singledispatch
 from typing import Any
 
 from nemo_watchdog import records as r
-from nemo_watchdog.engine import orders
+from nemo_watchdog.engine import orders, settlings
 from nemo_watchdog.engine.flaps import Flaps, Spell
 from nemo_watchdog.engine.heartbeat import Heartbeat
 from nemo_watchdog.engine.phases import Move, after
@@ -395,5 +395,5 @@ def _(record: r.PeopleTold, state: Durable, at: Moment) -> None:
         state.pages.tell(record, at, min(began, key=lambda each: each.monotonic))
 
 
-for each in orders.APPLIED:
+for each in (*orders.APPLIED, *settlings.APPLIED):
     apply.register(each)

@@ -115,7 +115,7 @@ class Metrics:
                     self.actions.labels(record.dependency, record.action, record.outcome).inc()
                 case r.DecisionMade():
                     self.decisions.labels(record.dependency, record.verdict, record.gate).inc()
-                case r.Escalated() | r.BusyTooLong() | r.FlappingBegan() | r.SparedTooLong():
+                case r.Escalated() | r.BusyTooLong() | r.FlappingBegan() | r.SparedTooLong() | r.LeftOver():
                     self.escalations.labels(record.dependency).inc()
                 case _:
                     continue

@@ -228,4 +228,5 @@ def _acting(step: Acting, key: str, helps: frozenset[Category], when: StepCondit
         when=when,
         states=frozenset(kind.states),
         destroys=kind.destroys,
+        settles=kind.settles,
     )

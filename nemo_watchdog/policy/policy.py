@@ -93,6 +93,8 @@ class ActionStep:
     """Of its container, in which the action can do anything; empty: in all of them."""
     destroys: bool = True
     """What a person would want to see of the trouble may be gone after it."""
+    settles: bool = False
+    """It leaves behind what its verdict must end."""
 
     @property
     def is_for_some(self) -> bool:

@@ -121,7 +121,7 @@ def _networks(shown: Mapping[str, Any], mode: str) -> tuple[dict[str, Any], dict
 
 
 def _endpoint(shown: Mapping[str, Any], container_id: str) -> dict[str, Any]:
-    asked = {key: shown[key] for key in _ASKED_OF_ENDPOINT if shown.get(key)}
+    asked = {key: shown[key] for key in _ASKED_OF_ENDPOINT if shown.get(key) not in (None, "")}
     if aliases := [each for each in shown.get("Aliases") or () if each != container_id[:SHORT_ID]]:
         asked["Aliases"] = aliases
     return asked
