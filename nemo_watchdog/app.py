@@ -19,8 +19,8 @@ from aiohttp import web
 
 from nemo_watchdog.archive import SqliteArchive, size_of
 from nemo_watchdog.containers.docker import DockerContainers
-from nemo_watchdog.containers.recreation import DockerRecreation
 from nemo_watchdog.containers.evidence import container_questions
+from nemo_watchdog.containers.recreation import DockerRecreation
 from nemo_watchdog.engine.engine import Engine
 from nemo_watchdog.engine.explaining_past import OF_INCIDENTS
 from nemo_watchdog.engine.letters import letter
@@ -175,8 +175,7 @@ async def run(settings: Settings, redact_with: Callable[[Callable[[], Redactor]]
         durable, nonsense = salvage(journal.replay(clock.now()))
         if nonsense:
             journal.distrust(nonsense)
-        containers = docker(settings.docker)
-        recreation = DockerRecreation(settings.docker)
+        containers, recreation = docker(settings.docker), DockerRecreation(settings.docker)
         discovery = Discovery(containers, settings.state_dir / LABELS_NAME)
         take = partial(_take_policy, settings.policy, (token, key), discovery)
         if policy.discovers:
@@ -223,8 +222,14 @@ async def run(settings: Settings, redact_with: Callable[[Callable[[], Redactor]]
         try:
             await _serve(supervisor, runner, host, port)
         finally:
-            of_docker = (containers.close, recreation.close)
-            for close in (runner.cleanup, notifier.close, sink.close, heartbeat.close, *of_docker):
+            for close in (
+                runner.cleanup,
+                notifier.close,
+                sink.close,
+                heartbeat.close,
+                containers.close,
+                recreation.close,
+            ):
                 await close()
             core.close()
             await archiving.close(CLOSE_ARCHIVE_WITHIN)

@@ -206,7 +206,7 @@ class Action(Protocol):
 class SettlingAction(Action, Protocol):
     """One that leaves behind what a verdict must end: the action of a kind that `settles`."""
 
-    async def settle(self, request: ActionRequest, helped: bool | None) -> ActionResult:
+    async def settle(self, request: ActionRequest, helped: bool | None) -> ActionResult:  # noqa: FBT001 - a verdict
         """Ends what `run` with this request has left behind, however far it came; again is no harm.
 
         None: nobody knows how `run` ended, or whether it helped. Otherwise as `run`. Anything but `succeeded` is tried

@@ -62,7 +62,10 @@ class DockerRecreation:
 
     async def connect(self, network: str, container: str, endpoint: Mapping[str, Any]) -> None:
         """See `Recreation.connect`."""
-        path, body = f"/networks/{quote(network, safe='')}/connect", {"Container": container, "EndpointConfig": endpoint}
+        path, body = (
+            f"/networks/{quote(network, safe='')}/connect",
+            {"Container": container, "EndpointConfig": endpoint},
+        )
         await self._order("POST", path, f"put the container on the network {in_one_line(network)}", body=body)
 
     async def set_restart_policy(self, container: str, policy: Mapping[str, Any]) -> None:

@@ -218,7 +218,9 @@ def _(record: r.BusyTooLong, incident: Incident, turn: Turn) -> Words:
 @words.register
 def _(record: r.LeftOver, incident: Incident, turn: Turn) -> Words:
     name, why = record.dependency, record.why
-    body = f"{why[:1].upper()}{why[1:]}.\n{_affected(incident, turn)}\nNext: a person must end it; it is not tried again."
+    body = (
+        f"{why[:1].upper()}{why[1:]}.\n{_affected(incident, turn)}\nNext: a person must end it; it is not tried again."
+    )
     return Words(f"{name}:left over:{turn.now.utc.isoformat()}", f"{name}: something is left over", body)
 
 

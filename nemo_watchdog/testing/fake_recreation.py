@@ -8,7 +8,6 @@ from copy import deepcopy
 from typing import Any
 
 from nemo_watchdog.errors import OrderFailed
-from nemo_watchdog.model import RunState
 from nemo_watchdog.testing.fakes import FakeContainers
 
 
@@ -43,7 +42,8 @@ class FakeRecreation:
             "Image": "sha256:1",
             "State": {"Status": status},
             "Config": {"Hostname": container_id[:12], "Image": "app:1", "Cmd": ["serve"]},
-            "HostConfig": {"NetworkMode": "default", "RestartPolicy": {"Name": "always", "MaximumRetryCount": 0}} | host,
+            "HostConfig": {"NetworkMode": "default", "RestartPolicy": {"Name": "always", "MaximumRetryCount": 0}}
+            | host,
             "NetworkSettings": {"Networks": {}},
             "Mounts": [],
         }

@@ -134,7 +134,9 @@ def _(record: r.WorkOver, story: Story) -> str:
 @said.register
 def _(record: r.SettlingOwed, story: Story) -> str:
     target = _target(record.target_kind, record.target)
-    return f"{record.action} keeps what it replaces on {target} until it is known whether that helped {record.dependency}."
+    return (
+        f"{record.action} keeps what it replaces on {target} until it is known whether that helped {record.dependency}."
+    )
 
 
 @said.register

@@ -52,7 +52,7 @@ class DockerRecreate:
         result = await act_as_judged(self._context, request, recreate, done)
         return replace(result, made=made)
 
-    async def settle(self, request: ActionRequest, helped: bool | None) -> ActionResult:
+    async def settle(self, request: ActionRequest, helped: bool | None) -> ActionResult:  # noqa: FBT001 - as the port has it
         name, old = request.target.name, request.expected_run.container_id if request.expected_run else ""
         if not old:
             return ActionResult(ActionOutcome.REFUSED, "nobody knows which container was the old one")

@@ -8,6 +8,7 @@ The old one is known by its id, the new one by its id where that was learned, an
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from typing import Any
 
 from nemo_watchdog.actions.docker.same_again import Blueprint, parent_of, same_again, why_not
@@ -108,11 +109,10 @@ class Replacing:
         if _called(new) != self._new:
             await self._docker.stop(new["Id"], self._stop_timeout)  # also where a start may be under way
         if not _has_ended(old):
-            try:
-                # One that was ordered before may be under way: what is started meanwhile would end by it.
+            # One that was ordered before may be under way: what is started meanwhile would end by it. Where Docker
+            # cannot stop it, it runs, which is what is wanted.
+            with suppress(OrderFailed):
                 await self._docker.stop(old["Id"], self._stop_timeout)
-            except OrderFailed:
-                pass  # it runs, which is what is wanted
         if not _is_same_policy(_policy(old), _policy(new)):
             await self._docker.set_restart_policy(old["Id"], _policy(new))
         await self._docker.remove(new["Id"])
@@ -151,7 +151,9 @@ class Replacing:
         parent = parent_of(old)
         if network_from is not None:
             if not parent:
-                raise NotOrdered(f"it does not use another container's network: take `network_from: {network_from}` out")
+                raise NotOrdered(
+                    f"it does not use another container's network: take `network_from: {network_from}` out"
+                )
             shown = await self._docker.show(network_from)
             if shown is None or _has_ended(shown):
                 raise NotOrdered(f"{network_from}, whose network it is to use, does not run")

@@ -85,10 +85,8 @@ def _binds(host: Mapping[str, Any], mounts: Iterable[Mapping[str, Any]]) -> list
         if ":" in bind:  # otherwise it asks for an anonymous volume
             binds.append(bind)
             asked.add(bind.split(":")[1].rstrip("/") or "/")
-    for each in mounts:
-        if each["Type"] == "volume" and each["Destination"] not in asked:
-            binds.append(f"{each['Name']}:{each['Destination']}{'' if each['RW'] else ':ro'}")
-    return binds
+    anonymous = (each for each in mounts if each["Type"] == "volume" and each["Destination"] not in asked)
+    return [*binds, *(f"{each['Name']}:{each['Destination']}{'' if each['RW'] else ':ro'}" for each in anonymous)]
 
 
 def _named(mount: Mapping[str, Any], mounts: Iterable[Mapping[str, Any]]) -> Mapping[str, Any]:

@@ -1,6 +1,6 @@
 """A process that recreates a container and is killed after so many of its calls to Docker.
 
-    python -m tests.integration.actions.dying_recreation CONTAINER CALLS
+python -m tests.integration.actions.dying_recreation CONTAINER CALLS
 """
 
 from __future__ import annotations

@@ -145,7 +145,18 @@ async def test_it_is_the_same_container_again(
         *("-v", f"{volume}:/named", "-v", "/anonymous", "--mount", "type=volume,dst=/mounted"),
         *("--mount", "type=tmpfs,dst=/scratch", "--tmpfs", "/quick:size=1m", "--shm-size", "8m"),
         *("-e", "PASSWORD=hunter2", "--label", "com.example.of=platform", "--user", "0:0", "--workdir", "/tmp"),
-        *("--memory", "64m", "--memory-swap", "64m", "--cpus", "0.5", "--pids-limit", "64", "--ulimit", "nofile=64:128"),
+        *(
+            "--memory",
+            "64m",
+            "--memory-swap",
+            "64m",
+            "--cpus",
+            "0.5",
+            "--pids-limit",
+            "64",
+            "--ulimit",
+            "nofile=64:128",
+        ),
         *("--health-cmd", "true", "--health-interval", "1s", "--stop-signal", "TERM", "--stop-timeout", "3"),
         *("--device", "/dev/null:/dev/nothing:rw", "--restart", "on-failure:3", "--log-opt", "max-size=1m"),
         *("--sysctl", "net.core.somaxconn=99", "--add-host", "elsewhere:192.0.2.1", "--cap-add", "NET_ADMIN"),
@@ -185,7 +196,12 @@ async def test_a_hardware_address_that_was_given_stays(
     """Made through the API: newer command lines give none to older Engines."""
     plain, (first, _), given = await make("--network", "none"), networks, "02:42:ac:1f:c9:99"
     name = f"{plain}-given"
-    body = {"Image": await ensure_image(), "Cmd": SLEEPS, "MacAddress": given, "Labels": {"nemo-watchdog-test.made": "1"}}
+    body = {
+        "Image": await ensure_image(),
+        "Cmd": SLEEPS,
+        "MacAddress": given,
+        "Labels": {"nemo-watchdog-test.made": "1"},
+    }
     host = {"NetworkMode": first, "Binds": [bind for bind in USR_MOUNTS if bind != "-v"]}
     await recreation.create(name, {**body, "HostConfig": host})
     await recreation.start(name)
@@ -202,7 +218,9 @@ def aliases(of: Mapping[str, Any], network: str) -> set[str]:
 
 
 def volumes(of: Mapping[str, Any]) -> dict[str, tuple[str, bool]]:
-    return {each["Name"]: (each["Destination"], each["RW"]) for each in of["Mounts"].values() if each["Type"] == "volume"}
+    return {
+        each["Name"]: (each["Destination"], each["RW"]) for each in of["Mounts"].values() if each["Type"] == "volume"
+    }
 
 
 @pytest.mark.parametrize("options", [(), ("--network", "none"), ("--network", "host"), ("--entrypoint", "/bin/sleep")])
