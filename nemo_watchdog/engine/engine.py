@@ -95,11 +95,11 @@ class Engine:
 
     @_take.register
     def _(self, event: ev.Observed, turn: Turn) -> None:
-        name = event.dependency
-        before = self.trackers[name].state.health
+        name, tracker = event.dependency, self.trackers[event.dependency]
+        before = tracker.state.health
         changed = turn.evaluate(name)
-        attribution.answers(turn, name, again=before is Health.DOWN and self.trackers[name].state.health is Health.UP)
-        if changed or name in self.volatile.awaited or self.trackers[name].suspect:
+        attribution.answers(turn, name, again=before is Health.DOWN and tracker.state.health is Health.UP)
+        if changed or name in self.volatile.awaited or tracker.suspect:
             reconcile_from(turn, name)
         elif incident := self.durable.incident_of(name):
             advance(turn, incident, name)

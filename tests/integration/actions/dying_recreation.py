@@ -10,7 +10,7 @@ import os
 import signal
 import sys
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, cast
 
 from nemo_watchdog.actions.docker.recreate import DockerRecreate, RecreateOptions
 from nemo_watchdog.containers import DockerContainers, DockerRecreation
@@ -40,7 +40,7 @@ async def main(container: str, calls: int) -> None:
     """One `docker.recreate` of it."""
     containers = DockerContainers(None, timeout=20.0)
     judged = await containers.inspect(container)
-    context = ActionContext(containers, recreation=Dying(DockerRecreation(None, timeout=20.0), calls))
+    context = ActionContext(containers, recreation=cast("Any", Dying(DockerRecreation(None, timeout=20.0), calls)))
     options, target = RecreateOptions.model_construct(stop_timeout=5.0), Target(CONTAINER, container)
     await DockerRecreate(context).run(
         ActionRequest("a-1", "i-1", "it", "docker.recreate", target, options, judged, timeout=60.0)
