@@ -294,7 +294,10 @@ def test_two_remedies_do_not_share_a_container_though_neither_acts_on_it() -> No
         ("{do: file.tuch, path: /a}", "steps[0].do: there is no action `file.tuch`: did you mean `file.touch`?"),
         ("{do: escalat, to: team}", "steps[0].do: there is no action `escalat`: did you mean `escalate`?"),
         ("{do: 3}", "steps[0].do: expected text, got a number"),
-        ("{path: /a}", "steps[0].do: missing: say what the step does, one of docker.restart, escalate, file.touch"),
+        (
+            "{path: /a}",
+            "steps[0].do: missing: say what the step does, one of docker.recreate, docker.restart, escalate, file.touch",
+        ),
         ("file.touch", "steps[0]: a step is a mapping of keys to values: write `{do: file.touch}`"),
         ("touch.file", "steps[0]: expected a mapping of keys to values, got a text of 10 characters"),
         ("{do: escalate, too: team}", "steps[0].too: unknown key: did you mean `to`?"),
