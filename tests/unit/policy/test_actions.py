@@ -296,8 +296,10 @@ def test_two_remedies_do_not_share_a_container_though_neither_acts_on_it() -> No
         ("{do: 3}", "steps[0].do: expected text, got a number"),
         (
             "{path: /a}",
-            "steps[0].do: missing: say what the step does, one of docker.recreate, docker.restart, "
-            "escalate, file.touch",
+            (
+                "steps[0].do: missing: say what the step does, one of docker.recreate, docker.restart, "
+                "escalate, file.touch"
+            ),
         ),
         ("file.touch", "steps[0]: a step is a mapping of keys to values: write `{do: file.touch}`"),
         ("touch.file", "steps[0]: expected a mapping of keys to values, got a text of 10 characters"),
