@@ -20,6 +20,7 @@ from aiohttp import web
 from nemo_watchdog.archive import SqliteArchive, size_of
 from nemo_watchdog.containers.docker import DockerContainers
 from nemo_watchdog.containers.evidence import container_questions
+from nemo_watchdog.containers.recreation import DockerRecreation
 from nemo_watchdog.engine.engine import Engine
 from nemo_watchdog.engine.explaining_past import OF_INCIDENTS
 from nemo_watchdog.engine.letters import letter
@@ -174,7 +175,7 @@ async def run(settings: Settings, redact_with: Callable[[Callable[[], Redactor]]
         durable, nonsense = salvage(journal.replay(clock.now()))
         if nonsense:
             journal.distrust(nonsense)
-        containers = docker(settings.docker)
+        containers, recreation = docker(settings.docker), DockerRecreation(settings.docker)
         discovery = Discovery(containers, settings.state_dir / LABELS_NAME)
         take = partial(_take_policy, settings.policy, (token, key), discovery)
         if policy.asks_labels:
@@ -199,7 +200,7 @@ async def run(settings: Settings, redact_with: Callable[[Callable[[], Redactor]]
             probe=partial(make_probe, containers=containers, heartbeats=heartbeats),
             containers=watch,
             executor=Executor(
-                partial(make_action, context=_of_actions(containers, core, settings)),
+                partial(make_action, context=_of_actions(containers, recreation, core, settings)),
                 core,
                 watch,
                 keeping.evidence.before,
@@ -222,7 +223,14 @@ async def run(settings: Settings, redact_with: Callable[[Callable[[], Redactor]]
         try:
             await _serve(supervisor, runner, host, port)
         finally:
-            for close in (runner.cleanup, notifier.close, sink.close, heartbeat.close, containers.close):
+            for close in (
+                runner.cleanup,
+                notifier.close,
+                sink.close,
+                heartbeat.close,
+                containers.close,
+                recreation.close,
+            ):
                 await close()
             core.close()
             await archiving.close(CLOSE_ARCHIVE_WITHIN)
@@ -230,8 +238,15 @@ async def run(settings: Settings, redact_with: Callable[[Callable[[], Redactor]]
         await _close(journal)
 
 
-def _of_actions(containers: Containers, core: Core, settings: Settings) -> ActionContext:
-    return ActionContext(containers, core.touched, core.redact, watches=core.watches, docker_host=settings.docker or "")
+def _of_actions(containers: Containers, recreation: DockerRecreation, core: Core, settings: Settings) -> ActionContext:
+    return ActionContext(
+        containers,
+        core.touched,
+        core.redact,
+        watches=core.watches,
+        docker_host=settings.docker or "",
+        recreation=recreation,
+    )
 
 
 def _rendering(core: Core, key: str) -> Rendering:

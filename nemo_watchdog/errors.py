@@ -76,12 +76,12 @@ class QuestionRefused(ContainersUnreachable):
         self.words = words
 
 
+class NotOrdered(NemoWatchdogError):
+    """Certainly nothing was ordered, or nobody noticed it and it was taken back; the message says why."""
+
+
 class OrderFailed(NemoWatchdogError):
     """The container engine answered that it did not do what was ordered; the message is its own."""
-
-
-class OrderNeedless(NemoWatchdogError):
-    """The container engine answered that all is as ordered already: it did nothing."""
 
 
 class OrderUncertain(NemoWatchdogError):

@@ -200,6 +200,12 @@ class ActionRequest:
     """Evidence is taken before it."""
     by: str = ""
     """The person who asked for it at once; empty: the watchdog decided."""
+    settles: str = ""
+    """The id of the action whose rest this ends; empty: it is no such order, but an action itself."""
+    helped: bool | None = None
+    """Whether that action did; None when nobody knows."""
+    made: str = ""
+    """What that action has made, as it said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,6 +215,8 @@ class ActionResult:
     """One line, without a secret that the action knows."""
     output: str = ""
     """What it wrote, in lines: kept with the incident's evidence and shown nowhere else."""
+    made: str = ""
+    """What it has put in the place of its target, such as the id of a container."""
 
 
 class Verdict(StrEnum):

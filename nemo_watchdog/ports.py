@@ -24,6 +24,7 @@ from nemo_watchdog.model import (
     Notification,
     RunState,
 )
+from nemo_watchdog.recreation import Recreation
 
 
 class Clock(Protocol):
@@ -148,7 +149,7 @@ class Containers(Protocol):
         ...
 
     async def start(self, name: str) -> None:
-        """Orders a start of what does not run, as every order; raises `OrderNeedless` when it runs already."""
+        """Orders a start of what does not run, as every order; raises `NotOrdered` when it runs already."""
         ...
 
     async def kill(self, name: str, signal: int) -> None:
@@ -217,6 +218,19 @@ class Action(Protocol):
     async def run(self, request: ActionRequest) -> ActionResult: ...
 
 
+@runtime_checkable
+class SettlingAction(Action, Protocol):
+    """One that leaves behind what a verdict must end: the action of a kind that `settles`."""
+
+    async def settle(self, request: ActionRequest, helped: bool | None) -> ActionResult:  # noqa: FBT001 - a verdict
+        """Ends what `run` with this request has left behind, however far it came; again is no harm.
+
+        None: nobody knows how `run` ended, or whether it helped. Otherwise as `run`. Anything but `succeeded` is tried
+        again, and then a person is told: the detail says what is left over, and what to do.
+        """
+        ...
+
+
 def _by_nobody(_container: str) -> str:
     """Where nobody listens."""
     return ""
@@ -245,6 +259,8 @@ class ActionContext:
     """Whether that container is a dependency's: then the gates know who ended it, and have let the action through."""
     docker_host: str = ""
     """Docker's address, as DOCKER_HOST has it; empty: its usual one."""
+    recreation: Recreation | None = None
+    """Makes containers anew; None where nobody can."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -291,6 +307,8 @@ class ActionKind:
     """Of the container that it acts on, in which it can do anything; empty: in all of them."""
     destroys: bool = True
     """What a person would want to see of the trouble may be gone after it: evidence is taken first."""
+    settles: bool = False
+    """It leaves behind what the verdict on it must end; what it makes is a `SettlingAction`."""
     lacks: Callable[[Any], str] = _nothing
     """What this machine lacks for such a step, and what to do, for people; empty: nothing. It may block."""
     footprint: Callable[[Any], Footprint] = _as_a_restart

@@ -34,6 +34,7 @@ ACTIONS: Mapping[str, ActionKind] = Registry(
         "command": "nemo_watchdog.actions.command",
         "compose.up": "nemo_watchdog.actions.compose.up",
         "docker.kill": "nemo_watchdog.actions.docker.kill",
+        "docker.recreate": "nemo_watchdog.actions.docker.recreate",
         "docker.restart": "nemo_watchdog.actions.docker.restart",
         "docker.start": "nemo_watchdog.actions.docker.start",
         "docker.unpause": "nemo_watchdog.actions.docker.unpause",

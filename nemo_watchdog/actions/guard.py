@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from nemo_watchdog.durations import duration
-from nemo_watchdog.errors import ContainersUnreachable, OrderFailed, OrderNeedless, OrderUncertain
+from nemo_watchdog.errors import ContainersUnreachable, NotOrdered, OrderFailed, OrderUncertain
 from nemo_watchdog.model import ActionOutcome, ActionRequest, ActionResult, ContainerStatus, RunState
 from nemo_watchdog.ports import ActionContext, Subject
 
@@ -22,12 +22,7 @@ async def act_as_judged(
     name, ordered = request.target.name, False
     try:
         async with asyncio.timeout(request.timeout):
-            otherwise = not_as_judged(request.expected_run, await context.containers.inspect(name))
-            # An inspect shows nobody who is stopping it: Docker's events do, and they are asked last.
-            if otherwise is None:
-                otherwise = context.touched(name) or None
-            if otherwise is not None:
-                return ActionResult(ActionOutcome.REFUSED, otherwise)
+            await still_as_judged(context, request)
             ordered = True
             await order(name)
     except TimeoutError:
@@ -36,13 +31,24 @@ async def act_as_judged(
             return ActionResult(ActionOutcome.REFUSED, silent)
         late = f"Docker did not finish within {duration(request.timeout)}; it may still do so"
         return ActionResult(ActionOutcome.TIMED_OUT, late)
-    except (ContainersUnreachable, OrderNeedless) as error:
+    except (ContainersUnreachable, NotOrdered) as error:
         return ActionResult(ActionOutcome.REFUSED, str(error))
     except OrderFailed as error:
         return ActionResult(ActionOutcome.FAILED, str(error))
     except OrderUncertain as error:
         return ActionResult(ActionOutcome.UNKNOWN, str(error))
     return ActionResult(ActionOutcome.SUCCEEDED, done)
+
+
+async def still_as_judged(context: ActionContext, request: ActionRequest) -> None:
+    """Raises `NotOrdered` for what is not as it was judged, `ContainersUnreachable` when nobody can tell."""
+    name = request.target.name
+    otherwise = not_as_judged(request.expected_run, await context.containers.inspect(name))
+    # An inspect shows nobody who is stopping it: Docker's events do, and they are asked last.
+    if otherwise is None:
+        otherwise = context.touched(name) or None
+    if otherwise is not None:
+        raise NotOrdered(otherwise)
 
 
 def not_as_judged(judged: ContainerStatus | None, found: ContainerStatus) -> str | None:

@@ -34,7 +34,7 @@ from nemo_watchdog.containers.parse import (
     parse_waiting,
     unix_seconds,
 )
-from nemo_watchdog.errors import ContainersUnreachable, OrderFailed, OrderNeedless, OrderUncertain, QuestionRefused
+from nemo_watchdog.errors import ContainersUnreachable, NotOrdered, OrderFailed, OrderUncertain, QuestionRefused
 from nemo_watchdog.model import ContainerEvent, ContainerStatus, ContainerUsage, LogLine, RunState
 from nemo_watchdog.ports import MOST_LOG_LINES
 
@@ -253,7 +253,7 @@ class DockerContainers:
         """See `ports.Containers.start`."""
         with _an_order():
             if await self._connection.order(self._path(name, "start")) == _AS_IT_WAS:
-                raise OrderNeedless("the container runs already: Docker did nothing")
+                raise NotOrdered("the container runs already: Docker did nothing")
 
     async def kill(self, name: str, signal: int) -> None:
         """See `ports.Containers.kill`."""

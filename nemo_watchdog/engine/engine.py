@@ -9,7 +9,18 @@ from __future__ import annotations
 from functools import singledispatchmethod
 
 from nemo_watchdog import records as r
-from nemo_watchdog.engine import attribution, by_hand, declared, overlap, pausing, quieting, rearming, storm, swapping
+from nemo_watchdog.engine import (
+    attribution,
+    by_hand,
+    declared,
+    outcomes,
+    pausing,
+    quieting,
+    rearming,
+    settling,
+    storm,
+    swapping,
+)
 from nemo_watchdog.engine import events as ev
 from nemo_watchdog.engine.events import Effects, Event
 from nemo_watchdog.engine.gates.order import decide, explain
@@ -18,7 +29,7 @@ from nemo_watchdog.engine.health import Tracker
 from nemo_watchdog.engine.pacing import keep_pace_with_the_policy
 from nemo_watchdog.engine.paging import review, review_all, review_at_start
 from nemo_watchdog.engine.reconcile import reconcile_all, reconcile_from
-from nemo_watchdog.engine.remediation import acting_incident, advance, end_action, end_what_was_under_way
+from nemo_watchdog.engine.remediation import advance, end_what_was_under_way
 from nemo_watchdog.engine.state import Durable
 from nemo_watchdog.engine.telling import tell
 from nemo_watchdog.engine.turn import Turn
@@ -62,6 +73,8 @@ class Engine:
         self.durable.end_holds(now.monotonic)
         try:
             self._take(event, turn)
+            if self.durable.settlings:
+                settling.watch(turn)
             review(turn)
         except EngineBug as error:
             self.volatile.bug = turn.effects.bug = str(error)
@@ -85,6 +98,7 @@ class Engine:
         """What was under way when the last process ended has an unknown result: spent, and to be looked at first."""
         self.durable.forget_old(turn.now.monotonic, self.policy.telling.settle)
         end_what_was_under_way(turn)
+        settling.end_what_was_under_way(turn)
         turn.settle_what_was_up()
         keep_pace_with_the_policy(turn)
         reconcile_all(turn)
@@ -92,11 +106,11 @@ class Engine:
 
     @_take.register
     def _(self, event: ev.Observed, turn: Turn) -> None:
-        name = event.dependency
-        before = self.trackers[name].state.health
+        name, tracker = event.dependency, self.trackers[event.dependency]
+        before = tracker.state.health
         changed = turn.evaluate(name)
-        attribution.answers(turn, name, again=before is Health.DOWN and self.trackers[name].state.health is Health.UP)
-        if changed or name in self.volatile.awaited or self.trackers[name].suspect:
+        attribution.answers(turn, name, again=before is Health.DOWN and tracker.state.health is Health.UP)
+        if changed or name in self.volatile.awaited or tracker.suspect:
             reconcile_from(turn, name)
         elif incident := self.durable.incident_of(name):
             advance(turn, incident, name)
@@ -118,17 +132,8 @@ class Engine:
 
     @_take.register
     def _(self, event: ev.ActionFinished, turn: Turn) -> None:
-        name = event.request.dependency
-        incident = acting_incident(self.durable, event.request)
-        if incident is None:
-            return
-        end_action(turn, incident, name, overlap.end(turn, name, event.request.target, event.result))
-        attribution.after_action(turn, event.request, event.result.outcome)
-        for each in self.volatile.sharing.get(name, [name]):
-            if each in self.trackers:
-                self.trackers[each].forget_looks(turn.now.monotonic)
-                turn.look_soon(each)
-        reconcile_all(turn)
+        if outcomes.hear(turn, event):
+            reconcile_all(turn)
 
     @_take.register
     def _(self, event: ev.Pausing, turn: Turn) -> None:
@@ -210,11 +215,6 @@ class Engine:
     def explanation(self, name: str, now: Moment) -> tuple[Decision, ...]:
         """What every gate says about it now, in their order, in an open incident or not; raises `KeyError`."""
         return explain(self._situation(name, now))
-
-    def next_look(self, name: str) -> float:
-        """Seconds from one look to the next: the interval, or the confirm interval while a change is in the air."""
-        tracker = self.trackers[name]
-        return tracker.spec.interval if tracker.stable else tracker.spec.confirm_interval
 
     def _situation(self, name: str, now: Moment) -> Situation:
         return Situation(self.volatile, self.durable, self.durable.incident_of(name), name, now.monotonic)

@@ -263,6 +263,11 @@ class Tracker:
         return self.exited or self.failure_threshold_met
 
     @property
+    def next_look(self) -> float:
+        """Seconds from one look to the next: the interval, or the confirm interval while a change is in the air."""
+        return self.spec.interval if self.stable else self.spec.confirm_interval
+
+    @property
     def startup_grace(self) -> float:
         """Seconds that a start may take: as the policy has it, or longer where starts of this image took longer."""
         return self._starts.grace(self.spec, self.image)

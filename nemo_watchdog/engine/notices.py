@@ -218,6 +218,15 @@ def _(record: r.BusyTooLong, incident: Incident, turn: Turn) -> Words:
 
 
 @words.register
+def _(record: r.LeftOver, incident: Incident, turn: Turn) -> Words:
+    name, why = record.dependency, record.why
+    body = (
+        f"{why[:1].upper()}{why[1:]}.\n{_affected(incident, turn)}\nNext: a person must end it; it is not tried again."
+    )
+    return Words(f"{name}:left over:{turn.now.utc.isoformat()}", f"{name}: something is left over", body)
+
+
+@words.register
 def _(record: r.FlappingBegan, incident: Incident, turn: Turn) -> Words:
     name, policy = record.dependency, turn.volatile.policy
     dependency, spec = policy.dependencies[name], policy.severities.get(incident.severity)

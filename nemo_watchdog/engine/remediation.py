@@ -143,6 +143,11 @@ def _act(turn: Turn, incident: Incident, situation: Situation) -> None:
             by=granted.by if granted is not None else "",
         )
     )
+    container = situation.tracker.container if target.kind == CONTAINER else None
+    if step.settles:
+        judged = container.container_id if container is not None else ""
+        owed = (target.kind, target.name, judged, step.timeout)
+        turn.record(r.SettlingOwed(incident.incident, action_id, name, step.action, *owed))
     turn.order(
         ActionRequest(
             action_id=action_id,
@@ -151,7 +156,7 @@ def _act(turn: Turn, incident: Incident, situation: Situation) -> None:
             action=step.action,
             target=target,
             options=step.options,
-            expected_run=situation.tracker.container if target.kind == CONTAINER else None,
+            expected_run=container,
             timeout=step.timeout,
             severity=incident.severity,
             reason=situation.tracker.state.reason or "",

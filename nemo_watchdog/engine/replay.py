@@ -8,7 +8,7 @@ from functools import singledispatch
 from typing import Any
 
 from nemo_watchdog import records as r
-from nemo_watchdog.engine import lessons, memory, orders, storm_records
+from nemo_watchdog.engine import lessons, memory, orders, settlings, storm_records
 from nemo_watchdog.engine.flaps import Flaps, Spell
 from nemo_watchdog.engine.heartbeat import Heartbeat
 from nemo_watchdog.engine.phases import Move, after
@@ -378,5 +378,5 @@ def _(record: r.PeopleTold, state: Durable, at: Moment) -> None:
         state.pages.tell(record, at, min(began, key=lambda each: each.monotonic))
 
 
-for each in (*orders.APPLIED, *lessons.APPLIED, *storm_records.APPLIED):
+for each in (*orders.APPLIED, *lessons.APPLIED, *settlings.APPLIED, *storm_records.APPLIED):
     apply.register(each)

@@ -12,6 +12,7 @@ from datetime import datetime
 from nemo_watchdog.engine.attempts import Ladder
 from nemo_watchdog.engine.flaps import Flaps, Spell, is_flapping
 from nemo_watchdog.engine.heartbeat import Heartbeat
+from nemo_watchdog.engine.left_behind import Settling
 from nemo_watchdog.engine.memory import Memory
 from nemo_watchdog.engine.oncall import Swap
 from nemo_watchdog.engine.pages import Pages
@@ -145,6 +146,8 @@ class Durable:
     """The one that acted last on each target."""
     memory: Memory = field(default_factory=Memory)
     """Of actions: whether they helped."""
+    settlings: dict[str, Settling] = field(default_factory=dict)
+    """What actions have left behind, by their ids."""
 
     def open(self) -> list[Incident]:
         return [incident for incident in self.incidents.values() if incident.resolved is None]

@@ -50,6 +50,7 @@ NEWS: Mapping[type[r.Record], NotificationKind] = MappingProxyType(
         r.Proposed: NotificationKind.SUGGESTED,
         r.DecisionMade: NotificationKind.HELD,
         r.Escalated: NotificationKind.ESCALATED,
+        r.LeftOver: NotificationKind.ESCALATED,
         r.BusyTooLong: NotificationKind.ESCALATED,
         r.FlappingBegan: NotificationKind.FLAPPING,
         r.FlappingEnded: NotificationKind.FLAPPING,
@@ -63,6 +64,9 @@ NEWS: Mapping[type[r.Record], NotificationKind] = MappingProxyType(
         r.JournalAccepted: NotificationKind.JOURNAL_ACCEPTED,
     }
 )
+
+ASKING = r.Escalated | r.BusyTooLong | r.SparedTooLong | r.WorkTooLong | r.LeftOver
+"""A person is asked to look, and the record may say who."""
 
 WAITS_THAT_ARE_TOLD = tuple((Verdict.WAIT, gate) for gate in (Gate.HUMAN_HOLD, Gate.MAINTENANCE, Gate.BUDGET))
 """Something is down that a restart may help, and none comes for a while."""
@@ -203,7 +207,7 @@ def _refused_again(record: r.ActionIntended | r.ActionEnded, incident: Incident)
 
 def _who(draft: Draft, turn: Turn) -> Draft | Told:
     """Whom the record names; otherwise those of the severity, then those of the rule, each once."""
-    if isinstance(draft.record, r.Escalated | r.BusyTooLong | r.SparedTooLong | r.WorkTooLong) and draft.record.to:
+    if isinstance(draft.record, ASKING) and draft.record.to:
         return replace(draft, contacts=(draft.record.to,))
     policy, incident = turn.volatile.policy, draft.incident
     spec = policy.severities.get(incident.severity)
@@ -273,7 +277,7 @@ def _answer(record: r.IncidentAcknowledged, turn: Turn) -> tuple[str, str]:
 def _once(draft: Draft) -> str:
     """What makes the same again no news: who was asked to look, what is not done and why."""
     record, name = draft.record, getattr(draft.record, "dependency", "")
-    if isinstance(record, r.Escalated | r.BusyTooLong | r.SparedTooLong | r.WorkTooLong):
+    if isinstance(record, ASKING):
         return f"{LOOK}{record.to}"
     if isinstance(record, r.DecisionMade):
         return f"held: {record.gate}"

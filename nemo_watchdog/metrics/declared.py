@@ -118,7 +118,7 @@ class Metrics:
                     self.decisions.labels(record.dependency, record.verdict, record.gate).inc()
                 case r.Proposed() | r.ProposalApproved() | r.ProposalRejected() | r.ProposalOver() | r.ActedByHand():
                     self.proposals.labels(outcome_of(record)).inc()
-                case r.Escalated() | r.BusyTooLong() | r.FlappingBegan() | r.SparedTooLong():
+                case r.Escalated() | r.BusyTooLong() | r.FlappingBegan() | r.SparedTooLong() | r.LeftOver():
                     self.escalations.labels(record.dependency).inc()
                 case _:
                     continue

@@ -240,4 +240,5 @@ def _acting(step: Acting, key: str, helps: frozenset[Category], when: StepCondit
         digest=digest_of(section.do, None, step.options),
         footprint=step.footprint,
         unpauses_after=step.unpauses_after,
+        settles=kind.settles,
     )

@@ -102,6 +102,8 @@ class ActionStep:
     """What it leaves in Docker's states and events."""
     unpauses_after: float | None = None
     """Seconds for which a container must have been paused before it is let go on; None: it lets nothing go on."""
+    settles: bool = False
+    """It leaves behind what its verdict must end."""
 
     @property
     def is_for_some(self) -> bool:

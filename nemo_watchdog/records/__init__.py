@@ -66,6 +66,11 @@ from nemo_watchdog.records.seen import HeartbeatHeard as HeartbeatHeard
 from nemo_watchdog.records.seen import RunChanged as RunChanged
 from nemo_watchdog.records.seen import SeenUp as SeenUp
 from nemo_watchdog.records.seen import SideChanged as SideChanged
+from nemo_watchdog.records.settling import LeftOver as LeftOver
+from nemo_watchdog.records.settling import SettlingBegan as SettlingBegan
+from nemo_watchdog.records.settling import SettlingEnded as SettlingEnded
+from nemo_watchdog.records.settling import SettlingJudged as SettlingJudged
+from nemo_watchdog.records.settling import SettlingOwed as SettlingOwed
 from nemo_watchdog.records.storms import StormBegan as StormBegan
 from nemo_watchdog.records.storms import StormEnded as StormEnded
 from nemo_watchdog.records.storms import StormTold as StormTold

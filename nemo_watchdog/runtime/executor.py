@@ -11,7 +11,7 @@ import structlog
 from nemo_watchdog.durations import duration
 from nemo_watchdog.engine.events import ActionFinished
 from nemo_watchdog.model import CONTAINER, ActionOutcome, ActionRequest, ActionResult
-from nemo_watchdog.ports import Action
+from nemo_watchdog.ports import Action, SettlingAction
 from nemo_watchdog.runtime.container_watch import ContainerWatch
 from nemo_watchdog.runtime.core import Core
 
@@ -83,7 +83,7 @@ class Executor:
             if action is None:
                 return ActionResult(ActionOutcome.REFUSED, f"there is no action {request.action}")
             async with asyncio.timeout(request.timeout + ANSWER_MARGIN):
-                result = await action.run(request)
+                result = await _do(action, request)
         except TimeoutError:
             return ActionResult(ActionOutcome.TIMED_OUT, f"no answer within {duration(request.timeout)}")
         except asyncio.CancelledError as error:
@@ -104,6 +104,14 @@ class Executor:
             self._after(request, result.output)
             result = replace(result, output="")  # it is kept, and is none of the engine's business
         self._core.tell(ActionFinished(request, result))
+
+
+async def _do(action: Action, request: ActionRequest) -> ActionResult:
+    if not request.settles:
+        return await action.run(request)
+    if isinstance(action, SettlingAction):
+        return await action.settle(request, request.helped)
+    return ActionResult(ActionOutcome.REFUSED, f"{request.action} has no way to end what it has left")
 
 
 def _bug(request: ActionRequest, error: BaseException) -> ActionResult:

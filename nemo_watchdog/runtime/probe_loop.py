@@ -128,7 +128,7 @@ class ProbeLoop:
 
     def _next_look(self, last: float) -> float:
         """When to look after the look that was planned for `last` (monotonic seconds)."""
-        delay = self._core.engine.next_look(self.spec.name)
+        delay = self._core.engine.trackers[self.spec.name].next_look
         return next_at(self._place, last, delay) if delay == self.spec.interval else last + delay
 
     def _count(self, observation: Observation, lateness: float) -> None:

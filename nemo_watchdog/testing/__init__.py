@@ -8,12 +8,12 @@ from nemo_watchdog.testing.fakes import (
     HANG,
     FakeContainers,
     ManualClock,
-    MemoryJournal,
     RecordingAction,
     RecordingNotifier,
     ScriptedProbe,
 )
 from nemo_watchdog.testing.memory_archive import MemoryArchive
+from nemo_watchdog.testing.memory_journal import MemoryJournal
 
 __all__ = [
     "HANG",

@@ -27,7 +27,7 @@ from nemo_watchdog.model import (
     Target,
 )
 from nemo_watchdog.plugins import check_action_name, mistake_of
-from nemo_watchdog.ports import ActionContext, ActionKind, Subject
+from nemo_watchdog.ports import Action, ActionContext, ActionKind, SettlingAction, Subject
 from nemo_watchdog.testing.conformance import (
     LONG,
     PATIENCE,
@@ -36,6 +36,7 @@ from nemo_watchdog.testing.conformance import (
     nothing_stays_open,
     options_are_strict,
 )
+from nemo_watchdog.testing.fake_recreation import RecreationOf
 from nemo_watchdog.testing.fakes import HANG, FakeContainers, ManualClock
 
 SUBJECT: Final = Subject("it", container="it")
@@ -73,6 +74,8 @@ async def action_conforms(
     await is_a_result(kind, works, (ActionOutcome.SUCCEEDED,), hidden)
     for options in fails:
         await is_a_result(kind, options, set(ActionOutcome) - {ActionOutcome.SUCCEEDED}, hidden)
+    if kind.settles:
+        await settles_in_time(kind, works)
     if kind.target_kind == CONTAINER:
         await acts_only_as_judged(kind, works)
         await says_how_an_order_ended(kind, works)
@@ -152,6 +155,24 @@ async def cancels_wherever_it_is(kind: ActionKind, options: Mapping[str, Any], s
             return
 
 
+async def settles_in_time(kind: ActionKind, options: Mapping[str, Any]) -> None:
+    """Whether it helped, did not, or nobody knows: what is left of it ends as a result, near `request.timeout`."""
+    for helped in (True, False, None):
+        for hangs in (False, True):
+            containers = _running()
+            containers.hangs = hangs
+            action, request = _ordered(kind, options, containers, containers.statuses[CONTAINER_NAME], SHORT, "")
+            if not isinstance(action, SettlingAction):
+                raise Nonconforming("it `settles`, and what it makes has no `settle`")
+            began = monotonic()
+            async with _leaving_nothing_open(), asyncio.timeout(PATIENCE):
+                result = _is_result(await action.settle(request, helped))
+            if (took := monotonic() - began) > SHORT + MARGIN:
+                raise Nonconforming(f"a timeout of {duration(SHORT)} ended its settling after {duration(took)}")
+            if hangs and result.outcome is ActionOutcome.SUCCEEDED:
+                raise Nonconforming(f"nobody answered, and it is settled: {result}")
+
+
 # -- one by one: actions on containers
 
 
@@ -225,11 +246,26 @@ async def _run(
     touched: str = "",
 ) -> ActionResult:
     """The action as the program makes it and orders it. An exception of it comes out as it is."""
+    action, request = _ordered(kind, options, containers, judged, within, touched)
+    async with asyncio.timeout(PATIENCE):
+        return _is_result(await action.run(request))
+
+
+def _ordered(
+    kind: ActionKind,
+    options: Mapping[str, Any],
+    containers: FakeContainers,
+    judged: ContainerStatus | None,
+    within: float,
+    touched: str,
+) -> tuple[Action, ActionRequest]:
     checked = kind.options.model_validate(dict(options))
     target = Target(kind.target_kind, kind.target(checked, SUBJECT))
     request = ActionRequest("i/it/1", "i", SUBJECT.dependency, "it", target, checked, judged, within)
-    async with asyncio.timeout(PATIENCE):
-        result: object = await kind.make(ActionContext(containers, lambda _: touched)).run(request)
+    return kind.make(ActionContext(containers, lambda _: touched, recreation=RecreationOf(containers))), request
+
+
+def _is_result(result: object) -> ActionResult:
     if not isinstance(result, ActionResult):
         raise Nonconforming(f"an action must give an ActionResult, not {result!r}")
     if "\n" in result.detail:

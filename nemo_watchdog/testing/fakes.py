@@ -6,19 +6,17 @@ None of them reads a clock: time moves when the test moves it, and what hangs do
 from __future__ import annotations
 
 import asyncio
-from collections import Counter, deque
+from collections import deque
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from enum import Enum
 from typing import Any, Final, TypeVar
 
 from nemo_watchdog.errors import (
     ContainersUnreachable,
-    JournalDamaged,
-    JournalError,
+    NotOrdered,
     OrderFailed,
-    OrderNeedless,
     QuestionRefused,
 )
 from nemo_watchdog.model import (
@@ -35,8 +33,6 @@ from nemo_watchdog.model import (
     RunState,
 )
 from nemo_watchdog.ports import Clock, Delivery
-from nemo_watchdog.receipts import Receipt, Received
-from nemo_watchdog.stores import OutboxItem
 
 T = TypeVar("T")
 
@@ -242,7 +238,7 @@ class FakeContainers:
     async def start(self, name: str) -> None:
         await self._order("start", name)
         if self.statuses[name].state is RunState.RUNNING:
-            raise OrderNeedless("the container runs already: Docker did nothing")
+            raise NotOrdered("the container runs already: Docker did nothing")
         self.runs(name)
 
     async def kill(self, name: str, signal: int) -> None:
@@ -262,6 +258,10 @@ class FakeContainers:
         if self.statuses[name].state is not state:
             raise OrderFailed(f"container {name} is not {state}")
 
+    async def take(self, *order: object) -> None:
+        """An order that another fake has for it."""
+        await self._order(*order)
+
     async def _order(self, *order: object) -> None:
         await self._answer()
         self.orders.append(order)
@@ -271,115 +271,6 @@ class FakeContainers:
         if self.trouble:
             raise ContainersUnreachable(self.trouble)
         await _perform(HANG if self.hangs else None)
-
-
-@dataclass(slots=True)
-class _Queued:
-    item: OutboxItem
-    due: float
-    changed: Moment
-    state: str = "pending"
-    detail: str = ""
-
-
-class MemoryJournal:
-    """Satisfies `stores.Journal` and `receipts.Receipts`, and forgets everything with the process.
-
-    `trouble` makes every method fail, and `damage` does until `accept`.
-    """
-
-    def __init__(self, clock: Clock) -> None:
-        self.trouble = ""
-        self.damage = ""
-        self.closed = 0
-        self._clock = clock
-        self._records: list[tuple[Moment, Mapping[str, Any]]] = []
-        self._outbox: list[_Queued] = []
-        self.receipts: list[Receipt] = []
-
-    def types(self) -> list[str]:
-        """The type of every record, in order."""
-        return [str(body["type"]) for _, body in self._records]
-
-    def outbox(self) -> list[tuple[str, str, str]]:
-        """Contact, key and state (`pending`, `delivered`, `given_up`, `pruned`) of every notification, in order."""
-        return [(each.item.contact, each.item.notification.key, each.state) for each in self._outbox]
-
-    def append(self, records: Sequence[Mapping[str, Any]], notifications: Sequence[Notification], at: Moment) -> None:
-        self._check()
-        self._records += [(at, dict(body)) for body in records]
-        queued = {(each.item.contact, each.item.notification.key) for each in self._outbox}
-        for notification in notifications:
-            for contact in notification.contacts:
-                if (contact, notification.key) not in queued:
-                    item = OutboxItem(len(self._outbox), contact, notification, 0)
-                    self._outbox.append(_Queued(item, at.monotonic, at))
-
-    def replay(self, now: Moment) -> Sequence[tuple[Moment, Mapping[str, Any]]]:
-        self._check()
-        return [(at if at.monotonic <= now.monotonic else now, body) for at, body in self._records]
-
-    def pending(self, limit: int) -> Sequence[OutboxItem]:
-        self._check()
-        now, of_contact = self._clock.now().monotonic, Counter[str]()
-        items = list[OutboxItem]()
-        for each in self._outbox:
-            if each.state == "pending" and of_contact[each.item.contact] < limit:
-                of_contact[each.item.contact] += 1
-                items.append(replace(each.item, due=each.due <= now))
-        return items
-
-    def delivered(self, item_id: int, at: Moment) -> None:
-        self._settle(item_id, "delivered", at, "")
-
-    def retry_later(self, item_id: int, at: Moment, delay: float, detail: str) -> None:
-        self._check()
-        queued = self._outbox[item_id]
-        queued.item = replace(queued.item, attempts=queued.item.attempts + 1)
-        queued.due, queued.changed, queued.detail = at.monotonic + delay, at, detail
-
-    def give_up(self, item_id: int, at: Moment, detail: str) -> None:
-        self._settle(item_id, "given_up", at, detail)
-
-    def received(self, limit: int) -> Received:
-        self._check()
-        told = [(key, each.address) for each in self.receipts for key in each.keys]
-        memos = {(each.thread, each.address): each.memo for each in self.receipts if each.memo}
-        return Received(told[-limit:], memos)
-
-    def keep_receipts(self, kept: Sequence[Receipt], at: Moment) -> None:  # noqa: ARG002 - they are as old as the test
-        self._check()
-        self.receipts += kept
-
-    def prune(self, before: datetime) -> int:
-        """Forgets settled notifications only: what a test asserts on is records."""
-        self._check()
-        gone = [each for each in self._outbox if each.state not in {"pending", "pruned"} and each.changed.utc < before]
-        for each in gone:
-            each.state = "pruned"
-        return len(gone)
-
-    def check(self) -> None:
-        self._check()
-
-    def accept(self, at: Moment) -> str:  # noqa: ARG002 - nothing is put aside here
-        """Whole again."""
-        damage, self.damage = self.damage, ""
-        return damage
-
-    def close(self) -> None:
-        self.closed += 1
-
-    def _settle(self, item_id: int, state: str, at: Moment, detail: str) -> None:
-        self._check()
-        queued = self._outbox[item_id]
-        queued.state, queued.changed, queued.detail = state, at, detail
-
-    def _check(self) -> None:
-        if self.damage:
-            raise JournalDamaged(self.damage)
-        if self.trouble:
-            raise JournalError(self.trouble)
 
 
 class RecordingNotifier:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from nemo_watchdog import records as r
 from nemo_watchdog.durations import duration
+from nemo_watchdog.engine.left_behind import Helped
 from nemo_watchdog.engine.memory import Uses
 from nemo_watchdog.model import ActionOutcome, Verdict
 from nemo_watchdog.timeline.words import Story, said
@@ -136,3 +137,44 @@ def _(record: r.WorkTooLong, story: Story) -> str:
 @said.register
 def _(record: r.WorkOver, story: Story) -> str:
     return f"Nothing is in progress any more that the remedy of {record.dependency} waited for."
+
+
+@said.register
+def _(record: r.SettlingOwed, story: Story) -> str:
+    target = _target(record.target_kind, record.target)
+    return (
+        f"{record.action} keeps what it replaces on {target} until it is known whether that helped {record.dependency}."
+    )
+
+
+@said.register
+def _(record: r.SettlingJudged, story: Story) -> str:
+    action = story.actions.get(record.action_id)
+    what = f"{action.action} for {record.dependency}" if action is not None else f"The action for {record.dependency}"
+    verdicts = {
+        Helped.AWAITED: f"has put {record.made} there: whether that helps is awaited",
+        Helped.YES: "has helped: what it kept can go",
+        Helped.NO: "did not help: what it did is taken back",
+        Helped.UNKNOWN: "ended as nobody knows: what it did is taken back",
+        Helped.NOTHING_LEFT: "has left nothing behind",
+    }
+    verdict = next((words for verdict, words in verdicts.items() if verdict == record.verdict), record.verdict)
+    return f"{what} {verdict}."
+
+
+@said.register
+def _(record: r.SettlingBegan, story: Story) -> str:
+    what = "Removing what was kept" if record.verdict == Helped.YES else "Taking back what was done"
+    return f"{what} for {record.dependency}."
+
+
+@said.register
+def _(record: r.SettlingEnded, story: Story) -> str:
+    outcome = record.outcome.replace("_", " ") if record.outcome != ActionOutcome.UNKNOWN else "ended as nobody knows"
+    again = f"; again in {duration(record.again_in)}" if record.again_in is not None else ""
+    return f"What was left to do for {record.dependency} {outcome} ({record.detail}){again}."
+
+
+@said.register
+def _(record: r.LeftOver, story: Story) -> str:
+    return f"Something is left over for {record.dependency}, and {_told(record.to)}: {record.why}."

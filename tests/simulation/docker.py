@@ -14,7 +14,7 @@ from random import Random
 from typing import Any
 
 from nemo_watchdog.engine.signals import A_STOP_TAKES
-from nemo_watchdog.errors import ContainersUnreachable, OrderFailed, OrderNeedless, OrderUncertain, QuestionRefused
+from nemo_watchdog.errors import ContainersUnreachable, NotOrdered, OrderFailed, OrderUncertain, QuestionRefused
 from nemo_watchdog.model import Category, ContainerEvent, ContainerStatus, ContainerUsage, LogLine, Reason, RunState
 from tests.simulation.virtual_time import VirtualClock, VirtualLoop
 
@@ -430,7 +430,7 @@ class Port:
 
     async def start(self, name: str) -> None:
         if self._engine.boxes[name].state is RunState.RUNNING:
-            raise OrderNeedless("the container runs already: Docker did nothing")
+            raise NotOrdered("the container runs already: Docker did nothing")
         await self._order(name, lambda box, done: done(self._engine.start(box, ordered=True)))
 
     async def kill(self, name: str, signal: int) -> None:

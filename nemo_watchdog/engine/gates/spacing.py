@@ -17,6 +17,11 @@ def in_flight(s: Situation) -> Decision | None:
     for target in sorted(s.targets):
         if s.durable.is_acting_on(target):
             return Decision(Verdict.WAIT, Gate.IN_FLIGHT, f"an action on {target} is under way")
+    for left in s.durable.settlings.values() if s.durable.settlings else ():
+        if left.holds and left.target in s.targets:
+            return Decision(
+                Verdict.WAIT, Gate.IN_FLIGHT, f"what {left.action} did to {left.target} is taken back first"
+            )
     return None
 
 

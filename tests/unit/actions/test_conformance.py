@@ -45,6 +45,7 @@ HELD = {
     ),
     "compose.up": Held(works={**SHOP, "service": "web"}, fails=[{**SHOP, "service": "nobody"}]),
     "docker.kill": Held(works={"signal": "HUP"}),
+    "docker.recreate": Held(works={"stop_timeout": "2s"}),
     "docker.restart": Held(works={"stop_timeout": "2s"}),
     "docker.start": Held(works={}),
     "docker.unpause": Held(works={"after": "1m"}),

@@ -209,17 +209,17 @@ def test_looks_come_faster_while_a_change_is_in_the_air() -> None:
     """And slower again when it is confirmed, either way."""
     world = world_with(interval=10.0, confirm_interval=1.0)
     engine = world.engine
-    assert engine.next_look("gateway") == 10.0
+    assert engine.trackers["gateway"].next_look == 10.0
     row(world, "x")
-    assert engine.next_look("gateway") == 1.0
+    assert engine.trackers["gateway"].next_look == 1.0
     row(world, "xx")
-    assert engine.next_look("gateway") == 10.0
+    assert engine.trackers["gateway"].next_look == 10.0
     world.finish()
-    assert engine.next_look("gateway") == 1.0
+    assert engine.trackers["gateway"].next_look == 1.0
     row(world, "..")
     row(world, ".")
     assert world.health("gateway") is Health.UP
-    assert engine.next_look("gateway") == 10.0
+    assert engine.trackers["gateway"].next_look == 10.0
 
 
 @pytest.mark.parametrize(("looks", "healths"), [("xxx", "UUD"), ("bbb", "UU?")])

@@ -25,7 +25,7 @@ def pace_after(world: World, looks: str) -> float:
     for look in looks:
         finding: Finding = LOOKS[look]
         world.look("gateway", finding)
-    return world.engine.next_look("gateway")
+    return world.engine.trackers["gateway"].next_look
 
 
 @pytest.mark.parametrize(

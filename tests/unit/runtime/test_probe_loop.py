@@ -191,7 +191,7 @@ async def test_a_poke_wakes_it_before_its_interval() -> None:
     probe = ScriptedProbe(ok())
     async with watching(probe, interval=3600.0) as it:
         await until(lambda: it.shell.core.engine.trackers["gateway"].state.health is Health.UP)
-        await until(lambda: it.loop._nap is not None and it.shell.core.engine.next_look("gateway") == 3600.0)
+        await until(lambda: it.loop._nap is not None and it.shell.core.engine.trackers["gateway"].next_look == 3600.0)
         looks = probe.looks
         it.loop.poke()
         await until(lambda: probe.looks > looks)
