@@ -5,6 +5,23 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Protocol
 
+_OLD, _NEW = "-nemo-old", "-nemo-new"
+
+
+def name_of_old(name: str) -> str:
+    """What the one that is kept is called."""
+    return f"{name}{_OLD}"
+
+
+def name_of_new(name: str) -> str:
+    """What the other one is called before it takes its place."""
+    return f"{name}{_NEW}"
+
+
+def is_beside(name: str) -> bool:
+    """Whether a container that is called so stands beside the one that is meant, with the same labels."""
+    return name.endswith((_OLD, _NEW))
+
 
 class Recreation(Protocol):
     """What the container engine is asked and ordered while one container takes the place of another.

@@ -18,6 +18,7 @@ from nemo_watchdog.policy.labels import PREFIX, free_name, label_of, read_labels
 from nemo_watchdog.policy.selectors import ONE_OFF
 from nemo_watchdog.policy.showing import format_path
 from nemo_watchdog.ports import Catalog
+from nemo_watchdog.recreation import is_beside
 
 LABELS = "labels"
 """What stands after `discover:`."""
@@ -62,7 +63,7 @@ def discover(
     problems: list[str] = []
     for container, labels in containers.items():
         said = read_labels(labels)
-        if container in taken or said.watch is False or not concerns_us(labels) or _is_one_off(labels):
+        if container in taken or said.watch is False or not concerns_us(labels) or _is_no_service(container, labels):
             continue
         name = said.name or valid_name(container)
         if name in known or name in entries:
@@ -90,9 +91,9 @@ def blamed(found: Discovered, problems: list[PolicyProblem]) -> dict[str, str]:
     return told
 
 
-def _is_one_off(labels: Labels) -> bool:
-    """`docker compose run`: a job, and no service."""
-    return labels.get(ONE_OFF, "").lower() == "true"
+def _is_no_service(container: str, labels: Labels) -> bool:
+    """A job (`docker compose run`), or one that is kept while another one has its place."""
+    return labels.get(ONE_OFF, "").lower() == "true" or is_beside(container)
 
 
 def _forbidden(entry: Mapping[str, Any], catalog: Catalog) -> Iterator[str]:

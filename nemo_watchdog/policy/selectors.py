@@ -15,6 +15,7 @@ from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
 
 from nemo_watchdog.policy.fields import ContainerName, Section
 from nemo_watchdog.policy.units import wrong
+from nemo_watchdog.recreation import is_beside
 
 PROJECT, SERVICE, ONE_OFF = (f"com.docker.compose.{word}" for word in ("project", "service", "oneoff"))
 """What `docker compose` writes on what it makes."""
@@ -89,7 +90,7 @@ def select(ref: str | SelectorSection, containers: Mapping[str, Labels] | None) 
     found = [
         name
         for name, labels in containers.items()
-        if labels.get(ONE_OFF, "").lower() != "true" and wanted.items() <= labels.items()
+        if wanted.items() <= labels.items() and labels.get(ONE_OFF, "").lower() != "true" and not is_beside(name)
     ]
     if len(found) == 1:
         return Selected(found[0], words, "", keys)

@@ -11,7 +11,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-from nemo_watchdog.actions.docker.replacing import Replacing, name_of_new, name_of_old
+from nemo_watchdog.actions.docker.replacing import Replacing
 from nemo_watchdog.actions.docker.restart import LONGEST_STOP
 from nemo_watchdog.actions.guard import act_as_judged, still_as_judged, the_container
 from nemo_watchdog.actions.options import ActionOptions
@@ -20,7 +20,7 @@ from nemo_watchdog.errors import ContainersUnreachable, NotOrdered, OrderFailed,
 from nemo_watchdog.model import CONTAINER, ActionOutcome, ActionRequest, ActionResult
 from nemo_watchdog.policy.units import Duration, duration_within
 from nemo_watchdog.ports import ActionContext, ActionKind
-from nemo_watchdog.recreation import Recreation
+from nemo_watchdog.recreation import Recreation, name_of_new, name_of_old
 
 
 class RecreateOptions(ActionOptions):
@@ -87,8 +87,8 @@ def _left_over(name: str) -> str:
     """For whoever must end it by hand."""
     seen = f"`docker ps -a --filter name={name}` shows what is there"
     old, new = name_of_old(name), name_of_new(name)
-    back = f"to go back to the old one: `docker rm -f {name} {new}; docker rename {old} {name}; docker start {name}`"
-    return f"{seen}; {back}; to keep the new one: `docker rm {old}`"
+    back = f"to go back to it: `docker rm -f {name} {new}; docker rename {old} {name}; docker start {name}`"
+    return f"{seen}; only where {old} is among it, {back}; or to keep the new one: `docker rm {old}`"
 
 
 def stop_timeout(options: RecreateOptions) -> float:

@@ -13,20 +13,10 @@ from typing import Any
 
 from nemo_watchdog.actions.docker.same_again import Blueprint, parent_of, same_again, why_not
 from nemo_watchdog.errors import ContainersUnreachable, NemoWatchdogError, NotOrdered, OrderFailed, OrderUncertain
-from nemo_watchdog.recreation import Recreation
+from nemo_watchdog.recreation import Recreation, name_of_new, name_of_old
 
 NO_RESTARTS: Mapping[str, Any] = {"Name": "no", "MaximumRetryCount": 0}
 ENDED = frozenset({"created", "exited", "dead"})
-
-
-def name_of_old(name: str) -> str:
-    """What the one that is kept is called."""
-    return f"{name}-nemo-old"
-
-
-def name_of_new(name: str) -> str:
-    """What the other one is called before it takes its place."""
-    return f"{name}-nemo-new"
 
 
 class Replacing:

@@ -161,6 +161,11 @@ def test_a_probe_of_a_plugin_that_says_nothing_of_programs_runs_none() -> None:
     assert set(parse_policy(text, "policy.yaml", CATALOG, environ={}, labelled=labelled).dependencies) == {"web"}
 
 
+def test_one_that_is_kept_while_another_has_its_place_is_no_dependency() -> None:
+    """A container that is made anew: both carry the labels until the new one is verified."""
+    assert set(read({"web": {"tags": "core"}, "web-nemo-old": {"tags": "core"}}).dependencies) == {"postgres", "web"}
+
+
 def test_two_that_claim_one_name_are_both_watched() -> None:
     """The one that was there first has it, and what the file calls so keeps it."""
     policy = read({"z-1": {"name": "web"}, "a-2": {"name": "web"}, "x": {"name": "postgres"}, "X": {"tags": "core"}})

@@ -68,6 +68,12 @@ def test_none_and_several_are_no_container(labelled: Mapping[str, Mapping[str, s
     assert (spec.container, spec.unselected) == ("compose shop/gateway", why)
 
 
+def test_one_that_is_kept_while_another_has_its_place_is_not_meant() -> None:
+    """It has the same labels until the new one is verified."""
+    found = {"web": GATEWAY, "web-nemo-old": GATEWAY, "web-nemo-new": GATEWAY}
+    assert it(COMPOSE, found).container == "web"
+
+
 def test_it_is_the_same_target_under_another_name() -> None:
     """One that was made anew, or is away for a moment; what was seen of it still counts."""
     before, after, gone = (it(COMPOSE, found) for found in ({"a": GATEWAY}, {"b": GATEWAY}, {}))
