@@ -44,7 +44,8 @@ class Turn:
     def order(self, request: ActionRequest) -> None:
         """How long what it is done to takes to start by itself, nobody can see any more."""
         for each in (request.dependency, *self.volatile.beside.get(request.dependency, ())):
-            self.volatile.trackers[each].starting.forget()
+            if each in self.volatile.trackers:
+                self.volatile.trackers[each].starting.forget()
         self.effects.actions.append(request)
 
     def wake(self, at: float | None) -> None:
