@@ -48,6 +48,7 @@ def _check(path: Path, environ: Mapping[str, str], before: list[str], *, probe: 
     from nemo_watchdog import app
     from nemo_watchdog.actions.lacking import lacking
     from nemo_watchdog.cli.one_look import look_at_all, table_of, with_labels
+    from nemo_watchdog.doctor.docker import allow_list
     from nemo_watchdog.notifiers import unusable_addresses
     from nemo_watchdog.oncall_calendar import calendars_advice
     from nemo_watchdog.plugins import installed
@@ -79,7 +80,9 @@ def _check(path: Path, environ: Mapping[str, str], before: list[str], *, probe: 
         advice += loaded.unused_labels
     seen = asyncio.run(look_at_all(loaded, environ.get("DOCKER_HOST"))) if probe else {}
     if json:
-        as_json({"valid": True, "advice": advice, "probes": {name: look.plain() for name, look in seen.items()}})
+        probes = {name: look.plain() for name, look in seen.items()}
+        calls = {"docker_calls": allow_list(loaded)} if probe else {}
+        as_json({"valid": True, "advice": advice, "probes": probes, **calls})
     else:
         for line in advice:
             print(f"advice: {line}")
@@ -87,5 +90,7 @@ def _check(path: Path, environ: Mapping[str, str], before: list[str], *, probe: 
         print(f"{path} is valid: {count} {'dependencies' if count != 1 else 'dependency'}.")
         if probe:
             Console().print(table_of(seen))
+            for call in allow_list(loaded):
+                print(f"asks Docker: {call}")
     well = all(look.well for look in seen.values())
     raise typer.Exit(GOOD if well else WRONG)

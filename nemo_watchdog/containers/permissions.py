@@ -26,6 +26,8 @@ _MOST = 64 * 1024
 _MOST_WORDS = 80
 _REFUSALS = (401, 403, 405, 407)
 _NOT_FROM_DOCKER = (502, 503, 504)
+_NOT_THERE = ("no such", f"network {NOBODY} not found")
+"""Docker's own 404, for what cannot be there; another one is of who does not know the path."""
 
 
 class Call(StrEnum):
@@ -43,6 +45,13 @@ class Call(StrEnum):
     START = "start"
     KILL = "kill"
     UNPAUSE = "unpause"
+    IMAGE = "image"
+    CREATE = "create"
+    CONNECT = "connect"
+    UPDATE = "update"
+    STOP = "stop"
+    RENAME = "rename"
+    REMOVE = "remove"
     EXEC = "exec"
     EXEC_START = "exec start"
     EXEC_RESULT = "exec result"
@@ -62,22 +71,33 @@ PATHS: Mapping[Call, tuple[str, str]] = MappingProxyType(
         Call.START: ("POST", "/containers/{}/start"),
         Call.KILL: ("POST", "/containers/{}/kill"),
         Call.UNPAUSE: ("POST", "/containers/{}/unpause"),
+        Call.IMAGE: ("GET", "/images/{}/json"),
+        Call.CREATE: ("POST", "/containers/create"),
+        Call.CONNECT: ("POST", "/networks/{}/connect"),
+        Call.UPDATE: ("POST", "/containers/{}/update"),
+        Call.STOP: ("POST", "/containers/{}/stop"),
+        Call.RENAME: ("POST", "/containers/{}/rename"),
+        Call.REMOVE: ("DELETE", "/containers/{}"),
         Call.EXEC: ("POST", "/containers/{}/exec"),
         Call.EXEC_START: ("POST", "/exec/{}/start"),
         Call.EXEC_RESULT: ("GET", "/exec/{}/json"),
     }
 )
-"""Method and path; `{}` is the name of a container, or the id of an order to run something."""
+"""Method and path; `{}` is the name of a container, an image or a network, or the id of an order to run something."""
 
 _QUESTIONS: Mapping[Call, Mapping[str, str]] = {
     Call.STATS: {"stream": "false", "one-shot": "true"},
     Call.TOP: {"ps_args": "-eo pid,stat"},
     Call.LIST: {"limit": "1"},
     Call.KILL: {"signal": "1"},
+    Call.RENAME: {"name": NOBODY},
     Call.LOGS: {"stdout": "1", "stderr": "1", "tail": "1"},
 }
 _COMMANDS: Mapping[Call, object] = {
     Call.EXEC: {"Cmd": ["true"]},
+    Call.CREATE: {},  # without a command Docker makes nothing
+    Call.CONNECT: {"Container": NOBODY},
+    Call.UPDATE: {},
     Call.EXEC_START: {"Detach": False, "Tty": False},
 }
 
@@ -110,9 +130,9 @@ class Permissions:
         self._connection = Connection(host, timeout)
 
     async def ask(self, call: Call, name: str = NOBODY) -> Answer:
-        """Raises `NoWay`. An order, which is no GET, is asked for `NOBODY`, whatever the name."""
+        """Raises `NoWay`. An order, which is no GET, and what is of no container are asked for `NOBODY`."""
         method, path = PATHS[call]
-        if method != "GET":
+        if method != "GET" or call is Call.IMAGE:
             name = NOBODY
         try:
             return await self._ask(call, method, path.format(name))
@@ -151,7 +171,7 @@ class Permissions:
 def _is_let_through(status: int, of_docker: str | None) -> bool:
     if status in _REFUSALS or of_docker is None or status in _NOT_FROM_DOCKER:
         return False
-    return status != 404 or "no such" in of_docker.lower()
+    return status != 404 or any(words in of_docker.lower() for words in _NOT_THERE)
 
 
 def _of_docker(told: bytes) -> str | None:

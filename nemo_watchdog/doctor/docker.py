@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
@@ -24,13 +24,25 @@ _MOST_TRIED = 5
 """Containers of the policy of which one that is there is looked for."""
 
 _EXECS = (Call.EXEC, Call.EXEC_START, Call.EXEC_RESULT)
-_ACTIONS: Mapping[str, Call] = {
-    "docker.restart": Call.RESTART,
-    "docker.start": Call.START,
-    "docker.kill": Call.KILL,
-    "docker.unpause": Call.UNPAUSE,
+_ACTIONS: Mapping[str, Collection[Call]] = {
+    "docker.restart": (Call.RESTART,),
+    "docker.start": (Call.START,),
+    "docker.kill": (Call.KILL,),
+    "docker.unpause": (Call.UNPAUSE,),
+    "docker.recreate": (
+        Call.IMAGE,
+        Call.CREATE,
+        Call.CONNECT,
+        Call.UPDATE,
+        Call.STOP,
+        Call.RENAME,
+        Call.START,
+        Call.REMOVE,
+    ),
 }
-_ORDERS = (*_ACTIONS.values(), *_EXECS)
+_ORDERS = (*dict.fromkeys(call for calls in _ACTIONS.values() for call in calls), *_EXECS)
+_ALWAYS = (Call.VERSION, Call.PING, Call.EVENTS, Call.INSPECT, Call.STATS, Call.TOP, Call.LOGS)
+"""What is asked about every container of a policy."""
 
 COSTS: Mapping[Call, str] = {
     Call.VERSION: "which API Docker speaks is not known, and nothing works without that",
@@ -45,6 +57,13 @@ COSTS: Mapping[Call, str] = {
     Call.START: "nothing is started",
     Call.KILL: "no signal is sent",
     Call.UNPAUSE: "nothing that is paused is let go on",
+    Call.IMAGE: "nothing is made anew",
+    Call.CREATE: "nothing is made anew",
+    Call.CONNECT: "nothing is made anew",
+    Call.UPDATE: "nothing is made anew",
+    Call.STOP: "nothing is made anew",
+    Call.RENAME: "nothing is made anew",
+    Call.REMOVE: "nothing is made anew",
     Call.EXEC: "a GPU that a container has lost is not seen",
     Call.EXEC_START: "a GPU that a container has lost is not seen",
     Call.EXEC_RESULT: "a GPU that a container has lost is not seen",
@@ -89,7 +108,16 @@ def wanted_by(policy: Policy | None) -> Wanted:
 
 def _ordered(policy: Policy, remedy: str | None) -> set[Call]:
     steps = policy.remedies[remedy].steps if remedy is not None else ()
-    return {_ACTIONS[step.action] for step in steps if isinstance(step, ActionStep) and step.action in _ACTIONS}
+    acting = (step.action for step in steps if isinstance(step, ActionStep))
+    return {call for action in acting for call in _ACTIONS.get(action, ())}
+
+
+def allow_list(policy: Policy) -> list[str]:
+    """What a proxy before Docker must let through for it, such as `GET /version`; nothing without containers."""
+    wanted = wanted_by(policy)
+    if not wanted.calls and not any(each.container for each in policy.dependencies.values()):
+        return []
+    return [_path(call) for call in (*_ALWAYS, *(call for call in PATHS if call in wanted.calls - {*_ALWAYS}))]
 
 
 async def look(docker: Docker, host: str | None, wanted: Wanted, environ: Mapping[str, str]) -> Findings:

@@ -206,6 +206,22 @@ def test_a_probe_that_raises_is_a_finding(call: Call, tmp_path: Path, monkeypatc
     assert result.json()["probes"]["port"]["detail"] == "the probe raised RuntimeError"
 
 
+def test_probe_tells_what_docker_is_asked(call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """For a proxy's allow-list: of this policy, line by line, and for programs."""
+    file = tmp_path / "policy.yaml"
+    remedy = "remedies: {again: {steps: [{do: docker.restart}], budget: 3 per 1h}}\n"
+    file.write_text(
+        f"version: 1\ndependencies: {{web: {{probe: docker, container: web, remedy: again}}}}\n{remedy}",
+        encoding="utf-8",
+    )
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/nobody.sock")
+    told = call("check", file, "--probe").out
+    assert "asks Docker: GET /containers/*/json\n" in told
+    assert "asks Docker: POST /containers/*/restart\n" in told
+    assert call("check", file, "--probe", "--json").json()["docker_calls"][0] == "GET /version"
+    assert "docker_calls" not in call("check", file, "--json").json()
+
+
 def test_probe_also_looks_at_what_labels_bring(call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """As the daemon would; a Docker that cannot be asked is said."""
     labels = {"nemo-watchdog.probe": "tcp", "nemo-watchdog.address": "127.0.0.1:1"}

@@ -74,12 +74,18 @@ async def test_each_call_goes_to_its_path_and_no_order_to_a_container_that_is_th
     assert [asked[0] for asked in it.asked] == [PATHS[call][0] for call in Call]
     posted = {path: body for method, path, _, body in it.asked if method == "POST"}
     assert posted == {
-        **{f"/containers/{NOBODY}/{order}": None for order in ("restart", "start", "kill", "unpause")},
+        **{
+            f"/containers/{NOBODY}/{order}": None for order in ("restart", "start", "kill", "unpause", "stop", "rename")
+        },
+        "/containers/create": {},
+        f"/containers/{NOBODY}/update": {},
+        f"/networks/{NOBODY}/connect": {"Container": NOBODY},
         f"/containers/{NOBODY}/exec": {"Cmd": ["true"]},
         f"/exec/{NOBODY}/start": {"Detach": False, "Tty": False},
     }
     assert next(query for _, path, query, _ in it.asked if path.endswith("/kill")) == {"signal": "1"}
     got = {path: query for method, path, query, _ in it.asked if method == "GET"}
+    assert f"/images/{NOBODY}/json" in got
     assert got["/containers/redis/stats"] == {"stream": "false", "one-shot": "true"}
     assert got["/containers/redis/top"] == {"ps_args": "-eo pid,stat"}
     assert got["/containers/redis/logs"]["tail"] == "1"
@@ -100,6 +106,7 @@ async def test_the_version_is_told(tmp_path: Path) -> None:
         (404, {"message": "No such exec instance: x"}, True),
         (409, {"message": "Container x is not running"}, True),
         (501, {"message": "configured logging driver does not support reading"}, True),
+        (404, {"message": f"network {NOBODY} not found"}, True),
         (404, {"message": "page not found"}, False),
         (404, "Not Found", False),
         (403, "<html><body>Forbidden\n by rules</body></html>", False),

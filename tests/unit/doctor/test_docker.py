@@ -174,6 +174,18 @@ async def test_the_clocks_are_compared(ahead: float | None, grade: str, seen: st
     assert remedy in clock[3]
 
 
+def test_an_allow_list_has_what_the_policy_uses_and_no_more() -> None:
+    """In the words of a proxy; where no container is named, Docker is asked nothing."""
+    acting = dependency("redis", container="c-redis", remedy="restart")
+    watched = replace(acting, autonomy=Autonomy.OBSERVE)
+    asked = docker.allow_list(policy(watched))
+    assert asked[:4] == ["GET /version", "GET /_ping", "GET /events", "GET /containers/*/json"]
+    assert not any(call.startswith("POST") for call in asked)
+    assert docker.allow_list(policy(acting)) == [*asked, "POST /containers/*/restart"]
+    assert len(set(asked)) == len(asked)
+    assert docker.allow_list(policy(replace(watched, container=None))) == []
+
+
 def test_what_a_policy_wants() -> None:
     """A restart where a remedy has one and something may act; the calls of its probes."""
     acting = dependency("redis", container="c-redis", remedy="restart")
@@ -182,6 +194,9 @@ def test_what_a_policy_wants() -> None:
     for name, call in others:
         plan = policy(acting, fix=remedy(replace(RESTART, action=name), RESTART))
         assert docker.wanted_by(plan).calls == {call, Call.RESTART}
+    anew = docker.wanted_by(policy(acting, fix=remedy(replace(RESTART, action="docker.recreate")))).calls
+    assert anew >= {Call.CREATE, Call.REMOVE, Call.START}
+    assert Call.RESTART not in anew
     watched = replace(acting, autonomy=Autonomy.OBSERVE)
     logs, usage = (replace(watched, name=name, probe=name) for name in ("log", "docker"))
     assert docker.wanted_by(policy(watched, logs, usage)).calls == {Call.LOGS, Call.STATS}
