@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import re
 import secrets
 import signal
@@ -32,7 +33,9 @@ from nemo_watchdog.ports import ActionContext
 
 LABEL = ("--label", "nemo-watchdog-test.made=1")
 SLEEPS = ("/bin/sh", "-c", "trap 'exit 0' TERM; sleep 600 & wait")
-SUBNETS = ("172.31.201", "fd00:31:201:", "172.31.202")
+WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+SUBNETS = (f"172.31.{200 + WORKER}", f"fd00:31:{200 + WORKER}:", f"172.31.{100 + WORKER}")
+"""Others run these tests at the same time, and Docker gives no address twice."""
 Make = Callable[..., Awaitable[str]]
 
 
