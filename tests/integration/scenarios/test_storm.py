@@ -80,6 +80,8 @@ async def test_of_half_dead_and_half_cut_off_the_dead_are_started_and_the_others
         before = {name: await services.started_at(name) for name in SERVICES}
         await services.cut(cut_off, "REJECT")
         await services.kill(dead)
+        for name in dead:
+            await daemon.event("action_ended", within=60.0, dependency=name, outcome="succeeded")
         await daemon.wait_until(lambda s: all(s["dependencies"][name]["health"] == "up" for name in dead), within=60.0)
         await daemon.more_looks(60)
         status = await daemon.status()
