@@ -64,6 +64,7 @@ from nemo_watchdog.runtime.evidence_sources import questions
 from nemo_watchdog.runtime.executor import Executor
 from nemo_watchdog.runtime.explanations import Explanations
 from nemo_watchdog.runtime.keeping import Keeping
+from nemo_watchdog.runtime.kept_images import KeptImages
 from nemo_watchdog.runtime.outbox import Outbox
 from nemo_watchdog.runtime.policy_files import PolicyFiles
 from nemo_watchdog.runtime.probe_loop import ProbeLoop
@@ -212,6 +213,7 @@ async def run(settings: Settings, redact_with: Callable[[Callable[[], Redactor]]
             metrics=metrics,
             service=SystemdNotify(os.environ),
             keeping=keeping,
+            kept_images=KeptImages(core, recreation.keep),
             calendars=Calendars(core, read_calendar),
             silences=SilencesElsewhere(core, Silences().of),
         )

@@ -206,6 +206,12 @@ class ActionRequest:
     """Whether that action did; None when nobody knows."""
     made: str = ""
     """What that action has made, as it said."""
+    image: str = ""
+    """The id of the image that has proven itself, of an action that goes back to one."""
+    image_name: str = ""
+    """What it was called then."""
+    keeps_data: bool = False
+    """Whether a dependency of the container does."""
 
 
 @dataclass(frozen=True, slots=True)

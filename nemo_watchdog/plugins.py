@@ -89,8 +89,9 @@ def mistake_of(kind: ActionKind) -> str:
         return "whose `options` are no pydantic model"
     if taken := sorted(set(kind.options.model_fields) & set(STEP_KEYS)):
         return f"whose option `{taken[0]}` has the name of a key that every step has"
-    if not all(map(callable, (kind.make, kind.target, kind.may_take, kind.footprint, kind.unpauses_after))):
-        return "whose `make`, `target`, `may_take`, `footprint` and `unpauses_after` must be functions"
+    asked = (kind.make, kind.target, kind.may_take, kind.footprint, kind.unpauses_after, kind.proves_after)
+    if not all(map(callable, asked)):
+        return "whose `make`, `target`, `may_take`, `footprint`, `unpauses_after` and `proves_after` must be functions"
     if not (isinstance(kind.target_kind, str) and _ACTION_NAME.fullmatch(kind.target_kind)):
         return "whose `target_kind` must be one word, such as `file`"
     if unknown := [need for need in kind.needs if need not in DEPENDENCY_KEYS]:

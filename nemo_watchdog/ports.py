@@ -315,6 +315,8 @@ class ActionKind:
     """Of an action on a container: what it leaves in Docker's states and events."""
     unpauses_after: Callable[[Any], float | None] = _never
     """Seconds for which a container must have been paused before it is let go on; None: it lets nothing go on."""
+    proves_after: Callable[[Any], float | None] = _never
+    """Seconds for which an image must have served to be one that it goes back to; None: it goes back to none."""
     may_take: Callable[[Any], float] = _at_once
     """Seconds that the options give it by themselves; a step's `timeout` must be longer."""
 

@@ -7,6 +7,9 @@ from typing import Any, Protocol
 
 _OLD, _NEW = "-nemo-old", "-nemo-new"
 
+KEPT = "nemo-watchdog/keep"
+"""The repository of our tags: each has the name of the container whose image it keeps from being pruned."""
+
 
 def name_of_old(name: str) -> str:
     """What the one that is kept is called."""
@@ -16,6 +19,11 @@ def name_of_old(name: str) -> str:
 def name_of_new(name: str) -> str:
     """What the other one is called before it takes its place."""
     return f"{name}{_NEW}"
+
+
+def tag_of(container: str) -> str:
+    """The name by which the image is kept that a container may go back to."""
+    return f"{KEPT}:{container}"
 
 
 def is_beside(name: str) -> bool:
@@ -35,8 +43,13 @@ class Recreation(Protocol):
         """All that the engine knows of it, in its own words: secrets among it. None when there is none of that name."""
         ...
 
-    async def image_id(self, image: str) -> str | None:
-        """What the name of an image means now; None when it means nothing."""
+    async def image(self, image: str) -> Mapping[str, Any] | None:
+        """All that the engine knows of the image that is meant by a name now, or that has that id; None: there is none.
+        """
+        ...
+
+    async def keep(self, image: str, container: str) -> None:
+        """Gives the image of that id the tag of that container, which the one before loses."""
         ...
 
     async def create(self, name: str, body: Mapping[str, Any]) -> str:

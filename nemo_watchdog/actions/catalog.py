@@ -36,6 +36,7 @@ ACTIONS: Mapping[str, ActionKind] = Registry(
         "docker.kill": "nemo_watchdog.actions.docker.kill",
         "docker.recreate": "nemo_watchdog.actions.docker.recreate",
         "docker.restart": "nemo_watchdog.actions.docker.restart",
+        "docker.rollback": "nemo_watchdog.actions.docker.rollback",
         "docker.start": "nemo_watchdog.actions.docker.start",
         "docker.unpause": "nemo_watchdog.actions.docker.unpause",
         "systemd.reload": "nemo_watchdog.actions.systemd.reload",

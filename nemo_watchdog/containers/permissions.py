@@ -18,6 +18,7 @@ from types import MappingProxyType
 
 from nemo_watchdog.containers.connection import Connection
 from nemo_watchdog.errors import ContainersUnreachable, in_one_line
+from nemo_watchdog.recreation import KEPT
 
 NOBODY = "_nemo-watchdog-doctor"
 """Docker gives no container such a name: they begin with a letter or a digit (moby, daemon/names)."""
@@ -46,6 +47,7 @@ class Call(StrEnum):
     KILL = "kill"
     UNPAUSE = "unpause"
     IMAGE = "image"
+    TAG = "tag"
     CREATE = "create"
     CONNECT = "connect"
     UPDATE = "update"
@@ -72,6 +74,7 @@ PATHS: Mapping[Call, tuple[str, str]] = MappingProxyType(
         Call.KILL: ("POST", "/containers/{}/kill"),
         Call.UNPAUSE: ("POST", "/containers/{}/unpause"),
         Call.IMAGE: ("GET", "/images/{}/json"),
+        Call.TAG: ("POST", "/images/{}/tag"),
         Call.CREATE: ("POST", "/containers/create"),
         Call.CONNECT: ("POST", "/networks/{}/connect"),
         Call.UPDATE: ("POST", "/containers/{}/update"),
@@ -91,6 +94,7 @@ _QUESTIONS: Mapping[Call, Mapping[str, str]] = {
     Call.LIST: {"limit": "1"},
     Call.KILL: {"signal": "1"},
     Call.RENAME: {"name": NOBODY},
+    Call.TAG: {"repo": KEPT, "tag": "nobody"},
     Call.LOGS: {"stdout": "1", "stderr": "1", "tail": "1"},
 }
 _COMMANDS: Mapping[Call, object] = {

@@ -1,7 +1,7 @@
 """The orders by which one container takes the place of another, as Docker takes them. Nothing here knows their order.
 
 Paths used, for a socket proxy's allow-list: GET /containers/NAME/json, /images/NAME/json; POST /containers/create,
-/containers/NAME/(update|stop|start|rename), /networks/NAME/connect; DELETE /containers/NAME.
+/containers/NAME/(update|stop|start|rename), /networks/NAME/connect, /images/NAME/tag; DELETE /containers/NAME.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import aiohttp
 from nemo_watchdog.containers.connection import MOST_TOLD, Connection
 from nemo_watchdog.durations import duration
 from nemo_watchdog.errors import ContainersUnreachable, OrderFailed, OrderUncertain, QuestionRefused, in_one_line
+from nemo_watchdog.recreation import KEPT
 
 ORDER_WITHIN = 30.0
 """Seconds that one order may take, beside the time that a stop gives the container: a disk under load is slow."""
@@ -46,10 +47,14 @@ class DockerRecreation:
             return None
         return shown
 
-    async def image_id(self, image: str) -> str | None:
-        """See `Recreation.image_id`."""
-        shown = await self._question(f"/images/{quote(image, safe='/:@')}/json", "what the name of an image means")
-        return None if shown is None else str(shown.get("Id") or "") or None
+    async def image(self, image: str) -> Mapping[str, Any] | None:
+        """See `Recreation.image`."""
+        return await self._question(f"/images/{quote(image, safe='/:@')}/json", "what the name of an image means")
+
+    async def keep(self, image: str, container: str) -> None:
+        """See `Recreation.keep`."""
+        params = {"repo": KEPT, "tag": container}
+        await self._order("POST", f"/images/{quote(image, safe=':')}/tag", "tag the image", params=params)
 
     async def create(self, name: str, body: Mapping[str, Any]) -> str:
         """See `Recreation.create`."""

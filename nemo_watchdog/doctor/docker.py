@@ -24,21 +24,23 @@ _MOST_TRIED = 5
 """Containers of the policy of which one that is there is looked for."""
 
 _EXECS = (Call.EXEC, Call.EXEC_START, Call.EXEC_RESULT)
+_ANEW = (
+    Call.IMAGE,
+    Call.CREATE,
+    Call.CONNECT,
+    Call.UPDATE,
+    Call.STOP,
+    Call.RENAME,
+    Call.START,
+    Call.REMOVE,
+)
 _ACTIONS: Mapping[str, Collection[Call]] = {
     "docker.restart": (Call.RESTART,),
     "docker.start": (Call.START,),
     "docker.kill": (Call.KILL,),
     "docker.unpause": (Call.UNPAUSE,),
-    "docker.recreate": (
-        Call.IMAGE,
-        Call.CREATE,
-        Call.CONNECT,
-        Call.UPDATE,
-        Call.STOP,
-        Call.RENAME,
-        Call.START,
-        Call.REMOVE,
-    ),
+    "docker.recreate": _ANEW,
+    "docker.rollback": (*_ANEW, Call.TAG),
 }
 _ORDERS = (*dict.fromkeys(call for calls in _ACTIONS.values() for call in calls), *_EXECS)
 _ALWAYS = (Call.VERSION, Call.PING, Call.EVENTS, Call.INSPECT, Call.STATS, Call.TOP, Call.LOGS)
@@ -58,6 +60,7 @@ COSTS: Mapping[Call, str] = {
     Call.KILL: "no signal is sent",
     Call.UNPAUSE: "nothing that is paused is let go on",
     Call.IMAGE: "nothing is made anew",
+    Call.TAG: "the image that a container may go back to is lost when images are pruned",
     Call.CREATE: "nothing is made anew",
     Call.CONNECT: "nothing is made anew",
     Call.UPDATE: "nothing is made anew",

@@ -46,7 +46,7 @@ def why_not_acted(volatile: Volatile, durable: Durable, asked: ev.ActAsked, now:
     keys = [step.key for step in s.remedy.steps if isinstance(step, ActionStep)]
     if asked.step and asked.step not in keys:
         return f"the remedy {s.remedy.name} has no step {asked.step} that acts; there are: {', '.join(keys) or 'none'}"
-    if asked.step and s.action is not None and (why := why_skipped(s.action, s.tracker, s.durable.memory)):
+    if asked.step and s.action is not None and (why := why_skipped(s.action, s.tracker, s.durable)):
         return f"the step {asked.step} is not for it: {why}"
     held = proposing.holding(s)
     if held is None:

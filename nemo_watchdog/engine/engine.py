@@ -18,6 +18,7 @@ from nemo_watchdog.engine import (
     quieting,
     rearming,
     settling,
+    step_end,
     storm,
     swapping,
 )
@@ -27,7 +28,7 @@ from nemo_watchdog.engine.gates.order import decide, explain
 from nemo_watchdog.engine.gates.situation import Situation
 from nemo_watchdog.engine.health import Tracker
 from nemo_watchdog.engine.pacing import keep_pace_with_the_policy
-from nemo_watchdog.engine.paging import review, review_all, review_at_start
+from nemo_watchdog.engine.paging import review_all, review_at_start
 from nemo_watchdog.engine.reconcile import reconcile_all, reconcile_from
 from nemo_watchdog.engine.remediation import advance, end_what_was_under_way
 from nemo_watchdog.engine.state import Durable
@@ -73,9 +74,7 @@ class Engine:
         self.durable.end_holds(now.monotonic)
         try:
             self._take(event, turn)
-            if self.durable.settlings:
-                settling.watch(turn)
-            review(turn)
+            step_end.end(turn)
         except EngineBug as error:
             self.volatile.bug = turn.effects.bug = str(error)
         return turn.effects
@@ -169,6 +168,7 @@ class Engine:
         """What was spent stays spent."""
         before = self.policy
         self.volatile.reload(event.policy, self.durable.seen)
+        turn.judged |= self.trackers.keys()
         keep_pace_with_the_policy(turn)
         rearming.rearm_where_more_is_granted(turn, before)
         reconcile_all(turn)
@@ -201,8 +201,8 @@ class Engine:
         attribution.look_whether_it_was_outlived(turn)
         for container in list(self.volatile.unattributed):
             attribution.attribute_what_waited(turn, Target(CONTAINER, container))
-        for name in self.trackers:
-            if not self.trackers[name].stable:
+        for name, tracker in self.trackers.items():
+            if not tracker.stable or tracker.spec.container in self.volatile.proving:
                 turn.evaluate(name)
         reconcile_all(turn)
 

@@ -190,7 +190,7 @@ def _what_changed(s: Situation, one: Proposal) -> str:
     step = s.action
     if step is None or step.key != one.step_key or target_of(s) != one.target:
         return f"{one.action} of {one.target} is not the next step of its remedy any more"
-    if why := why_skipped(step, s.tracker, s.durable.memory):
+    if why := why_skipped(step, s.tracker, s.durable):
         return f"{step.key} is not for it: {why}"
     now = run_of(s, one.target)
     if not now.container_id or not one.run.container_id:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from typing import Any
 
 from nemo_watchdog import records as r
 from nemo_watchdog.engine import busy, last_one, proposing, storm
@@ -30,6 +31,7 @@ from nemo_watchdog.model import (
     Health,
     Verdict,
 )
+from nemo_watchdog.policy.policy import ActionStep
 
 NOTHING_TO_VERIFY = frozenset({ActionOutcome.FAILED, ActionOutcome.REFUSED})
 
@@ -162,8 +164,18 @@ def _act(turn: Turn, incident: Incident, situation: Situation) -> None:
             reason=situation.tracker.state.reason or "",
             destroys=step.destroys,
             by=granted.by if granted is not None and granted.at_once else "",
+            **_image(situation, step),
         )
     )
+
+
+def _image(situation: Situation, step: ActionStep) -> dict[str, Any]:
+    """What an action is told that goes back to an image which has proven itself."""
+    proven = situation.durable.proven_images.get(situation.spec.container or "")
+    if step.proves_after is None or proven is None:
+        return {}
+    keeps = any(situation.trackers[each].spec.keeps_data for each in (situation.name, *situation.beside))
+    return {"image": proven.image, "image_name": proven.name, "keeps_data": keeps}
 
 
 def end_action(turn: Turn, incident: Incident, name: str, result: ActionResult) -> None:

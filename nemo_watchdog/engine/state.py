@@ -18,6 +18,7 @@ from nemo_watchdog.engine.oncall import Swap
 from nemo_watchdog.engine.pages import Pages
 from nemo_watchdog.engine.pauses import Pause
 from nemo_watchdog.engine.proposals import Proposals
+from nemo_watchdog.engine.proven import ProvenImage
 from nemo_watchdog.engine.quiet import Quieted
 from nemo_watchdog.engine.reported import Acknowledgement, Declared
 from nemo_watchdog.engine.seen import Seen
@@ -146,6 +147,8 @@ class Durable:
     """The one that acted last on each target."""
     memory: Memory = field(default_factory=Memory)
     """Of actions: whether they helped."""
+    proven_images: dict[str, ProvenImage] = field(default_factory=dict)
+    """Of containers, the last one each."""
     settlings: dict[str, Settling] = field(default_factory=dict)
     """What actions have left behind, by their ids."""
 

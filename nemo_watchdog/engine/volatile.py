@@ -11,13 +11,14 @@ from nemo_watchdog.engine.events import ContainerSeen
 from nemo_watchdog.engine.health import Tracker
 from nemo_watchdog.engine.news import News
 from nemo_watchdog.engine.oncall import Shift
+from nemo_watchdog.engine.proven import Proving
 from nemo_watchdog.engine.seen import Seen
 from nemo_watchdog.engine.silence_elsewhere import SilenceElsewhere
 from nemo_watchdog.engine.together import Together
 from nemo_watchdog.engine.topology import Topology
-from nemo_watchdog.model import ContainerEvent, ContainerStatus, Moment, Target
+from nemo_watchdog.model import Autonomy, ContainerEvent, ContainerStatus, Moment, Target
 from nemo_watchdog.policy.condition import Measure
-from nemo_watchdog.policy.policy import Policy, is_same_target
+from nemo_watchdog.policy.policy import ActionStep, Policy, is_same_target
 
 
 @dataclass(slots=True)
@@ -55,6 +56,10 @@ class Volatile:
     """Of each dependency that has targets, all that have the same ones, itself among them: they share a ladder."""
     beside: dict[str, tuple[str, ...]] = field(init=False)
     """Of each dependency that has a container, the others that look at the same one."""
+    proves_after: dict[str, float] = field(init=False)
+    """Of containers that something may go back to an earlier image of: seconds after which one has proven itself."""
+    proving: dict[str, Proving] = field(default_factory=dict)
+    """Of those of them whose image is not known to have done so, and which serve."""
     asked: Asked = field(init=False)
     platform: Platform = field(init=False)
     answers: dict[tuple[Measure, str], Answer] = field(init=False)
@@ -107,6 +112,8 @@ class Volatile:
         self.policy, self.trackers = policy, trackers
         self.topology = Topology.of(policy)
         self.together = Together(policy, trackers)
+        self.proves_after = _proves_after(policy)
+        self.proving = {name: each for name, each in self.proving.items() if name in self.proves_after}
         self.asked = Asked.by(policy)
         self.platform, self.answers = Platform.weigh(self.asked, policy, trackers), {}
 
@@ -169,3 +176,15 @@ class Volatile:
     def watching(self, container: str) -> list[str]:
         """The dependencies of that container."""
         return [name for name, tracker in self.trackers.items() if tracker.spec.container == container]
+
+
+def _proves_after(policy: Policy) -> dict[str, float]:
+    """Where nothing may be done, Docker is not asked to keep anything either."""
+    proves: dict[str, float] = {}
+    for spec in policy.dependencies.values():
+        if spec.container is None or spec.remedy is None or spec.autonomy is Autonomy.OBSERVE:
+            continue
+        for step in policy.remedies[spec.remedy].steps:
+            if isinstance(step, ActionStep) and step.proves_after is not None:
+                proves[spec.container] = max(step.proves_after, proves.get(spec.container, 0.0))
+    return proves

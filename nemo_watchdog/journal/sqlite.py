@@ -19,7 +19,7 @@ from nemo_watchdog.receipts import Receipt, Received
 from nemo_watchdog.stores import OutboxItem
 
 OPENING_TYPES = ("incident_opened", "incident_reopened", "incident_declared")
-NEWEST_SAYS_ALL = ("heartbeat_heard", "remedy_learned", "start_learned")
+NEWEST_SAYS_ALL = ("heartbeat_heard", "image_proven", "remedy_learned", "start_learned")
 """Of these types only the newest record of each key is ever asked for."""
 KEY = ("dependency", "image", "reason", "action", "options")
 """What such a record is of, as far as its type has it."""
@@ -187,7 +187,7 @@ class SqliteJournal:
 
         An incident goes only when it is closed and its newest record is older. Facts outside incidents (a pause,
         a container held for a person) stay, but of heartbeats only each job's newest, and likewise of what was learned
-        of an action or of starts. How each dependency was last stays, whichever incident it was in: without its end a
+        of an action, of starts or of an image. How each dependency was last stays, whichever incident it was in: without its end a
         trouble that is over would look as if it lasted.
         `before` must lie further back than the longest budget window.
         """

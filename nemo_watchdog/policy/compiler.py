@@ -185,6 +185,7 @@ def _dependency(
         public=public_of(section.public),
         digest=digest_of(section.probe, selected.words or section.container_name, options),
         targets=MappingProxyType(dict(parts.targets.get(name, {}))),
+        keeps_data=keeps_data(section),
     )
 
 
@@ -240,5 +241,6 @@ def _acting(step: Acting, key: str, helps: frozenset[Category], when: StepCondit
         digest=digest_of(section.do, None, step.options),
         footprint=step.footprint,
         unpauses_after=step.unpauses_after,
+        proves_after=step.proves_after,
         settles=kind.settles,
     )

@@ -102,13 +102,16 @@ class ActionStep:
     """What it leaves in Docker's states and events."""
     unpauses_after: float | None = None
     """Seconds for which a container must have been paused before it is let go on; None: it lets nothing go on."""
+    proves_after: float | None = None
+    """Seconds for which an image must have served to be one that it goes back to; None: it goes back to none."""
     settles: bool = False
     """It leaves behind what its verdict must end."""
 
     @property
     def is_for_some(self) -> bool:
         """Not for every trouble that its remedy is for."""
-        return bool(self.states) or self.when != StepCondition() or self.skip_after_useless > 0
+        seldom = self.skip_after_useless > 0 or self.proves_after is not None
+        return bool(self.states) or self.when != StepCondition() or seldom
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,6 +228,8 @@ class Dependency:
     """Of its address and of what is expected there: the same after every start, and no secret is in it."""
     targets: Mapping[str, Target] = field(default_factory=dict)
     """What each acting step of its remedy acts on here, by the step's key."""
+    keeps_data: bool = False
+    """What it keeps may be lost to a start at the wrong moment, or by another version."""
 
 
 def is_same_target(old: Dependency, new: Dependency) -> bool:

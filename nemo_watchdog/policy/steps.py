@@ -35,6 +35,7 @@ class Acting:
     may_take: float
     footprint: Footprint = field(default_factory=Footprint)
     unpauses_after: float | None = None
+    proves_after: float | None = None
 
 
 ReadStep = Acting | EscalateSection
@@ -73,15 +74,20 @@ def _step(value: Any, path: Path, kinds: Mapping[str, ActionKind], problems: Pro
     if section is None or options is None:
         return None
     least = ask(lambda: _seconds(kind.may_take(options)), "action", place, problems)
-    left = ask(lambda: (kind.footprint(options), kind.unpauses_after(options)), "action", place, problems)
-    if least is None or left is None:
+    told = ask(lambda: _tells(kind, options), "action", place, problems)
+    if least is None or told is None:
         return None
     if section.timeout is not None and section.timeout <= least:
         message = f"must be longer than the {duration(least)} that {name} may take by its own options"
         problems.at_value((*path, "timeout"), f"{message}, or it is given up half-way")
         return None
     timeout = least + ALLOWANCE if section.timeout is None else section.timeout
-    return Acting(section, kind, options, timeout, least, *left)
+    return Acting(section, kind, options, timeout, least, *told)
+
+
+def _tells(kind: ActionKind, options: Any) -> tuple[Footprint, float | None, float | None]:
+    """What the kind says of a step with these options, in the order in which `Acting` has it."""
+    return kind.footprint(options), kind.unpauses_after(options), kind.proves_after(options)
 
 
 def _seconds(value: float) -> float:

@@ -23,6 +23,7 @@ from nemo_watchdog.records.incidents import MemberJoined as MemberJoined
 from nemo_watchdog.records.incidents import MemberRecovered as MemberRecovered
 from nemo_watchdog.records.incidents import RootChanged as RootChanged
 from nemo_watchdog.records.incidents import SeverityRaised as SeverityRaised
+from nemo_watchdog.records.learned import ImageProven as ImageProven
 from nemo_watchdog.records.learned import RemedyLearned as RemedyLearned
 from nemo_watchdog.records.learned import StartLearned as StartLearned
 from nemo_watchdog.records.pages import PeopleTold as PeopleTold

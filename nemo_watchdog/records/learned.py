@@ -38,3 +38,19 @@ class StartLearned(Record):
     image: str
     seconds: list[float]
     incident: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ImageProven(Record):
+    """The container has served for so many seconds from that image: it may be gone back to.
+
+    Of each dependency the newest record counts, whatever the image: so its id has a name of its own.
+    """
+
+    TYPE: ClassVar[str] = "image_proven"
+    dependency: str
+    container: str
+    image_id: str
+    image_name: str
+    served: float
+    incident: str = ""

@@ -23,6 +23,7 @@ from nemo_watchdog.runtime.deadman import Deadman
 from nemo_watchdog.runtime.executor import Executor
 from nemo_watchdog.runtime.in_progress import InProgress
 from nemo_watchdog.runtime.keeping import Keeping
+from nemo_watchdog.runtime.kept_images import KeptImages
 from nemo_watchdog.runtime.outbox import Outbox
 from nemo_watchdog.runtime.probe_loop import ProbeLoop
 from nemo_watchdog.runtime.reloads import PolicySource, Reloads
@@ -74,6 +75,7 @@ class Supervisor:
         metrics: Metrics,
         service: ServiceManager,
         keeping: Keeping,
+        kept_images: KeptImages,
         calendars: Calendars,
         silences: SilencesElsewhere,
     ) -> None:
@@ -90,6 +92,7 @@ class Supervisor:
         self._metrics = metrics
         self._service = service
         self._keeping = keeping
+        self._kept_images = kept_images
         self._calendars = calendars
         self._silences = silences
         self._tasks: dict[str, asyncio.Task[None]] = {}
@@ -141,6 +144,7 @@ class Supervisor:
                 self._root(files.watch(self._metrics), "files"),
                 self._root(self._calendars.run(), "calendars"),
                 self._root(self._silences.run(), "silences of Alertmanager"),
+                self._root(self._kept_images.run(), "kept images"),
                 *(self._root(work, name) for work, name in self._keeping.work()),
             ]
             await core.start()

@@ -19,6 +19,7 @@ class Trouble(StrEnum):
     DEADMAN = "the dead man's switch is not told"
     CALENDAR = "the rota {} goes by turns instead of by its calendar"
     TEMPLATE = "template {} is not used"
+    IMAGE = "the image that {} may go back to is lost when images are pruned"
     ARCHIVE = "no evidence and no history is kept"
 
 

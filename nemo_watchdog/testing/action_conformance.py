@@ -36,7 +36,7 @@ from nemo_watchdog.testing.conformance import (
     nothing_stays_open,
     options_are_strict,
 )
-from nemo_watchdog.testing.fake_recreation import RecreationOf
+from nemo_watchdog.testing.fake_recreation import PROVEN, RecreationOf
 from nemo_watchdog.testing.fakes import HANG, FakeContainers, ManualClock
 
 SUBJECT: Final = Subject("it", container="it")
@@ -261,7 +261,7 @@ def _ordered(
 ) -> tuple[Action, ActionRequest]:
     checked = kind.options.model_validate(dict(options))
     target = Target(kind.target_kind, kind.target(checked, SUBJECT))
-    request = ActionRequest("i/it/1", "i", SUBJECT.dependency, "it", target, checked, judged, within)
+    request = ActionRequest("i/it/1", "i", SUBJECT.dependency, "it", target, checked, judged, within, image=PROVEN)
     return kind.make(ActionContext(containers, lambda _: touched, recreation=RecreationOf(containers))), request
 
 

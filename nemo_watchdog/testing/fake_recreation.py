@@ -8,7 +8,12 @@ from copy import deepcopy
 from typing import Any
 
 from nemo_watchdog.errors import OrderFailed
+from nemo_watchdog.recreation import tag_of
 from nemo_watchdog.testing.fakes import FakeContainers
+
+
+PRESENT, PROVEN = "sha256:1", "sha256:0"
+"""The ids of the image that a container has here, and of one that it may go back to."""
 
 
 class Died(BaseException):
@@ -25,6 +30,9 @@ class FakeRecreation:
     def __init__(self) -> None:
         self.there: dict[str, dict[str, Any]] = {}
         self.images: dict[str, str] = {}
+        """The id that each name of an image means."""
+        self.configs: dict[str, dict[str, Any]] = {}
+        """Of images that are there, by their ids: their own configuration."""
         self.volumes: set[str] = set()
         self.calls: list[tuple[str, ...]] = []
         self.dies_at: int | None = None
@@ -39,7 +47,7 @@ class FakeRecreation:
         shown: dict[str, Any] = {
             "Id": container_id,
             "Name": f"/{name}",
-            "Image": "sha256:1",
+            "Image": PRESENT,
             "State": {"Status": status},
             "Config": {"Hostname": container_id[:12], "Image": "app:1", "Cmd": ["serve"]},
             "HostConfig": {"NetworkMode": "default", "RestartPolicy": {"Name": "always", "MaximumRetryCount": 0}}
@@ -63,10 +71,19 @@ class FakeRecreation:
         self._done()
         return found
 
-    async def image_id(self, image: str) -> str | None:
-        await self._call("image_id", image)
+    async def image(self, image: str) -> Mapping[str, Any] | None:
+        await self._call("image", image)
         self._done()
-        return self.images.get(image)
+        found = self.images.get(image, image)
+        known = found in self.configs or image in self.images
+        return {"Id": found, "Config": deepcopy(self.configs.get(found, {}))} if known else None
+
+    async def keep(self, image: str, container: str) -> None:
+        await self._call("keep", image, container)
+        if image not in self.configs:
+            raise OrderFailed(f"Docker could not tag the image: No such image: {image}")
+        self.images[tag_of(container)] = image
+        self._done()
 
     async def create(self, name: str, body: Mapping[str, Any]) -> str:
         await self._call("create", name)
@@ -142,9 +159,10 @@ class RecreationOf(FakeRecreation):
         self._containers = containers
         for name, status in containers.statuses.items():
             self.add(name, status.container_id)
+        self.configs = {PRESENT: {}, PROVEN: {}}
 
     async def _call(self, *call: str) -> None:
-        if call[0] in {"show", "image_id"}:
+        if call[0] in {"show", "image"}:
             await self._containers.ping()
         else:
             await self._containers.take(*call)

@@ -30,6 +30,12 @@ def _(record: r.StartLearned, story: Story) -> str:
 
 
 @said.register
+def _(record: r.ImageProven, story: Story) -> str:
+    name = record.image_name or record.image_id
+    return f"The image {name} of {record.container} has served for {duration(record.served)}: it can be gone back to."
+
+
+@said.register
 def _(record: r.EndedByItself, story: Story) -> str:
     by = f", of {record.by}" if record.by else ""
     return f"No person ended the {record.target_kind} {record.target} of {record.dependency}: {record.reason}{by}."

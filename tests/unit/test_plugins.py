@@ -234,7 +234,7 @@ def test_an_entry_point_is_an_action(catalog: Callable[[], Installed], tmp_path:
         (f"KIND = {KIND}, helps=frozenset(Category))", "without `blind`: what cannot be seen cannot be mended"),
         (f"KIND = {KIND}, helps=frozenset())", "whose `helps` must be categories"),
         (f"KIND = {KIND.replace('file', 'a file')})", "whose `target_kind` must be one word"),
-        (f"KIND = {KIND}, may_take=3)", "`may_take`, `footprint` and `unpauses_after` must be functions"),
+        (f"KIND = {KIND}, may_take=3)", "`unpauses_after` and `proves_after` must be functions"),
         (f"KIND = {KIND}, may_take=lambda options: 1 / 0)", "a bug in the action: ZeroDivisionError"),
         (f"KIND = {KIND}, may_take=lambda options: -1.0)", "a bug in the action: ValueError"),
     ],

@@ -28,11 +28,16 @@ class Replacing:
         self._stop_timeout = stop_timeout
 
     async def replace(
-        self, *, still: Callable[[], Awaitable[None]], image: str | None = None, network_from: str | None = None
+        self,
+        *,
+        still: Callable[[], Awaitable[None]],
+        image: str | None = None,
+        of_image: Mapping[str, Any] | None = None,
+        network_from: str | None = None,
     ) -> str:
         """The id of the one that has taken its place and was started, from another `image` where one is given.
 
-        `still` is asked right before the first order that anybody notices, and raises `NotOrdered`. With `network_from`
+        `of_image` is the configuration of the image that it has now, which does not go along to another one. `still` is asked right before the first order that anybody notices, and raises `NotOrdered`. With `network_from`
         it uses the network of the container that has that name now.
 
         Raises `NotOrdered` and `ContainersUnreachable` where nothing has changed, `OrderFailed` where the old one is in
@@ -44,7 +49,7 @@ class Replacing:
         if why := why_not(old):
             raise NotOrdered(why)
         await self._nothing_is_left_over()
-        blueprint = await self._blueprint(old, image, network_from)
+        blueprint = await self._blueprint(old, image, of_image, network_from)
         old_id, new_id, noticed = str(old["Id"]), await self._docker.create(self._new, blueprint.body), False
         try:
             for network, endpoint in blueprint.networks.items():
@@ -130,12 +135,15 @@ class Replacing:
             raise NotOrdered(f"a container {self._new} is there, which has run: look what it is, and `docker rm` it")
         await self._docker.remove(new["Id"])
 
-    async def _blueprint(self, old: Mapping[str, Any], image: str | None, network_from: str | None) -> Blueprint:
+    async def _blueprint(
+        self, old: Mapping[str, Any], image: str | None, of_image: Mapping[str, Any] | None, network_from: str | None
+    ) -> Blueprint:
         if image is None:
             image, called = str(old["Image"]), str(old["Config"].get("Image") or "")
-            if called and await self._docker.image_id(called) == image:
+            now = await self._docker.image(called) if called else None
+            if now is not None and now["Id"] == image:
                 image = called
-        return same_again(old, image, await self._parent(old, network_from))
+        return same_again(old, image, await self._parent(old, network_from), of_image=of_image)
 
     async def _parent(self, old: Mapping[str, Any], network_from: str | None) -> str:
         parent = parent_of(old)

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from nemo_watchdog.actions.docker.own_config import own_of
 from nemo_watchdog.errors import NotOrdered
 
 SHORT_ID = 12
@@ -50,18 +51,27 @@ def parent_of(shown: Mapping[str, Any]) -> str:
     return mode.removeprefix("container:") if mode.startswith("container:") else ""
 
 
-def same_again(shown: Mapping[str, Any], image: str, parent: str = "") -> Blueprint:
-    """Another one like it, from that image. `parent` is the id of the container whose network it is to use."""
+def same_again(
+    shown: Mapping[str, Any], image: str, parent: str = "", *, of_image: Mapping[str, Any] | None = None
+) -> Blueprint:
+    """Another one like it, from that image. `parent` is the id of the container whose network it is to use.
+
+    For another image than it has, `of_image` is the configuration of the one that it has: that does not go along.
+    """
     try:
-        return _same_again(shown, image, parent)
+        return _same_again(shown, image, parent, of_image)
     except (LookupError, TypeError, ValueError, AttributeError) as error:
         raise NotOrdered("Docker's inspect of the container is not as it is known to be") from error
 
 
-def _same_again(shown: Mapping[str, Any], image: str, parent: str) -> Blueprint:
+def _same_again(
+    shown: Mapping[str, Any], image: str, parent: str, of_image: Mapping[str, Any] | None
+) -> Blueprint:
     config, host = dict(shown["Config"]), dict(shown["HostConfig"])
+    if of_image is not None:
+        config = own_of(config, of_image)
     config["Image"] = image
-    if not config.get("Entrypoint"):
+    if "Entrypoint" in config and not config["Entrypoint"]:
         config["Entrypoint"] = [""]  # "none", where nothing would be "that of the image"
     if config.get("Hostname") == shown["Id"][:SHORT_ID] or host.get("UTSMode") == "host":
         config.pop("Hostname", None)

@@ -105,7 +105,7 @@ class Situation:
             return None
         if self.granted is not None and self.granted.step:
             return named_step(self.remedy, self.ladder, self.granted.step)
-        return next_step(self.remedy, self.ladder, lambda step: why_skipped(step, self.tracker, self.durable.memory))
+        return next_step(self.remedy, self.ladder, lambda step: why_skipped(step, self.tracker, self.durable))
 
     @property
     def action(self) -> ActionStep | None:
@@ -119,7 +119,7 @@ class Situation:
         if state.category is not Category.BUSY or state.health not in _TOO_BUSY or remedy is None:
             return False
         steps = (step for step in remedy.steps if isinstance(step, ActionStep) and Category.BUSY in step.helps)
-        return any(not why_skipped(step, self.tracker, self.durable.memory) for step in steps)
+        return any(not why_skipped(step, self.tracker, self.durable) for step in steps)
 
     @property
     def asks_for_help(self) -> bool:

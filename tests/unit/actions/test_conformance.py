@@ -47,6 +47,7 @@ HELD = {
     "docker.kill": Held(works={"signal": "HUP"}),
     "docker.recreate": Held(works={"stop_timeout": "2s"}),
     "docker.restart": Held(works={"stop_timeout": "2s"}),
+    "docker.rollback": Held(works={"stop_timeout": "2s", "proven_for": "1m"}),
     "docker.start": Held(works={}),
     "docker.unpause": Held(works={"after": "1m"}),
     "systemd.reload": Held(works={"unit": "app"}, fails=[{"unit": "failed"}], hangs=[{"unit": "hangs"}]),

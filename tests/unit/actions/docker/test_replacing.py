@@ -203,7 +203,7 @@ async def test_what_is_not_as_it_was_judged_any_more_is_left_as_it_is() -> None:
     with pytest.raises(NotOrdered, match="somebody is stopping it"):
         await replacing(fake).replace(still=changed)
     assert fake.names() == {"web": "running"}
-    assert {call[0] for call in fake.calls} == {"show", "image_id", "create", "connect", "remove"}
+    assert {call[0] for call in fake.calls} == {"show", "image", "create", "connect", "remove"}
 
 
 async def test_a_stop_that_docker_cannot_do_leaves_it_running() -> None:
@@ -236,7 +236,7 @@ async def test_what_cannot_be_made_anew_is_refused(change: dict[str, dict[str, o
         fake.there[OLD][part] |= keys
     with pytest.raises(NotOrdered, match=why):
         await replaced(fake)
-    assert {call[0] for call in fake.calls} <= {"show", "image_id"}
+    assert {call[0] for call in fake.calls} <= {"show", "image"}
 
 
 async def test_nothing_is_not_made_anew() -> None:
