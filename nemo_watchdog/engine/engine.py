@@ -18,17 +18,16 @@ from nemo_watchdog.engine import (
     quieting,
     rearming,
     settling,
-    step_end,
     storm,
     swapping,
+    unfinished,
 )
 from nemo_watchdog.engine import events as ev
-from nemo_watchdog.engine.events import Effects, Event
 from nemo_watchdog.engine.gates.order import decide, explain
 from nemo_watchdog.engine.gates.situation import Situation
 from nemo_watchdog.engine.health import Tracker
 from nemo_watchdog.engine.pacing import keep_pace_with_the_policy
-from nemo_watchdog.engine.paging import review_all, review_at_start
+from nemo_watchdog.engine.paging import review, review_all, review_at_start
 from nemo_watchdog.engine.reconcile import reconcile_all, reconcile_from
 from nemo_watchdog.engine.remediation import advance, end_what_was_under_way
 from nemo_watchdog.engine.state import Durable
@@ -39,7 +38,7 @@ from nemo_watchdog.errors import EngineBug
 from nemo_watchdog.model import CONTAINER, Decision, Health, Moment, Target
 from nemo_watchdog.policy.policy import Policy
 
-NOTHING = Effects()
+NOTHING = ev.Effects()
 
 
 class Engine:
@@ -66,7 +65,7 @@ class Engine:
     def bug(self) -> str:
         return self.volatile.bug
 
-    def step(self, event: Event, now: Moment) -> Effects:
+    def step(self, event: ev.Event, now: Moment) -> ev.Effects:
         """Takes one event; the answer is to be carried out before the next event is given."""
         if isinstance(event, ev.Observed) and self._uneventful(event):
             return NOTHING
@@ -74,7 +73,9 @@ class Engine:
         self.durable.end_holds(now.monotonic)
         try:
             self._take(event, turn)
-            step_end.end(turn)
+            if self.durable.settlings or self.volatile.proves_after:
+                unfinished.watch(turn, event)
+            review(turn)
         except EngineBug as error:
             self.volatile.bug = turn.effects.bug = str(error)
         return turn.effects
@@ -89,7 +90,7 @@ class Engine:
         return tracker.state.health is Health.UP and tracker.stable and not volatile.concerns(event.dependency)
 
     @singledispatchmethod
-    def _take(self, event: Event, turn: Turn) -> None:
+    def _take(self, event: ev.Event, turn: Turn) -> None:
         raise TypeError(f"not an event: {event!r}")
 
     @_take.register
@@ -168,7 +169,6 @@ class Engine:
         """What was spent stays spent."""
         before = self.policy
         self.volatile.reload(event.policy, self.durable.seen)
-        turn.judged |= self.trackers.keys()
         keep_pace_with_the_policy(turn)
         rearming.rearm_where_more_is_granted(turn, before)
         reconcile_all(turn)
@@ -201,8 +201,8 @@ class Engine:
         attribution.look_whether_it_was_outlived(turn)
         for container in list(self.volatile.unattributed):
             attribution.attribute_what_waited(turn, Target(CONTAINER, container))
-        for name, tracker in self.trackers.items():
-            if not tracker.stable or tracker.spec.container in self.volatile.proving:
+        for name in self.trackers:
+            if not self.trackers[name].stable:
                 turn.evaluate(name)
         reconcile_all(turn)
 

@@ -6,16 +6,25 @@ Serving badly for a moment, another run, and Docker out of sight each begin the 
 from __future__ import annotations
 
 from nemo_watchdog import records as r
+from nemo_watchdog.engine import events as ev
 from nemo_watchdog.engine.proven import Proving
 from nemo_watchdog.engine.turn import Turn
 from nemo_watchdog.model import ContainerStatus, Health, RunState
 
 
-def watch(turn: Turn) -> None:
-    """At the end of a step: of those that were judged in it."""
-    trackers = turn.volatile.trackers
-    for container, name in {trackers[name].spec.container: name for name in turn.judged if name in trackers}.items():
-        if container is not None and (after := turn.volatile.proves_after.get(container)) is not None:
+def watch(turn: Turn, event: ev.Event) -> None:
+    """At the end of a step: of whom it has told something, or of all when it was no look."""
+    volatile = turn.volatile
+    match event:
+        case ev.Observed():
+            names = [event.dependency]
+        case ev.ContainerSeen():
+            names = volatile.watching(event.container)
+        case _:
+            names = list(volatile.proves_after)
+    for name in names:
+        container, after = volatile.trackers[name].spec.container, volatile.proves_after.get(name)
+        if container is not None and after is not None:
             _watch(turn, container, name, after)
 
 

@@ -27,8 +27,6 @@ class Turn:
     effects: Effects = field(default_factory=Effects)
     let_go: frozenset[str] = frozenset()
     """Incidents that Alertmanager silenced until this step."""
-    judged: set[str] = field(default_factory=set)
-    """Dependencies whose health was concluded in this step."""
 
     def __post_init__(self) -> None:
         self.volatile.at = self.now
@@ -75,7 +73,6 @@ class Turn:
 
     def evaluate(self, name: str) -> bool:
         """Lets the thresholds conclude what was seen of it; whether that changes what conditions ask about it."""
-        self.judged.add(name)
         measured = self.volatile.weigh_measurements(name)
         change = self.volatile.trackers[name].evaluate(self.now)
         self.weigh_together(name)

@@ -57,9 +57,9 @@ class Volatile:
     beside: dict[str, tuple[str, ...]] = field(init=False)
     """Of each dependency that has a container, the others that look at the same one."""
     proves_after: dict[str, float] = field(init=False)
-    """Of containers that something may go back to an earlier image of: seconds after which one has proven itself."""
+    """Of dependencies whose container may go back to an image: seconds after which one has proven itself."""
     proving: dict[str, Proving] = field(default_factory=dict)
-    """Of those of them whose image is not known to have done so, and which serve."""
+    """By container, of those that serve and whose image is not known to have done so."""
     asked: Asked = field(init=False)
     platform: Platform = field(init=False)
     answers: dict[tuple[Measure, str], Answer] = field(init=False)
@@ -113,7 +113,8 @@ class Volatile:
         self.topology = Topology.of(policy)
         self.together = Together(policy, trackers)
         self.proves_after = _proves_after(policy)
-        self.proving = {name: each for name, each in self.proving.items() if name in self.proves_after}
+        containers = {trackers[name].spec.container for name in self.proves_after}
+        self.proving = {container: each for container, each in self.proving.items() if container in containers}
         self.asked = Asked.by(policy)
         self.platform, self.answers = Platform.weigh(self.asked, policy, trackers), {}
 
@@ -180,11 +181,12 @@ class Volatile:
 
 def _proves_after(policy: Policy) -> dict[str, float]:
     """Where nothing may be done, Docker is not asked to keep anything either."""
-    proves: dict[str, float] = {}
+    by_container: dict[str, float] = {}
     for spec in policy.dependencies.values():
         if spec.container is None or spec.remedy is None or spec.autonomy is Autonomy.OBSERVE:
             continue
         for step in policy.remedies[spec.remedy].steps:
             if isinstance(step, ActionStep) and step.proves_after is not None:
-                proves[spec.container] = max(step.proves_after, proves.get(spec.container, 0.0))
-    return proves
+                by_container[spec.container] = max(step.proves_after, by_container.get(spec.container, 0.0))
+    named = ((name, by_container.get(spec.container or "")) for name, spec in policy.dependencies.items())
+    return {name: after for name, after in named if after is not None}

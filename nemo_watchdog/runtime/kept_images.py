@@ -50,16 +50,17 @@ class KeptImages:
             self._work.clear()
             refused = [image for image in self._owed().items() if not await self._tag(*image)]
             self._core.troubles.keep(Trouble.IMAGE, self._owed().keys())
-            gap = min(2 * gap, LONGEST_GAP) if refused else AGAIN_AFTER
+            within, gap = (gap, min(2 * gap, LONGEST_GAP)) if refused else (LONGEST_GAP, AGAIN_AFTER)
             with suppress(TimeoutError):
-                async with asyncio.timeout(gap / 2 if refused else LONGEST_GAP):
+                async with asyncio.timeout(within):
                     await self._work.wait()
 
     def _owed(self) -> dict[str, str]:
         """Of containers for which the policy may go back to an image: the one whose tag is not known to be given."""
         engine = self._core.engine
-        proven = {name: engine.durable.proven_images.get(name) for name in engine.volatile.proves_after}
-        return {name: each.image for name, each in proven.items() if each and self._kept.get(name) != each.image}
+        wanted = {engine.trackers[name].spec.container for name in engine.volatile.proves_after}
+        proven = engine.durable.proven_images.items()
+        return {name: each.image for name, each in proven if name in wanted and self._kept.get(name) != each.image}
 
     async def _tag(self, container: str, image: str) -> bool:
         """Whether Docker has taken it."""

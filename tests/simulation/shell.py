@@ -43,6 +43,7 @@ from nemo_watchdog.runtime.core import Core
 from nemo_watchdog.runtime.deadman import Deadman
 from nemo_watchdog.runtime.executor import Executor
 from nemo_watchdog.runtime.keeping import Keeping
+from nemo_watchdog.runtime.kept_images import KeptImages
 from nemo_watchdog.runtime.outbox import Outbox
 from nemo_watchdog.runtime.policy_files import Look as PolicyLook
 from nemo_watchdog.runtime.policy_files import PolicyFiles
@@ -93,6 +94,10 @@ def paced() -> Iterator[None]:
         )
         stack.callback(structlog.configure, **before)
         yield
+
+
+async def _take(image: str, container: str) -> None:
+    """Docker takes every tag."""
 
 
 class _NoService:
@@ -198,6 +203,7 @@ class Life:
             containers=watch,
             executor=Executor(actions.get, self.core, watch, keeping.evidence.before),
             keeping=keeping,
+            kept_images=KeptImages(self.core, _take),
             outbox=Outbox(journal, mailbox, self.core, metrics),
             alerting=Alerting(_NoAlertmanager(), self.core, metrics),
             deadman=Deadman(_NoSwitch(), self.core, metrics),

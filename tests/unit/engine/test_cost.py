@@ -14,7 +14,7 @@ from nemo_watchdog.engine import events as ev
 from nemo_watchdog.model import Finding, Health, Observation, Reason, Severity, failed, ok
 from nemo_watchdog.policy.condition import Bound, Condition, Measure
 from nemo_watchdog.policy.policy import Dependency, Rule
-from tests.unit.engine.world import World, dependency, policy
+from tests.unit.engine.world import RESTART, World, dependency, policy, remedy
 
 FEW, MANY = 10, 1000
 BAD = failed(Reason.WRONG_STATUS, "answered 500, expected 200")
@@ -119,3 +119,21 @@ def test_a_good_look_that_measures_costs_the_same_however_many_fail() -> None:
 
 def measuring(value: float) -> Finding:
     return ok(str(value), {"prometheus_query_value": value, "prometheus_query_series": 1.0})
+
+
+def test_a_look_costs_the_same_however_many_images_are_proving_themselves() -> None:
+    """Whose time is over is asked of the one that is looked at; a good look asks nothing."""
+    back = replace(RESTART, action="docker.rollback", key="docker.rollback", proves_after=600.0)
+
+    def costs(size: int, finding: Finding) -> int:
+        world = World(policy(*flat(size), fix=remedy(RESTART, back)), running=False)
+        for n in range(size):
+            world.images[f"c-d{n}"] = "sha256:1"
+            world.run(f"d{n}", age=60.0)
+            world.look(f"d{n}", ok(), times=3, every=0.0)
+        assert len(world.engine.volatile.proving) == size
+        return cost_of_a_look(world, "d5", finding)
+
+    for finding, most in ((ok(), 30), (BAD, 1000)):
+        few, many = (costs(size, finding) for size in (FEW, MANY))
+        assert many <= few * 1.1 < most

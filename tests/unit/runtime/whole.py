@@ -21,6 +21,7 @@ from nemo_watchdog.runtime.deadman import Deadman
 from nemo_watchdog.runtime.discovery import Discovery
 from nemo_watchdog.runtime.executor import Executor
 from nemo_watchdog.runtime.keeping import Keeping
+from nemo_watchdog.runtime.kept_images import KeptImages
 from nemo_watchdog.runtime.outbox import Outbox
 from nemo_watchdog.runtime.policy_files import PolicyFiles
 from nemo_watchdog.runtime.reloads import PolicySource
@@ -96,6 +97,8 @@ class Daemon:
         self.labels = Discovery(self.shell.containers, folder / "labels.json")
         core, metrics = self.shell.core, self.shell.metrics
         self.questions: Questions = {}
+        self.tagged: dict[str, str] = {}
+        """Of containers, the image that is kept."""
         self.archive = MemoryArchive()
         archiving = Archiving(lambda: self.archive, core, metrics)
         self.keeping = Keeping(core, metrics, archiving, lambda _: Asked(self.questions))
@@ -117,10 +120,15 @@ class Daemon:
             metrics=metrics,
             service=self.service,
             keeping=self.keeping,
+            kept_images=KeptImages(core, self._tag),
             calendars=Calendars(core, lambda *_: ()),
             silences=SilencesElsewhere(core, Silences().of),
         )
         self.task: asyncio.Task[None] | None = None
+
+    async def _tag(self, image: str, container: str) -> None:
+        """Docker takes every tag."""
+        self.tagged[container] = image
 
     def load(self) -> Policy:
         """What stands in the file: `next`."""
