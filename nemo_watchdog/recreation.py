@@ -44,8 +44,7 @@ class Recreation(Protocol):
         ...
 
     async def image(self, image: str) -> Mapping[str, Any] | None:
-        """All that the engine knows of the image that is meant by a name now, or that has that id; None: there is none.
-        """
+        """All that the engine knows of the image of that id, or that a name means now; None when there is none."""
         ...
 
     async def keep(self, image: str, container: str) -> None:

@@ -187,8 +187,8 @@ class SqliteJournal:
 
         An incident goes only when it is closed and its newest record is older. Facts outside incidents (a pause,
         a container held for a person) stay, but of heartbeats only each job's newest, and likewise of what was learned
-        of an action, of starts or of an image. How each dependency was last stays, whichever incident it was in: without its end a
-        trouble that is over would look as if it lasted.
+        of an action, of starts or of an image. How each dependency was last stays, whichever incident it was in:
+        without its end a trouble that is over would look as if it lasted.
         `before` must lie further back than the longest budget window.
         """
         limit = codec.write_time(before)

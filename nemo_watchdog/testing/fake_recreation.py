@@ -11,7 +11,6 @@ from nemo_watchdog.errors import OrderFailed
 from nemo_watchdog.recreation import tag_of
 from nemo_watchdog.testing.fakes import FakeContainers
 
-
 PRESENT, PROVEN = "sha256:1", "sha256:0"
 """The ids of the image that a container has here, and of one that it may go back to."""
 

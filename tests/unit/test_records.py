@@ -55,8 +55,8 @@ def test_the_names_on_disk_do_not_change() -> None:
     assert sorted(r.TYPES) == [
         "acted_by_hand", "action_ended", "action_intended", "attempt_failed", "backoff_changed", "busy_too_long",
         "decision_made", "ended_by_itself", "escalated", "flapping_began", "flapping_ended", "health_changed",
-        "heartbeat_heard", "image_proven", "incident_acknowledged", "incident_declared", "incident_merged", "incident_opened",
-        "incident_reopened", "incident_resolved", "journal_accepted", "journal_distrusted", "ladder_rearmed",
+        "heartbeat_heard", "image_proven", "incident_acknowledged", "incident_declared", "incident_merged",
+        "incident_opened", "incident_reopened", "incident_resolved", "journal_accepted", "journal_distrusted", "ladder_rearmed",
         "ladder_shared", "left_over", "maintenance_began", "maintenance_ended", "member_down", "member_joined",
         "member_recovered", "note_added", "oncall_swap_ended", "oncall_swapped", "paused", "people_told",
         "proposal_approved", "proposal_over", "proposal_rejected", "proposed", "released", "remedy_learned",

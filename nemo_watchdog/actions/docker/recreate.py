@@ -1,4 +1,7 @@
-"""The same configuration in a new container, for what a restart does not cure. The old one is kept until that helped."""
+"""The same configuration in a new container, for what a restart does not cure. The old one is kept until that helped.
+
+How is in `replacing`, and how it ends in `settling`.
+"""
 
 from __future__ import annotations
 

@@ -35,10 +35,11 @@ class Replacing:
         of_image: Mapping[str, Any] | None = None,
         network_from: str | None = None,
     ) -> str:
-        """The id of the one that has taken its place and was started, from another `image` where one is given.
+        """The id of the one that has taken its place and was started.
 
-        `of_image` is the configuration of the image that it has now, which does not go along to another one. `still` is asked right before the first order that anybody notices, and raises `NotOrdered`. With `network_from`
-        it uses the network of the container that has that name now.
+        It is made from another `image` where one is given; `of_image` is the configuration of the one that it has now,
+        which does not go along. `still` is asked right before the first order that anybody notices, and raises
+        `NotOrdered`. With `network_from` it uses the network of the container that has that name now.
 
         Raises `NotOrdered` and `ContainersUnreachable` where nothing has changed, `OrderFailed` where the old one is in
         its place again, and `OrderUncertain` where `put_back` must make it whole.

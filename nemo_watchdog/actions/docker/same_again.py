@@ -64,9 +64,7 @@ def same_again(
         raise NotOrdered("Docker's inspect of the container is not as it is known to be") from error
 
 
-def _same_again(
-    shown: Mapping[str, Any], image: str, parent: str, of_image: Mapping[str, Any] | None
-) -> Blueprint:
+def _same_again(shown: Mapping[str, Any], image: str, parent: str, of_image: Mapping[str, Any] | None) -> Blueprint:
     config, host = dict(shown["Config"]), dict(shown["HostConfig"])
     if of_image is not None:
         config = own_of(config, of_image)

@@ -228,6 +228,20 @@ def test_prune_keeps_the_newest_of_what_was_learned_of_each_key(tmp_path: Path) 
         assert journal.prune(moment(900).utc) == 0
 
 
+def test_prune_keeps_the_newest_proven_image_of_each_dependency(tmp_path: Path) -> None:
+    """However old it is, and whatever the image: what it can go back to is one."""
+
+    def image(dependency: str, image: str) -> Mapping[str, Any]:
+        return r.ImageProven(dependency, f"c-{dependency}", image, "app:1", 600.0).body()
+
+    with closing(journal_at(tmp_path)) as journal:
+        journal.append([image("a", "x"), image("b", "x"), image("a", "y"), image("a", "z")], [], moment(0))
+        assert journal.prune(moment(-50).utc) == 2
+    with closing(journal_at(tmp_path, "boot-2")) as journal:
+        proven = rebuild(journal.replay(moment(900))).proven_images
+        assert {name: each.image for name, each in proven.items()} == {"c-a": "z", "c-b": "x"}
+
+
 def test_prune_keeps_how_each_dependency_was_last(tmp_path: Path) -> None:
     """A trouble begins before its incident and ends in it: without its end it would last for ever."""
 
