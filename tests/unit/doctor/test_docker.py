@@ -196,7 +196,9 @@ def test_what_a_policy_wants() -> None:
         assert docker.wanted_by(plan).calls == {call, Call.RESTART}
     anew = docker.wanted_by(policy(acting, fix=remedy(replace(RESTART, action="docker.recreate")))).calls
     assert anew >= {Call.CREATE, Call.REMOVE, Call.START}
-    assert Call.RESTART not in anew
+    assert not {Call.RESTART, Call.TAG} & anew
+    back = docker.wanted_by(policy(acting, fix=remedy(replace(RESTART, action="docker.rollback")))).calls
+    assert back == anew | {Call.TAG}
     watched = replace(acting, autonomy=Autonomy.OBSERVE)
     logs, usage = (replace(watched, name=name, probe=name) for name in ("log", "docker"))
     assert docker.wanted_by(policy(watched, logs, usage)).calls == {Call.LOGS, Call.STATS}

@@ -40,7 +40,7 @@ TABLE: list[tuple[str, dict[str, Any], dict[str, Any], dict[str, Any]]] = [
     ),
     ("labels", {"Labels": {"a": "1", "b": "2"}}, {"Labels": {"a": "1", "b": "1"}}, {"Labels": {"b": "2"}}),
     ("no labels left", {"Labels": {"a": "1"}}, {"Labels": {"a": "1"}}, {}),
-    ("ports", {"ExposedPorts": {"80/tcp": {}, "81/tcp": {}}}, {"ExposedPorts": {"80/tcp": {}}}, {"ExposedPorts": {"81/tcp": {}}}),
+    ("ports", {"ExposedPorts": {"80": {}, "81": {}}}, {"ExposedPorts": {"80": {}}}, {"ExposedPorts": {"81": {}}}),
     ("volumes", {"Volumes": {"/data": {}}}, {"Volumes": {"/data": {}}}, {}),
     ("the image's health check", {"Healthcheck": HEALTH}, {"Healthcheck": HEALTH}, {}),
     (
