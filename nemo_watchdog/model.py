@@ -207,9 +207,8 @@ class ActionRequest:
     made: str = ""
     """What that action has made, as it said."""
     image: str = ""
-    """The id of the image that has proven itself, of an action that goes back to one."""
     image_name: str = ""
-    """What it was called then."""
+    """Id and name of the image that has proven itself, of an action that goes back to one."""
     keeps_data: bool = False
     """Whether a dependency of the container does."""
 

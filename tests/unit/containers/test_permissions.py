@@ -77,6 +77,7 @@ async def test_each_call_goes_to_its_path_and_no_order_to_a_container_that_is_th
         **{
             f"/containers/{NOBODY}/{order}": None for order in ("restart", "start", "kill", "unpause", "stop", "rename")
         },
+        f"/images/{NOBODY}/tag": None,
         "/containers/create": {},
         f"/containers/{NOBODY}/update": {},
         f"/networks/{NOBODY}/connect": {"Container": NOBODY},
