@@ -57,13 +57,13 @@ def test_the_names_on_disk_do_not_change() -> None:
         "decision_made", "ended_by_itself", "escalated", "flapping_began", "flapping_ended", "health_changed",
         "heartbeat_heard", "image_proven", "incident_acknowledged", "incident_declared", "incident_merged",
         "incident_opened", "incident_reopened", "incident_resolved", "journal_accepted", "journal_distrusted",
-        "ladder_rearmed", "ladder_shared", "left_over", "maintenance_began", "maintenance_ended", "member_down", "member_joined",
-        "member_recovered", "note_added", "oncall_swap_ended", "oncall_swapped", "paused", "people_told",
-        "proposal_approved", "proposal_over", "proposal_rejected", "proposed", "released", "remedy_learned",
-        "resumed", "root_changed", "run_changed", "seen_up", "settling_began", "settling_ended", "settling_judged",
-        "settling_owed", "severity_raised", "side_changed", "silence_began", "silence_ended", "spared_too_long",
-        "start_learned", "step_exhausted", "step_skipped", "storm_began", "storm_ended", "storm_told", "suggested",
-        "touched", "work_awaited", "work_over", "work_too_long",
+        "ladder_rearmed", "ladder_shared", "left_over", "maintenance_began", "maintenance_ended", "member_down",
+        "member_joined", "member_recovered", "note_added", "oncall_swap_ended", "oncall_swapped", "paused",
+        "people_told", "proposal_approved", "proposal_over", "proposal_rejected", "proposed", "released",
+        "remedy_learned", "resumed", "root_changed", "run_changed", "seen_up", "settling_began", "settling_ended",
+        "settling_judged", "settling_owed", "severity_raised", "side_changed", "silence_began", "silence_ended",
+        "spared_too_long", "start_learned", "step_exhausted", "step_skipped", "storm_began", "storm_ended",
+        "storm_told", "suggested", "touched", "work_awaited", "work_over", "work_too_long",
     ]  # fmt: skip
 
 

@@ -40,7 +40,7 @@ contacts: {{team: []}}
 remedies:
   back:
     steps:
-      - {{do: docker.rollback, proven_for: 1m, stop_timeout: 2s, verify_within: 20s, backoff: {{initial: 1s, jitter: 0}}}}
+      - {{do: docker.rollback, proven_for: 1m, stop_timeout: 2s, verify_within: 20s}}
       - {{do: escalate, to: team}}
     budget: 5 per 1h
 """
@@ -55,6 +55,7 @@ class Web:
     def __init__(self) -> None:
         self.name = f"nemo-test-{secrets.token_hex(4)}"
         self.image = f"{self.name}:app"
+        self.label = f"nemo-watchdog-test.of={self.name}"
         self.port = free_port()
         self.made: list[str] = []
 
@@ -66,7 +67,7 @@ class Web:
         command = json.dumps(["/usr/bin/python3", "-c", SERVES])
         changes = [f"ENV {key}={value}" for key, value in environment.items()] + [f"CMD {command}"]
         options = [word for change in changes for word in ("--change", change)]
-        base = await docker("create", "--label", LABEL, await ensure_image(), "true")
+        base = await docker("create", "--label", LABEL, "--label", self.label, await ensure_image(), "true")
         try:
             image = await docker("commit", *options, base, self.image)
         finally:
@@ -118,7 +119,7 @@ async def test_a_release_that_fails_is_gone_back_from(web: Web, tmp_path: Path) 
         assert (proven["image_id"], proven["container"]) == (good, web.name)
         bad = await web.deploy(RELEASE="2")
         assert bad != good
-        await docker("image", "prune", "--force", "--filter", f"label={LABEL}")
+        await docker("image", "prune", "--force", "--filter", f"label={web.label}")
         await daemon.event("incident_resolved", within=90.0)
         await daemon.event("settling_ended", within=30.0)
         shown = await web.shown()
@@ -127,7 +128,6 @@ async def test_a_release_that_fails_is_gone_back_from(web: Web, tmp_path: Path) 
         assert {"RELEASE=1", "OWN=1"} <= set(shown["Config"]["Env"])
         assert "RELEASE=2" not in shown["Config"]["Env"]
         assert await web.all() == [web.name]
-        assert not [line for line in daemon.events if line["event"] == "touched" and line.get("what") == "stop"]
 
 
 @pytest.mark.timeout(300)
