@@ -19,6 +19,7 @@ from nemo_watchdog.engine.severity import UNCLASSIFIED, title_of
 from nemo_watchdog.engine.state import Incident
 from nemo_watchdog.engine.step_fit import use_of
 from nemo_watchdog.engine.view import gate_view, utc_of
+from nemo_watchdog.errors import in_one_line
 from nemo_watchdog.incident_views import ExplanationView, LookRunView
 from nemo_watchdog.model import Category, Decision, Gate, Health, Moment, Outcome, Verdict
 from nemo_watchdog.policy.policy import ActionStep, EscalateStep, Policy
@@ -58,6 +59,7 @@ def explain_now(engine: Engine, name: str, now: Moment, looks: Sequence[LookRunV
         *_incident(engine.policy, name, incident),
         *_acts_or_not(situation, decision, shut, now),
         *_so_far(situation),
+        *_goes_back_to(situation),
         *_left(situation),
     ]
     state = tracker.state
@@ -240,6 +242,16 @@ def _so_far(s: Situation) -> Iterator[str]:
         uses = s.durable.memory.of(use)
         if uses.used:
             yield f"So far {use.action} has {uses.said(use.reason)}{', with this image' if use.image else ''}."
+
+
+def _goes_back_to(s: Situation) -> Iterator[str]:
+    """The image that the next step would go back to."""
+    proven = s.durable.proven_images.get(s.spec.container or "")
+    if proven is not None and s.action is not None and s.action.proves_after is not None:
+        served = f"served for {duration(proven.served)} until {told(proven.at.utc)}"
+        yield sentence(
+            f"{s.action.action} goes back to the image {in_one_line(proven.name) or proven.image}, which {served}"
+        )
 
 
 def _left(s: Situation) -> Iterator[str]:

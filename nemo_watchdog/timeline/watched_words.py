@@ -5,6 +5,7 @@ from __future__ import annotations
 from nemo_watchdog import records as r
 from nemo_watchdog.durations import duration
 from nemo_watchdog.engine.quiet import Scope
+from nemo_watchdog.errors import in_one_line
 from nemo_watchdog.model import Health
 from nemo_watchdog.timeline.words import Story, lasting, said, seen
 from nemo_watchdog.views import EVERYTHING
@@ -31,7 +32,7 @@ def _(record: r.StartLearned, story: Story) -> str:
 
 @said.register
 def _(record: r.ImageProven, story: Story) -> str:
-    name = record.image_name or record.image_id
+    name = in_one_line(record.image_name) or record.image_id
     return f"The image {name} of {record.container} has served for {duration(record.served)}: it can be gone back to."
 
 

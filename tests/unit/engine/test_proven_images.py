@@ -9,6 +9,7 @@ import pytest
 from nemo_watchdog import records as r
 from nemo_watchdog.engine import events as ev
 from nemo_watchdog.engine.by_hand import why_not_acted
+from nemo_watchdog.engine.explaining import explain_now
 from nemo_watchdog.engine.proven import ProvenImage
 from nemo_watchdog.engine.replay import apply
 from nemo_watchdog.engine.step_fit import why_skipped
@@ -271,3 +272,19 @@ def test_by_hand_there_must_be_another_image_too() -> None:
     engine, asked = world.engine, ev.ActAsked("web", "docker.rollback", (), "", "ada")
     said = why_not_acted(engine.volatile, engine.durable, asked, world.monotonic)
     assert said.startswith("the step docker.rollback is not for it: the image has not changed since it was proven at")
+
+
+def test_explain_says_what_it_would_go_back_to() -> None:
+    """Before it does, and of a name from outside on one line."""
+    world = world_of()
+    world.see("web", RunState.RUNNING, image_name="app\n:1")
+    world.wait(PROVEN_FOR)
+    deploy(world, BAD)
+    assert not any(
+        "goes back" in each for each in explain_now(world.engine, "web", world.now).said
+    )  # a restart is next
+    spec = world.engine.policy.dependencies["web"]
+    world.send(ev.PolicyChanged(policy(spec, fix=remedy(ROLLBACK))))
+    said = explain_now(world.engine, "web", world.now).said
+    line = "docker.rollback goes back to the image app\\n:1, which served for 10m until 2026-01-05 12:10:02 UTC."
+    assert line in said

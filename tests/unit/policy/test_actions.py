@@ -226,6 +226,20 @@ def test_a_remedy_may_skip_what_was_useless_so_often() -> None:
     assert said.startswith("remedies.r.skip_after_useless: ")
 
 
+def test_a_step_may_go_back_to_an_image_that_has_proven_itself() -> None:
+    """For how long it must have served is the engine's business, and only such a step has one."""
+    steps = "{do: docker.rollback, proven_for: 30m}, {do: docker.rollback}, {do: docker.recreate}"
+    three = policy(steps, "x container: c-x").remedies["r"].steps
+    assert [s.proves_after for s in three if isinstance(s, ActionStep)] == [1800.0, 600.0, None]
+    assert [s.is_for_some for s in three if isinstance(s, ActionStep)] == [True, True, False]
+
+
+@pytest.mark.parametrize("proven_for", ["59s", "8d"])
+def test_a_time_that_proves_nothing_is_a_mistake(proven_for: str) -> None:
+    said = problem(f"{{do: docker.rollback, proven_for: {proven_for}}}", "x container: c-x")
+    assert said.startswith("remedies.r.steps[0].proven_for: ")
+
+
 def test_steps_are_known_by_what_they_are_given() -> None:
     """The same options are the same remedy, wherever the step stands; others are another one."""
     steps = "{do: file.touch, path: /a}, {do: file.touch, path: /b}, {do: file.touch, path: /a, attempts: 2}"

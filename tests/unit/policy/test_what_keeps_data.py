@@ -38,6 +38,21 @@ def test_what_keeps_data_is_held_after_a_clean_exit_and_may_be_overloaded_for_lo
 
 
 @pytest.mark.parametrize(
+    ("keys", "keeps"),
+    [
+        ("probe: host", False),
+        ("probe: host, tags: [core]", False),
+        ("probe: host, tags: [data]", True),
+        ("probe: redis, url: 'redis://a', on_clean_exit: start", True),
+        ("probe: postgres, dsn: 'postgresql://a'", True),
+    ],
+)
+def test_the_engine_knows_what_keeps_data(keys: str, keeps: bool) -> None:
+    """Whatever its other keys are: it goes back to no image of another version."""
+    assert compiled(keys).keeps_data is keeps
+
+
+@pytest.mark.parametrize(
     ("own", "defaults", "busy_for", "when_unsure"),
     [
         ("", "", None, WhenUnsure.HOLD),
