@@ -69,7 +69,8 @@ def _same_again(shown: Mapping[str, Any], image: str, parent: str, of_image: Map
     if of_image is not None:
         config = own_of(config, of_image)
     config["Image"] = image
-    if "Entrypoint" in config and not config["Entrypoint"]:
+    is_its_own = of_image is None or "Entrypoint" in config
+    if is_its_own and not config.get("Entrypoint"):
         config["Entrypoint"] = [""]  # "none", where nothing would be "that of the image"
     if config.get("Hostname") == shown["Id"][:SHORT_ID] or host.get("UTSMode") == "host":
         config.pop("Hostname", None)
