@@ -10,6 +10,20 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
+async def stop_listening(server: asyncio.Server) -> None:
+    """Closes it once each connection that it accepted has its handler.
+
+    asyncio takes a few turns of its loop to hand a connection over, however long they last on a busy machine; closed
+    in between, `Server` forgets the connection, and its socket stays open (CPython 3.11).
+    """
+    for listener in server.sockets:
+        asyncio.get_running_loop().remove_reader(listener.fileno())
+    for _ in range(10):
+        await asyncio.sleep(0)
+    server.close()
+    await server.wait_closed()
+
+
 class Server:
     """Listens on a free port of 127.0.0.1 and counts the connections that are open."""
 
@@ -63,12 +77,11 @@ class Server:
         try:
             yield self
         finally:
-            server.close()
+            await stop_listening(server)
             tasks = list(self._tasks)
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-            await server.wait_closed()
 
 
 async def stall(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

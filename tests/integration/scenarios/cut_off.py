@@ -22,6 +22,7 @@ from typing import Self
 from nemo_watchdog.demo.docker_cli import command
 from nemo_watchdog.demo.images import IMAGE, USR_MOUNTS
 from nemo_watchdog.demo.parts import Gateway
+from nemo_watchdog.testing.servers import stop_listening
 from tests.integration.containers.private_engine import PrivateEngine
 from tests.integration.daemon import COMMAND, Daemon
 from tests.parts import need
@@ -151,7 +152,7 @@ async def passing_on(port: int, namespace: str) -> AsyncIterator[None]:
     try:
         yield
     finally:
-        server.close()
+        await stop_listening(server)
 
 
 async def _pass(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self
 
-from nemo_watchdog.testing.servers import free_port
+from nemo_watchdog.testing.servers import free_port, stop_listening
 
 TCP_POLICY = """
 version: 1
@@ -55,10 +55,8 @@ class Service:
     async def stop(self) -> None:
         """Connections end too: one that stayed open would outlive the event loop."""
         if self._server is not None:
-            self._server.close()
-            await self._server.wait_closed()
+            await stop_listening(self._server)
             self._server = None
-            await asyncio.sleep(0.05)  # what was accepted in this moment is held by now
             for writer in self._open:
                 writer.transport.abort()
             while self._open:
@@ -93,8 +91,7 @@ class SlowService:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._server is not None:
-            self._server.close()
-            await self._server.wait_closed()
+            await stop_listening(self._server)
 
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -146,12 +143,11 @@ class Receiver:
         self._server = await asyncio.start_server(self._take, "127.0.0.1", self.port)
 
     async def stop(self) -> None:
+        if self._server is not None:
+            await stop_listening(self._server)
+            self._server = None
         for writer in self._open:
             writer.close()
-        if self._server is not None:
-            self._server.close()
-            await self._server.wait_closed()
-            self._server = None
 
     async def message(
         self, wanted: Callable[[dict[str, Any]], bool], within: float = 15.0, *, after: int = 0

@@ -17,7 +17,7 @@ from urllib.parse import quote
 
 import aiohttp
 
-from nemo_watchdog.testing.servers import free_port
+from nemo_watchdog.testing.servers import free_port, stop_listening
 from tests.integration.daemon import Daemon
 from tests.integration.everything_said import all_of, kept, shown
 from tests.integration.small_containers import Run
@@ -107,8 +107,10 @@ async def answering(port: int, answers: list[bytes]) -> AsyncIterator[None]:
             writer.close()
 
     server = await asyncio.start_server(talk, "127.0.0.1", port)
-    async with server:
+    try:
         yield
+    finally:
+        await stop_listening(server)
 
 
 def http(status: int, text: str) -> bytes:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import yaml
 
-from nemo_watchdog.testing.servers import free_port
+from nemo_watchdog.testing.servers import free_port, stop_listening
 from tests.integration.daemon import Daemon
 from tests.integration.service.parts import Service, tcp_policy
 from tests.integration.service.programs import prometheus
@@ -34,8 +34,11 @@ class Users:
 
     @asynccontextmanager
     async def served(self) -> AsyncIterator[None]:
-        async with await asyncio.start_server(self._answer, "127.0.0.1", self.port):
+        server = await asyncio.start_server(self._answer, "127.0.0.1", self.port)
+        try:
             yield
+        finally:
+            await stop_listening(server)
 
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
