@@ -58,6 +58,8 @@ class ContainerStatus:
     """The network that it was made for, when somebody took it off that: a restart does not put it back."""
     ways: tuple[Way, ...] = ()
     """To its TCP ports that are published; none of one that does not run."""
+    network_of: str = ""
+    """The container whose network it uses (`HostConfig.NetworkMode` is `container:`), by id or name; empty: its own."""
     image: str = ""
     """The id of the image that it was made from (`sha256:...`)."""
     image_name: str = ""

@@ -58,6 +58,7 @@ def parse_inspect(inspected: Mapping[str, Any]) -> ContainerStatus:
         restarted_by_docker=_restarted(inspected.get("HostConfig")),
         cpus=_cpus(inspected.get("HostConfig")),
         off_network=_off_network(inspected.get("HostConfig"), inspected.get("NetworkSettings")),
+        network_of=_network_of(inspected.get("HostConfig")),
         ways=_ways(inspected.get("NetworkSettings")) if run is RunState.RUNNING else (),
         stop_signal=stop_signal or signal.SIGTERM,
         health=word if word in {"healthy", "unhealthy", "starting"} else None,
@@ -100,6 +101,12 @@ def _cpus(host_config: object) -> float | None:
     if nano > 0:
         return nano / 1e9
     return quota / (period or 100_000) if quota > 0 else None
+
+
+def _network_of(host_config: object) -> str:
+    """Docker writes down the id that the name had when this one was created (Engine 20.10)."""
+    mode = str(host_config.get("NetworkMode") or "") if isinstance(host_config, Mapping) else ""
+    return mode.removeprefix("container:") if mode.startswith("container:") else ""
 
 
 def _off_network(host_config: object, settings: object) -> str:

@@ -17,6 +17,7 @@ from nemo_watchdog.model import (
     CONTAINER,
     ActionOutcome,
     ActionRequest,
+    ActionResult,
     ContainerEvent,
     ContainerStatus,
     OnCleanExit,
@@ -62,11 +63,19 @@ def hear(turn: Turn, event: ContainerEvent) -> None:
         _hold_while_it_goes_on(turn, watching[0], target, status, Past(overlap.with_those_like_it(turn, target, event)))
 
 
-def after_action(turn: Turn, request: ActionRequest, outcome: ActionOutcome) -> None:
+def after_action(turn: Turn, request: ActionRequest, result: ActionResult) -> None:
     """What was heard in the meantime is a person's, where nothing was ordered; and who ended it can be said."""
-    heard, target = turn.volatile.heard.get(request.target), request.target
+    refused = result.outcome is ActionOutcome.REFUSED
+    _after(turn, request, request.target, nothing_ordered=refused)
+    for each in request.along:
+        nothing_ordered = refused or each.container in result.left
+        _after(turn, request, Target(CONTAINER, each.container), nothing_ordered=nothing_ordered)
+
+
+def _after(turn: Turn, request: ActionRequest, target: Target, *, nothing_ordered: bool) -> None:
+    heard = turn.volatile.heard.get(target)
     watching = turn.volatile.watching(target.name) if target.kind == CONTAINER else []
-    if outcome is ActionOutcome.REFUSED and heard is not None and heard.action_id == request.action_id and watching:
+    if nothing_ordered and heard is not None and heard.action_id == request.action_id and watching:
         status = turn.volatile.trackers[watching[0]].container
         if status is not None and status.state is RunState.RUNNING:
             _hold_while_it_goes_on(turn, watching[0], target, status, Past(tuple(heard.events)))

@@ -115,9 +115,10 @@ def _(record: r.RootChanged, incident: Incident, turn: Turn) -> Words:
 
 @words.register
 def _(record: r.ActionIntended, incident: Incident, turn: Turn) -> Words:
+    along = f", and then on {listed(record.along)}" if record.along else ""
     body = (
         f"{record.dependency} is {seen(record.dependency, turn)}.\n"
-        f"Doing {record.action} on {incident.ladder(record.dependency).target}, attempt {record.attempt}.\n"
+        f"Doing {record.action} on {incident.ladder(record.dependency).target}{along}, attempt {record.attempt}.\n"
         f"Next: it counts as healed only when it looks healthy within {duration(record.verify_within)}."
     )
     return Words(f"{record.action_id}:started", f"{record.dependency}: {record.action}", body)

@@ -20,9 +20,10 @@ def hear(turn: Turn, event: ActionFinished) -> bool:
             return False
         settling.learn(turn, event)
         end_action(turn, incident, name, overlap.end(turn, name, request.target, result))
-    attribution.after_action(turn, request, result.outcome)
+    attribution.after_action(turn, request, result)
     trackers = turn.volatile.trackers
-    for each in turn.volatile.sharing.get(name, [name]) if request.helped is not True else ():
+    along = [each.dependency for each in request.along]
+    for each in (*turn.volatile.sharing.get(name, [name]), *along) if request.helped is not True else ():
         if each in trackers:
             trackers[each].forget_looks(turn.now.monotonic)
             turn.look_soon(each)

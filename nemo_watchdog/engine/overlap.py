@@ -156,7 +156,7 @@ def is_started_by_us(durable: Durable, target: Target, status: ContainerStatus) 
 
 
 def _by_others(turn: Turn, target: Target, status: ContainerStatus, events: Iterable[ContainerEvent]) -> str:
-    ladder = turn.durable.ladders.get(target)
+    ladder = turn.durable.ladder_of(target)
     step = step_that_acted(turn.volatile.policy, ladder) if ladder is not None else None
     return by_others(events, status, step.may_take if step is not None else 0.0)
 

@@ -10,6 +10,7 @@ from nemo_watchdog.engine import events as ev
 from nemo_watchdog.engine.gate_words import OPENED_BY_A_LOOK
 from nemo_watchdog.engine.gates.order import apart_from
 from nemo_watchdog.engine.gates.situation import Situation
+from nemo_watchdog.engine.listing import listed
 from nemo_watchdog.engine.paging_words import when
 from nemo_watchdog.engine.proposals import CHANGED, DONE, EXPIRED, REJECTED, UNNEEDED, Grant, Over, Proposal, Run
 from nemo_watchdog.engine.state import Durable
@@ -156,7 +157,9 @@ def what_of(s: Situation) -> str:
             how = f", which ended at {when(container.finished_at, s.policy)}"
         elif container.started_at is not None:
             how = f", which runs since {when(container.started_at, s.policy)}"
-    takes = f"; it may take {duration(step.timeout)}" if step is not None else ""
+    along = [str(s.trackers[each].spec.container) for each in s.along]
+    how += f", and then of {listed(along)}" if along else ""
+    takes = f"; it may take {duration(step.timeout * (1 + len(along)))}" if step is not None else ""
     return f"{step.action if step is not None else 'nothing'} of {target}{how}{takes}"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from nemo_watchdog.engine import flapping, maintenance, storm
+from nemo_watchdog.engine.along import takers_of
 from nemo_watchdog.engine.incidents import place, raise_severity, resolve
 from nemo_watchdog.engine.proposing import end_unneeded
 from nemo_watchdog.engine.quieting import keep_time
@@ -37,8 +38,9 @@ def reconcile_from(turn: Turn, name: str) -> None:
     """What a look at `name` can change, so that a look costs the same however many others fail.
 
     That is itself, all that looks at the same container and all that needs it, for they join, wait for and are held by
-    what is beside and above them; and who is next in its groups, when it serves or was waited for. What all share is
-    what conditions ask of the platform and of measurements: when that changes, everything is reconciled.
+    what is beside and above them; what may restart it along with itself; and who is next in its groups, when it serves
+    or was waited for. What all share is what conditions ask of the platform and of measurements: when that changes,
+    everything is reconciled.
     """
     if storm.watch(turn) or turn.volatile.all_concerned:
         reconcile_all(turn)
@@ -48,6 +50,7 @@ def reconcile_from(turn: Turn, name: str) -> None:
     turn.volatile.awaited.discard(name)  # whoever still waits for it is among those below
     names = dict.fromkeys((name, *turn.volatile.beside.get(name, ()), *turn.volatile.topology.dependents[name]))
     names |= dict.fromkeys(turn.volatile.together.released())
+    names |= dict.fromkeys(takers_of(turn.volatile, name))
     if news:
         names |= dict.fromkeys(_next_beside(turn, name))
     for each in names:

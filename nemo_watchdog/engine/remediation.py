@@ -7,6 +7,7 @@ from typing import Any
 
 from nemo_watchdog import records as r
 from nemo_watchdog.engine import busy, last_one, proposing, storm
+from nemo_watchdog.engine.along import taken_along
 from nemo_watchdog.engine.gates import work
 from nemo_watchdog.engine.gates.evidence import FAULTS, is_news, is_seen_before_that
 from nemo_watchdog.engine.gates.order import decide
@@ -122,6 +123,7 @@ def _act(turn: Turn, incident: Incident, situation: Situation) -> None:
         turn.record(r.StepExhausted(incident.incident, name, index, key))
     _write_skipped(turn, incident, situation)
     action_id = f"{incident.incident}/{name}/{situation.ladder.total + 1}"
+    along = taken_along(situation.trackers, situation.along)
     granted = proposing.done(turn, situation, action_id)
     turn.record(
         r.ActionIntended(
@@ -143,6 +145,7 @@ def _act(turn: Turn, incident: Incident, situation: Situation) -> None:
             options=step.digest,
             **asdict(step.footprint),
             by=granted.by if granted is not None else "",
+            along=[each.container for each in along],
         )
     )
     container = situation.tracker.container if target.kind == CONTAINER else None
@@ -159,11 +162,12 @@ def _act(turn: Turn, incident: Incident, situation: Situation) -> None:
             target=target,
             options=step.options,
             expected_run=container,
-            timeout=step.timeout,
+            timeout=step.timeout * (1 + len(along)),
             severity=incident.severity,
             reason=situation.tracker.state.reason or "",
             destroys=step.destroys,
             by=granted.by if granted is not None and granted.at_once else "",
+            along=along,
             **_image(situation, step),
         )
     )
@@ -195,6 +199,7 @@ def end_action(turn: Turn, incident: Incident, name: str, result: ActionResult) 
             backoff=0.0 if to_verify else gap(step, ladder, refusals),
             verify_within=step.verify_within if step else 60.0,
             to_verify=to_verify,
+            left=sorted(result.left),
         )
     )
     if result.outcome is ActionOutcome.FAILED:

@@ -212,7 +212,8 @@ def _(record: r.ActionIntended, state: Durable, at: Moment) -> None:
         position = (record.remedy, record.step_key, record.attempt)
         ladder.begin(record.action_id, record.action, target, position, rung=record.step_key or str(record.step))
         ladder.actor, ladder.use, state.ladders[target] = record.dependency, memory.Use.of(record), ladder
-    state.intend(record.action_id, record.dependency, target, at, record.leaves)
+    along = (Target(CONTAINER, each) for each in record.along)
+    state.intend(record.action_id, record.dependency, (target, *along), at, record.leaves)
 
 
 @apply.register
@@ -228,7 +229,8 @@ def _(record: r.ActionEnded, state: Durable, at: Moment) -> None:
             ladder.acted_at = at.monotonic
         ladder.back_off(record.backoff, at)
         ladder.verify_until = at.monotonic + record.verify_within
-    state.end(record.action_id, record.outcome, at, record.verify_within)
+    left = {Target(CONTAINER, each) for each in record.left}
+    state.end(record.action_id, record.outcome, at, record.verify_within, left)
 
 
 @apply.register

@@ -5,7 +5,7 @@ All times are monotonic seconds, comparable with now because the journal transla
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -239,6 +239,13 @@ class Durable:
                 return ladder
         return None
 
+    def ladder_of(self, target: Target) -> Ladder | None:
+        """The one whose action was the last that was done to it, be it along with another target."""
+        act, ladder = self.acts.get(target), self.ladders.get(target)
+        if act is None or (ladder is not None and ladder.action_id == act.action_id):
+            return ladder
+        return next((each for each in self.ladders.values() if each.action_id == act.action_id), ladder)
+
     def share(self, incident: Incident, dependency: str, target: Target) -> None:
         """From now on the ladder of the target is that of this dependency."""
         ladder = self.ladders[target]
@@ -262,7 +269,7 @@ class Durable:
 
     def acting(self) -> int:
         """How many actions are under way."""
-        return sum(act.under_way for act in self.acts.values())
+        return len({act.action_id for act in self.acts.values() if act.under_way})
 
     def is_acting_on(self, target: Target) -> bool:
         act = self.acts.get(target)
@@ -291,18 +298,23 @@ class Durable:
         same = end is not None and status.finished_at is not None and end.finished == status.finished_at.isoformat()
         return end if same else None
 
-    def intend(self, action_id: str, dependency: str, target: Target, at: Moment, leaves: Footprint) -> None:
-        """Spent from now on, unless it turns out that it was certainly not ordered."""
-        self.spends.append(Spend(at.monotonic, dependency, target, action_id))
-        self.acts[target] = Act(action_id, at.utc, leaves)
+    def intend(self, action_id: str, dependency: str, targets: Sequence[Target], at: Moment, leaves: Footprint) -> None:
+        """Spent once from now on, on the first, unless it turns out that it was certainly not ordered."""
+        self.spends.append(Spend(at.monotonic, dependency, targets[0], action_id))
+        self.acts |= {target: Act(action_id, at.utc, leaves) for target in targets}
 
-    def end(self, action_id: str, outcome: str, at: Moment, looks_for: float) -> None:
-        """`looks_for` in seconds: an action whose result is unknown may still do its work for so long."""
+    def end(
+        self, action_id: str, outcome: str, at: Moment, looks_for: float, left: Collection[Target] = frozenset()
+    ) -> None:
+        """`looks_for` in seconds: an action whose result is unknown may still do its work for so long.
+
+        To those that are `left` certainly nothing was done.
+        """
         for target, act in list(self.acts.items()):
             if act.action_id != action_id:
                 continue
             act.end(outcome, at, looks_for)
-            if outcome == ActionOutcome.REFUSED:
+            if outcome == ActionOutcome.REFUSED or target in left:
                 del self.acts[target]
         if outcome == ActionOutcome.REFUSED:
             self.spends = [spend for spend in self.spends if spend.action_id != action_id]

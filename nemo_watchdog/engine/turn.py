@@ -43,7 +43,9 @@ class Turn:
 
     def order(self, request: ActionRequest) -> None:
         """How long what it is done to takes to start by itself, nobody can see any more."""
-        for each in (request.dependency, *self.volatile.beside.get(request.dependency, ())):
+        done_to = (request.dependency, *(each.dependency for each in request.along))
+        beside = (other for each in done_to for other in self.volatile.beside.get(each, ()))
+        for each in (*done_to, *beside):
             if each in self.volatile.trackers:
                 self.volatile.trackers[each].starting.forget()
         self.effects.actions.append(request)

@@ -56,6 +56,8 @@ class Volatile:
     """Of each dependency that has targets, all that have the same ones, itself among them: they share a ladder."""
     beside: dict[str, tuple[str, ...]] = field(init=False)
     """Of each dependency that has a container, the others that look at the same one."""
+    takers: dict[str, tuple[str, ...]] = field(init=False)
+    """Of dependencies, those that restart their containers along with their own; of `*`, those with `dependents`."""
     proves_after: dict[str, float] = field(init=False)
     """Of dependencies whose container may go back to an image: seconds after which one has proven itself."""
     proving: dict[str, Proving] = field(default_factory=dict)
@@ -112,6 +114,7 @@ class Volatile:
         self.policy, self.trackers = policy, trackers
         self.topology = Topology.of(policy)
         self.together = Together(policy, trackers)
+        self.takers = _takers(policy)
         self.proves_after = _proves_after(policy)
         containers = {trackers[name].spec.container for name in self.proves_after}
         self.proving = {container: each for container, each in self.proving.items() if container in containers}
@@ -190,3 +193,13 @@ def _proves_after(policy: Policy) -> dict[str, float]:
                 by_container[spec.container] = max(step.proves_after, by_container.get(spec.container, 0.0))
     named = ((name, by_container.get(spec.container or "")) for name, spec in policy.dependencies.items())
     return {name: after for name, after in named if after is not None}
+
+
+def _takers(policy: Policy) -> dict[str, tuple[str, ...]]:
+    takers: dict[str, dict[str, None]] = {}
+    for name, spec in policy.dependencies.items():
+        for step in policy.remedies[spec.remedy].steps if spec.remedy is not None and spec.container else ():
+            if isinstance(step, ActionStep) and step.also:
+                for each in ("*",) if isinstance(step.also, str) else step.also:
+                    takers.setdefault(each, {})[name] = None
+    return {each: tuple(names) for each, names in takers.items()}

@@ -243,4 +243,5 @@ def _acting(step: Acting, key: str, helps: frozenset[Category], when: StepCondit
         unpauses_after=step.unpauses_after,
         proves_after=step.proves_after,
         settles=kind.settles,
+        also=section.also if isinstance(section.also, str) else tuple(dict.fromkeys(section.also)),
     )

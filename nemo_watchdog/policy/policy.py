@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from nemo_watchdog.durations import duration
 from nemo_watchdog.model import (
@@ -106,6 +106,8 @@ class ActionStep:
     """Seconds for which an image must have served to be one that it goes back to; None: it goes back to none."""
     settles: bool = False
     """It leaves behind what its verdict must end."""
+    also: Literal["dependents"] | tuple[str, ...] = ()
+    """What runs of these is restarted after its container; `dependents`: what uses the network of that."""
 
     @property
     def is_for_some(self) -> bool:

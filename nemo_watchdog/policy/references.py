@@ -26,7 +26,7 @@ from nemo_watchdog.policy.sections import (
 from nemo_watchdog.policy.selectors import Selected
 from nemo_watchdog.policy.showing import name_or, names_among
 from nemo_watchdog.policy.step_when import StepWhenSection
-from nemo_watchdog.policy.steps import ReadStep, actions_of, helped
+from nemo_watchdog.policy.steps import Acting, ReadStep, actions_of, helped
 from nemo_watchdog.policy.targets import Targets
 from nemo_watchdog.policy.when import WhenSection, is_measurement, split_measure
 
@@ -249,6 +249,21 @@ class _References:
                 self._name((*path, index, "to"), step.to, "contact", self._parts.contacts)
             elif step is not None:
                 self._helps((*path, index, "when"), step.section.when, (step,))
+                self._also((*path, index, "also"), step)
+
+    def _also(self, path: Path, step: Acting) -> None:
+        """What is restarted along with another one's container has one itself."""
+        also = step.section.also
+        if also and not step.kind.takes_along:
+            can = "only a step that does docker.restart takes others along"
+            self._problems.at_key(path, f"{step.section.do} leaves the containers of others alone: {can}")
+        elif not isinstance(also, str):
+            self._names(path, also, "dependency", self._parts.dependencies)
+            for index, name in enumerate(also):
+                section = self._parts.dependencies.get(name)
+                if section is not None and section.container is None:
+                    shown = self._problems.name((*path, index), name)
+                    self._problems.at_value((*path, index), f"{shown} has no `container` that could be restarted")
 
     def _helps(self, path: Path, when: WhenSection | StepWhenSection, steps: tuple[ReadStep | None, ...]) -> None:
         """An action is done only where it can help: a remedy or a step that is for anything else would never act."""

@@ -197,6 +197,10 @@ class ActionSection(Section):
     attempts: Attempts = Field(_STEP.attempts, description="Then the next step comes.")
     backoff: BackoffSection = Field(default_factory=BackoffSection)
     when: StepWhenSection = Field(default_factory=StepWhenSection, description="Left out: all that its remedy is for.")
+    also: Literal["dependents"] | list[Name] = Field(
+        default_factory=list,
+        description="What runs of these is restarted after it; `dependents`: what uses its container's network.",
+    )
     verify_within: Window = Field(_STEP.verify_within, description="Healthy by then, or the attempt has failed.")
     timeout: Window | None = Field(
         None,

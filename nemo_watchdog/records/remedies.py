@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 from nemo_watchdog.docker_words import Footprint
@@ -59,6 +59,8 @@ class ActionIntended(Record):
 
     by: str = ""
     """The person who approved it or asked for it; empty: the policy lets the watchdog do it."""
+    along: list[str] = field(default_factory=list)
+    """The containers that are restarted after it, in this order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +80,8 @@ class ActionEnded(Record):
     backoff: float
     verify_within: float
     to_verify: bool
+    left: list[str] = field(default_factory=list)
+    """Of those to restart after it, the containers for which certainly nothing was ordered."""
 
 
 @dataclass(frozen=True, slots=True)

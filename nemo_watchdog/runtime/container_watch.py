@@ -138,8 +138,18 @@ class ContainerWatch:
             self._known_since[event.container] = max(known, heard[0].at)
 
     async def usage(self, container: str) -> ContainerUsage:
-        """See `ports.Containers.usage`."""
-        return await self._containers.usage(container)
+        """See `ports.Containers.usage`; what leaves a network that it shares may be another's, and is not counted."""
+        used = await self._containers.usage(container)
+        return replace(used, sent=0, sent_packets=0) if self._shares_network(container) else used
+
+    def _shares_network(self, container: str) -> bool:
+        """With another one that is watched."""
+        trackers = self._core.engine.trackers.values()
+        own = next((each.container for each in trackers if each.spec.container == container), None)
+        if own is None:
+            return False
+        used = {each.container.network_of for each in trackers if each.container is not None}
+        return own.network_of != "" or container in used or (own.container_id != "" and own.container_id in used)
 
     async def uninterruptible(self, container: str) -> frozenset[int]:
         """See `ports.Containers.uninterruptible`."""

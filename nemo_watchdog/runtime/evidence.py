@@ -105,7 +105,8 @@ class EvidenceTaker:
         if hurry:
             self._queue_opening(request.incident, request.dependency)
             return False
-        await self._take_first(request)
+        done_to = (request.dependency, *(each.dependency for each in request.along))
+        await asyncio.gather(*(self._take_first(request, each) for each in done_to))
         return True
 
     def after(self, request: ActionRequest, output: str) -> None:
@@ -146,12 +147,10 @@ class EvidenceTaker:
         self._openings.append((incident, dependency))
         self._work.set()
 
-    async def _take_first(self, request: ActionRequest) -> None:
+    async def _take_first(self, request: ActionRequest, dependency: str) -> None:
         """Until all is there that the action destroys; the rest is taken beside it."""
         may_act = asyncio.Event()
-        taking = asyncio.create_task(
-            self._take(request.incident, request.dependency, f"before {request.action}", may_act)
-        )
+        taking = asyncio.create_task(self._take(request.incident, dependency, f"before {request.action}", may_act))
         self._beside.add(taking)
         taking.add_done_callback(self._beside.discard)
         taking.add_done_callback(lambda _: may_act.set())

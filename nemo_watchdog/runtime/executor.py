@@ -71,7 +71,8 @@ class Executor:
                 result = await self._carry_out(request)
             if of_container:
                 # What Docker says about it now comes first: the engine judges the attempt by it.
-                await self._containers.look(request.target.name)
+                for name in (request.target.name, *(each.container for each in request.along)):
+                    await self._containers.look(name)
         except asyncio.CancelledError:
             self._answer(request, ActionResult(ActionOutcome.UNKNOWN, "the watchdog was stopped meanwhile"))
             raise

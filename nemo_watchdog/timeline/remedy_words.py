@@ -5,6 +5,7 @@ from __future__ import annotations
 from nemo_watchdog import records as r
 from nemo_watchdog.durations import duration
 from nemo_watchdog.engine.left_behind import Helped
+from nemo_watchdog.engine.listing import listed
 from nemo_watchdog.engine.memory import Uses
 from nemo_watchdog.model import ActionOutcome, Verdict
 from nemo_watchdog.timeline.words import Story, said
@@ -39,7 +40,9 @@ def _(record: r.ActionIntended, story: Story) -> str:
     moved = f"; {record.moved}" if record.moved else ""
     within = f"; it helps only if {record.dependency} looks healthy within {duration(record.verify_within)}"
     by = f", by the word of {record.by}" if record.by else ""
-    return f"Doing {record.action} on {target} for {record.dependency}, attempt {record.attempt}{by}{within}{moved}."
+    along = f", and then on {listed(record.along)}" if record.along else ""
+    done = f"Doing {record.action} on {target}{along} for {record.dependency}"
+    return f"{done}, attempt {record.attempt}{by}{within}{moved}."
 
 
 @said.register

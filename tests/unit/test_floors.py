@@ -17,6 +17,7 @@ PURE = sorted(
             for name in (
                 "channel.py",
                 "model.py",
+                "action_words.py",
                 "docker_words.py",
                 "reasons.py",
                 "errors.py",

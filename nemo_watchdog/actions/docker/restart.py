@@ -6,6 +6,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator
 
+from nemo_watchdog.actions.along import AlongAfter
 from nemo_watchdog.actions.guard import act_as_judged, the_container
 from nemo_watchdog.actions.options import ActionOptions
 from nemo_watchdog.model import CONTAINER, ActionRequest, ActionResult
@@ -35,7 +36,10 @@ class DockerRestart:
         async def restart(name: str) -> None:
             await self._context.containers.restart(name, options.stop_timeout)
 
-        return await act_as_judged(self._context, request, restart, "Docker restarted the container")
+        done = "Docker restarted the container"
+        if not request.along:
+            return await act_as_judged(self._context, request, restart, done)
+        return await AlongAfter(self._context, request).act(restart, done)
 
 
 def stop_timeout(options: RestartOptions) -> float:
@@ -49,4 +53,5 @@ KIND = ActionKind(
     target=the_container,
     needs=("container",),
     may_take=stop_timeout,
+    takes_along=True,
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from nemo_watchdog.engine import busy, unseen_end
+from nemo_watchdog.engine.along import is_seen
 from nemo_watchdog.engine.condition_words import why_not
 from nemo_watchdog.engine.conditions import Question
 from nemo_watchdog.engine.gates.situation import Situation
@@ -13,7 +14,7 @@ from nemo_watchdog.engine.health import Tracker
 from nemo_watchdog.engine.phases import Phase
 from nemo_watchdog.engine.severity import scene_of
 from nemo_watchdog.engine.topology import held_by, needs_of
-from nemo_watchdog.model import CONTAINER, Category, Decision, Gate, Health, Reason, RunState, Verdict
+from nemo_watchdog.model import CONTAINER, Category, Decision, Gate, Health, Reason, RunState, Target, Verdict
 from nemo_watchdog.policy.policy import ActionStep, Policy
 
 FAULTS = frozenset({Category.FAULT})
@@ -32,6 +33,10 @@ def blind(s: Situation) -> Decision | None:
         if container.state in (RunState.MISSING, RunState.REMOVING):
             why = s.spec.unselected or f"there is no container {s.spec.container} to act on"
             return Decision(Verdict.WAIT, Gate.BLIND, why)
+    for name in s.along:
+        if not is_seen(s.trackers[name]):
+            why = f"cannot see the container of {name}, {s.beside_how(name)}"
+            return Decision(Verdict.WAIT, Gate.BLIND, why)
     if state.health is Health.UNKNOWN:
         if not s.tracker.proven and s.tracker.failure_threshold_met:
             what = f"`docker restart {s.spec.container}`" if s.spec.container else "a restart"
@@ -48,6 +53,8 @@ def verification(s: Situation) -> Decision | None:
             return Decision(
                 Verdict.WAIT, Gate.VERIFICATION, f"verifying {ladder.action}{whose}", s.verify_until(ladder)
             )
+    if (decision := _verified_along(s)) is not None:
+        return decision
     if (until := s.pending_until) is not None:
         what = f"nobody knows whether {s.last_on_target.action} was done: it may still happen"
         return Decision(Verdict.WAIT, Gate.VERIFICATION, what, until)
@@ -58,6 +65,20 @@ def verification(s: Situation) -> Decision | None:
     if (until := unseen_end.until(s.volatile, s.spec.container, s.now)) is not None:
         what = "its container has ended, and Docker has not told yet how it is now"
         return Decision(Verdict.WAIT, Gate.VERIFICATION, what, until)
+    return None
+
+
+def _verified_along(s: Situation) -> Decision | None:
+    """What was done to one that would be restarted along is looked at first."""
+    for other in s.of_each_along():
+        target = Target(CONTAINER, other.spec.container or "")
+        ladder = s.durable.ladder_on(target, s.now)
+        until = s.durable.unclear_until(target, other.tracker.container, s.now)
+        if ladder is not None and ladder.phase is Phase.VERIFYING:
+            until = max(until or 0.0, other.verify_until(ladder))
+        if until is not None and s.now < until:
+            what = f"what was done to {other.name}, {s.beside_how(other.name)}, is looked at first"
+            return Decision(Verdict.WAIT, Gate.VERIFICATION, what, until)
     return None
 
 
@@ -152,7 +173,7 @@ def category(s: Situation) -> Decision | None:
     for name in s.beside:
         careful = s.trackers[name].careful
         if careful is not None and careful.category not in _helped(s):
-            said = f"{name}, in the same container, is {careful.category} ({careful.detail or careful.reason})"
+            said = f"{name}, {s.beside_how(name)}, is {careful.category} ({careful.detail or careful.reason})"
             return Decision(Verdict.WAIT, Gate.CATEGORY, f"{said}: acting does not help")
     return None
 

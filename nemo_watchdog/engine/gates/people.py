@@ -36,8 +36,9 @@ def journal(s: Situation) -> Decision | None:
 def pause(s: Situation) -> Decision | None:
     for scope, held in sorted(s.durable.pauses.items(), key=lambda paused: paused[0] != EVERYTHING):
         own = scope in (EVERYTHING, s.name)
-        if held.holds(s.now) and (own or scope in s.beside or held.is_of(s.spec.container, s.now)):
-            same = "" if own else f" (the same container, {s.spec.container})"
+        if held.holds(s.now) and (own or scope in s.beside or any(held.is_of(each, s.now) for each in s.containers)):
+            same = s.beside_how(scope) if s.takes_along(scope) else f"the same container, {s.spec.container}"
+            same = "" if own else f" ({same})"
             what = "everything" if scope == EVERYTHING else f"{scope}{same}"
             return Decision(Verdict.WAIT, Gate.PAUSE, f"{held.by} paused {what}: {held.reason}", held.until)
     return None
@@ -45,7 +46,8 @@ def pause(s: Situation) -> Decision | None:
 
 def maintenance(s: Situation) -> Decision | None:
     now = s.volatile.moment(s.now)
-    spell = spell_of(s.volatile, s.durable, s.name, now)
+    spells = (spell_of(s.volatile, s.durable, name, now) for name in (s.name, *s.along))
+    spell = next((each for each in spells if each is not None), None)
     if spell is None:
         return None
     value = f"planned maintenance: {spell.names}, until {spell.until:%Y-%m-%d %H:%M} UTC"
@@ -53,6 +55,15 @@ def maintenance(s: Situation) -> Decision | None:
 
 
 def human_hold(s: Situation) -> Decision | None:
+    if decision := _hands_on(s):
+        return decision
+    for other in s.of_each_along():
+        if decision := _hands_on(other):
+            return replace(decision, value=f"{other.name}, {s.beside_how(other.name)}: {decision.value}")
+    return None
+
+
+def _hands_on(s: Situation) -> Decision | None:
     hold = s.durable.hold_on(s.name, s.spec.container, s.now)
     if hold is None:
         return _taken_off(s) or _in_doubt(s)
@@ -86,7 +97,7 @@ def _in_doubt(s: Situation) -> Decision | None:
 
 
 def autonomy(s: Situation) -> Decision | None:
-    whose = {name: "" if name == s.name else f" {name}, in the same container" for name in (s.name, *s.beside)}
+    whose = {s.name: "", **{name: f" {name}, {s.beside_how(name)}" for name in s.beside}}
     allowed = {name: s.trackers[name].spec.autonomy for name in whose}
     if (name := next((each for each in whose if allowed[each] is Autonomy.OBSERVE), None)) is not None:
         return Decision(Verdict.REFUSE, Gate.AUTONOMY, f"the policy lets the watchdog only observe{whose[name]}")

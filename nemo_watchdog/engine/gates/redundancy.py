@@ -8,7 +8,7 @@ reports exited may always be started, and what is paused let go on: nothing is t
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum, auto
 
 from nemo_watchdog.engine.gates.situation import Situation
@@ -46,7 +46,19 @@ def redundancy(s: Situation) -> Decision | None:
     for group in s.volatile.topology.groups.get(s.name, ()):
         if decision := _another_at_work(s, group) or _needed(s, group):
             return decision
+    for other in s.of_each_along():
+        for group in s.volatile.topology.groups.get(other.name, ()):
+            if decision := _another_at_work(other, group) or _kept(other, group):
+                return replace(decision, value=f"{other.name}, {s.beside_how(other.name)}: {decision.value}")
     return None
+
+
+def _kept(s: Situation, group: Group) -> Decision | None:
+    """One that serves is restarted along only where enough others serve without it."""
+    served = sum(_standing(s, names) is Standing.SERVES for names in _others(s, group))
+    if served >= group.least:
+        return None
+    return Decision(Verdict.WAIT, Gate.REDUNDANCY, f"{group.least} of {group.said} must serve, and {served} others do")
 
 
 def _another_at_work(s: Situation, group: Group) -> Decision | None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from functools import cached_property
 
+from nemo_watchdog.engine.along import along_of
 from nemo_watchdog.engine.attempts import Ladder
 from nemo_watchdog.engine.health import Tracker
 from nemo_watchdog.engine.ladder import Next, named_step, next_step
@@ -126,11 +128,36 @@ class Situation:
         """It is down; or it serves, is busy, and can be helped."""
         return self.is_down or self.is_busy_and_can_be_helped
 
+    @cached_property
+    def along(self) -> tuple[str, ...]:
+        """Those whose containers the next step would restart after its own, in that order."""
+        return along_of(self.volatile, self.name, self.action)
+
     @property
     def beside(self) -> tuple[str, ...]:
-        """The other dependencies of the container that the next step would act on: it is done to all of them."""
-        acts_on_it = self.action is not None and self.action.target_kind == CONTAINER
-        return self.volatile.beside.get(self.name, ()) if acts_on_it else ()
+        """The other dependencies of the containers that the next step would act on: it is done to all of them."""
+        if self.action is None or self.action.target_kind != CONTAINER:
+            return ()
+        beside = self.volatile.beside
+        also = (other for each in self.along for other in (each, *beside.get(each, ())))
+        return (*beside.get(self.name, ()), *also) if self.along else beside.get(self.name, ())
+
+    def beside_how(self, name: str) -> str:
+        """Of one of those, for people."""
+        return f"restarted after {self.name}" if self.takes_along(name) else "in the same container"
+
+    def takes_along(self, name: str) -> bool:
+        """The container of that one would be restarted after its own."""
+        return name in self.beside and name not in self.volatile.beside.get(self.name, ())
+
+    @property
+    def containers(self) -> tuple[str | None, ...]:
+        """Its own, and those that the next step would restart after that."""
+        return (self.spec.container, *(self.trackers[each].spec.container for each in self.along))
+
+    def of_each_along(self) -> Iterator[Situation]:
+        """As each of those stands by itself."""
+        return (replace(self, name=each) for each in self.along)
 
     @property
     def not_looked_at(self) -> tuple[str, ...]:

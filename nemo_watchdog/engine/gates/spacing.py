@@ -8,17 +8,18 @@ from nemo_watchdog.engine.budget import free_at, remaining
 from nemo_watchdog.engine.gates.situation import Situation
 from nemo_watchdog.engine.gates.turns import turn
 from nemo_watchdog.engine.phases import Phase
-from nemo_watchdog.model import Decision, Gate, Verdict
+from nemo_watchdog.model import CONTAINER, Decision, Gate, Target, Verdict
 
 
 def in_flight(s: Situation) -> Decision | None:
     if s.ladder.phase is Phase.ACTING:
         return Decision(Verdict.WAIT, Gate.IN_FLIGHT, f"{s.ladder.action} is under way")
-    for target in sorted(s.targets):
+    targets = s.targets | {Target(CONTAINER, each) for each in s.containers if each}
+    for target in sorted(targets):
         if s.durable.is_acting_on(target):
             return Decision(Verdict.WAIT, Gate.IN_FLIGHT, f"an action on {target} is under way")
     for left in s.durable.settlings.values() if s.durable.settlings else ():
-        if left.holds and left.target in s.targets:
+        if left.holds and left.target in targets:
             return Decision(
                 Verdict.WAIT, Gate.IN_FLIGHT, f"what {left.action} did to {left.target} is taken back first"
             )
@@ -63,7 +64,7 @@ def flapping(s: Situation) -> Decision | None:
     spent = max(s.durable.spends_on(s.name, s.targets), default=None)
     if flap is None or marks is None or spent is None or s.action is None or _is_retried(s, spent):
         return None
-    until, whose = spent + marks.window, "it" if flap == s.name else f"{flap}, in the same container,"
+    until, whose = spent + marks.window, "it" if flap == s.name else f"{flap}, {s.beside_how(flap)},"
     if s.now >= until:
         return None
     return Decision(Verdict.WAIT, Gate.FLAPPING, f"{whose} flaps: one action in {duration(marks.window)}", until)

@@ -106,6 +106,13 @@ def test_an_inspect_that_tells_no_networks(missing: str) -> None:
     assert parse_inspect(told).off_network == ""
 
 
+@pytest.mark.parametrize(
+    ("mode", "of"), [("container:" + NETWORK, NETWORK), ("container:", ""), ("bridge", ""), (None, ""), (7, "")]
+)
+def test_the_container_whose_network_it_uses(mode: object, of: str) -> None:
+    assert parse_inspect(inspected() | {"HostConfig": {"NetworkMode": mode}}).network_of == of
+
+
 def frame(stream: int, text: bytes) -> bytes:
     return bytes([stream, 0, 0, 0]) + len(text).to_bytes(4, "big") + text
 

@@ -15,6 +15,7 @@ from nemo_watchdog.errors import ContainersUnreachable, QuestionRefused
 from nemo_watchdog.model import (
     CONTAINER,
     ContainerEvent,
+    ContainerUsage,
     Gate,
     Health,
     LogLine,
@@ -568,3 +569,20 @@ async def test_what_docker_restarts_is_asked_at_each_end(shell: Shell) -> None:
         await shell.watch.look("c-gateway")
     assert shell.core.engine.trackers["gateway"].state.reason is Reason.DISK_FULL
     assert shell.containers.log_tails == ["c-gateway"]
+
+
+@pytest.mark.parametrize(
+    ("of", "counted"), [("id-c-gateway", 0), ("c-gateway", 0), ("id-c-other", 700), ("", 700)], ids=str
+)
+async def test_what_leaves_a_network_of_two_is_counted_for_neither(of: str, counted: int) -> None:
+    """Whose answers they are nobody can tell: the parent may hang while what uses its network answers."""
+    shell = Shell(policy(dependency("gateway", grace=0.0), dependency("sidecar", grace=0.0)))
+    used = ContainerUsage(1.0, 2.0, 1.0, 1, sent=700, sent_packets=7)
+    shell.containers.usages = {"c-gateway": used, "c-sidecar": used}
+    status = shell.containers.statuses["c-sidecar"]
+    shell.containers.statuses["c-sidecar"] = replace(status, network_of=of)
+    await shell.up()
+    gateway, sidecar = await shell.watch.usage("c-gateway"), await shell.watch.usage("c-sidecar")
+    assert (gateway.sent, gateway.sent_packets > 0, gateway.cpu) == (counted, counted > 0, 1.0)
+    assert (sidecar.sent > 0) is (of == "")
+    shell.core.close()
