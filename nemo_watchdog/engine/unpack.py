@@ -19,7 +19,8 @@ def from_body(body: Mapping[str, Any]) -> Record:
     if kind is None:
         raise JournalError(f"the journal holds a record of the unknown type {body.get('type')!r}")
     values = {field.name: body[field.name] for field in fields(kind) if field.name in body}
-    missing = [f.name for f in fields(kind) if f.name not in values and f.default is MISSING]
+    needed = [f.name for f in fields(kind) if f.default is MISSING and f.default_factory is MISSING]
+    missing = [name for name in needed if name not in values]
     if missing:
         raise JournalError(f"a {kind.TYPE} record in the journal lacks {', '.join(missing)}")
     return kind(**values)

@@ -29,13 +29,13 @@ from tests.unit.containers.fake_docker import CONTAINER_ID, FakeDocker, fake_doc
 JUDGED = ContainerStatus(
     RunState.RUNNING, container_id=CONTAINER_ID, started_at=datetime(2026, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)
 )
-OTHERS = ("sidecar", "exporter")
+OTHERS = frozenset({"sidecar", "exporter"})
 
 
 @pytest_asyncio.fixture
 async def docker(tmp_path: Path) -> AsyncIterator[FakeDocker]:
     async with fake_docker(tmp_path) as fake:
-        fake.containers = {name: inspected() | {"Name": f"/{name}"} for name in ("redis", *OTHERS)}
+        fake.containers = {name: inspected() | {"Name": f"/{name}"} for name in ("redis", "sidecar", "exporter")}
         yield fake
 
 
@@ -87,7 +87,7 @@ async def test_what_somebody_is_stopping_meanwhile_is_left_alone(docker: FakeDoc
 
 async def test_what_is_refused_takes_nobody_along(docker: FakeDocker) -> None:
     result = await restart(docker, judged=replace(JUDGED, state=RunState.EXITED))
-    assert (result.outcome, result.left) == (ActionOutcome.REFUSED, set(OTHERS))
+    assert (result.outcome, result.left) == (ActionOutcome.REFUSED, OTHERS)
     assert docker.restarts == []
 
 
@@ -95,7 +95,7 @@ async def test_what_docker_cannot_restart_takes_nobody_along(docker: FakeDocker)
     docker.restart = says(500, "port is already allocated")
     result = await restart(docker)
     assert (result.outcome, result.detail) == (ActionOutcome.FAILED, "port is already allocated")
-    assert result.left == set(OTHERS)
+    assert result.left == OTHERS
     assert [name for name, _ in docker.restarts] == ["redis"]
 
 
@@ -114,8 +114,8 @@ async def test_one_that_docker_cannot_restart_is_told(docker: FakeDocker) -> Non
     assert result.left == frozenset()
 
 
-@pytest.mark.parametrize(("late", "left"), [("redis", set(OTHERS)), ("sidecar", set[str]())])
-async def test_what_may_still_be_done_is_not_called_done(docker: FakeDocker, late: str, left: set[str]) -> None:
+@pytest.mark.parametrize(("late", "left"), [("redis", OTHERS), ("sidecar", frozenset[str]())])
+async def test_what_may_still_be_done_is_not_called_done(docker: FakeDocker, late: str, left: frozenset[str]) -> None:
     """Where that is the target, the others are left alone; where it is one of them, the rest are restarted."""
 
     async def stalls(request: web.Request) -> web.StreamResponse:
