@@ -71,7 +71,7 @@ def test_the_names_on_disk_do_not_change() -> None:
 def test_a_missing_field_is_named(kind: type[r.Record]) -> None:
     """Whoever repairs the journal learns what is wrong with it."""
     for field in fields(kind):
-        if field.default is MISSING:
+        if field.default is MISSING and field.default_factory is MISSING:
             body = example(kind).body()
             del body[field.name]
             with pytest.raises(JournalError, match=rf"{kind.TYPE} record.*lacks {field.name}"):
