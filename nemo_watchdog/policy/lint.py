@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from nemo_watchdog.durations import duration
+from nemo_watchdog.model import Autonomy
 from nemo_watchdog.policy.lint_groups import groups_advice
 from nemo_watchdog.policy.lint_measures import lint_measures
 from nemo_watchdog.policy.lint_rotas import rotas_advice
@@ -92,6 +93,9 @@ def _remedy(policy: Policy, remedy: Remedy) -> Iterator[Advice]:
     for index, step in actions:
         if why := _never_for(remedy, step) or _never_helped(remedy, step):
             yield Advice(f"{path}.steps[{index}].when", f"this step is never taken: {why}")
+        if name := _observed_only(policy, step):
+            message = f"this step is never done: it restarts {name} along, whose `autonomy` is `observe`"
+            yield Advice(f"{path}.steps[{index}].also", message)
         waits = _waits(step.backoff, step.attempts)
         if waits > remedy.budget.window:
             message = (
@@ -119,6 +123,14 @@ def _never_for(remedy: Remedy, step: ActionStep) -> str:
     if (reasons or kinds) and not (of_reasons or kinds) & remedy.when.category:
         return f"its remedy is for what is {either(sorted(remedy.when.category))} only"
     return ""
+
+
+def _observed_only(policy: Policy, step: ActionStep) -> str:
+    """One of those that its `also` lists; empty where the policy lets the watchdog act on all of them."""
+    names = () if isinstance(step.also, str) else step.also
+    if policy.autonomy is Autonomy.OBSERVE:
+        return ""
+    return next((name for name in names if policy.dependencies[name].autonomy is Autonomy.OBSERVE), "")
 
 
 def _never_helped(remedy: Remedy, step: ActionStep) -> str:

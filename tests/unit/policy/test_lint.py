@@ -159,6 +159,13 @@ def test_whoever_hears_it_from_an_alertmanager_is_told() -> None:
         (policy(dependency="interval: 1s"), "dependencies.redis.timeout", "the next is due after 1s"),
         (policy(dependency="confirm_interval: 1m"), "dependencies.redis.confirm_interval", "(1m) than"),
         (policy(dependency="startup_grace: 5m"), "remedies.r.steps[0].verify_within", "`redis` may take 5m to start"),
+        (
+            policy(step="{do: docker.restart, also: [side]}").replace(
+                REDIS, "  side: {probe: host, container: s, autonomy: observe}\n" + REDIS
+            ),
+            "remedies.r.steps[0].also",
+            "never done: it restarts side along, whose `autonomy` is `observe`",
+        ),
         (policy(step=RESTART + ", {do: escalate, to: team}, " + RESTART), "remedies.r.steps[2]", "never reached"),
         (policy(step="{do: docker.restart, attempts: 6}"), "remedies.r.steps", "6 attempts, and its budget allows 5"),
         (
