@@ -12,7 +12,7 @@ from nemo_watchdog.policy.lint_measures import lint_measures
 from nemo_watchdog.policy.lint_rotas import rotas_advice
 from nemo_watchdog.policy.lint_rules import category_of, lint_rules
 from nemo_watchdog.policy.people import Contact
-from nemo_watchdog.policy.policy import ActionStep, Backoff, EscalateStep, Policy, Remedy
+from nemo_watchdog.policy.policy import ActionStep, Backoff, Dependency, EscalateStep, Policy, Remedy
 from nemo_watchdog.policy.problems import either
 from nemo_watchdog.policy.windows import never_ends
 from nemo_watchdog.ports import Catalog
@@ -91,25 +91,29 @@ def _remedy(policy: Policy, remedy: Remedy) -> Iterator[Advice]:
             yield Advice(f"{path}.steps", f"the steps have {attempts} attempts, and {whose} allows {budget}")
             break
     for index, step in actions:
-        if why := _never_for(remedy, step) or _never_helped(remedy, step):
-            yield Advice(f"{path}.steps[{index}].when", f"this step is never taken: {why}")
-        if name := _observed_only(policy, step):
-            message = f"this step is never done: it restarts {name} along, whose `autonomy` is `observe`"
-            yield Advice(f"{path}.steps[{index}].also", message)
-        waits = _waits(step.backoff, step.attempts)
-        if waits > remedy.budget.window:
+        yield from _acting(policy, remedy, step, f"{path}.steps[{index}]", users)
+
+
+def _acting(policy: Policy, remedy: Remedy, step: ActionStep, path: str, users: list[Dependency]) -> Iterator[Advice]:
+    if why := _never_for(remedy, step) or _never_helped(remedy, step):
+        yield Advice(f"{path}.when", f"this step is never taken: {why}")
+    if name := _observed_only(policy, step):
+        message = f"this step is never done: it restarts {name} along, whose `autonomy` is `observe`"
+        yield Advice(f"{path}.also", message)
+    waits = _waits(step.backoff, step.attempts)
+    if waits > remedy.budget.window:
+        message = (
+            f"between its {step.attempts} attempts it waits {duration(waits)} in all, longer than the "
+            f"budget's {duration(remedy.budget.window)}: the budget refills and never ends it"
+        )
+        yield Advice(f"{path}.backoff", message)
+    for user in users:
+        if step.verify_within < user.startup_grace:
             message = (
-                f"between its {step.attempts} attempts it waits {duration(waits)} in all, longer than the "
-                f"budget's {duration(remedy.budget.window)}: the budget refills and never ends it"
+                f"`{user.name}` may take {duration(user.startup_grace)} to start (`startup_grace`), and the "
+                f"attempt counts as failed after {duration(step.verify_within)}: give it longer"
             )
-            yield Advice(f"{path}.steps[{index}].backoff", message)
-        for user in users:
-            if step.verify_within < user.startup_grace:
-                message = (
-                    f"`{user.name}` may take {duration(user.startup_grace)} to start (`startup_grace`), and the "
-                    f"attempt counts as failed after {duration(step.verify_within)}: give it longer"
-                )
-                yield Advice(f"{path}.steps[{index}].verify_within", message)
+            yield Advice(f"{path}.verify_within", message)
 
 
 def _never_for(remedy: Remedy, step: ActionStep) -> str:
