@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import Awaitable, Callable
 
 from nemo_watchdog.demo import faults
@@ -36,6 +38,33 @@ def person(*arguments: str) -> Happens:
 
     async def act(stage: Stage) -> None:
         await stage.platform.docker(*arguments[:-1], stage.platform.name(arguments[-1]))
+
+    return act
+
+
+def send(part: str, number: signal.Signals) -> Happens:
+    """To the container's first process, from outside: no word of Docker's tells of it."""
+
+    async def act(stage: Stage) -> None:
+        os.kill(int((await stage.platform.state(part))["Pid"]), number)
+
+    return act
+
+
+def freeze(part: str) -> Happens:
+    """Every process of the container."""
+
+    async def act(stage: Stage) -> None:
+        listed = await stage.platform.docker("top", stage.platform.name(part), "-eo", "pid")
+        for line in listed.splitlines()[1:]:
+            os.kill(int(line), signal.SIGSTOP)
+
+    return act
+
+
+def inside(part: str, script: str) -> Happens:
+    async def act(stage: Stage) -> None:
+        await stage.platform.docker("exec", "-d", stage.platform.name(part), "sh", "-c", script)
 
     return act
 
