@@ -66,6 +66,8 @@ async def is_healed(stage: Stage, situation: Situation) -> None:
 async def _is_the_same(stage: Stage, part: str, cure: Cure) -> None:
     """The image always is: what was before, serves. No container is left that stood beside another."""
     before, after = stage.before, await shown(stage.platform, part)
+    if not before or not after:
+        raise DaemonError(f"there is no container of {part}")
     if after["Image"] != before["Image"]:
         raise DaemonError(f"its image is {after['Image']}, and was {before['Image']}")
     if (after["Id"] == before["Id"]) is not cure.same_container:

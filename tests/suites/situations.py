@@ -175,10 +175,11 @@ def logged(sees: str, name: str, lines: Sequence[dict[str, Any]]) -> bool:
 
 
 async def shown(platform: Platform, part: str) -> Mapping[str, Any]:
-    """Docker's inspect of a part's container; nothing where the name is not that of a part."""
-    if part not in platform.parts:
+    """Docker's inspect of a part's container; nothing where there is none."""
+    try:
+        return dict(json.loads(await platform.docker("inspect", platform.name(part)))[0])
+    except (DockerError, PlatformError):
         return {}
-    return dict(json.loads(await platform.docker("inspect", platform.name(part)))[0])
 
 
 async def play(
