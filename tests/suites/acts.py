@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
+import time
 from collections.abc import Awaitable, Callable
 
 from nemo_watchdog.demo import faults
@@ -83,6 +85,17 @@ def with_docker_restarting(part: str, fault: Callable[[Platform], Awaitable[None
         await fault(stage.platform)
 
     return act
+
+
+async def a_stop_signal(stage: Stage, part: str, since: float) -> None:
+    """Waits until Docker has sent one."""
+    name = stage.platform.name(part)
+    filters = ("--filter", "event=kill", "--filter", f"container={name}")
+    async with asyncio.timeout(60.0):
+        while not await stage.platform.docker(
+            "events", "--since", f"{since:.6f}", "--until", f"{time.time():.6f}", *filters
+        ):
+            await asyncio.sleep(0.2)
 
 
 async def docker_cut(stage: Stage) -> None:

@@ -13,11 +13,12 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
+import time
 
 from nemo_watchdog.demo import faults
 from nemo_watchdog.demo.parts import Redis
 from nemo_watchdog.demo.platform import Platform
-from tests.suites.acts import add_to, freeze, in_turn, inside, person, send, switch
+from tests.suites.acts import a_stop_signal, add_to, freeze, in_turn, inside, person, send, switch
 from tests.suites.cures import CURED
 from tests.suites.healed import is_healed, wrong
 from tests.suites.overload import clients_call_again
@@ -53,9 +54,10 @@ def later(seconds: float) -> Happens:
 
 
 async def killed_in_its_restart(stage: Stage) -> None:
-    """Docker goes on with it: ten seconds later it kills what did not end, and starts it again."""
+    """Docker goes on with it: when its time is over it kills what did not end, and starts it again."""
+    since = time.time()
     await stage.daemon.event("action_started", within=60.0 * stage.patience)
-    await asyncio.sleep(0.3)
+    await a_stop_signal(stage, "redis", since)
     await stage.daemon.restart(kill=True)
 
 
