@@ -45,7 +45,7 @@ lint: $(INSTALLED) ## ruff, import-linter, mypy
 unit: $(INSTALLED) ## the tests that need nothing but Python (ARGS go to pytest)
 	@$(PYTEST) tests/simulation tests/unit $(ARGS)
 
-suites: $(INSTALLED) ## 100 situations in which a restart is wrong, 30 faults that one cures, 10,000 malformed answers
+suites: $(INSTALLED) ## 100 situations in which a restart is wrong, 49 faults that one action cures, 10,000 malformed answers
 	@scripts/ensure-docker test
 	@$(BIN)/python -m tests.suites.restraint
 	@$(BIN)/python -m tests.suites.heal

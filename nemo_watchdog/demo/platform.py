@@ -240,15 +240,21 @@ class Platform:
                 return
 
     async def _run_container(self, kind: str) -> None:
-        part = self.parts[kind]
         self._reserve(kind)
+        await self._make(kind)
+
+    async def _make(self, kind: str, image: str = IMAGE) -> None:
+        """The container of a part, at the port that is reserved for it."""
+        part = self.parts[kind]
         others = {name: other for name, other in self.parts.items() if name != kind}
         await docker(
             *("run", "-d", "--pull", "never", "--name", self.name(kind), *self._label_options()),
-            *("--network", self._network, "--network-alias", kind, *USR_MOUNTS),
-            *("-p", f"127.0.0.1:{self._ports[kind]}:{part.inner_port}"),
-            *(*part.options(others), IMAGE, *part.command()),
+            *(*self._network_options(kind), *USR_MOUNTS, *part.options(others), image, *part.command()),
         )
+
+    def _network_options(self, kind: str) -> list[str]:
+        published = f"127.0.0.1:{self._ports[kind]}:{self.parts[kind].inner_port}"
+        return ["--network", self._network, "--network-alias", kind, "-p", published]
 
     def _reserve(self, kind: str) -> None:
         """A port of the host for that part."""

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
+import signal
+import time
 from collections.abc import Awaitable, Callable
 
 from nemo_watchdog.demo import faults
@@ -40,6 +44,33 @@ def person(*arguments: str) -> Happens:
     return act
 
 
+def send(part: str, number: signal.Signals) -> Happens:
+    """To the container's first process, from outside: no word of Docker's tells of it."""
+
+    async def act(stage: Stage) -> None:
+        os.kill(int((await stage.platform.state(part))["Pid"]), number)
+
+    return act
+
+
+def freeze(part: str) -> Happens:
+    """Every process of the container."""
+
+    async def act(stage: Stage) -> None:
+        listed = await stage.platform.docker("top", stage.platform.name(part), "-eo", "pid")
+        for line in listed.splitlines()[1:]:
+            os.kill(int(line), signal.SIGSTOP)
+
+    return act
+
+
+def inside(part: str, script: str) -> Happens:
+    async def act(stage: Stage) -> None:
+        await stage.platform.docker("exec", "-d", stage.platform.name(part), "sh", "-c", script)
+
+    return act
+
+
 def in_turn(*acts: Happens) -> Happens:
     async def act(stage: Stage) -> None:
         for each in acts:
@@ -54,6 +85,17 @@ def with_docker_restarting(part: str, fault: Callable[[Platform], Awaitable[None
         await fault(stage.platform)
 
     return act
+
+
+async def a_stop_signal(stage: Stage, part: str, since: float) -> None:
+    """Waits until Docker has sent one."""
+    name = stage.platform.name(part)
+    filters = ("--filter", "event=kill", "--filter", f"container={name}")
+    async with asyncio.timeout(60.0):
+        while not await stage.platform.docker(
+            "events", "--since", f"{since:.6f}", "--until", f"{time.time():.6f}", *filters
+        ):
+            await asyncio.sleep(0.2)
 
 
 async def docker_cut(stage: Stage) -> None:

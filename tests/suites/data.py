@@ -1,4 +1,4 @@
-"""Rows that were committed before anything happened, and whether they are there when all is over."""
+"""What was written before anything happened, and whether it is there when all is over: rows, and a file in a volume."""
 
 from __future__ import annotations
 
@@ -13,6 +13,9 @@ WRITE = f"begin read write; create table kept as select n from generate_series(1
 COUNT = "select count(*), sum(n) from kept"
 WHOLE = f"{ROWS}|{ROWS * (ROWS + 1) // 2}"
 SERVES_WITHIN = 60.0
+VOLUME = "/kept"
+"""Where a part keeps what a new container of it must have."""
+FILE = f"{VOLUME}/file"
 
 
 class LostData(AssertionError):
@@ -28,14 +31,23 @@ async def _ask(platform: Platform, order: str) -> str:
     return (await platform.exec("postgres", *command)).strip()
 
 
+def _with_volume(platform: Platform) -> list[str]:
+    return [kind for kind, part in platform.parts.items() if VOLUME in part.options({})]
+
+
 async def commit(platform: Platform) -> None:
-    """Into the platform's Postgres, where it has one; to disk, with the commit."""
+    """Into the platform's Postgres, where it has one, with the commit; and a file into each volume."""
+    for part in _with_volume(platform):
+        await platform.exec(part, "sh", "-c", f"echo '{WHOLE}' > {FILE}")
     if _keeps_rows(platform):
         await _ask(platform, WRITE)
 
 
 async def compare(platform: Platform) -> None:
-    """Starts what is stopped, and raises `LostData` unless every row is there. Nobody else may be at work."""
+    """Starts what is stopped, and raises `LostData` unless all of it is there. Nobody else may be at work."""
+    for part in _with_volume(platform):
+        if (said := (await platform.exec(part, "cat", FILE)).strip()) != WHOLE:
+            raise LostData(f"the volume of {part} has {said}")
     if not _keeps_rows(platform):
         return
     await platform.docker("start", platform.name("postgres"))

@@ -90,7 +90,7 @@ async def docker_goes_on(stage: Stage) -> None:
     await stage.platform.docker("update", "--restart", "always", stage.platform.name("redis"))
 
 
-def long_log() -> tuple[Prepares, Callable[[Path], Mapping[str, str]]]:
+def long_log() -> tuple[Prepares, Callable[[Path, Platform], Mapping[str, str]]]:
     """Docker answers everything but the question for a container's log, which takes longer than anybody waits."""
     way: dict[str, str] = {}
 
@@ -99,7 +99,7 @@ def long_log() -> tuple[Prepares, Callable[[Path], Mapping[str, str]]]:
         proxy = SocketProxy(folder / "docker.sock", EVERYTHING, stalls=re.compile(".*/logs"))
         way["DOCKER_HOST"] = (await stack.enter_async_context(proxy)).url
 
-    return prepare, lambda _: way
+    return prepare, lambda *_: way
 
 
 LONG_LOG, ASKED_THROUGH_IT = long_log()

@@ -1,6 +1,6 @@
-"""The heal suite: `python -m tests.suites.heal`. Each fault is real, and one restart cures it.
+"""The heal suite: `python -m tests.suites.heal`. Each fault is real, and one action cures it: mostly a restart.
 
-Exit code 0 when each was seen with the right reason, healed by exactly one restart, and serves again.
+Exit code 0 when each was seen with the right reason, healed by exactly one action of the right kind, and serves again.
 
 `--init` plays them with the policy that `nemo-watchdog init` writes of the platform, in which `autonomy` alone is
 changed, to `act`. What needs keys of its own in the policy (`rewrites`) is left out then. It takes longer: that policy
@@ -11,15 +11,16 @@ platform that docker-compose has made, with `init --compose`.
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
 import sys
+import time
 
 from nemo_watchdog.demo import faults
 from nemo_watchdog.demo.parts import Redis
 from nemo_watchdog.demo.platform import Platform
-from tests.integration.daemon import DaemonError
-from tests.suites.acts import add_to, in_turn, person, switch
+from tests.suites.acts import a_stop_signal, add_to, freeze, in_turn, inside, person, send, switch
+from tests.suites.cures import CURED
+from tests.suites.healed import is_healed, wrong
 from tests.suites.overload import clients_call_again
 from tests.suites.pooler import PgBouncer, pooled
 from tests.suites.situations import (
@@ -35,35 +36,7 @@ from tests.suites.situations import (
     play_all,
 )
 
-FEWEST = 30
 OPTIONS = {"--init": By.INIT, "--compose": By.INIT_OF_COMPOSE}
-
-
-def send(part: str, number: signal.Signals) -> Happens:
-    """To the container's first process, from outside: no word of Docker's tells of it."""
-
-    async def act(stage: Stage) -> None:
-        os.kill(int((await stage.platform.state(part))["Pid"]), number)
-
-    return act
-
-
-def freeze(part: str) -> Happens:
-    """Every process of the container."""
-
-    async def act(stage: Stage) -> None:
-        listed = await stage.platform.docker("top", stage.platform.name(part), "-eo", "pid")
-        for line in listed.splitlines()[1:]:
-            os.kill(int(line), signal.SIGSTOP)
-
-    return act
-
-
-def inside(part: str, script: str) -> Happens:
-    async def act(stage: Stage) -> None:
-        await stage.platform.docker("exec", "-d", stage.platform.name(part), "sh", "-c", script)
-
-    return act
 
 
 async def out_of_memory(stage: Stage) -> None:
@@ -81,9 +54,10 @@ def later(seconds: float) -> Happens:
 
 
 async def killed_in_its_restart(stage: Stage) -> None:
-    """Docker goes on with it: ten seconds later it kills what did not end, and starts it again."""
+    """Docker goes on with it: when its time is over it kills what did not end, and starts it again."""
+    since = time.time()
     await stage.daemon.event("action_started", within=60.0 * stage.patience)
-    await asyncio.sleep(0.3)
+    await a_stop_signal(stage, "redis", since)
     await stage.daemon.restart(kill=True)
 
 
@@ -163,7 +137,7 @@ DOCKER = "probe: docker"
 GATEWAY = ["gateway"]
 DEBUGGABLE = Redis(settings={"enable-debug-command": "yes"})
 
-SITUATIONS = (
+RESTARTED = (
     Situation("gateway answers 500", GATEWAY, "gateway", "wrong_status", switch("gateway", "500")),
     Situation("gateway hangs", GATEWAY, "gateway", "timeout", switch("gateway", "hang")),
     Situation(
@@ -223,6 +197,7 @@ SITUATIONS = (
         "gateway",
         "exited",
         in_turn(person("kill", "-s", "QUIT", "gateway"), later(12.0), send("gateway", signal.SIGKILL)),
+        people_order={"kill 3": 1},
     ),
     Situation(
         "gateway crashes after a person stopped and started it, unseen",
@@ -230,6 +205,7 @@ SITUATIONS = (
         "gateway",
         "exited",
         started_and_crashed_unseen,
+        people_order={"stop": 1, "start": 1},
     ),
     Situation(
         "the watchdog is killed in its own restart",
@@ -331,17 +307,8 @@ SITUATIONS = (
 )
 
 
-async def is_healed(stage: Stage, situation: Situation) -> None:
-    """It acted for the right reason, it serves again, the incident is over, and nothing more is done."""
-    started = await stage.daemon.event("action_started", within=60.0 * stage.patience)
-    lines = stage.daemon.events
-    reasons = [line.get("reason") for line in lines[: lines.index(started)] if line["event"] == "health_changed"]
-    if reasons[-1] != situation.sees:
-        raise DaemonError(f"it was restarted for {reasons[-1]}, not for {situation.sees}")
-    await stage.daemon.event("incident_resolved", within=90.0 * stage.patience)
-    await stage.daemon.more_looks(3)
-    if trouble := await stage.platform.check(situation.of):
-        raise TimeoutError(f"resolved, and does not serve: {trouble}")
+SITUATIONS = (*RESTARTED, *CURED)
+FEWEST = 49
 
 
 def main() -> int:
@@ -350,8 +317,8 @@ def main() -> int:
     names = [word for word in sys.argv[1:] if word not in OPTIONS]
     by = next((by for option, by in OPTIONS.items() if option in sys.argv), By.DEMO)
     plain = [situation for situation in SITUATIONS if by is By.DEMO or situation.rewrites is as_it_is]
-    title = f"Faults that a restart cures, with the policy of {by.value}"
-    well = asyncio.run(play_all(choose(plain, names), is_healed, lambda _: 1, title, by=by))
+    title = f"Faults that one action cures, with the policy of {by.value}"
+    well = asyncio.run(play_all(choose(plain, names), is_healed, wrong, title, by=by))
     return 0 if well else 1
 
 

@@ -8,7 +8,7 @@ import signal
 import time
 
 from nemo_watchdog.demo import faults
-from tests.suites.acts import GATEWAY, docker_cut, in_turn, person, swap
+from tests.suites.acts import GATEWAY, a_stop_signal, docker_cut, in_turn, person, swap
 from tests.suites.situations import Situation, Stage, matches
 
 
@@ -28,17 +28,6 @@ async def daemon_dies_and_a_person_stops(stage: Stage) -> None:
     await stage.daemon.kill9()
     await faults.person_stops(stage.platform, "gateway")
     await stage.daemon.start()
-
-
-async def a_stop_signal(stage: Stage, part: str, since: float) -> None:
-    """Waits until Docker has sent one."""
-    name = stage.platform.name(part)
-    filters = ("--filter", "event=kill", "--filter", f"container={name}")
-    async with asyncio.timeout(60.0):
-        while not await stage.platform.docker(
-            "events", "--since", f"{since:.6f}", "--until", f"{time.time():.6f}", *filters
-        ):
-            await asyncio.sleep(0.2)
 
 
 async def stops_what_is_being_restarted(stage: Stage) -> None:

@@ -1,17 +1,19 @@
 """One situation each: a platform of its own, a real daemon, something that happens, and what the daemon must see.
 
-Docker's own events are the witness of restarts: what the daemon says about itself is not believed.
+Docker's own events are the witness of what was ordered: what the daemon says about itself is not believed.
 """
 
 from __future__ import annotations
 
 import asyncio
+import json
 import secrets
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 from typing import Any
@@ -29,6 +31,7 @@ from tests.integration.scenarios.docker_socket import DockerSocket
 from tests.nvml_stub.build import build_stub
 from tests.suites import data
 from tests.suites.composed import ComposedPlatform
+from tests.suites.witness import Witness
 
 AT_ONCE = 3
 """Situations that run side by side."""
@@ -46,6 +49,8 @@ class Stage:
     way: DockerSocket
     stack: AsyncExitStack
     patience: float = 1.0
+    before: Mapping[str, Any] = field(default_factory=dict)
+    """Docker's inspect of the container that it is about, right before it happens."""
 
 
 Happens = Callable[[Stage], Awaitable[None]]
@@ -77,9 +82,17 @@ class Situation:
     rewrites: Rewrites = as_it_is
     starts_up: bool = True
     """All dependencies are up before it happens."""
-    environ: Callable[[Path], Mapping[str, str]] = lambda _: {}
+    environ: Callable[[Path, Platform], Mapping[str, str]] = lambda *_: {}
     """More of the daemon's environment; the path is a folder of the situation's own."""
     by_people: int = 0
+    people_order: Mapping[str, int] = field(default_factory=dict)
+    """What else they do through Docker, as `witness` calls it: for where all of it is counted."""
+    cured_by: str = "docker.restart"
+    acts_within: float = 60.0
+    """Seconds, from when it was seen."""
+    made: type[Platform] = Platform
+    afterwards: Happens = nothing
+    """What must hold once it is cured, and only here."""
     keeps_data: bool = True
     """What was committed before it outlives it; not where the disk itself is gone or damaged on purpose."""
 
@@ -87,7 +100,7 @@ class Situation:
 @dataclass(frozen=True, slots=True)
 class Outcome:
     situation: Situation
-    restarts: int
+    orders: Counter[str]
     seconds: float
     problem: str = ""
     evidence: str = ""
@@ -98,13 +111,13 @@ class GemmaWithGpu(Gemma):
     """Its "GPU" is a device that every machine has; what matters is that Docker gave it and can give it again."""
 
     def options(self, others: Mapping[str, Part]) -> list[str]:
-        return [*super().options(others), "--device", "/dev/null:/dev/nvidiactl"]
+        return [*super().options(others), "--device", "/dev/null:/dev/nvidiactl", "-v", data.VOLUME]
 
 
-def nvml(**answers: object) -> Callable[[Path], Mapping[str, str]]:
+def nvml(**answers: object) -> Callable[[Path, Platform], Mapping[str, str]]:
     """A host whose NVML sees a GPU that is well but for these answers of the stand-in (tests/nvml_stub)."""
 
-    def environ(folder: Path) -> Mapping[str, str]:
+    def environ(folder: Path, _: Platform) -> Mapping[str, str]:
         control = folder / "nvml"
         control.write_text("".join(f"{name}={answer}\n" for name, answer in answers.items()))
         return {"LD_LIBRARY_PATH": str(build_stub(folder / "stub")), "NVML_STUB_CONTROL": str(control)}
@@ -121,13 +134,6 @@ def instead(part: str, probe: str) -> Rewrites:
         return f"{before}  {part}:\n    {probe.format(port=platform.port(part))}\n    container:{after}"
 
     return rewrite
-
-
-def with_canary(text: str, platform: Platform) -> str:
-    """A completion now and then is the work of an idle model server."""
-    return text.replace(
-        "    probe: llm\n", "    probe: llm\n    stall_after: 10s\n    canary: {model: gemma, every: 5s}\n"
-    )
 
 
 class By(Enum):
@@ -168,15 +174,12 @@ def logged(sees: str, name: str, lines: Sequence[dict[str, Any]]) -> bool:
     return any(wanted.items() <= line.items() for line in lines)
 
 
-async def restarts(platform: Platform, since: float) -> int:
-    """Restarts through Docker's API of the platform's containers; those of Docker's own policy are only starts."""
-    told = await platform.docker(
-        "events",
-        *("--since", f"{since:.6f}", "--until", f"{time.time():.6f}"),
-        *("--filter", "event=restart", "--format", "{{.Actor.Attributes.name}}"),
-    )
-    names = {platform.name(part) for part in platform.parts}
-    return sum(name in names for name in told.splitlines())
+async def shown(platform: Platform, part: str) -> Mapping[str, Any]:
+    """Docker's inspect of a part's container; nothing where there is none."""
+    try:
+        return dict(json.loads(await platform.docker("inspect", platform.name(part)))[0])
+    except (DockerError, PlatformError):
+        return {}
 
 
 async def play(
@@ -185,8 +188,8 @@ async def play(
     """Plays it; `after` is what must hold once `sees` was seen, with the policy that `by` has written."""
     began = time.monotonic()
     prefix = f"nemo-suite-{secrets.token_hex(4)}"
-    count, problem, evidence = 0, "", ""
-    make = ComposedPlatform if by is By.INIT_OF_COMPOSE else Platform
+    orders, problem, evidence = Counter[str](), "", ""
+    make = ComposedPlatform if by is By.INIT_OF_COMPOSE else situation.made
     made = make(prefix, situation.parts, labels={"nemo-watchdog-test.made": "1"})
     try:
         with tempfile.TemporaryDirectory() as folder:
@@ -195,29 +198,29 @@ async def play(
             async with made as platform:
                 await platform.ready()
                 await data.commit(platform)
-                count, evidence = await _play_on(platform, situation, after, by)
+                orders, evidence = await _play_on(platform, situation, after, by)
                 if situation.keeps_data:
                     await data.compare(platform)
     except (DaemonError, PlatformError, DockerError, data.LostData, OSError, ValueError, ClientError) as error:
         said, _, evidence = str(error).partition("\n")
         problem = f"{type(error).__name__}: {said}"[:200]
-    return Outcome(situation, count, time.monotonic() - began, problem, evidence)
+    return Outcome(situation, orders, time.monotonic() - began, problem, evidence)
 
 
 async def _play_on(
     platform: Platform, situation: Situation, after: Callable[[Stage, Situation], Awaitable[None]], by: By
-) -> tuple[int, str]:
-    """How many restarts there were, and the daemon's last lines. Daemon and clients are gone after it."""
+) -> tuple[Counter[str], str]:
+    """What was ordered of its containers, and the daemon's last lines. Daemon and clients are gone after it."""
     async with AsyncExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         await situation.prepares(platform, stack)
-        since = time.time()
+        witness = await stack.enter_async_context(Witness(f"{LABEL}={platform.prefix}"))
         way = await stack.enter_async_context(DockerSocket(folder / "docker.sock"))
         text = platform.policy_text() if by is By.DEMO else await written_by_init(platform, folder)
         text = situation.rewrites(text, platform)
         names = {part: by.name_of(part, platform) for part in platform.parts}
         name = names.get(situation.of, situation.of)
-        environ = await asyncio.to_thread(situation.environ, folder)
+        environ = await asyncio.to_thread(situation.environ, folder, platform)
         daemon = await stack.enter_async_context(Daemon(text, folder, environ={"DOCKER_HOST": way.url, **environ}))
         stage = Stage(platform, daemon, way, stack, 1.0 if by is By.DEMO else PATIENCE_WITH_INIT)
         if situation.starts_up:
@@ -230,6 +233,7 @@ async def _play_on(
                 within=60.0,
             )
         before = len(daemon.events)
+        stage.before = await shown(platform, situation.of)
         await situation.happens(stage)
         await daemon.wait_until(
             lambda s: (
@@ -238,7 +242,11 @@ async def _play_on(
             within=60.0 * stage.patience,
         )
         await after(stage, situation)
-        return await restarts(platform, since), daemon.last_lines()
+        return await witness.orders(), daemon.last_lines()
+
+
+def in_words(orders: Mapping[str, int]) -> str:
+    return ", ".join(f"{count} {what}" for what, count in sorted(orders.items()) if count)
 
 
 def choose(situations: Sequence[Situation], names: Sequence[str]) -> Sequence[Situation]:
@@ -252,34 +260,32 @@ def choose(situations: Sequence[Situation], names: Sequence[str]) -> Sequence[Si
 async def play_all(
     situations: Sequence[Situation],
     after: Callable[[Stage, Situation], Awaitable[None]],
-    wanted: Callable[[Situation], int],
+    wrong: Callable[[Situation, Counter[str]], str],
     title: str,
     *,
     by: By = By.DEMO,
 ) -> bool:
-    """Plays all, prints the table, and tells whether every one went as it must."""
+    """Plays all, prints the table, and tells whether every one went as it must; `wrong`: what was ordered amiss."""
     turn = asyncio.Semaphore(AT_ONCE)
     console = Console(width=120)
 
     async def one(situation: Situation) -> Outcome:
         async with turn:
             outcome = await play(situation, after, by=by)
-        well = not outcome.problem and outcome.restarts == wanted(situation)
-        console.print(f"{'ok  ' if well else 'FAIL'} {situation.name} ({outcome.seconds:.0f}s) {outcome.problem}")
-        if outcome.evidence and not well:
+        problem = outcome.problem or wrong(situation, outcome.orders)
+        console.print(f"{'FAIL' if problem else 'ok  '} {situation.name} ({outcome.seconds:.0f}s) {problem}")
+        if outcome.evidence and problem:
             console.print(outcome.evidence, markup=False, highlight=False, soft_wrap=True)
         return outcome
 
     outcomes = await asyncio.gather(*(one(situation) for situation in situations))
-    table = Table("situation", "must be seen", "restarts", "", title=title)
+    table = Table("situation", "must be seen", "ordered", "", title=title)
     failed = 0
     for outcome in outcomes:
-        want = wanted(outcome.situation)
-        well = not outcome.problem and outcome.restarts == want
-        failed += not well
-        said = "" if well else outcome.problem or f"{want} wanted"
+        problem = outcome.problem or wrong(outcome.situation, outcome.orders)
+        failed += bool(problem)
         sees = f"{outcome.situation.of}: {outcome.situation.sees}"
-        table.add_row(outcome.situation.name, sees, str(outcome.restarts), said)
+        table.add_row(outcome.situation.name, sees, in_words(outcome.orders), problem)
     console.print(table)
     console.print(f"{len(outcomes)} situations, {failed} not as they must be")
     return failed == 0

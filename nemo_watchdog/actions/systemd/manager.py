@@ -19,6 +19,7 @@ MANAGER, UNIT = f"{NAME}.Manager", f"{NAME}.Unit"
 MODE = "fail"
 """Of systemctl(1) `--job-mode`: a job that somebody has queued meanwhile is never replaced by ours."""
 
+_IN_NONE = frozenset({f"{NAME}.NoUnitForPID", "org.freedesktop.DBus.Error.UnixProcessIdUnknown"})
 _ORDERS = {Verb.RESTART: "RestartUnit", Verb.START: "StartUnit", Verb.RELOAD: "ReloadUnit"}
 
 
@@ -53,12 +54,18 @@ class Manager:
         return UnitSeen(await self._properties(path, UNIT), await self._properties(path, f"{NAME}.{kind}"))
 
     async def own(self) -> tuple[str, UnitSeen] | None:
-        """The unit in which this process runs, as the bus knows it: None where it runs in none."""
+        """The unit in which this process runs, as the bus knows it: None where it runs in none of this systemd's."""
         try:
-            path = str((await self._ask("GetUnitByPID", "u", 0))[0])
-            name = (await self._bus.call((NAME, path), "org.freedesktop.DBus.Properties", "Get", "ss", UNIT, "Id"))[0]
-        except BusRefusal:
-            return None
+            ours = ("GetConnectionUnixProcessID", "s", self._bus.own_name)
+            pid = int((await self._bus.call((BUS, BUS_PATH), BUS, *ours))[0])
+            if pid == 0:
+                return None  # systemd sees no such process, as from within a container. Asked for it, version 252 ends
+            path = str((await self._ask("GetUnitByPID", "u", pid))[0])
+        except BusRefusal as error:
+            if error.name in _IN_NONE:
+                return None
+            raise
+        name = (await self._bus.call((NAME, path), "org.freedesktop.DBus.Properties", "Get", "ss", UNIT, "Id"))[0]
         own = str(name.value)
         return own, await self.unit(own)
 

@@ -75,6 +75,11 @@ class SystemBus:
             connection.wait_for_disconnect()  # type: ignore[no-untyped-call]
         )
 
+    @property
+    def own_name(self) -> str:
+        """This connection's, by which the bus knows it."""
+        return self._connection.unique_name or ""
+
     async def call(
         self, to: tuple[str, str], interface: str, member: str, signature: str = "", *body: Any
     ) -> tuple[Any, ...]:

@@ -17,21 +17,12 @@ import pytest_asyncio
 from nemo_watchdog.actions.compose.up import KIND, UpOptions, lacks
 from nemo_watchdog.containers import DockerContainers
 from nemo_watchdog.demo.docker_cli import DockerError, command, docker
-from nemo_watchdog.demo.images import IMAGE
 from nemo_watchdog.model import ActionOutcome, ActionRequest, ActionResult, ContainerStatus, RunState, Target
 from nemo_watchdog.ports import ActionContext, Subject
 from nemo_watchdog.testing.servers import free_port
+from tests.integration.compose_service import WORKER, service
 from tests.integration.daemon import Daemon
 from tests.parts import need
-
-WORKER = """trap 'exit 0' TERM
-while :; do
-  for job in /jobs/*.waiting; do
-    if mv "$job" "$job.taken" 2>/dev/null; then while :; do sleep 0.1; done; fi
-  done
-  sleep 0.1
-done"""
-"""Takes one job and is at it for ever."""
 
 STUBBORN = "trap '' TERM; while :; do sleep 1; done"
 IDLE = "trap 'exit 0' TERM; while :; do sleep 0.1; done"
@@ -54,17 +45,8 @@ class Project:
 
     def write(self, script: str = WORKER, **web: Any) -> None:
         self.jobs.mkdir(exist_ok=True)
-        services = {"web": {**self._service(script), **web}, "db": self._service(IDLE)}
+        services = {"web": {**service(script, self.jobs), **web}, "db": service(IDLE, self.jobs)}
         self.file.write_text(json.dumps({"version": "2.4", "services": services}), encoding="utf-8")
-
-    def _service(self, script: str) -> dict[str, Any]:
-        return {
-            "image": IMAGE,
-            "command": ["/bin/sh", "-c", script.replace("$", "$$")],
-            "network_mode": "none",
-            "labels": {"nemo-watchdog-test.made": "1"},
-            "volumes": ["/usr:/usr:ro", "/etc/alternatives:/etc/alternatives:ro", f"{self.jobs}:/jobs"],
-        }
 
     async def compose(self, *words: str) -> None:
         await command(need("docker-compose"), "-p", self.name, "-f", str(self.file), *words)

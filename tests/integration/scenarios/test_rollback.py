@@ -13,11 +13,12 @@ import pytest_asyncio
 
 from nemo_watchdog.containers import DockerRecreation
 from nemo_watchdog.demo.docker_cli import docker
-from nemo_watchdog.demo.images import USR_MOUNTS, ensure_image
+from nemo_watchdog.demo.images import USR_MOUNTS
 from nemo_watchdog.errors import OrderFailed
 from nemo_watchdog.recreation import tag_of
 from nemo_watchdog.testing.servers import free_port
 from tests.integration.daemon import Daemon
+from tests.integration.releases import release
 
 SERVES = """
 import os, signal, sys
@@ -65,13 +66,7 @@ class Web:
     async def build(self, environment: Mapping[str, str]) -> str:
         """The id of another release, which the name means from now on."""
         command = json.dumps(["/usr/bin/python3", "-c", SERVES])
-        changes = [f"ENV {key}={value}" for key, value in environment.items()] + [f"CMD {command}"]
-        options = [word for change in changes for word in ("--change", change)]
-        base = await docker("create", "--label", LABEL, "--label", self.label, await ensure_image(), "true")
-        try:
-            image = await docker("commit", *options, base, self.image)
-        finally:
-            await docker("rm", base)
+        image = await release(self.image, environment, f"CMD {command}", labels=(LABEL, self.label))
         self.made.append(image)
         return image
 

@@ -55,7 +55,7 @@ BOOT = """\
 set -e
 echo "docker:x:$1:" >> /etc/group
 mkdir -p /etc/nemo-watchdog
-exec /usr/lib/systemd/systemd --unit=basic.target SYSTEMD_CGROUP_ENABLE_LEGACY_FORCE=1
+exec /usr/lib/systemd/systemd "--unit=${2:-basic.target}" SYSTEMD_CGROUP_ENABLE_LEGACY_FORCE=1
 """
 
 

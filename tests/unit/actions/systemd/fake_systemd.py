@@ -53,6 +53,8 @@ class FakeSystemd:
         self.units: dict[str, Props] = {}
         self.own = ""
         """The unit in which whoever asks runs."""
+        self.pid = 4242
+        """Of whoever asks; 0: systemd does not see such a process."""
         self.orders: list[tuple[str, str, str]] = []
         self.result = "done"
         self.after: Props = {}
@@ -89,7 +91,9 @@ class FakeSystemd:
                 if name not in self.units:
                     self.add(name, LoadState=Variant("s", "not-found"), **is_in("inactive", "dead"))
                 return "o", f"/unit/{list(self.units).index(name)}"
-            case "GetUnitByPID":
+            case "GetConnectionUnixProcessID":
+                return "u", self.pid
+            case "GetUnitByPID" if message.body == [self.pid]:
                 return "o", f"/unit/{list(self.units).index(self.own)}"
             case "GetAll":
                 return "a{sv}", self._of(message)

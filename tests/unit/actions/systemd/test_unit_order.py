@@ -151,6 +151,26 @@ async def test_another_unit_is_none_of_its_own(systemd: FakeSystemd) -> None:
     assert (await act("restart")).outcome is ActionOutcome.SUCCEEDED
 
 
+async def test_who_is_no_process_of_that_machine_is_in_no_unit_of_it(systemd: FakeSystemd) -> None:
+    """As the host is for a container of systemd: it is not asked for process 0, of which version 252 dies."""
+    systemd.pid = 0
+    systemd.answers["GetUnitByPID"] = cut
+    assert (await act("restart")).outcome is ActionOutcome.SUCCEEDED
+    systemd.answers["GetConnectionUnixProcessID"] = refuses(f"{ERROR}.UnixProcessIdUnknown", "no such")
+    assert (await act("restart")).outcome is ActionOutcome.SUCCEEDED
+
+
+async def test_what_cannot_be_known_of_its_own_unit_holds_the_order(systemd: FakeSystemd) -> None:
+    """Whoever may be hit by it is not told that it is not."""
+    systemd.answers["GetUnitByPID"] = refuses(f"{ERROR}.NoReply", "systemd left")
+    result = await act("restart")
+    assert (result.outcome, result.detail) == (
+        ActionOutcome.REFUSED,
+        "systemd does not restart app.service: systemd left",
+    )
+    assert systemd.orders == []
+
+
 # -- who answers badly
 
 
@@ -189,7 +209,9 @@ async def test_a_bus_without_systemd(systemd: FakeSystemd) -> None:
     assert (result.outcome, result.detail) == (ActionOutcome.REFUSED, expected)
 
 
-@pytest.mark.parametrize("member", ["Hello", "AddMatch", "Subscribe", "LoadUnit", "GetAll", "GetUnitByPID"])
+@pytest.mark.parametrize(
+    "member", ["Hello", "AddMatch", "Subscribe", "LoadUnit", "GetAll", "GetConnectionUnixProcessID", "GetUnitByPID"]
+)
 async def test_who_is_silent_or_leaves_before_the_order_got_none(systemd: FakeSystemd, member: str) -> None:
     """Wherever it is: nothing was ordered."""
     systemd.answers[member] = cut
