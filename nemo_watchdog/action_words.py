@@ -79,6 +79,8 @@ class ActionRequest:
     """Id and name of the image that has proven itself, of an action that goes back to one."""
     keeps_data: bool = False
     """Whether a dependency of the container does."""
+    container: str = ""
+    """The dependency's own, where the action may stop and start it as well; empty where it is the target, or is not."""
     along: tuple[Along, ...] = ()
     """In this order."""
 

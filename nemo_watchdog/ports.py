@@ -307,6 +307,8 @@ class ActionKind:
     """Of the container that it acts on, in which it can do anything; empty: in all of them."""
     destroys: bool = True
     """What a person would want to see of the trouble may be gone after it: evidence is taken first."""
+    reaches_container: bool = False
+    """Of an action on something else: it may stop and start the dependency's own container as well."""
     takes_along: bool = False
     """It restarts, after its target, the containers that the step's `also` names."""
     settles: bool = False

@@ -67,6 +67,8 @@ def after_action(turn: Turn, request: ActionRequest, result: ActionResult) -> No
     """What was heard in the meantime is a person's, where nothing was ordered; and who ended it can be said."""
     refused = result.outcome is ActionOutcome.REFUSED
     _after(turn, request, request.target, nothing_ordered=refused)
+    if request.container:
+        _after(turn, request, Target(CONTAINER, request.container), nothing_ordered=refused)
     for each in request.along:
         nothing_ordered = refused or each.container in result.left
         _after(turn, request, Target(CONTAINER, each.container), nothing_ordered=nothing_ordered)

@@ -124,6 +124,7 @@ def _act(turn: Turn, incident: Incident, situation: Situation) -> None:
     _write_skipped(turn, incident, situation)
     action_id = f"{incident.incident}/{name}/{situation.ladder.total + 1}"
     along = taken_along(situation.trackers, situation.along)
+    reached = (spec.container or "") if step.reaches_container else ""
     granted = proposing.done(turn, situation, action_id)
     turn.record(
         r.ActionIntended(
@@ -134,7 +135,7 @@ def _act(turn: Turn, incident: Incident, situation: Situation) -> None:
             step=ahead.index,
             attempt=ahead.attempt,
             action=step.action,
-            container=target.name if target.kind == CONTAINER else "",
+            container=target.name if target.kind == CONTAINER else reached,
             verify_within=step.verify_within,
             target_kind=target.kind,
             target=target.name,
@@ -167,6 +168,7 @@ def _act(turn: Turn, incident: Incident, situation: Situation) -> None:
             reason=situation.tracker.state.reason or "",
             destroys=step.destroys,
             by=granted.by if granted is not None and granted.at_once else "",
+            container=reached,
             along=along,
             **_image(situation, step),
         )

@@ -212,8 +212,8 @@ def _(record: r.ActionIntended, state: Durable, at: Moment) -> None:
         position = (record.remedy, record.step_key, record.attempt)
         ladder.begin(record.action_id, record.action, target, position, rung=record.step_key or str(record.step))
         ladder.actor, ladder.use, state.ladders[target] = record.dependency, memory.Use.of(record), ladder
-    along = (Target(CONTAINER, each) for each in record.along)
-    state.intend(record.action_id, record.dependency, (target, *along), at, record.leaves)
+    also = (Target(CONTAINER, each) for each in (record.container, *record.along) if each)
+    state.intend(record.action_id, record.dependency, tuple(dict.fromkeys((target, *also))), at, record.leaves)
 
 
 @apply.register

@@ -242,6 +242,7 @@ def _acting(step: Acting, key: str, helps: frozenset[Category], when: StepCondit
         footprint=step.footprint,
         unpauses_after=step.unpauses_after,
         proves_after=step.proves_after,
+        reaches_container=kind.reaches_container,
         settles=kind.settles,
         also=section.also if isinstance(section.also, str) else tuple(dict.fromkeys(section.also)),
     )

@@ -104,6 +104,8 @@ class ActionStep:
     """Seconds for which a container must have been paused before it is let go on; None: it lets nothing go on."""
     proves_after: float | None = None
     """Seconds for which an image must have served to be one that it goes back to; None: it goes back to none."""
+    reaches_container: bool = False
+    """It may stop and start the dependency's container though its target is something else."""
     settles: bool = False
     """It leaves behind what its verdict must end."""
     also: Literal["dependents"] | tuple[str, ...] = ()

@@ -33,7 +33,7 @@ class ActionIntended(Record):
     attempt: int
     action: str
     container: str
-    """Empty when the target is none."""
+    """That of the target, or the dependency's own that the action reaches as well; empty when it acts on none."""
     verify_within: float
     target_kind: str = ""
     target: str = ""

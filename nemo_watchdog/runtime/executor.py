@@ -69,10 +69,10 @@ class Executor:
                 result = ActionResult(ActionOutcome.REFUSED, "it answers again, as was seen while evidence was taken")
             else:
                 result = await self._carry_out(request)
-            if of_container:
+            own = request.target.name if of_container else request.container
+            for name in filter(None, (own, *(each.container for each in request.along))):
                 # What Docker says about it now comes first: the engine judges the attempt by it.
-                for name in (request.target.name, *(each.container for each in request.along)):
-                    await self._containers.look(name)
+                await self._containers.look(name)
         except asyncio.CancelledError:
             self._answer(request, ActionResult(ActionOutcome.UNKNOWN, "the watchdog was stopped meanwhile"))
             raise

@@ -251,6 +251,7 @@ KIND = ActionKind(
     make=ComposeUp,
     target_kind="service",
     target=the_service,
+    reaches_container=True,
     helps=frozenset({Category.FAULT, Category.BUSY}),
     lacks=lacks,
 )

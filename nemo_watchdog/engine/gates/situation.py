@@ -78,7 +78,8 @@ class Situation:
     def pending_until(self) -> float | None:
         """Until when an action of which nobody knows whether it was done may still be done; None at no time."""
         container = self.tracker.container
-        untils = (self.durable.unclear_until(target, container, self.now) for target in self.targets)
+        own = [Target(CONTAINER, self.spec.container)] if self.spec.container else []
+        untils = (self.durable.unclear_until(target, container, self.now) for target in (*self.targets, *own))
         return max((until for until in untils if until is not None), default=None)
 
     def verify_until(self, ladder: Ladder) -> float:

@@ -291,3 +291,42 @@ async def test_the_daemon_scales_up_what_has_too_much_to_do(project: Project, tm
         done = [line["action"] for line in daemon.events if line["event"] == "action_intended"]
         assert done == ["compose.up"]
     await project.taken(2)
+
+
+async def test_what_compose_replaces_was_stopped_by_nobody_else(project: Project, tmp_path: Path) -> None:
+    """The file says otherwise by now: the daemon has it made anew, and takes nothing of that for a person's stop."""
+    mark = project.folder / "jobs" / "ill"
+    policy = {
+        "version": 1,
+        "dependencies": {
+            "web": {
+                "probe": "command",
+                "command": ["/bin/sh", "-c", f"! test -e {mark}"],
+                "container": f"{project.name}_web_1",
+                "interval": "500ms",
+                "confirm_interval": "200ms",
+                "startup_grace": "1s",
+                "remedy": "anew",
+            }
+        },
+        "remedies": {
+            "anew": {
+                "steps": [
+                    {"do": "compose.up", "file": str(project.file), "project": project.name, "service": "web"},
+                ],
+                "budget": "1 per 1h",
+            }
+        },
+    }
+    folder = tmp_path / "daemon"
+    folder.mkdir()
+    async with Daemon(json.dumps(policy), folder) as daemon:
+        await daemon.wait_for_health("web", "up")
+        project.write(f"rm -f /jobs/{mark.name}; {IDLE}")
+        mark.touch()
+        ended = await daemon.event("action_ended", within=90.0)
+        assert (ended["action"], ended["outcome"]) == ("compose.up", "succeeded")
+        await daemon.event("incident_resolved", within=60.0)
+        await daemon.more_looks(4)
+        assert not [line for line in daemon.events if line["event"] in {"touched", "escalated"}]
+        assert (await daemon.status())["dependencies"]["web"]["held"] is None
