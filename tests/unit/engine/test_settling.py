@@ -169,6 +169,23 @@ def test_a_new_one_that_nobody_knew_of_is_ended_by_nobody_but_us(world: World) -
     assert not world.engine.durable.settlings
 
 
+def test_daemons_that_die_one_after_the_other_send_signals_of_their_own(world: World) -> None:
+    """Each stops it once more, and none of these stops is a person's."""
+    world.pass_time(2.0)
+    started = world.utc
+    told = []
+    for _ in range(3):
+        world.pass_time(1.0)
+        world.kill_daemon()
+        see(world, MADE, started, *told)
+        world.pass_time(1.0)
+        told.append(world.event("gateway", "kill", 15))
+        world.send(ev.ContainerActed(told[-1]))
+    ends(world)
+    assert not world.of(r.HoldPlaced)
+    assert not world.engine.durable.settlings
+
+
 def test_who_stops_the_new_one_before_it_is_put_back_is_somebody(world: World) -> None:
     """The action sends no signal to what it has started itself."""
     world.pass_time(2.0)
@@ -182,8 +199,8 @@ def test_who_stops_the_new_one_before_it_is_put_back_is_somebody(world: World) -
 
 
 @pytest.mark.parametrize("killed", [False, True])
-def test_a_stop_that_takes_its_time_is_ours_twice(world: World, killed: bool) -> None:  # noqa: FBT001 - a case
-    """Docker goes on with that of a daemon that died, and the one that puts back orders another: nobody undid anything."""
+def test_a_stop_that_takes_its_time_is_ours_twice(world: World, killed: bool) -> None:
+    """Docker goes on with that of a daemon that died, and what puts back orders another: nobody undid anything."""
     began = world.engine.trackers["gateway"].container
     assert began is not None
     assert began.started_at is not None
