@@ -103,6 +103,19 @@ def test_what_did_not_help_is_put_back(world: World) -> None:
     assert [request.action for request in world.pending] == ["docker.recreate"]
 
 
+def test_nobody_is_told_of_the_end_before_it_is_put_back(world: World) -> None:
+    """What comes next is decided of what is there then: in the one that is taken away a step may have no reason."""
+    spent = remedy(replace(RECREATE, attempts=1), EscalateStep("lead"), budget=Budget(9, 3600.0))
+    world.send(ev.PolicyChanged(policy(dependency("gateway", grace=0.0), fix=spent)))
+    succeed(world)
+    world.fail("gateway", times=int(RECREATE.verify_within) + 1)
+    assert world.of(r.AttemptFailed)
+    assert not world.of(r.Escalated)
+    ends(world)
+    world.fail("gateway", times=3)
+    assert world.of(r.Escalated)
+
+
 def test_what_is_put_back_is_nobodys_stop_and_nobodys_start(world: World) -> None:
     """The signals that end the new one are ours, and so is the run of the old one: no hold, no person, no flapping."""
     succeed(world)
@@ -173,7 +186,7 @@ def test_daemons_that_die_one_after_the_other_send_signals_of_their_own(world: W
     """Each stops it once more, and none of these stops is a person's."""
     world.pass_time(2.0)
     started = world.utc
-    told = []
+    told: list[ContainerEvent] = []
     for _ in range(3):
         world.pass_time(1.0)
         world.kill_daemon()
