@@ -42,7 +42,7 @@ LINGERS = 12
 """Seconds that a slow stop takes: a daemon that starts meanwhile is there before its end."""
 
 MOST = 2
-"""Orders that the budget allows, and attempts that the step has."""
+"""Orders that the budget allows; the step has one attempt more."""
 
 
 class Scene:
@@ -70,7 +70,7 @@ class Scene:
 
     def policy(self) -> str:
         verify = f"{2 * LINGERS}s" if self.point.slow else "6s" if self.point.helps else "3s"
-        pace = {"attempts": MOST, "verify_within": verify, "backoff": {"initial": "1s", "jitter": 0}}
+        pace = {"attempts": MOST + 1, "verify_within": verify, "backoff": {"initial": "1s", "jitter": 0}}
         step = {"do": self.action, **self.options(), **pace}
         text = self.web.policy(step, {"do": "escalate", "to": "team"}, budget=f"{MOST} per 1h")
         return text + ("autonomy: suggest\n" if self.point.asks else "")

@@ -48,8 +48,11 @@ async def play(action: str, point: Point, folder: Path) -> int:
             await _was_there(scene, OnDisk(daemon.state_dir), trap)
             await daemon.start()
             await _ends(daemon, scene)
+            left = (await daemon.status())["budgets"]["web"]["remaining"]
             assert await daemon.terminate() == 0
-            _is_in_order(OnDisk(daemon.state_dir), scene)
+            disk = OnDisk(daemon.state_dir)
+            _is_in_order(disk, scene)
+            assert left == MOST - len(disk.of("action_intended"))
         assert await scene.is_whole()
         assert await scene.shape() == shape
         orders = await scene.orders()
