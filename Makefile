@@ -45,12 +45,13 @@ lint: $(INSTALLED) ## ruff, import-linter, mypy
 unit: $(INSTALLED) ## the tests that need nothing but Python (ARGS go to pytest)
 	@$(PYTEST) tests/simulation tests/unit $(ARGS)
 
-suites: $(INSTALLED) ## 100 situations in which a restart is wrong, 49 faults that one action cures, 10,000 malformed answers
+suites: $(INSTALLED) ## 100 situations without a cure, 49 faults that one action cures, SIGKILL in each, 10,000 bad answers
 	@scripts/ensure-docker test
 	@$(BIN)/python -m tests.suites.restraint
 	@$(BIN)/python -m tests.suites.heal
 	@$(BIN)/python -m tests.suites.heal --init
 	@$(BIN)/python -m tests.suites.heal --compose
+	@$(BIN)/python -m tests.suites.killed
 	@$(BIN)/python -m tests.suites.malformed
 
 machine: $(INSTALLED) ## from a bare Debian to a healed container, by the README alone: as root, two minutes

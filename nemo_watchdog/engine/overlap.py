@@ -6,8 +6,9 @@ somebody else was stopping meanwhile: `docker stop` returns, and the container r
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from datetime import datetime
 
 from nemo_watchdog import records as r
 from nemo_watchdog.engine import signals
@@ -26,12 +27,16 @@ TIMERS_DIFFER = 1.0
 """Seconds by which Docker's KILL may come before the stop timeout that we asked for."""
 
 
-def by_others(events: Iterable[ContainerEvent], status: ContainerStatus, ours: float | None) -> str:
+def by_others(
+    events: Iterable[ContainerEvent], status: ContainerStatus, ours: float | None, again: Sequence[datetime] = ()
+) -> str:
     """What somebody did to a container among these events, for people; "" when all are ours, or it was undone.
 
-    `ours` is the stop timeout of our restart in seconds; None when none was ordered.
+    `ours` is the stop timeout of our restart in seconds; None when none was ordered. `again` are the times from which
+    there was one more order of ours, each with signals of its own.
     """
-    stop = kill = None
+    stop: ContainerEvent | None = None
+    stops = kills = 0
     orders, begun, theirs = 0, False, ""
     for event in events:
         if event.action == "start":
@@ -45,13 +50,23 @@ def by_others(events: Iterable[ContainerEvent], status: ContainerStatus, ours: f
             theirs = ""
         elif begun or not signals.deadly(event, status):
             continue  # what is sent to the run that we started is judged as any other
-        elif ours is not None and stop is None and event.signal == status.stop_signal:
-            stop = event
-        elif ours is not None and kill is None and event.signal == signals.KILL and _has_waited(stop, event, ours):
-            kill = event
+        elif ours is not None and event.signal == status.stop_signal and stops < _ordered_by(event, again):
+            stop, stops = event, stops + 1
+        elif ours is not None and event.signal == signals.KILL and kills < _killed_by(stop, event, ours, again):
+            kills += 1
         else:
             theirs = f"somebody stopped the container through Docker (signal {event.signal})"
     return theirs
+
+
+def _ordered_by(event: ContainerEvent, again: Sequence[datetime]) -> int:
+    """How many orders of ours there were by then."""
+    return 1 + sum(event.at is None or each <= event.at for each in again)
+
+
+def _killed_by(stop: ContainerEvent | None, kill: ContainerEvent, ours: float, again: Sequence[datetime]) -> int:
+    """How many of them may have come to their KILL by then: of those before the last nobody has heard the signal."""
+    return _ordered_by(kill, again) - (0 if again or _has_waited(stop, kill, ours) else 1)
 
 
 def _has_waited(stop: ContainerEvent | None, kill: ContainerEvent, ours: float) -> bool:
@@ -158,7 +173,9 @@ def is_started_by_us(durable: Durable, target: Target, status: ContainerStatus) 
 def _by_others(turn: Turn, target: Target, status: ContainerStatus, events: Iterable[ContainerEvent]) -> str:
     ladder = turn.durable.ladder_of(target)
     step = step_that_acted(turn.volatile.policy, ladder) if ladder is not None else None
-    return by_others(events, status, step.may_take if step is not None else 0.0)
+    act = turn.durable.acts.get(target)
+    again = act.again if act is not None else ()
+    return by_others(events, status, step.may_take if step is not None else 0.0, again)
 
 
 def _hold_undone(turn: Turn, name: str, target: Target, theirs: str) -> None:

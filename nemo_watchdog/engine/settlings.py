@@ -38,9 +38,11 @@ def _began(record: r.SettlingBegan, state: Durable, at: Moment) -> None:
     if not settling.holds:
         return
     before = state.acts.get(settling.target)
-    goes_on = settling.helped is Helped.UNKNOWN and before is not None and before.action_id.startswith(record.action_id)
-    # It ends and starts runs, as an action does; what nobody knows the end of has begun long before.
-    state.acts[settling.target] = Act(record.settling, before.began if goes_on and before is not None else at.utc)
+    # It ends and starts runs, as an action does. What nobody knows the end of may be under way still, with its signals.
+    act = Act(record.settling, at.utc)
+    if before is not None and before.action_id.startswith(record.action_id) and before.ended is None:
+        act.began, act.again = before.began, (*before.again, at.utc)
+    state.acts[settling.target] = act
 
 
 def _ended(record: r.SettlingEnded, state: Durable, at: Moment) -> None:

@@ -34,6 +34,13 @@ class Act:
     """How long it explains what is seen, when nobody knows whether or when it ended."""
     given_up: datetime | None = None
     """When we stopped waiting for its result."""
+    again: tuple[datetime, ...] = ()
+    """When more was ordered, to take back what nobody knows the end of: each sends signals of its own."""
+
+    @property
+    def orders(self) -> tuple[datetime, ...]:
+        """When each order of it was given, the oldest first."""
+        return (self.began, *self.again)
 
     def end(self, outcome: str, at: Moment, looks_for: float) -> None:
         """`looks_for` in seconds: one whose result is unknown may still do its work for so long, a slow one longer."""
@@ -51,7 +58,7 @@ class Act:
         if over is None or now >= over.monotonic:
             return None
         began = status.started_at if status is not None else None
-        return over.monotonic if began is None or began < self.began else None
+        return over.monotonic if began is None or began < self.orders[-1] else None
 
     def started(self, status: ContainerStatus) -> bool:
         """That run may be what it has started."""
@@ -78,10 +85,11 @@ class Act:
         return told
 
     def _initiator_of(self, status: ContainerStatus, sent: ContainerEvent) -> Initiator:
-        """What we send goes to a run that is older than our order, and while that goes on."""
+        """What we send goes to a run that is older than our last order by then, and while that goes on."""
         if sent.at is None or status.started_at is None or not self.leaves.sends(sent):
             return Initiator.THEIRS
-        if status.started_at >= self.began or sent.at < self.began:
+        order = max((each for each in self.orders if each <= sent.at), default=None)
+        if order is None or status.started_at >= order:
             return Initiator.THEIRS
         if self.ended is None:
             over = self.unclear_until

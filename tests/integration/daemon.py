@@ -36,7 +36,7 @@ class Daemon:
 
     `folder` gets the policy and the state directory. `environ` is added to this process's environment.
     `files` is the most file descriptors that the process may have; `more` goes to its command line. `command` is what
-    is run: this version, by default.
+    is run: this version, by default; `first` is run in its place at the first start, and never again.
     `events` are the log lines of all its runs, oldest first; a line that is no JSON is `{"event": "not json", ...}`.
     """
 
@@ -49,6 +49,7 @@ class Daemon:
         files: int | None = None,
         more: Sequence[str] = (),
         command: Sequence[str] = COMMAND,
+        first: Sequence[str] = (),
     ) -> None:
         self.policy = folder / "policy.yaml"
         self.state_dir = folder / "state"
@@ -57,6 +58,7 @@ class Daemon:
         self._files = files
         self._more = more
         self._command = command
+        self._first = first
         self._environ = {**os.environ, **(environ or {})}
         self._news = asyncio.Condition()
         self._process: asyncio.subprocess.Process | None = None
@@ -93,7 +95,8 @@ class Daemon:
 
     async def start(self, *, observing: bool = False) -> None:
         """Returns once it is ready, or answers where it will only observe; raises `DaemonError` when it ends before."""
-        command = (*self._command, "run", "--log-format", "json", *self._more)
+        command = (*(self._first or self._command), "run", "--log-format", "json", *self._more)
+        self._first = ()
         if self._files is not None:
             command = ("/bin/sh", "-c", f'ulimit -n {self._files}; exec "$@"', "sh", *command)
         where = ("--policy", str(self.policy), "--state-dir", str(self.state_dir), "--listen", f"127.0.0.1:{self.port}")

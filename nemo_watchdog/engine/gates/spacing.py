@@ -7,6 +7,7 @@ from nemo_watchdog.engine.attempts import Ladder
 from nemo_watchdog.engine.budget import free_at, remaining
 from nemo_watchdog.engine.gates.situation import Situation
 from nemo_watchdog.engine.gates.turns import turn
+from nemo_watchdog.engine.left_behind import Helped
 from nemo_watchdog.engine.phases import Phase
 from nemo_watchdog.model import CONTAINER, Decision, Gate, Target, Verdict
 
@@ -19,7 +20,9 @@ def in_flight(s: Situation) -> Decision | None:
         if s.durable.is_acting_on(target):
             return Decision(Verdict.WAIT, Gate.IN_FLIGHT, f"an action on {target} is under way")
     for left in s.durable.settlings.values() if s.durable.settlings else ():
-        if left.holds and left.target in targets:
+        # Its verdict has come in this very step, and is not written down for what it has left behind.
+        is_judged = left.action_id == s.ladder.action_id and s.ladder.phase is Phase.IDLE
+        if (left.holds or (left.helped is Helped.AWAITED and is_judged)) and left.target in targets:
             return Decision(
                 Verdict.WAIT, Gate.IN_FLIGHT, f"what {left.action} did to {left.target} is taken back first"
             )

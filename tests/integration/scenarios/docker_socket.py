@@ -1,11 +1,17 @@
-"""A unix socket in front of Docker's that can be cut or stalled: the Engine itself stays well, only the way to it."""
+"""A unix socket in front of Docker's that can be cut or stalled: the Engine itself stays well, only the way to it.
+
+It hears every request before Docker does, and every answer before who has asked: a trap is sprung by one of them.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import re
 import time
+from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
+from enum import Enum
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -26,6 +32,38 @@ def remembered(*, filtered: bool) -> bytes:
     return b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body)
 
 
+class When(Enum):
+    """At which moment of a request a trap is sprung; the words follow "the daemon is killed"."""
+
+    BEFORE = "before Docker hears it"
+    MEANWHILE = "while Docker does it"
+    AFTER = "after Docker has done it, the answer unheard"
+
+
+@dataclass(slots=True, eq=False)
+class Trap:
+    """Of requests whose first line it finds, the one of that number springs it, once: nothing more comes through."""
+
+    request: re.Pattern[bytes]
+    when: When
+    spring: Callable[[], None]
+    number: int = 1
+    heard: int = 0
+    answer: bytes = b""
+    """The first line of Docker's answer that was kept back."""
+    sprung: bool = False
+
+    def hears(self, data: bytes) -> bool:
+        if self.sprung or not self.request.match(data.partition(b"\r\n")[0]):
+            return False
+        self.heard += 1
+        return self.heard == self.number
+
+    def goes_off(self, answer: bytes = b"") -> None:
+        self.answer, self.sprung = answer.partition(b"\r\n")[0], True
+        self.spring()
+
+
 class DockerSocket:
     """`async with DockerSocket(path) as way:`; the daemon gets `way.url` as DOCKER_HOST."""
 
@@ -36,6 +74,7 @@ class DockerSocket:
         self._flowing = asyncio.Event()
         self._flowing.set()
         self._held: bytes = b""
+        self._trap: Trap | None = None
         self._forgetful = False
         self._rolled_back = False
         self._writers: set[asyncio.StreamWriter] = set()
@@ -57,6 +96,10 @@ class DockerSocket:
     def hold(self, path: bytes) -> None:
         """Requests whose first line has this in it reach Docker no more; all others do."""
         self._held = path
+
+    def arm(self, trap: Trap) -> None:
+        """From now on; the one before is not armed any more."""
+        self._trap = trap
 
     def forget(self) -> None:
         """Docker remembers no event but 256 others of just now; an open stream tells what comes."""
@@ -96,11 +139,12 @@ class DockerSocket:
         engine_reader, engine_writer = await asyncio.open_unix_connection(ENGINE)
         mine = {writer, engine_writer}
         self._writers |= mine
+        awaited: set[Trap] = set()
         try:
             with suppress(ConnectionError):
                 async with asyncio.TaskGroup() as group:
-                    group.create_task(self._pass_on(reader, engine_writer, writer))
-                    group.create_task(self._pass_on(engine_reader, writer))
+                    group.create_task(self._pass_on(reader, engine_writer, awaited, writer))
+                    group.create_task(self._pass_on(engine_reader, writer, awaited))
         except* ConnectionError:
             pass
         finally:
@@ -109,13 +153,26 @@ class DockerSocket:
                 each.close()
 
     async def _pass_on(
-        self, source: asyncio.StreamReader, sink: asyncio.StreamWriter, asker: asyncio.StreamWriter | None = None
+        self,
+        source: asyncio.StreamReader,
+        sink: asyncio.StreamWriter,
+        awaited: set[Trap],
+        asker: asyncio.StreamWriter | None = None,
     ) -> None:
-        """`asker` is who sends requests: what was forgotten is answered here."""
+        """`asker` is who sends requests: what was forgotten is answered here. `awaited` are traps for an answer."""
         while data := await source.read(65536):
             await self._flowing.wait()
             if self._held and asker is not None and self._held in data.partition(b"\r\n")[0]:
                 await asyncio.Event().wait()
+            trap = self._trap if asker is not None and self._trap is not None and self._trap.hears(data) else None
+            if asker is None and awaited:
+                awaited.pop().goes_off(data)
+                break
+            if trap is not None and trap.when is When.BEFORE:
+                trap.goes_off()
+                break
+            if trap is not None and trap.when is When.AFTER:
+                awaited.add(trap)
             if self._forgetful and asker is not None and data.startswith(b"GET /events?"):
                 line = data.partition(b"\r\n")[0]
                 if b"until=" in line:
@@ -126,4 +183,6 @@ class DockerSocket:
                 data = data.replace(b" /v" + SPOKEN, b" /v" + UNHEARD_OF) if asker else data.replace(SPOKEN, OLDER)
             sink.write(data)
             await sink.drain()
+            if trap is not None and trap.when is When.MEANWHILE:
+                trap.goes_off()
         sink.close()

@@ -90,6 +90,27 @@ def test_a_restart_sends_one_stop_signal_and_one_kill(
     assert bool(found) is bool(theirs)
 
 
+@pytest.mark.parametrize(
+    ("told", "theirs"),
+    [
+        ((TERM, (9.0, "kill", 15)), "signal 15"),
+        ((TERM, (11.0, "kill", 15)), ""),
+        ((TERM, (11.0, "kill", 15), (12.0, "kill", 15)), "signal 15"),
+        ((TERM, (11.0, "kill", 15), KILL), ""),
+        (((11.0, "kill", 15), KILL, (131.0, "kill", 9)), ""),
+        ((TERM, (11.0, "kill", 15), KILL, (131.0, "kill", 9), (132.0, "kill", 9)), "signal 9"),
+    ],
+)
+def test_an_order_that_is_given_anew_sends_signals_of_its_own(
+    told: tuple[tuple[float, str, int | None], ...], theirs: str
+) -> None:
+    """From then on, and the one before it may still come to its KILL."""
+    again = [NOON + timedelta(seconds=10)]
+    found = overlap.by_others(events(*told), ContainerStatus(RunState.RUNNING), 120.0, again)
+    assert theirs in found
+    assert bool(found) is bool(theirs)
+
+
 def test_before_an_order_every_signal_is_somebodys() -> None:
     assert overlap.by_others(events(TERM), ContainerStatus(RunState.RUNNING), None)
     assert not overlap.by_others(events((0.0, "kill", 1)), ContainerStatus(RunState.RUNNING), None)

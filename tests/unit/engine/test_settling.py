@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime
 
 import pytest
 
@@ -15,6 +16,7 @@ from nemo_watchdog.model import (
     ActionOutcome,
     ActionRequest,
     ActionResult,
+    ContainerEvent,
     ContainerStatus,
     Gate,
     NotificationKind,
@@ -101,6 +103,19 @@ def test_what_did_not_help_is_put_back(world: World) -> None:
     assert [request.action for request in world.pending] == ["docker.recreate"]
 
 
+def test_nobody_is_told_of_the_end_before_it_is_put_back(world: World) -> None:
+    """What comes next is decided of what is there then: in the one that is taken away a step may have no reason."""
+    spent = remedy(replace(RECREATE, attempts=1), EscalateStep("lead"), budget=Budget(9, 3600.0))
+    world.send(ev.PolicyChanged(policy(dependency("gateway", grace=0.0), fix=spent)))
+    succeed(world)
+    world.fail("gateway", times=int(RECREATE.verify_within) + 1)
+    assert world.of(r.AttemptFailed)
+    assert not world.of(r.Escalated)
+    ends(world)
+    world.fail("gateway", times=3)
+    assert world.of(r.Escalated)
+
+
 def test_what_is_put_back_is_nobodys_stop_and_nobodys_start(world: World) -> None:
     """The signals that end the new one are ours, and so is the run of the old one: no hold, no person, no flapping."""
     succeed(world)
@@ -145,6 +160,97 @@ def test_a_daemon_that_dies_in_the_middle_makes_it_whole(world: World) -> None:
     assert settle.helped is None
     assert settle.expected_run is not None
     assert settle.expected_run.container_id == "id-c-gateway"
+
+
+def see(world: World, container_id: str, started: datetime, *past: ContainerEvent) -> None:
+    """That run goes on, with all that Docker remembers of it."""
+    status = ContainerStatus(RunState.RUNNING, container_id, started)
+    world.send(ev.ContainerSeen("c-gateway", status, Past(past, EVER)))
+
+
+def test_a_new_one_that_nobody_knew_of_is_ended_by_nobody_but_us(world: World) -> None:
+    """It had been started when the daemon died: the signal that takes it away again is no person's stop."""
+    world.pass_time(2.0)
+    started = world.utc
+    world.pass_time(1.0)
+    world.kill_daemon()
+    see(world, MADE, started)
+    world.pass_time(1.0)
+    world.send(ev.ContainerActed(world.event("gateway", "kill", 15)))
+    ends(world)
+    assert not world.of(r.HoldPlaced)
+    assert not world.engine.durable.settlings
+
+
+def test_daemons_that_die_one_after_the_other_send_signals_of_their_own(world: World) -> None:
+    """Each stops it once more, and none of these stops is a person's."""
+    world.pass_time(2.0)
+    started = world.utc
+    told: list[ContainerEvent] = []
+    for _ in range(3):
+        world.pass_time(1.0)
+        world.kill_daemon()
+        see(world, MADE, started, *told)
+        world.pass_time(1.0)
+        told.append(world.event("gateway", "kill", 15))
+        world.send(ev.ContainerActed(told[-1]))
+    ends(world)
+    assert not world.of(r.HoldPlaced)
+    assert not world.engine.durable.settlings
+
+
+def test_who_stops_the_new_one_before_it_is_put_back_is_somebody(world: World) -> None:
+    """The action sends no signal to what it has started itself."""
+    world.pass_time(2.0)
+    started = world.utc
+    world.pass_time(1.0)
+    theirs = world.event("gateway", "kill", 15)
+    world.pass_time(1.0)
+    world.kill_daemon()
+    see(world, MADE, started, theirs)
+    assert world.of(r.HoldPlaced)
+
+
+@pytest.mark.parametrize("killed", [False, True])
+def test_a_stop_that_takes_its_time_is_ours_twice(world: World, killed: bool) -> None:
+    """Docker goes on with that of a daemon that died, and what puts back orders another: nobody undid anything."""
+    began = world.engine.trackers["gateway"].container
+    assert began is not None
+    assert began.started_at is not None
+    world.pass_time(1.0)
+    first = world.event("gateway", "kill", 15)
+    world.pass_time(1.0)
+    world.kill_daemon()
+    see(world, "id-c-gateway", began.started_at, first)
+    told = [first]
+    for signal in (15, 9) if killed else (15,):
+        world.pass_time(1.0)
+        told.append(world.event("gateway", "kill", signal))
+        world.send(ev.ContainerActed(told[-1]))
+    world.pass_time(1.0)
+    see(world, "id-c-gateway", world.utc, *told)
+    world.send(ev.ActionFinished(world.pending.pop(0), ActionResult(ActionOutcome.SUCCEEDED)))
+    assert not world.of(r.HoldPlaced)
+    assert not world.engine.durable.settlings
+
+
+def test_a_stop_of_the_new_one_that_takes_its_time_is_ours_twice(world: World) -> None:
+    """It did not help, and the daemon died while it was taken away: no person is stopping it, and nothing waits."""
+    succeed(world)
+    made = world.engine.trackers["gateway"].container
+    assert made is not None
+    assert made.started_at is not None
+    world.fail("gateway", times=int(RECREATE.verify_within) + 1)
+    world.pass_time(1.0)
+    first = world.event("gateway", "kill", 15)
+    world.pass_time(1.0)
+    world.kill_daemon()
+    see(world, MADE, made.started_at, first)
+    world.pass_time(1.0)
+    world.send(ev.ContainerActed(world.event("gateway", "kill", 15)))
+    ends(world)
+    assert not world.of(r.HoldPlaced)
+    assert not world.engine.durable.settlings
 
 
 def test_a_daemon_that_dies_while_it_verifies_goes_on_with_that(world: World) -> None:
