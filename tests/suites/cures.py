@@ -138,6 +138,7 @@ CURED = (
         "gemma",
         "connection_lost",
         parent_is_made_anew,
+        or_sees=["refused"],  # as long as the new one is not there yet
         rewrites=from_the_parent,
         people_order={"kill 9": 1, "remove": 1, "create": 1},
         cured_by="docker.recreate",

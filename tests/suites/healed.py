@@ -48,7 +48,7 @@ async def is_healed(stage: Stage, situation: Situation) -> None:
     started = await daemon.event("action_started", within=situation.acts_within * stage.patience)
     lines = daemon.events
     reasons = [line.get("reason") for line in lines[: lines.index(started)] if line["event"] == "health_changed"]
-    if reasons[-1] != situation.sees:
+    if reasons[-1] not in {situation.sees, *situation.or_sees}:
         raise DaemonError(f"it acted for {reasons[-1]}, not for {situation.sees}")
     await daemon.event("incident_resolved", within=90.0 * stage.patience)
     if cure.settles:

@@ -88,6 +88,8 @@ class Situation:
     people_order: Mapping[str, int] = field(default_factory=dict)
     """What else they do through Docker, as `witness` calls it: for where all of it is counted."""
     cured_by: str = "docker.restart"
+    or_sees: Sequence[str] = ()
+    """Other reasons for which it may act, where the moment of the look decides."""
     acts_within: float = 60.0
     """Seconds, from when it was seen."""
     made: type[Platform] = Platform
@@ -236,8 +238,9 @@ async def _play_on(
         stage.before = await shown(platform, situation.of)
         await situation.happens(stage)
         await daemon.wait_until(
-            lambda s: (
-                matches(situation.sees, s["dependencies"][name]) or logged(situation.sees, name, daemon.events[before:])
+            lambda s: any(
+                matches(sees, s["dependencies"][name]) or logged(sees, name, daemon.events[before:])
+                for sees in (situation.sees, *situation.or_sees)
             ),
             within=60.0 * stage.patience,
         )
