@@ -114,12 +114,12 @@ async def redis_long_loading(platform: Platform, seconds: float) -> None:
 
 async def person_stops(platform: Platform, part: str) -> None:
     """What a person types: `docker stop`."""
-    await docker("stop", "-t", "10", platform.name(part))
+    await platform.docker("stop", "-t", "10", platform.name(part))
 
 
 async def person_starts(platform: Platform, part: str) -> None:
     """What a person types: `docker start`."""
-    await docker("start", platform.name(part))
+    await platform.docker("start", platform.name(part))
 
 
 async def _cpu_share(platform: Platform, share: float | None) -> None:

@@ -58,6 +58,8 @@ class Platform:
         self.prefix = prefix
         self.parts: Mapping[str, Part] = {part.kind: part for part in chosen}
         self.keep = keep
+        self.asked: list[tuple[str, ...]] = []
+        """Each command that `docker` was given, oldest first."""
         self._run = secrets.token_hex(8)
         self._labels = {**(labels or {}), LABEL: prefix, RUN_LABEL: self._run}
         self._ports: dict[str, int] = {}
@@ -180,6 +182,7 @@ class Platform:
 
     async def docker(self, *arguments: str) -> str:
         """Any other docker command; a name for its container is `platform.name(part)`."""
+        self.asked.append(arguments)
         return await docker(*arguments)
 
     def _background_ended(self, task: asyncio.Task[None]) -> None:

@@ -15,6 +15,7 @@ while :; do
   sleep 0.1
 done"""
 """Takes one job and is at it for ever."""
+IDLE = "trap 'exit 0' TERM; while :; do sleep 0.1; done"
 
 
 def service(script: str, jobs: Path) -> dict[str, Any]:

@@ -48,6 +48,7 @@ class Stage:
     daemon: Daemon
     way: DockerSocket
     stack: AsyncExitStack
+    witness: Witness
     patience: float = 1.0
     before: Mapping[str, Any] = field(default_factory=dict)
     """Docker's inspect of the container that it is about, right before it happens."""
@@ -87,6 +88,8 @@ class Situation:
     by_people: int = 0
     people_order: Mapping[str, int] = field(default_factory=dict)
     """What else they do through Docker, as `witness` calls it: for where all of it is counted."""
+    rightly: Mapping[str, int] = field(default_factory=dict)
+    """What the watchdog may order at most, where something is right and something more would be wrong."""
     cured_by: str = "docker.restart"
     or_sees: Sequence[str] = ()
     """Other reasons for which it may act, where the moment of the look decides."""
@@ -94,7 +97,7 @@ class Situation:
     """Seconds, from when it was seen."""
     made: type[Platform] = Platform
     afterwards: Happens = nothing
-    """What must hold once it is cured, and only here."""
+    """What must hold at the end, and only here."""
     keeps_data: bool = True
     """What was committed before it outlives it; not where the disk itself is gone or damaged on purpose."""
 
@@ -224,7 +227,7 @@ async def _play_on(
         name = names.get(situation.of, situation.of)
         environ = await asyncio.to_thread(situation.environ, folder, platform)
         daemon = await stack.enter_async_context(Daemon(text, folder, environ={"DOCKER_HOST": way.url, **environ}))
-        stage = Stage(platform, daemon, way, stack, 1.0 if by is By.DEMO else PATIENCE_WITH_INIT)
+        stage = Stage(platform, daemon, way, stack, witness, 1.0 if by is By.DEMO else PATIENCE_WITH_INIT)
         if situation.starts_up:
             await daemon.wait_until(
                 lambda s: all(

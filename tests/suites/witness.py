@@ -57,8 +57,13 @@ class Witness:
 
     async def orders(self) -> Counter[str]:
         """All until now."""
+        return orders_in(await self.events())
+
+    async def events(self) -> list[Mapping[str, Any]]:
+        """All until now, as Docker writes them, oldest first."""
         remembered = await docker(*self._question(), "--until", f"{time.time():.6f}")
-        return orders_in(json.loads(line) for line in self._lines.union(remembered.splitlines()))
+        events = [json.loads(line) for line in self._lines.union(remembered.splitlines())]
+        return sorted(events, key=lambda each: int(each["timeNano"]))
 
     def _question(self) -> list[str]:
         filters = ["--filter", "type=container", "--filter", f"label={self._label}"]

@@ -20,12 +20,11 @@ from nemo_watchdog.demo.docker_cli import DockerError, command, docker
 from nemo_watchdog.model import ActionOutcome, ActionRequest, ActionResult, ContainerStatus, RunState, Target
 from nemo_watchdog.ports import ActionContext, Subject
 from nemo_watchdog.testing.servers import free_port
-from tests.integration.compose_service import WORKER, service
+from tests.integration.compose_service import IDLE, WORKER, service
 from tests.integration.daemon import Daemon
 from tests.parts import need
 
 STUBBORN = "trap '' TERM; while :; do sleep 1; done"
-IDLE = "trap 'exit 0' TERM; while :; do sleep 0.1; done"
 
 
 @dataclass
