@@ -45,7 +45,7 @@ lint: $(INSTALLED) ## ruff, import-linter, mypy
 unit: $(INSTALLED) ## the tests that need nothing but Python (ARGS go to pytest)
 	@$(PYTEST) tests/simulation tests/unit $(ARGS)
 
-suites: $(INSTALLED) ## 100 situations without a cure, 49 faults that one action cures, SIGKILL in each, 10,000 bad answers
+suites: $(INSTALLED) ## 160 situations where to act is wrong, 49 faults with one cure, SIGKILL in each action, 10,000 bad answers
 	@scripts/ensure-docker test
 	@$(BIN)/python -m tests.suites.restraint
 	@$(BIN)/python -m tests.suites.heal

@@ -1,4 +1,4 @@
-"""The must-not-restart suite: `python -m tests.suites.restraint`. In each situation a restart would be wrong.
+"""The must-not-restart suite: `python -m tests.suites.restraint`. In each, to act or to do more would be wrong.
 
 Exit code 0 when the watchdog saw each for what it is, `explain` named the gate that held, then and later, and Docker
 saw no order to a container but those that a person gave.
@@ -34,7 +34,7 @@ from tests.suites.touched import TOUCHED
 from tests.suites.units_held import UNITS_HELD
 from tests.suites.unseen import UNSEEN
 
-FEWEST = 100
+FEWEST = 160
 
 SITUATIONS = (
     *BUSY,
@@ -90,7 +90,7 @@ def intervened(situation: Situation, orders: Counter[str]) -> str:
 def main() -> int:
     if len(SITUATIONS) < FEWEST:
         raise SystemExit(f"{len(SITUATIONS)} situations: fewer than {FEWEST} prove too little")
-    title = "Situations in which a restart would be wrong"
+    title = "Situations in which to act would be wrong"
     chosen = choose(SITUATIONS, sys.argv[1:])
     well = asyncio.run(play_all(chosen, goes_on, intervened, title))
     gates = ", ".join(f"{gate} {count}" for gate, count in EXPLAINED.most_common())

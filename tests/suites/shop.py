@@ -77,6 +77,13 @@ async def a_person_stops_the_service(stage: Stage) -> None:
     assert isinstance(stage.platform, Shop)
     await stage.platform.compose("stop", "-t", "5", "worker")
     stage.platform.give("a", "b")
+    await stage.daemon.wait_until(lambda s: s["dependencies"]["worker"]["held"] is not None, within=60.0)
+
+
+async def nobody_works(stage: Stage) -> None:
+    running = await stage.platform.docker("ps", "--filter", f"name=^{stage.platform.prefix}", "--format", "{{.Names}}")
+    if running:
+        raise DaemonError(f"there runs {running}")
 
 
 SHOP = (
@@ -95,10 +102,11 @@ SHOP = (
         "a person stops the service by Compose",
         [Worker()],
         "worker",
-        "gate:human_hold",
+        "health:down",
         a_person_stops_the_service,
         rewrites=scaled.watched,
-        people_order={"stop": 1, "kill 15": 1},
+        people_order={"stop": 1},
         made=Shop,
+        afterwards=nobody_works,
     ),
 )

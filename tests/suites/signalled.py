@@ -50,7 +50,14 @@ def frozen(part: str) -> Situation:
 
 
 SIGNALLED = (
-    Situation("a person stops it by a real-time signal", [StoppedByRealTime()], "gateway", "gate:human_hold", stopping),
+    Situation(
+        "a person stops it by a real-time signal",
+        [StoppedByRealTime()],
+        "gateway",
+        "gate:human_hold",
+        stopping,
+        people_order={"kill 37": 1},
+    ),
     Situation(
         "a person sends it a QUIT, and it drains",
         GATEWAY,

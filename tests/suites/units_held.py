@@ -17,6 +17,7 @@ from tests.suites.situations import Happens, Situation, Stage
 
 OWN = f"{UNIT}.service"
 ALIAS = "guard.service"
+TAKES_ALONG = "app.service"
 WEB = "WorkingDirectory=/mnt\nExecStart=/usr/bin/python3 -m http.server -b 127.0.0.1 8099"
 POLICY = {
     "version": 1,
@@ -48,15 +49,22 @@ def _in_a_box(network: str, unit: str, words: tuple[str, ...]) -> None:
     with tempfile.TemporaryDirectory() as folder, bus_box(Path(folder), network) as box:
         add_unit(box, "web.service", WEB)
         box.run("ln", "-s", f"/etc/systemd/system/{OWN}", f"/run/systemd/system/{ALIAS}")
+        add_unit(box, TAKES_ALONG, "ExecStart=/usr/bin/sleep 1000")
+        if unit == TAKES_ALONG:
+            part = f"[Unit]\nPartOf={TAKES_ALONG}\n"
+            box.run("mkdir", "-p", f"/etc/systemd/system/{OWN}.d")
+            box.run("sh", "-c", f"cat > /etc/systemd/system/{OWN}.d/part.conf", stdin=part)
         box.run("mkdir", "-p", "/mnt")
         box.run("systemctl", "daemon-reload")
-        box.run("systemctl", "start", "web.service")
-        let(box, OWN, ALIAS)
-        box.fresh(policy(unit))
+        box.run("systemctl", "start", "web.service", TAKES_ALONG)
+        let(box, OWN, ALIAS, TAKES_ALONG)
+        box.fresh(policy(ALIAS if unit == OWN else unit))
         box.until(lambda: _health(box) == "up")
         before = _run_of(box)
+        if unit == OWN:
+            box.write_policy(policy(OWN))
         box.run("systemctl", "kill", "--signal=STOP", "web.service")
-        box.until(lambda: all(box.log().count(word) > 1 for word in words))
+        box.until(lambda: all(word in box.log() for word in words))
         if (after := _run_of(box)) != before:
             raise DaemonError(f"its run is {after}, and was {before}")
 
@@ -74,11 +82,11 @@ async def a_person_stops_the_unit(stage: Stage) -> None:
 
 
 async def stays_stopped(stage: Stage) -> None:
-    shown = await stage.platform.exec(
-        machine.Machine.kind, "systemctl", "show", "-P", "ActiveState", "-P", "NRestarts", machine.UNIT
-    )
-    if shown.split() != ["inactive", "0"]:
-        raise DaemonError(f"the unit is {shown}")
+    wanted = {"ActiveState": "inactive", "NRestarts": "0"}
+    for name, value in wanted.items():
+        command = ("systemctl", "show", "-P", name, machine.UNIT)
+        if (shown := (await stage.platform.exec(machine.Machine.kind, *command)).strip()) != value:
+            raise DaemonError(f"{name} of the unit is {shown}")
 
 
 def own_unit(name: str, unit: str, *words: str) -> Situation:
@@ -86,9 +94,11 @@ def own_unit(name: str, unit: str, *words: str) -> Situation:
     return Situation(name, GATEWAY, "gateway", "health:up", would_restart(unit, *words))
 
 
+NOT_ITSELF = f"{ALIAS} is another name of {OWN}"
 UNITS_HELD = (
-    own_unit("the watchdog would restart its own unit", OWN, f"the watchdog itself runs in {OWN}"),
-    own_unit("the watchdog would restart its own unit by another name", ALIAS, f"{ALIAS} is another name of {OWN}"),
+    own_unit("the policy would have the watchdog's own unit restarted", OWN, "it is the watchdog's own", NOT_ITSELF),
+    own_unit("the watchdog would restart its own unit by another name", ALIAS, NOT_ITSELF),
+    own_unit("the watchdog would restart what takes its own unit along", TAKES_ALONG, f"would restart {OWN} as well"),
     Situation(
         "a person stops a unit of systemd",
         [machine.Machine()],
