@@ -31,8 +31,14 @@ ASKED_FOR = 3.0
 PS_ASKED_FOR = 1.0
 """Seconds that Docker has for the state of the processes."""
 
-WAITS_FOR = 2.5
-"""Seconds that the look which could make it down waits for a second sample, where it is not there yet."""
+ENOUGH = 3
+"""Samples that tell answers which leave it now and then from an answer to somebody's one look."""
+
+WAITS_FOR = 5.0
+"""Seconds that the look which could make it down waits for so many, where they are not there yet.
+
+Docker gives one in a second or two, and on a busy machine, which is where it matters, in more.
+"""
 
 PAUSE = 0.2
 """Seconds between the answer of Docker and the next question."""
@@ -130,7 +136,7 @@ class WorkWitness:
         self._looks: deque[float] = deque(maxlen=MOST_LOOKS)
         self._sampling: asyncio.Task[None] | None = None
         self._compared = asyncio.Event()
-        """Two samples are there, or Docker gives none."""
+        """Enough samples are there, or Docker gives none."""
 
     def look_begins(self) -> None:
         """What is answered to it is no work."""
@@ -187,7 +193,7 @@ class WorkWitness:
                 await asyncio.sleep(PAUSE)
                 continue
             self._samples.append(Sample(loop.time(), usage, await self._waiting(container)))
-            if len(self._samples) > 1:
+            if len(self._samples) >= ENOUGH:
                 self._compared.set()
             await asyncio.sleep(PAUSE)
 

@@ -151,6 +151,21 @@ async def test_what_works_is_overloaded_at_the_look_that_would_make_it_down(coun
     assert reasons[count - 1 :] == [Reason.OVERLOADED] * (5 - count)
 
 
+async def test_it_is_not_judged_before_answers_can_be_told_from_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine so busy that a sample takes long: two of them say nothing of small answers, and it waits for more."""
+    sent = iter(seconds(*[[*SERVED]] * 9))
+
+    class Slow(Docker):
+        async def usage(self, _: str) -> ContainerUsage:
+            await asyncio.sleep(0.1)
+            return next(sent).usage
+
+    witness = WorkWitness(dependency("gateway", down_after=Threshold(1, 1)), Slow())
+    found = await witness.judge(LATE)
+    assert (found.reason, "answers leave it" in found.detail) == (Reason.OVERLOADED, True)
+    await witness.close()
+
+
 async def test_what_is_idle_hangs() -> None:
     """As it was before anybody asked."""
     witness = WorkWitness(dependency("gateway"), Docker())
