@@ -149,13 +149,15 @@ async def test_a_container_that_writes_without_end(run: Run, containers: DockerC
     name = await run(script, "--cpus", "0.3", "--log-opt", "max-size=5m", "--log-opt", "max-file=2")
     watching = probe(containers, "log", name, pattern="^panic", category="fault", alarm_at="3 per 1m")
     await watching.look()
+    costs = []
     for _ in range(3):
         await asyncio.sleep(2.0)
         counting = cpu_of_counting()
         cpu = time.process_time()
         finding = await watching.look()
         assert finding.reason is Reason.REPORTED_FAULT, finding
-        assert time.process_time() - cpu < 3 * counting
+        costs.append((time.process_time() - cpu) / counting)
+    assert min(costs) < 3.0, costs  # what else runs on the machine makes a look dearer, and never cheaper
 
 
 async def test_the_log_of_a_container_that_is_not_there(run: Run, containers: DockerContainers) -> None:
