@@ -212,8 +212,8 @@ async def test_an_order_that_is_not_answered_times_out(
             judged = await containers.inspect(container)
             way.hold(path)
             began = time.monotonic()
-            result = await act(containers, name, container, judged, within=1.5, **options)
+            result = await act(containers, name, container, judged, within=6.0, **options)
         finally:
             await containers.close()
-    assert result.outcome is ActionOutcome.TIMED_OUT
-    assert time.monotonic() - began < 5.0
+    assert result.outcome is ActionOutcome.TIMED_OUT, result  # Docker told in time how it is, and then nothing more
+    assert time.monotonic() - began < 10.0

@@ -111,12 +111,12 @@ async def test_a_restart_that_outlives_its_timeout(containers: DockerContainers,
     await docker("run", "-d", "--name", name, *label, *USR_MOUNTS, await ensure_image(), "/bin/sh", "-c", script)
     try:
         began = time.monotonic()
-        result = await restart(containers, name, stop_timeout=30.0, within=1.5)
+        result = await restart(containers, name, stop_timeout=30.0, within=6.0)
         took = time.monotonic() - began
     finally:
         await removed(name)
     assert result.outcome is ActionOutcome.TIMED_OUT
-    assert took < 3.0
+    assert took < 10.0
 
 
 async def test_dockers_own_message(containers: DockerContainers, docker_engine: str) -> None:
