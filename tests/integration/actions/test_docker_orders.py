@@ -15,7 +15,7 @@ import pytest_asyncio
 
 from nemo_watchdog.actions.catalog import ACTIONS
 from nemo_watchdog.containers import DockerContainers
-from nemo_watchdog.demo.docker_cli import DockerError, docker
+from nemo_watchdog.demo.docker_cli import docker
 from nemo_watchdog.demo.images import USR_MOUNTS, ensure_image
 from nemo_watchdog.model import (
     CONTAINER,
@@ -102,7 +102,7 @@ async def test_what_runs_already_is_not_started(containers: DockerContainers, ma
         ActionOutcome.REFUSED,
         "the container runs already: Docker did nothing",
     )
-    await pause(name)
+    await docker("pause", name)
     assert (await act(containers, "docker.start", name)).outcome is ActionOutcome.FAILED
     after = await containers.inspect(name)
     assert (after.state, after.run) == (RunState.PAUSED, before.run)
@@ -169,7 +169,7 @@ async def test_what_does_not_run_gets_no_signal(containers: DockerContainers, ma
 
 async def test_what_is_paused_goes_on_in_its_run(containers: DockerContainers, make: Make) -> None:
     name = await make()
-    await pause(name)
+    await docker("pause", name)
     judged = await containers.inspect(name)
     assert judged.state is RunState.PAUSED
     assert (await act(containers, "docker.unpause", name, judged, after="1m")).outcome is ActionOutcome.SUCCEEDED
@@ -180,25 +180,13 @@ async def test_what_is_paused_goes_on_in_its_run(containers: DockerContainers, m
 async def test_what_is_not_paused_is_not_let_go_on(containers: DockerContainers, make: Make) -> None:
     """Refused where it was paused when it was judged; where nobody judged, Docker says no."""
     name = await make()
-    await pause(name)
+    await docker("pause", name)
     judged = await containers.inspect(name)
     await docker("unpause", name)
     assert (await act(containers, "docker.unpause", name, judged, after="1m")).outcome is ActionOutcome.REFUSED
     result = await act(containers, "docker.unpause", name, after="1m")
     assert result.outcome is ActionOutcome.FAILED
     assert "is not paused" in result.detail
-
-
-async def pause(container: str) -> None:
-    """Of a busy machine runc says now and then that it was unable to freeze (cgroup v1): the next try does it."""
-    for tries_left in reversed(range(5)):
-        try:
-            await docker("pause", container)
-        except DockerError as error:
-            if not tries_left or "unable to freeze" not in str(error):
-                raise
-        else:
-            return
 
 
 @pytest.mark.parametrize(
@@ -217,7 +205,7 @@ async def test_an_order_that_is_not_answered_times_out(
     if name == "docker.start":
         await docker("kill", container)
     elif name == "docker.unpause":
-        await pause(container)
+        await docker("pause", container)
     async with DockerSocket(tmp_path / "docker.sock") as way:
         containers = DockerContainers(way.url, timeout=20.0)
         try:
