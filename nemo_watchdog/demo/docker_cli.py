@@ -22,8 +22,21 @@ class DockerError(NemoWatchdogError):
         super().__init__(f"docker {' '.join(arguments)} ended with {status}: {self.text}")
 
 
+NOT_FROZEN = "unable to freeze"
+"""What runc says now and then of a pause on a busy machine (cgroup v1)."""
+
+TRIES = 5
+"""Of such a pause: the next one mostly does it."""
+
+
 async def docker(*arguments: str, stdin: bytes | None = None) -> str:
     """Runs `docker ARGUMENTS…` and returns what it printed. Raises `DockerError` when it fails or is not installed."""
+    for _ in range(1, TRIES):
+        try:
+            return await command("docker", *arguments, stdin=stdin)
+        except DockerError as error:
+            if NOT_FROZEN not in error.text:
+                raise
     return await command("docker", *arguments, stdin=stdin)
 
 
