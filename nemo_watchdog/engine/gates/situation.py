@@ -137,7 +137,7 @@ class Situation:
     @property
     def beside(self) -> tuple[str, ...]:
         """The other dependencies of the containers that the next step would act on: it is done to all of them."""
-        if self.action is None or self.action.target_kind != CONTAINER:
+        if self.action is None or not (self.action.target_kind == CONTAINER or self.action.reaches_container):
             return ()
         beside = self.volatile.beside
         also = (other for each in self.along for other in (each, *beside.get(each, ())))

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from nemo_watchdog import records as r
-from nemo_watchdog.model import CONTAINER, ActionOutcome, Gate, RunState, Target
+from nemo_watchdog.model import CONTAINER, ActionOutcome, Gate, Reason, RunState, Target
 from nemo_watchdog.policy.policy import EscalateStep, Policy
 from tests.unit.engine.world import RESTART, World, dependency, policy, remedy
 
@@ -16,14 +16,25 @@ SERVICE = Target("service", "shop/web")
 
 def plan(*, reaches: bool = True) -> Policy:
     up = replace(RESTART, action="compose.up", key="compose.up", target_kind="service", reaches_container=reaches)
-    made = policy(dependency("web", grace=0.0), fix=remedy(up, EscalateStep("lead")))
+    made = policy(
+        dependency("web", grace=0.0),
+        dependency("twin", container="c-web", grace=0.0, remedy=None),
+        fix=remedy(up, EscalateStep("lead")),
+    )
     spec = replace(made.dependencies["web"], targets={"compose.up": SERVICE})
-    return replace(made, dependencies={"web": spec})
+    return replace(made, dependencies={**made.dependencies, "web": spec})
+
+
+def failing(*, reaches: bool = True) -> World:
+    """`web` fails, and what looks at the same container does not."""
+    world = World(plan(reaches=reaches))
+    world.fail("web")
+    world.succeed("twin", times=1)
+    return world
 
 
 def ordered(*, reaches: bool = True) -> World:
-    world = World(plan(reaches=reaches))
-    world.fail("web")
+    world = failing(reaches=reaches)
     (request,) = world.pending
     assert (request.target, request.container) == (SERVICE, "c-web" if reaches else "")
     return world
@@ -68,3 +79,15 @@ def test_what_was_heard_though_nothing_was_ordered_is_a_persons() -> None:
     world.stopped_by_hand("web")
     world.finish(ActionOutcome.REFUSED)
     assert [record.target for record in world.of(r.HoldPlaced) if isinstance(record, r.HoldPlaced)] == ["c-web"]
+
+
+def test_what_holds_another_look_at_the_container_holds_it() -> None:
+    """It is done to all that look at it, as a restart would be."""
+    world = World(plan())
+    world.fail("twin", Reason.RECOVERING)
+    world.fail("web")
+    assert not world.pending
+    decision = world.engine.decision("web", world.now)
+    assert decision is not None
+    assert decision.gate is Gate.CATEGORY
+    assert decision.value.startswith("twin, in the same container, is busy")
