@@ -103,7 +103,8 @@ class Sessions:
                 try:
                     return await self._answer(ask, signs, beside)
                 except NOT_SERVED as error:
-                    if not _was_cut(error):
+                    # One process that dies takes every session with it, ours among them: the next one is told why.
+                    if why_not(error).reason is not Reason.CONNECTION_LOST:
                         raise
                 return await self._answer(ask, signs, beside)
         except TimeoutError:
@@ -223,15 +224,6 @@ def why_not(error: Exception) -> Finding:
     if isinstance(error, OSError):
         return os_failure(error)
     return failed(Reason.CONNECTION_LOST, "the session ended before the answer")
-
-
-def _was_cut(error: Exception) -> bool:
-    """One process that dies takes every session with it, ours among them: the next one is told why."""
-    if isinstance(error, NotServing):
-        return error.finding.reason is Reason.CONNECTION_LOST
-    if isinstance(error, asyncpg.PostgresError):
-        return postgres_failure(error).reason is Reason.CONNECTION_LOST
-    return isinstance(error, ConnectionResetError | BrokenPipeError)
 
 
 def _logins_blocked() -> NotServing:

@@ -160,6 +160,31 @@ async def test_message_that_asyncpg_cannot_read_is_blind_whatever_it_raises(mess
         await server.wait_open(0)
 
 
+RECOVERS = b"SFATAL\0C57P03\0Mthe database system is in recovery mode\0\0"
+
+
+@pytest.mark.parametrize("cut", range(3), ids=["handshake", "question of TLS", "login"])
+async def test_a_session_that_is_cut_is_tried_once_more(cut: int) -> None:
+    """One backend that dies takes every session with it, wherever each is: the next one is told why."""
+    asked = 0
+
+    async def session(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal asked
+        while question := await reader.read(1024):
+            asked += 1
+            if asked == cut + 1:
+                return
+            writer.write(b"N" if len(question) == 8 else b"E" + (len(RECOVERS) + 4).to_bytes(4) + RECOVERS)
+
+    async with (
+        Server(session).running() as server,
+        probing("postgres", {"dsn": f"postgresql://u:p@127.0.0.1:{server.port}/d?sslmode=prefer"}) as probe,
+    ):
+        finding = await probe.look()
+    assert asked > cut
+    assert finding.reason is Reason.RECOVERING
+
+
 @pytest.mark.parametrize(
     "dsn",
     [
