@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import re
 import secrets
 import signal
@@ -33,9 +32,9 @@ from nemo_watchdog.ports import ActionContext
 
 LABEL = ("--label", "nemo-watchdog-test.made=1")
 SLEEPS = ("/bin/sh", "-c", "trap 'exit 0' TERM; sleep 600 & wait")
-WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
-SUBNETS = (f"172.31.{200 + WORKER}", f"fd00:31:{200 + WORKER}:", f"172.31.{100 + WORKER}")
-"""Others run these tests at the same time, and Docker gives no address twice."""
+DRAWN = 20 + secrets.randbelow(230)
+SUBNETS = (f"10.231.{DRAWN}", f"fd00:31:{DRAWN}:", f"10.232.{DRAWN}")
+"""Others run these tests at the same time, and Docker gives no address twice; it gives none of 10.0.0.0/8 by itself."""
 Make = Callable[..., Awaitable[str]]
 
 

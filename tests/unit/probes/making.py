@@ -14,6 +14,8 @@ from nemo_watchdog.testing import conformance
 from nemo_watchdog.testing.fakes import FakeContainers
 
 QUESTIONS = {name for name in vars(Containers) if not name.startswith("_")} - {"events", "restart", "close"}
+IMPORTED = [kind.options for kind in PROBES.values()]
+"""Here, and not in a test whose loop would stand still meanwhile."""
 
 
 def make(kind: str, options: Mapping[str, Any], timeout: float = 2.0) -> Probe:
