@@ -331,8 +331,11 @@ async def test_the_last_words_of_what_has_ended(containers: DockerContainers, ne
     """Its last lines, from both of its streams, with the times of their writing, however much it wrote before."""
     name = f"{network}-teller"
     options = ("--name", name, "--label", f"nemo-watchdog-test.network={network}", "--log-driver", driver)
-    script = f"{MUCH}; sleep 0.2; echo one; sleep 0.2; echo two >&2; exit 3"
+    script = f"{MUCH}; echo; echo one; while ! [ -e /go ]; do sleep 0.1; done; echo two >&2; exit 3"
     await docker("run", "-d", *options, *USR_MOUNTS, await ensure_image(), "sh", "-c", script)
+    while await docker("logs", "--tail", "1", name) != "one":
+        await asyncio.sleep(0.1)  # Docker reads each stream by itself, and may be behind with one
+    await docker("exec", name, "touch", "/go")
     await docker("wait", name)
     began = time.monotonic()
     told = await containers.last_words(name, 50)
