@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from itertools import pairwise
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -243,16 +244,61 @@ async def test_a_device_that_was_there_is_lost(
     assert Reason.GPU_UNAVAILABLE.category is Category.FAULT
 
 
-async def test_a_command_without_an_answer_is_not_repeated(control: Control, containers: FakeContainers) -> None:
-    """It may hang in the driver; each further one would hang beside it."""
+async def test_a_command_without_an_answer_is_repeated_ever_more_rarely(
+    control: Control, containers: FakeContainers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may hang in the driver, where each further one would hang beside it; or Docker was busy for a moment."""
+    now = 1000.0
+    monkeypatch.setattr(container, "monotonic", lambda: now)
     probe = make(containers, container_view=True)
     containers.trouble = "did not tell within 5s"
+    asked_at: list[float] = []
     try:
-        for _ in range(3):
+        while now < 2000.0:
             assert (await probe.look()).outcome is Outcome.OK
+            if len(containers.executed) > len(asked_at):
+                asked_at.append(now)
+            now += 5.0
+        assert [later - at for at, later in pairwise(asked_at)] == [10.0, 20.0, 40.0, 80.0, 160.0, 300.0, 300.0]
+        containers.trouble = ""
+        now = 2500.0
+        assert (await probe.look()).outcome is Outcome.OK
+        containers.trouble = "did not tell within 5s"
+        now += container.LOOK_EVERY
+        assert (await probe.look()).outcome is Outcome.OK
+        now += container.FIRST_PAUSE
+        assert (await probe.look()).outcome is Outcome.OK
+        assert len(containers.executed) == len(asked_at) + 3
     finally:
         await probe.close()
-    assert len(containers.executed) == 1
+
+
+async def test_a_lost_gpu_is_not_back_before_the_container_says_so(
+    control: Control, containers: FakeContainers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No answer is neither well nor a reason to act; a container that does not run has lost nothing."""
+    now = 1000.0
+    monkeypatch.setattr(container, "monotonic", lambda: now)
+    probe = make(containers, container_view=True)
+    try:
+        containers.exit_code = 2
+        assert (await probe.look()).reason is Reason.GPU_UNAVAILABLE
+        containers.trouble = "did not tell within 5s"
+        for _ in range(3):
+            finding = await probe.look()
+            assert finding.reason is Reason.DOCKER_UNREACHABLE
+            assert finding.reason.category is Category.BLIND
+        containers.trouble, containers.exit_code, now = "", 126, now + container.FIRST_PAUSE
+        assert (await probe.look()).reason is Reason.DOCKER_UNREACHABLE
+        containers.exit_code, now = 2, now + 2 * container.FIRST_PAUSE
+        assert (await probe.look()).reason is Reason.GPU_UNAVAILABLE
+        containers.exit_code = None
+        assert (await probe.look()).outcome is Outcome.OK
+        containers.exit_code = 0
+        assert (await probe.look()).outcome is Outcome.OK
+        assert len(containers.executed) == 6
+    finally:
+        await probe.close()
 
 
 async def test_a_lost_gpu_is_not_the_containers_fault(control: Control, containers: FakeContainers) -> None:
