@@ -29,13 +29,13 @@ from nemo_watchdog.model import (
 from nemo_watchdog.ports import ActionContext
 from tests.integration.scenarios.docker_socket import DockerSocket
 
-HEARS_HUP = "trap 'echo heard' HUP; trap 'exit 3' TERM; while :; do sleep 0.1; done"
+HEARS_HUP = "trap 'echo heard' HUP; trap 'exit 3' TERM; echo listening; while :; do sleep 0.1; done"
 Make = Callable[..., Awaitable[str]]
 
 
 @pytest_asyncio.fixture
 async def make(docker_engine: str) -> AsyncIterator[Make]:
-    """Makes a running container with these options, and gives its name; all are removed after the test."""
+    """Makes a container that listens to signals, and gives its name; all are removed after the test."""
     names: list[str] = []
 
     async def run(*options: str) -> str:
@@ -44,6 +44,7 @@ async def make(docker_engine: str) -> AsyncIterator[Make]:
         options = options or ("--network", "none")
         label = ("--label", "nemo-watchdog-test.made=1")
         await docker("run", "-d", "--name", name, *label, *options, *USR_MOUNTS, await ensure_image(), *SHELL)
+        await until_it_says(name, "listening")  # until then PID 1 hears no signal at all
         return name
 
     yield run
