@@ -7,7 +7,7 @@ the container's says "Unknown Error" until its next start. Source: NVIDIA Contai
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from time import monotonic
 
 from nemo_watchdog.model import Finding, Reason, failed
@@ -50,16 +50,12 @@ class ContainerView:
         if monotonic() < self._next:
             return self._unknown()
         self._next = monotonic() + self._pause
-        answer = await beside.ask(self._answer(), LONGEST)
+        answer = await beside.ask(_told(self._containers.execute(self._name, COMMAND)), LONGEST)
         if answer is None or answer[0] in _CANNOT_RUN:
             self._pause = min(self._pause * 2, LONGEST_PAUSE)
             return self._unknown()
         self._pause = FIRST_PAUSE
         return self._judged(answer[0])
-
-    async def _answer(self) -> tuple[int | None]:
-        """None inside is an answer: nothing can be run there."""
-        return (await self._containers.execute(self._name, COMMAND),)
 
     def _judged(self, code: int | None) -> Finding | None:
         self._next, self._lost = 0.0, False
@@ -83,3 +79,8 @@ class ContainerView:
             Reason.DOCKER_UNREACHABLE,
             f"container {self._name} had lost its GPU, and a command in it tells nothing now",
         )
+
+
+async def _told(code: Awaitable[int | None]) -> tuple[int | None]:
+    """None in it is an answer, too: nothing can be run there."""
+    return (await code,)
