@@ -137,7 +137,10 @@ class Containers(Protocol):
         ...
 
     async def execute(self, name: str, command: Sequence[str]) -> int | None:
-        """The exit code of a command inside a running container; None when it cannot be run there."""
+        """The exit code of a command inside a running container; None when it cannot be run there.
+
+        Raises `ContainersUnreachable` also for one whose end nobody knows.
+        """
         ...
 
     async def restart(self, name: str, stop_timeout: float) -> None:

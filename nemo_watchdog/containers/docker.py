@@ -227,7 +227,7 @@ class DockerContainers:
         return sorted(used, key=lambda each: each[1].memory, reverse=True)[:most]
 
     async def execute(self, name: str, command: Sequence[str]) -> int | None:
-        """See `ports.Containers.execute`. One that prints more than `MOST_TOLD` bytes has no end that we wait for."""
+        """See `ports.Containers.execute`. Of one that prints more than `MOST_TOLD` bytes no end is known."""
         what = "how a command in a container ended"
         asked = {"Cmd": list(command), "AttachStdout": True, "AttachStderr": True}
         told = await self._connection.tell(self._path(name, "exec"), what, asked)
@@ -239,7 +239,7 @@ class DockerContainers:
             if await self._connection.tell(f"/exec/{order}/start", what, {"Detach": False, "Tty": False}) is None:
                 return None
             ended = json.loads(await self._connection.ask(f"/exec/{order}/json", what, LONGEST_ANSWER))
-            return None if ended["ExitCode"] is None else int(ended["ExitCode"])
+            return int(ended["ExitCode"])  # null while it goes on: that is no answer
         except (ValueError, LookupError, TypeError) as error:
             raise ContainersUnreachable(f"Docker's answer does not say {what}") from error
 
