@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import gc
-import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from nemo_watchdog.testing import cores
 
 LONGEST_STEP = 0.2
 """Seconds that one step of an event loop may take.
@@ -21,28 +21,6 @@ some thousand tests has on its heap: 0.2 s at 340,000 objects, whichever test ha
 WAITING_READ_EVERY = 0.01
 """Seconds before a step whose waits for a core may be taken for the step's own: reading them takes some 0.05 ms."""
 UNIT_TESTS = Path(__file__).parent / "unit"
-
-
-def waits_for_a_core() -> dict[str, int]:
-    """How long each thread of this process has waited for a core so far, in nanoseconds; empty where nobody tells.
-
-    And how long the cores themselves were away, where this machine is a virtual one: a thread seems to run then.
-    Sources: Linux, Documentation/scheduler/sched-stats.rst, "/proc/<pid>/schedstat", second field; proc_stat(5),
-    "steal".
-    """
-    waits = {}
-    with contextlib.suppress(OSError, IndexError):
-        stolen = Path("/proc/stat").read_text(encoding="ascii").partition("\n")[0].split()[8]
-        waits["stolen"] = int(stolen) * 10**9 // os.sysconf("SC_CLK_TCK")
-    for file in Path("/proc/self/task").glob("*/schedstat"):
-        with contextlib.suppress(OSError):  # a thread may end while it is looked at
-            waits[file.parent.name] = int(file.read_text(encoding="ascii").split()[1])
-    return waits
-
-
-def seconds_without_a_core(since: Mapping[str, int]) -> float:
-    """How long the threads and the cores have waited since then, all of them: a step waits for whom it starts, too."""
-    return sum(max(0, waited - since.get(thread, 0)) for thread, waited in waits_for_a_core().items()) / 1e9
 
 
 class CollectorTime:
@@ -77,17 +55,17 @@ def blocked_steps(
         yield steps
         return
     run = asyncio.Handle._run
-    read_at, waits = time.perf_counter(), waits_for_a_core()
+    read_at, waits = time.perf_counter(), cores.waits_for_a_core()
 
     def timed(handle: asyncio.Handle) -> None:
         nonlocal read_at, waits
         began, collected = time.perf_counter(), collector.seconds
         if began - read_at > WAITING_READ_EVERY:
-            read_at, waits = began, waits_for_a_core()
+            read_at, waits = began, cores.waits_for_a_core()
         runs = getattr(handle._callback, "__self__", handle)  # type: ignore[attr-defined]  # its task, if it is of one
         run(handle)
         took = time.perf_counter() - began - (collector.seconds - collected)
-        if took > LONGEST_STEP and took - seconds_without_a_core(waits) > LONGEST_STEP:
+        if took > LONGEST_STEP and took - cores.seconds_without_a_core(waits) > LONGEST_STEP:
             steps.append(f"{took:.3f} s in {runs!r}")
 
     monkeypatch.setattr(asyncio.Handle, "_run", timed)

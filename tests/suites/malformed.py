@@ -23,8 +23,8 @@ from types import MappingProxyType
 from nemo_watchdog.model import Finding
 from nemo_watchdog.probes import PROBES
 from nemo_watchdog.testing import conformance
+from nemo_watchdog.testing.cores import seconds_without_a_core, waits_for_a_core
 from nemo_watchdog.testing.servers import Server
-from tests.conftest import seconds_without_a_core, waits_for_a_core
 from tests.unit.probes.test_conformance import OPTIONS, SECRET
 
 ANSWERS = 10_000

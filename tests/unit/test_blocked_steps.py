@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+from nemo_watchdog.testing import cores
 from tests import conftest
 from tests.conftest import LONGEST_STEP, CollectorTime
 
@@ -30,7 +31,7 @@ async def test_the_collector_is_not_a_step(blocked_steps: list[str], collector: 
 
 async def test_a_wait_for_a_core_is_no_step(blocked_steps: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     """While one of our threads waits all the time, nothing is known to block."""
-    monkeypatch.setattr(conftest, "waits_for_a_core", lambda: {"1": time.perf_counter_ns()})
+    monkeypatch.setattr(cores, "waits_for_a_core", lambda: {"1": time.perf_counter_ns()})
     await asyncio.sleep(2 * conftest.WAITING_READ_EVERY)
     time.sleep(TOO_LONG)  # noqa: ASYNC251 - as if without a core
     await asyncio.sleep(0)
@@ -42,7 +43,7 @@ async def test_an_earlier_wait_for_a_core_hides_no_step(
 ) -> None:
     """A busy machine at the test's beginning is no pardon for what blocks at its end."""
     request.addfinalizer(blocked_steps.clear)
-    monkeypatch.setattr(conftest, "waits_for_a_core", lambda: {"1": 10**10})
+    monkeypatch.setattr(cores, "waits_for_a_core", lambda: {"1": 10**10})
     await asyncio.sleep(2 * conftest.WAITING_READ_EVERY)
     time.sleep(TOO_LONG)  # noqa: ASYNC251 - blocking is what is tested
     await asyncio.sleep(0)
