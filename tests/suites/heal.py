@@ -295,6 +295,7 @@ RESTARTED = (
         "wrong_status",
         switch("gateway", "500"),
         rewrites=with_a_twin,
+        or_sees=("connection_lost",),  # where its twin is the first to be sure, and has the container restarted
     ),
     Situation(
         "a worker without a port is killed",
