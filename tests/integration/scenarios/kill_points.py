@@ -41,6 +41,8 @@ class Point:
     """A person must allow it, and does."""
     slow: bool = False
     """What is stopped takes so long for it that the next daemon comes upon that."""
+    outlasts: bool = False
+    """It takes longer than the next daemon waits for it: what that intends then is refused, and never ordered."""
 
     @property
     def name(self) -> str:
@@ -82,6 +84,7 @@ def slowly(stage: str, call: Call, *, helps: bool = True) -> Point:
 LOG = Call("Docker is asked for the log", r"GET .*/containers/[^/ ]+/logs")
 RESTART = Call("the restart", r"POST .*/containers/[^/ ]+/restart", "restart")
 START = Call("the start", r"POST .*/containers/[^/ ]+/start", "start")
+UNPAUSE = Call("the unpause", r"POST .*/containers/[^/ ]+/unpause", "unpause")
 KILL = Call("the signal", r"POST .*/containers/[^/ ]+/kill", "kill")
 CREATE = Call("the new container is made", r"POST .*/containers/create\?", "create")
 CONNECT = Call("the new container is put on its second network", r"POST .*/networks/[^/ ]+/connect")
@@ -141,6 +144,11 @@ PUT_BACK = (
 LOOKED_AT = VERIFIED[:1]
 RUNS = Point("action", "its program runs, and goes on", record="")
 HEARD = Point("action", "the other side has heard it, and has not answered", record="")
+STOPS = Point("action", "systemd's job runs, and its unit stops")
+STOPS_SLOWLY = Point("action", "systemd's job runs, and its unit stops, slowly", slow=True)
+STOPS_FOR_LONG = Point("action", "systemd's job runs, and its unit stops for longer than is waited for", outlasts=True)
+STARTS = Point("action", "systemd's job runs, and its unit starts")
+RELOADS = Point("action", "systemd's job runs, and its unit reads its configuration anew")
 
 POINTS: dict[str, tuple[Point, ...]] = {
     "docker.restart": (
@@ -157,7 +165,11 @@ POINTS: dict[str, tuple[Point, ...]] = {
     ),
     "docker.start": (*INTENT, *of("action", START), *OUTCOME, *LOOKED_AT),
     "docker.kill": (*INTENT, *of("action", KILL), *OUTCOME, *LOOKED_AT),
+    "docker.unpause": (*INTENT, *of("action", UNPAUSE), *OUTCOME, *LOOKED_AT),
     "compose.up": (*INTENT, *of("action", START), *OUTCOME, *LOOKED_AT),
+    "systemd.restart": (*INTENT, STOPS, STOPS_SLOWLY, STOPS_FOR_LONG, STARTS, *OUTCOME, *LOOKED_AT),
+    "systemd.start": (*INTENT, STARTS, *OUTCOME, *LOOKED_AT),
+    "systemd.reload": (*INTENT, RELOADS, *OUTCOME, *LOOKED_AT),
     "command": (*INTENT, RUNS, *OUTCOME, *LOOKED_AT),
     "webhook": (*INTENT, HEARD, *OUTCOME, *LOOKED_AT),
 }

@@ -26,8 +26,19 @@ from nemo_watchdog.records import ImageProven
 from nemo_watchdog.recreation import tag_of
 from nemo_watchdog.runtime.clock import boot_id
 from nemo_watchdog.state_dir import JOURNAL_NAME
+from tests.integration.scenarios import web_unit
 from tests.integration.scenarios.engine_events import EngineEvents
-from tests.integration.scenarios.kill_points import CONNECT, HEARD, RUNS, Point
+from tests.integration.scenarios.kill_points import (
+    CONNECT,
+    HEARD,
+    RELOADS,
+    RUNS,
+    STARTS,
+    STOPS,
+    STOPS_FOR_LONG,
+    STOPS_SLOWLY,
+    Point,
+)
 from tests.integration.scenarios.web import (
     COMMAND,
     CURED_BY_A_RESTART,
@@ -54,6 +65,8 @@ class Scene:
     cures: ClassVar[str] = CURED_BY_A_RESTART
     once: ClassVar[bool] = True
     """What it does is never done twice where it helps."""
+    held_for: ClassVar[float] = 0.0
+    """Seconds for which each daemon leaves it alone first."""
 
     def __init__(self, point: Point, folder: Path) -> None:
         self.point = point
@@ -74,6 +87,10 @@ class Scene:
         step = {"do": self.action, **self.options(), **pace}
         text = self.web.policy(step, {"do": "escalate", "to": "team"}, budget=f"{MOST} per 1h")
         return text + ("autonomy: suggest\n" if self.point.asks else "")
+
+    async def environ(self) -> dict[str, str]:
+        """Of the daemon, besides the way to Docker."""
+        return {}
 
     @asynccontextmanager
     async def played(self) -> AsyncIterator[None]:
@@ -268,6 +285,86 @@ class Signalled(Scene):
         return {"signal": "HUP"}
 
 
+class Unpaused(Scene):
+    """What a script has paused, and never let go on. The time that it has begins anew with each daemon."""
+
+    action = "docker.unpause"
+    order = "unpause"
+    held_for = 60.0
+
+    def options(self) -> dict[str, Any]:
+        return {"after": f"{self.held_for:g}s"}
+
+    async def breaks(self) -> None:
+        await docker("pause", self.web.name)
+
+
+class UnitRestarted(Scene):
+    """A unit of systemd, which writes down what it does. Where that is the point, the daemon is killed then."""
+
+    action = "systemd.restart"
+    written: ClassVar[str] = web_unit.STOPS
+    """Where the unit writes down what is ordered."""
+    crashes: ClassVar[int] = 0
+    halts: ClassVar[dict[Point, tuple[dict[str, int], str, int]]] = {
+        STOPS: ({"stop": 3}, web_unit.STOPS, 1),
+        STOPS_SLOWLY: ({"stop": LINGERS}, web_unit.STOPS, 1),
+        STOPS_FOR_LONG: ({"stop": 2 * LINGERS}, web_unit.STOPS, 1),
+        STARTS: ({"start": 3}, web_unit.STARTS, 2),
+        RELOADS: ({"reload": 3}, web_unit.RELOADS, 1),
+    }
+    """How long that takes, where it is written down at its beginning, and as the how manyth there."""
+
+    def options(self) -> dict[str, Any]:
+        return {"unit": web_unit.UNIT}
+
+    def policy(self) -> str:
+        """Its container is nobody's business: who watches a unit knows of none."""
+        return super().policy().replace(f", container: {self.web.name}, when_unsure: restart", "")
+
+    async def environ(self) -> dict[str, str]:
+        return {"DBUS_SYSTEM_BUS_ADDRESS": await web_unit.bus(self.web)}
+
+    async def start(self, stack: AsyncExitStack) -> None:
+        takes, file, number = self.halts.get(self.point, ({}, "", 0))
+        await web_unit.start(self.web, **takes)
+        if file:
+            watching = asyncio.create_task(self._kill_at(file, number))
+            stack.callback(watching.cancel)
+
+    async def _kill_at(self, file: str, number: int) -> None:
+        await web_unit.came(self.web, file, number)
+        self.kill()
+
+    async def orders(self) -> list[float]:
+        return await web_unit.written(self.web, self.written)
+
+    async def is_whole(self) -> bool:
+        return await super().is_whole() and await web_unit.is_whole(self.web, crashes=self.crashes)
+
+    async def shape(self) -> dict[str, object]:
+        return {**await super().shape(), **await web_unit.shows(self.web, "FragmentPath", "DropInPaths")}
+
+
+class UnitStarted(UnitRestarted):
+    """What has crashed. Its first start was the test's."""
+
+    action = "systemd.start"
+    written = web_unit.STARTS
+    crashes = 1
+
+    async def breaks(self) -> None:
+        await self.web.crashes()
+
+    async def orders(self) -> list[float]:
+        return (await super().orders())[1:]
+
+
+class UnitReloaded(UnitRestarted):
+    action = "systemd.reload"
+    written = web_unit.RELOADS
+
+
 class Commanded(Scene):
     """The program writes down that it runs, and mends. Where that is the point, it kills who has started it first."""
 
@@ -330,6 +427,10 @@ def _nobody() -> None:
 
 
 SCENES: dict[str, type[Scene]] = {
-    scene.action: scene for scene in (Scene, Recreated, RolledBack, Started, Signalled, Composed, Commanded, Hooked)
+    scene.action: scene
+    for scene in (
+        *(Scene, Recreated, RolledBack, Started, Signalled, Unpaused),
+        *(Composed, UnitRestarted, UnitStarted, UnitReloaded, Commanded, Hooked),
+    )
 }
 """By action."""

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
+from time import time
 
 import aiohttp
 import psutil
@@ -34,7 +35,8 @@ async def play(action: str, point: Point, folder: Path) -> int:
     scene = SCENES[action](point, folder)
     async with scene.played(), DockerSocket(folder / "docker.sock") as way:
         first = (*LAUNCHER, point.record) if point.record else COMMAND
-        async with Daemon(scene.policy(), folder, environ={"DOCKER_HOST": way.url}, first=first) as daemon:
+        environ = {"DOCKER_HOST": way.url, **await scene.environ()}
+        async with Daemon(scene.policy(), folder, environ=environ, first=first) as daemon:
             await daemon.wait_for_health("web", "up", within=30.0)
             shape = await scene.shape()
             scene.kill = lambda: _kill(daemon.pid)
@@ -43,20 +45,21 @@ async def play(action: str, point: Point, folder: Path) -> int:
             if point.asks:
                 await daemon.event("proposed", within=30.0)
                 assert not await _approve(daemon)
-            status = await daemon.ended(ENDS_WITHIN)
+            status = await daemon.ended(ENDS_WITHIN + scene.held_for)
             assert status == -signal.SIGKILL, f"it ended with {status}\n{daemon.last_lines()}"
             await _was_there(scene, OnDisk(daemon.state_dir), trap)
+            again = time()
             await daemon.start()
             await _ends(daemon, scene)
             left = (await daemon.status())["budgets"]["web"]["remaining"]
             assert await daemon.terminate() == 0
             disk = OnDisk(daemon.state_dir)
-            _is_in_order(disk, scene)
-            assert left == MOST - len(disk.of("action_intended"))
+            assert left == MOST - _is_in_order(disk, scene)
         assert await scene.is_whole()
         assert await scene.shape() == shape
         orders = await scene.orders()
         _were_spaced(orders, await scene.looks() if len(orders) > 1 else [])
+        assert not [order for order in orders if again < order < again + scene.held_for], "ordered before its time"
         least = 1 if scene.once else 0
         assert least <= len(orders) <= (1 if scene.once and point.helps else MOST), f"{len(orders)} orders"
     return len(orders)
@@ -125,17 +128,24 @@ async def _ends(daemon: Daemon, scene: Scene) -> None:
         told = [one["ladders"]["web"]["ended"] for one in status["incidents"] if "web" in one["ladders"]]
         return bool(told) and all(told) and await scene.is_whole()
 
-    await daemon.until(is_over, ENDS_WITHIN * (3.0 if scene.point.slow else 1.0), "it has not come to an end")
+    within = ENDS_WITHIN * (3.0 if scene.point.slow else 1.0) + scene.held_for
+    await daemon.until(is_over, within, "it has not come to an end")
     await daemon.more_looks(4)
     assert await is_over()
 
 
-def _is_in_order(disk: OnDisk, scene: Scene) -> None:
-    """Everything that was begun has an end on record, and nothing is left to people but what they were told."""
+def _is_in_order(disk: OnDisk, scene: Scene) -> int:
+    """Everything that was begun has an end on record, and nothing is left to people but what they were told.
+
+    How many of the budget that has cost; what was refused has cost nothing.
+    """
     intended, ended = disk.of("action_intended"), disk.of("action_ended")
-    assert 1 <= len(intended) <= MOST
     assert [each["action_id"] for each in intended] == [each["action_id"] for each in ended]
-    story = [each["type"] for each in disk.of("action_intended", "attempt_failed")]
+    refused = {each["action_id"] for each in ended if each["outcome"] == "refused"}
+    assert bool(refused) is scene.point.outlasts
+    story = [each["type"] for each in disk.of("action_intended", "attempt_failed") if each["action_id"] not in refused]
+    cost = story.count("action_intended")
+    assert 1 <= cost <= MOST
     assert ("action_intended", "action_intended") not in set(pairwise(story)), "repeated without a verdict"
     settled = {each["action_id"] for each in disk.of("settling_ended") if each["again_in"] is None}
     settled |= {each["action_id"] for each in disk.of("settling_judged") if each["verdict"] == "nothing_left"}
@@ -143,6 +153,7 @@ def _is_in_order(disk: OnDisk, scene: Scene) -> None:
     left = ("touched", "left_over", "journal_distrusted", *(("escalated",) if scene.point.helps else ()))
     begun = disk.records.index(intended[0])  # what came before is the test's own doing
     assert not [record for record in disk.records[begun:] if record["type"] in left]
+    return cost
 
 
 def _were_spaced(orders: Sequence[float], looks: Sequence[float]) -> None:

@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from nemo_watchdog.actions.catalog import ACTIONS
 from tests.integration.scenarios.kill_points import POINTS, Point
+from tests.integration.scenarios.kill_scenes import SCENES
 from tests.integration.scenarios.killed import play
 
 CHOSEN = (
@@ -23,6 +25,7 @@ CHOSEN = (
     ("docker.recreate", "settling: the old one is removed, after Docker has done it, the answer unheard"),
     ("docker.recreate", "settling, put back: the new one is removed, before Docker hears it"),
     ("docker.rollback", "action: the new one is started, before Docker hears it"),
+    ("systemd.restart", "action: systemd's job runs, and its unit stops for longer than is waited for"),
     ("command", "action: its program runs, and goes on"),
     ("webhook", "action: the other side has heard it, and has not answered"),
 )
@@ -40,7 +43,8 @@ async def test_what_was_killed_is_made_whole(action: str, name: str, docker_engi
 
 
 def test_each_action_has_its_points() -> None:
-    """At least twenty of the two that matter most, and no name twice."""
+    """All that there are; at least twenty of the two that matter most, and no name twice."""
+    assert set(POINTS) == set(SCENES) == set(ACTIONS)
     for action, points in POINTS.items():
         assert len({point.name for point in points}) == len(points), action
     assert min(len(POINTS["docker.restart"]), len(POINTS["docker.recreate"])) >= 20
