@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
-import secrets
 import signal
 import socket
 from collections.abc import Callable, Mapping, Sequence
@@ -46,7 +45,6 @@ from nemo_watchdog.policy.policy import Dependency, Policy
 from nemo_watchdog.ports import Action, ActionContext, Containers, Delivery, Heartbeats, Probe, ProbeContext
 from nemo_watchdog.probes.host.evidence import machine_questions
 from nemo_watchdog.redaction.redactor import Redactor
-from nemo_watchdog.regular_file import read_regular
 from nemo_watchdog.runtime import files
 from nemo_watchdog.runtime import heartbeats as heard
 from nemo_watchdog.runtime.address_memory import AddressMemory
@@ -66,6 +64,7 @@ from nemo_watchdog.runtime.explanations import Explanations
 from nemo_watchdog.runtime.keeping import Keeping
 from nemo_watchdog.runtime.kept_images import KeptImages
 from nemo_watchdog.runtime.outbox import Outbox
+from nemo_watchdog.runtime.own_secrets import own_secret
 from nemo_watchdog.runtime.policy_files import PolicyFiles
 from nemo_watchdog.runtime.probe_loop import ProbeLoop
 from nemo_watchdog.runtime.reloads import PolicySource
@@ -73,7 +72,8 @@ from nemo_watchdog.runtime.rendering import Rendering
 from nemo_watchdog.runtime.silences_elsewhere import SilencesElsewhere
 from nemo_watchdog.runtime.supervisor import Supervisor
 from nemo_watchdog.sd_notify import SystemdNotify
-from nemo_watchdog.state_dir import ANSWER_KEY_NAME, ARCHIVE_NAME, JOURNAL_NAME, LABELS_NAME, TOKEN_BYTES, TOKEN_NAME
+from nemo_watchdog.state_dir import ANSWER_KEY_NAME, ARCHIVE_NAME, JOURNAL_NAME, LABELS_NAME, TOKEN_NAME, TOKENS_NAME
+from nemo_watchdog.web.access import Access
 from nemo_watchdog.web.app import runner as web_runner
 from nemo_watchdog.web.door import Limits
 from nemo_watchdog.web.hosts import is_name, own_names
@@ -106,6 +106,8 @@ class Settings:
     latency_buckets: tuple[float, ...] = FEW_BUCKETS
     allow_hosts: tuple[str, ...] = ()
     """Names besides this machine's own by which its HTTP side may be read."""
+    reading_is_open: bool = True
+    """Who brings no token may read."""
 
     @property
     def address(self) -> tuple[str, int]:
@@ -170,8 +172,8 @@ async def run(settings: Settings, redact_with: Callable[[Callable[[], Redactor]]
     redact_with(lambda: policy.redactor)
     journal = _open_journal(settings.state_dir)
     try:
-        token = _secret(settings.state_dir / TOKEN_NAME, "token")
-        key = _secret(settings.state_dir / ANSWER_KEY_NAME, "key")
+        token, key = _own_secrets(settings.state_dir)
+        access = _access(settings, token, key, clock)
         policy = replace(policy, redactor=policy.redactor.knowing((token, key)))
         durable, nonsense = salvage(journal.replay(clock.now()))
         if nonsense:
@@ -220,7 +222,7 @@ async def run(settings: Settings, redact_with: Callable[[Callable[[], Redactor]]
         past, explanations = _readers(settings.state_dir / JOURNAL_NAME, core, keeping)
         limits = Limits.of_this_process()
         told = (past, explanations, ContactTest(core, rendering, send_to, partial(_people_of, core)))
-        runner = web_runner(core, supervisor, metrics, heartbeats, *told, token, names, limits)
+        runner = web_runner(core, supervisor, metrics, heartbeats, *told, access, token, names, limits)
         await runner.setup()
         try:
             await _serve(supervisor, runner, host, port)
@@ -238,6 +240,17 @@ async def run(settings: Settings, redact_with: Callable[[Callable[[], Redactor]]
             await archiving.close(CLOSE_ARCHIVE_WITHIN)
     finally:
         await _close(journal)
+
+
+def _own_secrets(state_dir: Path) -> tuple[str, str]:
+    """The token that may do everything, and the key that signs."""
+    return own_secret(state_dir / TOKEN_NAME, "token"), own_secret(state_dir / ANSWER_KEY_NAME, "key")
+
+
+def _access(settings: Settings, token: str, key: str, clock: SystemClock) -> Access:
+    """Sessions are signed with the key of the links in messages, each for its own purpose."""
+    file, open_ = settings.state_dir / TOKENS_NAME, settings.reading_is_open
+    return Access.kept_in(file, token, key.encode(), lambda: clock.now().utc, reading_is_open=open_)
 
 
 def _of_actions(containers: Containers, recreation: DockerRecreation, core: Core, settings: Settings) -> ActionContext:
@@ -360,20 +373,6 @@ async def _close(journal: SqliteJournal) -> None:
         log.error(
             "the journal was not closed: its disk does not answer, or there is no thread to ask it", after=CLOSE_WITHIN
         )
-
-
-def _secret(path: Path, what: str) -> str:
-    """One of the daemon's own, such as what a change must bring: made once, readable by the daemon's user alone."""
-    try:
-        if not path.exists():
-            with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as file:
-                file.write(secrets.token_urlsafe(32))
-        secret = read_regular(path, TOKEN_BYTES).decode("ascii").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise NemoWatchdogError(f"the {what} {path} cannot be used: {error}") from error
-    if not secret:
-        raise NemoWatchdogError(f"the {what} {path} is empty: delete it, and the next start makes a new one")
-    return secret
 
 
 async def _listen(runner: web.AppRunner, host: str, port: int) -> None:

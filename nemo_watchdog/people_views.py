@@ -129,3 +129,29 @@ class ProposalsView:
     """`GET /api/v1/proposals`: those that are open, the oldest first."""
 
     proposals: tuple[ProposalView, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TokenView:
+    """A token that was made, without its secret: `right` is `read` or `operate`."""
+
+    id: str
+    name: str
+    right: str
+    made: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class TokensView:
+    """`GET /api/v1/tokens`, and the end of one: those that are good, the oldest first, without the daemon's own."""
+
+    tokens: tuple[TokenView, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class MadeTokenView:
+    """`POST /api/v1/tokens`: a new one with its secret, which is told this once."""
+
+    token: TokenView
+    secret: str

@@ -7,6 +7,9 @@ ANSWER_KEY_NAME = "answer.key"
 TOKEN_BYTES = 4096
 """A token that somebody else made may be longer than ours, and what is longer than that is none."""
 
+TOKENS_NAME = "tokens.json"
+"""The tokens that the daemon made for others: a hash of each."""
+
 LABELS_NAME = "labels.json"
 """The labels by which containers were last found (`discover: labels`)."""
 ARCHIVE_NAME = "archive.sqlite3"

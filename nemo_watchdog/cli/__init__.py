@@ -36,6 +36,8 @@ from nemo_watchdog.cli import (
     run,
     schema,
     status,
+    status_page,
+    token,
 )
 from nemo_watchdog.cli.output import USAGE, CommandFailed, fail
 from nemo_watchdog.errors import NemoWatchdogError
@@ -79,6 +81,7 @@ app.command("resume")(pause.resume)
 app.add_typer(quiet.silence, name="silence", short_help="Tell nobody of something for a while.")
 app.add_typer(quiet.maintenance, name="maintenance", short_help="Do nothing to something for a while.")
 app.command("report", short_help="Write the report on an incident, for people.")(report.report)
+app.command("status-page", short_help="Write the public status page as files.")(status_page.status_page)
 app.command("retry", short_help="Begin the remedy of a dependency anew.")(retry.retry)
 app.command("approve", short_help="Have what the watchdog proposed done, once.")(by_hand.approve)
 app.command("reject", short_help="Leave undone what the watchdog proposed.")(by_hand.reject)
@@ -89,6 +92,7 @@ app.command("resolve", short_help="End an incident that somebody declared.")(dec
 app.add_typer(oncall.app, name="oncall")
 app.command("test-notify", short_help="Send a contact an example, and show what each address answered.")(notify.notify)
 app.add_typer(journal.app, name="journal")
+app.add_typer(token.app, name="token")
 app.command("example", short_help="Print a policy to begin with, the unit, alerting rules, …")(example.example)
 app.command("install", short_help="Install it on this machine, in an environment of its own.")(install.install)
 app.command("upgrade", short_help="Install another version, or go back to the one before.")(install.upgrade)

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Mapping
 from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any, Generic, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
 from nemo_watchdog import __version__
-from nemo_watchdog.cli.output import UNREACHABLE, WRONG, CommandFailed
+from nemo_watchdog.cli.output import UNREACHABLE, USAGE, WRONG, CommandFailed
 from nemo_watchdog.errors import in_one_line
 from nemo_watchdog.regular_file import read_regular
 from nemo_watchdog.state_dir import TOKEN_BYTES, TOKEN_NAME
@@ -24,7 +24,7 @@ from nemo_watchdog.views import ProblemView
 
 TIMEOUT = 10.0
 INCIDENTS = "/api/v1/incidents"
-NO_HEADERS: Mapping[str, str] = MappingProxyType({})
+VARIABLE = "NEMO_WATCHDOG_TOKEN"
 
 # Straight to the daemon: a proxy of the environment must see neither the question nor the token.
 _direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
@@ -46,13 +46,15 @@ def path_of(incident: str) -> str:
     return f"{INCIDENTS}/{urllib.parse.quote(incident, safe='')}"
 
 
-def get(listen: str, path: str, view: type[View]) -> Answer[View]:
-    return _read(listen, _call(listen, path), view)
+def get(listen: str, path: str, view: type[View], state_dir: Path | None = None) -> Answer[View]:
+    """`state_dir` where even the question needs a token that may operate."""
+    brought = _given() if state_dir is None else _brought(state_dir)
+    return _read(listen, _called(listen, path, brought)[0], view)
 
 
 def get_text(listen: str, path: str, content_type: str) -> str:
     """A text for people as it came, but for what a terminal would obey."""
-    body, kind = _called(listen, path)
+    body, kind = _called(listen, path, _given())
     if kind != content_type:
         raise CommandFailed(f"what answers at {listen} is not a nemo-watchdog that writes {content_type}", UNREACHABLE)
     return "\n".join(map(in_one_line, body.decode(errors="replace").split("\n")))
@@ -60,49 +62,76 @@ def get_text(listen: str, path: str, content_type: str) -> str:
 
 def text(listen: str, path: str) -> str:
     """An answer that is no document, as it came: nothing of it is fit for a terminal yet."""
-    return _call(listen, path).decode(errors="replace")
+    return _called(listen, path, _given())[0].decode(errors="replace")
 
 
 def post(
     listen: str, path: str, body: dict[str, Any], state_dir: Path, view: type[View], *, within: float = TIMEOUT
 ) -> Answer[View]:
-    """A change; brings the token that the daemon keeps in its state directory."""
+    """A change; brings the token of the environment, or else the one that the daemon keeps in its state directory."""
+    return _read(listen, _called(listen, path, _brought(state_dir), json.dumps(body).encode(), within)[0], view)
+
+
+@dataclass(frozen=True, slots=True)
+class _Brought:
+    """A token, and where it came from; both empty for none."""
+
+    token: str = ""
+    where: str = ""
+
+
+def _given() -> _Brought:
+    """What the environment has: reading needs one only where the daemon was started so."""
+    token = os.environ.get(VARIABLE, "").strip()
+    if token and not (token.isascii() and token.isprintable()):
+        raise CommandFailed(f"{VARIABLE} is no token: letters, digits, - and _ are what one is made of", USAGE)
+    return _Brought(token, VARIABLE) if token else _Brought()
+
+
+def _brought(state_dir: Path) -> _Brought:
+    if (given := _given()).token:
+        return given
     file = state_dir / TOKEN_NAME
     try:
-        token = read_regular(file, TOKEN_BYTES).decode("ascii").strip()
+        return _Brought(read_regular(file, TOKEN_BYTES).decode("ascii").strip(), str(file))
     except (OSError, UnicodeDecodeError) as error:
-        message = f"cannot read the daemon's token {file} ({error}): run as its user, or give its --state-dir"
+        message = (
+            f"cannot read the daemon's token {file} ({error}): run as its user, or give its --state-dir, "
+            f"or a token of your own in {VARIABLE}"
+        )
         raise CommandFailed(message, UNREACHABLE) from None
-    headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
-    return _read(listen, _called(listen, path, json.dumps(body).encode(), headers, within)[0], view)
-
-
-def _call(listen: str, path: str) -> bytes:
-    return _called(listen, path)[0]
 
 
 def _called(
-    listen: str,
-    path: str,
-    data: bytes | None = None,
-    headers: Mapping[str, str] = NO_HEADERS,
-    within: float = TIMEOUT,
+    listen: str, path: str, brought: _Brought, data: bytes | None = None, within: float = TIMEOUT
 ) -> tuple[bytes, str]:
     """The answer, and what it says that it is."""
+    headers = {"Authorization": f"Bearer {brought.token}"} if brought.token else {}
+    if data is not None:
+        headers["Content-Type"] = "application/json"
     try:
-        request = urllib.request.Request(f"http://{listen}{path}", data, dict(headers))
+        request = urllib.request.Request(f"http://{listen}{path}", data, headers)
         with _direct.open(request, timeout=within) as response:
             answer: bytes = response.read()
             kind: str = response.headers.get_content_type()
     except urllib.error.HTTPError as error:
         with error:
             said = _detail(error.read())
-        raise CommandFailed(f"the daemon refused: {said}", WRONG) from None
+        raise CommandFailed(f"the daemon refused: {said}{_what_to_bring(error.code, brought)}", WRONG) from None
     except (OSError, ValueError, http.client.HTTPException) as error:
         reason = getattr(error, "reason", error)
         message = f"no daemon answers at {listen} ({reason}): is it running? Its address is given with --listen"
         raise CommandFailed(message, UNREACHABLE) from None
     return answer, kind
+
+
+def _what_to_bring(status: int, brought: _Brought) -> str:
+    """Behind a refusal, where it was about the token."""
+    if status == HTTPStatus.UNAUTHORIZED and brought.token:
+        return f". The token of {brought.where} is none of this daemon's, or was revoked"
+    if status == HTTPStatus.UNAUTHORIZED:
+        return f". Give one in {VARIABLE}: on the daemon's host, `nemo-watchdog token make NAME` makes it"
+    return f". The token is that of {brought.where}" if status == HTTPStatus.FORBIDDEN else ""
 
 
 def _read(listen: str, body: bytes, view: type[View]) -> Answer[View]:

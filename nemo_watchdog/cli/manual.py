@@ -26,6 +26,7 @@ SIGNALS: Mapping[str, str] = {
     "SIGHUP": "The daemon reads its policy again, and the secret files that it names. A bad one changes nothing.",
 }
 MORE_ENVIRONMENT: Mapping[str, str] = {
+    "NEMO_WATCHDOG_TOKEN": "The token that commands bring to the daemon, instead of that of its state directory.",
     "CREDENTIALS_DIRECTORY": "Where the files of ${credential:NAME} in the policy are. systemd sets it.",
     "NOTIFY_SOCKET, WATCHDOG_USEC": "systemd's: whom to tell that it is ready, and alive.",
 }
@@ -99,7 +100,7 @@ def _end() -> Iterator[str]:
         {
             str(layout.policy): "The policy of the service.",
             str(layout.environment): "NAME=value lines for ${NAME} in the policy, which systemd reads as root.",
-            str(layout.states[0]): "What the daemon remembers, and the token that changes through its API must bring.",
+            str(layout.states[0]): "What the daemon remembers, and its own token, and a hash of each that it made.",
             str(layout.unit): "The systemd unit.",
             str(
                 layout.share

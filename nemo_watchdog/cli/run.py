@@ -29,6 +29,11 @@ class Format(StrEnum):
     CONSOLE = "console"
 
 
+class Reading(StrEnum):
+    OPEN = "open"
+    TOKEN = "token"  # noqa: S105 - the word for a way, and no token
+
+
 def run(
     policy: options.PolicyOption = options.DEFAULT_POLICY,
     state_dir: options.StateDirOption = options.DEFAULT_STATE_DIR,
@@ -56,6 +61,13 @@ def run(
             help="A host name by which it may be read, besides this machine's own and IP addresses. May be repeated.",
         ),
     ] = None,
+    reading: Annotated[
+        Reading,
+        typer.Option(
+            envvar="NEMO_WATCHDOG_READING",
+            help="Who may read: all who come by such a name, or who brings a token. What users are told is for all.",
+        ),
+    ] = Reading.OPEN,
 ) -> None:
     """Watch the platform that the policy describes, until SIGTERM. SIGHUP reloads the policy."""
     import uvloop
@@ -68,5 +80,6 @@ def run(
     logs.configure(log_level, style)
     logs.hear_libraries()
     gc.freeze()  # the modules stay: walking them at every full collection would stop the loop for some 40 ms
-    settings = app.Settings(policy, state_dir, listen, docker, buckets, tuple(allow_host or ()))
+    hosts, is_open = tuple(allow_host or ()), reading is Reading.OPEN
+    settings = app.Settings(policy, state_dir, listen, docker, buckets, hosts, is_open)
     uvloop.run(app.run(settings, logs.redact_with))

@@ -17,7 +17,10 @@ _END = r"(?![A-Za-z0-9_-])"
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """`sign` is in every text that holds one; `pattern` keeps its group `kept`, if it has one. `source` is a URL."""
+    """`sign` is in every text that holds one; `pattern` keeps its group `kept`, if it has one.
+
+    `source` is a URL, or a page of our own.
+    """
 
     name: str
     sign: str
@@ -49,6 +52,7 @@ _GRAFANA = "https://grafana.com/docs/grafana/latest/administration/service-accou
 _HUGGING_FACE = "https://huggingface.co/docs/hub/security-tokens"
 _NPM = "https://github.blog/changelog/2021-09-23-npm-has-a-new-access-token-format/"
 _OPENAI = "https://platform.openai.com/docs/api-reference/authentication"
+_OURS = "docs/operations.md#who-may-read-who-may-change"
 _POSTGRES = "https://www.postgresql.org/docs/current/catalog-pg-authid.html"
 _SENDGRID = "https://www.twilio.com/docs/sendgrid/ui/account-and-settings/api-keys"
 _SLACK = "https://docs.slack.dev/authentication/tokens"
@@ -86,6 +90,7 @@ SHAPES: tuple[Shape, ...] = (
         "https://www.rfc-editor.org/rfc/rfc7519",
     ),
     *_words("DigitalOcean token", "dop_v1_", "[0-9a-f]{64}", _DIGITALOCEAN),
+    *_words("token of this watchdog", "nwd_", "[A-Za-z0-9_-]{43}", _OURS),
     *_words("age secret key", "AGE-SECRET-KEY-1", "[0-9A-Z]{40,80}+", "https://github.com/C2SP/C2SP/blob/main/age.md"),
     *_words("Vault token", "hvs. hvb. hvr.", "[A-Za-z0-9_-]{20,200}+", _VAULT),
     *_words("Grafana token", "glsa_", "[A-Za-z0-9]{32}_[0-9a-f]{8}", _GRAFANA),

@@ -6,19 +6,16 @@ how often a letter is sent, and to how many addresses, all of its links are one 
 
 from __future__ import annotations
 
-import base64
 import hashlib
-import hmac
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
 from nemo_watchdog.engine.pages import LINK_LASTS
+from nemo_watchdog.signed_text import Signer
 
 PATH = "/ack/"
-LONGEST = 1024
-"""Characters of a token that are looked at."""
 
 _PURPOSE = b"nemo-watchdog answer 2\n"
 
@@ -42,31 +39,20 @@ class Link:
 
 class AnswerLinks:
     def __init__(self, key: bytes, now: Callable[[], datetime]) -> None:
-        self._key = key
+        self._signer = Signer(key, _PURPOSE)
         self._now = now
 
     def token(self, page: str, contact: str, letter: str, person: str = "") -> str:
         """Good from now on, for a day. `person` is the contact itself where it is empty."""
         expires = int(self._now().timestamp() + LINK_LASTS)
-        said = _coded(json.dumps([page, contact, letter, expires, person or contact], separators=(",", ":")).encode())
-        return f"{said}.{self._signature(said)}"
+        return self._signer.token(
+            json.dumps([page, contact, letter, expires, person or contact], separators=(",", ":"))
+        )
 
     def read(self, token: str) -> Link | None:
         """What it says; None for what was not made here, or was altered."""
-        said, _, signature = token[:LONGEST].partition(".")
-        given = signature.encode(errors="surrogateescape")
-        # As it is written and not as it decodes: of base64 two texts may be one.
-        if not hmac.compare_digest(given, self._signature(said).encode()):
-            return None
-        return Link(*json.loads(base64.urlsafe_b64decode(said + "=" * (-len(said) % 4))))
+        said = self._signer.read(token)
+        return None if said is None else Link(*json.loads(said))
 
     def has_expired(self, link: Link) -> bool:
         return self._now().timestamp() >= link.expires
-
-    def _signature(self, said: str) -> str:
-        text = _PURPOSE + said.encode(errors="surrogateescape")
-        return _coded(hmac.new(self._key, text, hashlib.sha256).digest())
-
-
-def _coded(data: bytes) -> str:
-    return base64.urlsafe_b64encode(data).decode("ascii").rstrip("=")

@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from pydantic_core import PydanticCustomError
 
 from nemo_watchdog.lines import one_line
-from nemo_watchdog.web import auth
+from nemo_watchdog.web.access import Access
 
 
 def _one_line(text: str) -> str:
@@ -33,13 +33,18 @@ class ChangeBody(BaseModel):
 Body = TypeVar("Body", bound=ChangeBody)
 
 
-async def asked(request: web.Request, token: str, model: type[Body]) -> Body:
-    """The checked body of a change; raises the refusal that fits otherwise."""
-    auth.demand(request, token)
+async def asked(request: web.Request, access: Access, model: type[Body]) -> Body:
+    """The checked body of a change, with who asks for it by which token; raises the refusal that fits otherwise."""
+    caller = access.demand_change(request)
     if request.content_type != "application/json":
         raise web.HTTPUnsupportedMediaType(text="send JSON, with Content-Type: application/json")
     try:
-        return model.model_validate_json(await request.read())
+        wanted = model.model_validate_json(await request.read())
     except ValidationError as error:
-        problems = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'body'}: {e['msg']}" for e in error.errors())
-        raise web.HTTPBadRequest(text=problems) from error
+        raise web.HTTPBadRequest(text=problems(error)) from error
+    return wanted.model_copy(update={"by": caller.by(wanted.by)})
+
+
+def problems(error: ValidationError) -> str:
+    """What is wrong with a body, by the name of each field."""
+    return "; ".join(f"{'.'.join(map(str, each['loc'])) or 'body'}: {each['msg']}" for each in error.errors())

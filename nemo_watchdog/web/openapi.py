@@ -16,9 +16,11 @@ from nemo_watchdog import __version__
 from nemo_watchdog.views import ProblemView
 from nemo_watchdog.web.operations import JSON, Operation
 from nemo_watchdog.web.problems import CONTENT_TYPE
+from nemo_watchdog.web.sessions import COOKIE
 
 VERSION = "3.1.0"
-OF_A_CHANGE = (400, 401, 413, 415, 503)
+HTML = "text/html"
+OF_A_CHANGE = (400, 401, 403, 413, 415, 503)
 """Problems that any change may get: its body, its token, or a disk that does not take it."""
 
 _PARAMETER = re.compile(r"\{(\w+)\}")
@@ -36,14 +38,18 @@ def document(operations: Iterable[Operation]) -> dict[str, Any]:
         "info": {
             "title": "Nemo Watchdog",
             "version": __version__,
-            "description": "Reading is open to who comes by an address or a name of the machine; a change brings the "
-            "daemon's token. Times are UTC in ISO 8601, durations seconds. Every error is a problem (RFC 9457).",
+            "description": "Reading is open to who comes by an address or a name of the machine, or, where the daemon "
+            "was started so, to who brings a token; a change brings one that may operate. Times are UTC in ISO 8601, "
+            "durations seconds. Every error is a problem (RFC 9457).",
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "paths": paths,
         "components": {
             "schemas": schemas.definitions,
-            "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
+            "securitySchemes": {
+                "token": {"type": "http", "scheme": "bearer"},
+                "session": {"type": "apiKey", "in": "cookie", "name": COOKIE},
+            },
         },
     }
 
@@ -105,8 +111,10 @@ def _operation(operation: Operation, schemas: _Schemas) -> dict[str, Any]:
     }
     if content:
         told["requestBody"] = {"required": operation.body is not None, "content": content}
-    if operation.body is not None:
+    if operation.body is not None or operation.operates:
         told["security"] = [{"token": []}]
+    elif not operation.for_all:
+        told["security"] = [{}, {"token": []}, {"session": []}]
     return told
 
 
@@ -126,6 +134,8 @@ def _answers(operation: Operation, schemas: _Schemas) -> Iterator[tuple[str, Any
         content = {media: {"schema": schema} for media in operation.media}
         yield str(status), {"description": HTTPStatus(status).phrase, "content": content}
     own = {*operation.refuses, *(OF_A_CHANGE if operation.body is not None else ())}
+    own |= {401, 403} if operation.operates else set()
+    own |= set() if operation.for_all else {401}
     own |= set() if operation.any_host else {421}
     for status in sorted(own - set(operation.also)):
         yield str(status), _problem(HTTPStatus(status).phrase, schemas)
@@ -139,4 +149,5 @@ def _problem(description: str, schemas: _Schemas) -> dict[str, Any]:
 def _identifier(operation: Operation) -> str:
     """A word that programs made from the document may use as a name."""
     words = re.findall(r"[A-Za-z0-9]+", operation.path.removeprefix("/api/v1"))
-    return "_".join((operation.method.lower(), *words))
+    what = ("page",) if operation.media[0] == HTML else ()
+    return "_".join((operation.method.lower(), *what, *words))

@@ -36,7 +36,7 @@ class Operation:
     """Other answers that hold a view and are no problem."""
     query: type[BaseModel] | None = None
     body: type[ChangeBody] | None = None
-    """Of a change, as JSON: it needs the daemon's token."""
+    """Of a change, as JSON: it needs a token that may operate."""
     form: type[BaseModel] | None = None
     """What it takes as a form as well."""
     refuses: tuple[int, ...] = ()
@@ -47,6 +47,10 @@ class Operation:
     """It has an `ETag`, and answers 304 to who knows it (RFC 9110, 13.1.2)."""
     any_host: bool = False
     """It is answered by whatever name somebody came."""
+    for_all: bool = False
+    """It needs no token, also where reading is not open."""
+    operates: bool = False
+    """It needs a token that may operate, though it changes nothing."""
     changes: bool = False
     """A `GET` of it changes something."""
 

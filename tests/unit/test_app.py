@@ -13,9 +13,11 @@ import socket
 import sqlite3
 import threading
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Awaitable, Callable
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -33,7 +35,7 @@ from nemo_watchdog.journal.place import Place
 from nemo_watchdog.journal.sqlite import SqliteJournal
 from nemo_watchdog.runtime import supervisor
 from nemo_watchdog.runtime.clock import SystemClock, boot_id
-from nemo_watchdog.state_dir import ANSWER_KEY_NAME, ARCHIVE_NAME, JOURNAL_NAME, TOKEN_NAME
+from nemo_watchdog.state_dir import ANSWER_KEY_NAME, ARCHIVE_NAME, JOURNAL_NAME, TOKEN_NAME, TOKENS_NAME
 from nemo_watchdog.testing.servers import free_port
 from tests.unit.cli.calling import Call, call
 
@@ -423,6 +425,70 @@ def test_a_token_or_key_that_cannot_be_read_stops_the_start(settings: Settings, 
     """Named, with the cause."""
     (settings.state_dir / name).mkdir(parents=True)
     assert str(settings.state_dir / name) in str(refusal(settings))
+
+
+def test_tokens_that_cannot_be_read_stop_the_start(settings: Settings) -> None:
+    """Rather than a daemon on which everybody's token is good for nothing, or anybody's for everything."""
+    settings.state_dir.mkdir()
+    (settings.state_dir / TOKENS_NAME).write_text("{", encoding="utf-8")
+    said = str(refusal(settings))
+    assert f"the tokens {settings.state_dir / TOKENS_NAME} cannot be used" in said
+    assert "delete the file" in said
+
+
+def test_where_reading_needs_a_token_it_needs_one(settings: Settings) -> None:
+    """The daemon's own, or one that it made, which a restart does not forget; what is for all is answered."""
+    closed, secrets = replace(settings, reading_is_open=False), []
+
+    async def first() -> None:
+        own = (settings.state_dir / TOKEN_NAME).read_text(encoding="ascii")
+        assert await status_of("/api/v1/status", "") == 401
+        assert await status_of("/api/v1/status", own) == 200
+        made = await asyncio.to_thread(asked, "/api/v1/tokens", own, b'{"name": "grafana"}')
+        secrets.append(json.loads(made)["secret"])
+
+    async def second() -> None:
+        assert await status_of("/metrics", secrets[0]) == 200
+        assert await status_of("/metrics", "") == 401
+        assert await status_of("/healthz", "") == 200
+
+    def asked(path: str, token: str, body: bytes | None = None) -> bytes:
+        headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"} if token else {}
+        request = urllib.request.Request(f"http://{settings.listen}{path}", body, headers)
+        with urllib.request.urlopen(request, timeout=10) as response:  # noqa: S310 - our own address
+            answer: bytes = response.read()
+            return answer
+
+    async def status_of(path: str, token: str) -> int:
+        try:
+            await asyncio.to_thread(asked, path, token)
+        except urllib.error.HTTPError as error:
+            error.close()
+            return error.code
+        return 200
+
+    live(closed, first)
+    live(closed, second)
+
+
+@pytest.mark.parametrize(
+    ("given", "is_open"), [((), True), (("--reading", "open"), True), (("--reading", "token"), False)]
+)
+def test_who_may_read_is_said_at_the_start(
+    call: Call, monkeypatch: pytest.MonkeyPatch, given: tuple[str, ...], is_open: bool
+) -> None:
+    """Open unless it is said."""
+    heard = []
+
+    async def run(settings: Settings, _: object) -> None:
+        heard.append(settings.reading_is_open)
+        raise NemoWatchdogError("heard")
+
+    monkeypatch.setattr(app, "run", run)
+    assert call("run", *given).code == 2
+    assert heard == [is_open]
+    assert call("run", "--reading", "closed").code == 2
+    assert heard == [is_open]
 
 
 def test_a_docker_address_that_is_none_is_said(settings: Settings) -> None:

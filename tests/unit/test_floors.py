@@ -28,9 +28,11 @@ PURE = sorted(
                 "stores.py",
                 "public_views.py",
                 "receipts.py",
+                "view_words.py",
                 "views.py",
                 "durations.py",
                 "sizes.py",
+                "signed_text.py",
             )
         ),
         *(
@@ -38,6 +40,10 @@ PURE = sorted(
             for name in ("condition.py", "policy.py", "lint.py", "lint_rotas.py", "people.py", "times.py", "units.py")
         ),
         PACKAGE / "notifiers" / "slack_words.py",
+        *(
+            PACKAGE / "web" / "pages" / f"{name}.py"
+            for name in ("alarms", "bars", "cards", "graph", "headline", "overview", "rows")
+        ),
         *(PACKAGE / "engine").rglob("*.py"),
         *(PACKAGE / "records").rglob("*.py"),
         *(PACKAGE / "report").rglob("*.py"),

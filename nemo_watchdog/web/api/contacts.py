@@ -9,6 +9,7 @@ from aiohttp import web
 from nemo_watchdog.errors import in_one_line
 from nemo_watchdog.people_views import ContactTestView
 from nemo_watchdog.runtime.contact_test import ContactTest
+from nemo_watchdog.web.access import Access
 from nemo_watchdog.web.answers import answer
 from nemo_watchdog.web.asked import ChangeBody, asked
 from nemo_watchdog.web.operations import Operation
@@ -21,7 +22,7 @@ class ContactTestBody(ChangeBody):
 @dataclass(frozen=True, slots=True)
 class ContactsApi:
     test: ContactTest
-    token: str
+    access: Access
 
     def operations(self) -> tuple[Operation, ...]:
         return (
@@ -37,11 +38,14 @@ class ContactsApi:
         )
 
     async def send(self, request: web.Request) -> web.Response:
-        wanted, name = await asked(request, self.token, ContactTestBody), request.match_info["name"]
+        wanted = await asked(request, self.access, ContactTestBody)
+        return answer(await self.ordered_test(request.match_info["name"], wanted))
+
+    async def ordered_test(self, name: str, wanted: ContactTestBody) -> ContactTestView:
         contacts = self.test.core.engine.policy.contacts
         if name not in contacts:
             known = ", ".join(contacts) or "none"
             raise web.HTTPNotFound(text=f"there is no contact {in_one_line(name)}; there are: {known}")
         if not self.test.addresses(name):
             raise web.HTTPConflict(text=f"{name} has no address: what it is told stands in the log only")
-        return answer(await self.test.run(name, wanted.by))
+        return await self.test.run(name, wanted.by)

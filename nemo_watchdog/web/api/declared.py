@@ -18,6 +18,7 @@ from nemo_watchdog.model import Severity
 from nemo_watchdog.runtime.core import Core
 from nemo_watchdog.timeline.public_page import PUBLIC
 from nemo_watchdog.views import NoteView, StandingView
+from nemo_watchdog.web.access import Access
 from nemo_watchdog.web.answers import answer, on_disk
 from nemo_watchdog.web.asked import ChangeBody, Line, asked
 from nemo_watchdog.web.operations import Operation
@@ -65,7 +66,7 @@ class NoteBody(ChangeBody):
 @dataclass(frozen=True, slots=True)
 class DeclaredApi:
     core: Core
-    token: str
+    access: Access
     past: Past
 
     def operations(self) -> tuple[Operation, ...]:
@@ -111,7 +112,24 @@ class DeclaredApi:
         )
 
     async def declare(self, request: web.Request) -> web.Response:
-        wanted = await asked(request, self.token, DeclareBody)
+        stands = await self.ordered_declare(await asked(request, self.access, DeclareBody))
+        response = answer(stands, 201)
+        response.headers["Location"] = f"{INCIDENTS}/{stands.incident}"
+        return response
+
+    async def acknowledge(self, request: web.Request) -> web.Response:
+        wanted = await asked(request, self.access, AcknowledgeBody)
+        return answer(await self.ordered_acknowledge(request.match_info["id"], wanted))
+
+    async def resolve(self, request: web.Request) -> web.Response:
+        wanted = await asked(request, self.access, ResolveBody)
+        return answer(await self.ordered_resolve(request.match_info["id"], wanted))
+
+    async def note(self, request: web.Request) -> web.Response:
+        wanted = await asked(request, self.access, NoteBody)
+        return answer(await self.ordered_note(request.match_info["id"], wanted), 201)
+
+    async def ordered_declare(self, wanted: DeclareBody) -> StandingView:
         engine, name = self.core.engine, wanted.dependency
         if name and name not in engine.trackers:
             known = ", ".join(engine.trackers)
@@ -119,14 +137,10 @@ class DeclaredApi:
         if why := why_not_declared(engine.durable):
             raise web.HTTPConflict(text=why)
         self.core.tell(DeclareAsked(wanted.text, wanted.severity, name, wanted.by))
-        incident = list(engine.durable.declared)[-1]
-        response = await self._stands(incident, 201)
-        response.headers["Location"] = f"{INCIDENTS}/{incident}"
-        return response
+        return await self._stands(list(engine.durable.declared)[-1])
 
-    async def acknowledge(self, request: web.Request) -> web.Response:
-        wanted = await asked(request, self.token, AcknowledgeBody)
-        asked_for, durable = request.match_info["id"], self.core.engine.durable
+    async def ordered_acknowledge(self, asked_for: str, wanted: AcknowledgeBody) -> StandingView:
+        durable = self.core.engine.durable
         if not is_known(durable, asked_for):
             raise self._unknown(asked_for)
         if why := why_not_answered(durable, asked_for):
@@ -135,17 +149,16 @@ class DeclaredApi:
         self.core.tell(AcknowledgeAsked(asked_for, wanted.by, wanted.duration))
         return await self._stands(incident, also=tuple(also))
 
-    async def resolve(self, request: web.Request) -> web.Response:
-        wanted = await asked(request, self.token, ResolveBody)
-        incident, engine = self._remembered(request), self.core.engine
+    async def ordered_resolve(self, incident: str, wanted: ResolveBody) -> StandingView:
+        engine = self.core.engine
+        if incident not in engine.durable.ids:
+            raise self._unknown(incident)
         if why := why_not_resolved(engine.volatile, engine.durable, incident):
             raise web.HTTPConflict(text=why)
         self.core.tell(ResolveAsked(incident, wanted.reason, wanted.by))
         return await self._stands(incident)
 
-    async def note(self, request: web.Request) -> web.Response:
-        wanted = await asked(request, self.token, NoteBody)
-        incident = request.match_info["id"]
+    async def ordered_note(self, incident: str, wanted: NoteBody) -> NoteView:
         if not await self._is_known(incident):
             raise web.HTTPNotFound(text=f"the journal has no incident {in_one_line(incident)}")
         if wanted.about == PUBLIC and not any(each.public for each in self.core.engine.policy.dependencies.values()):
@@ -153,19 +166,12 @@ class DeclaredApi:
         at = self.core.clock.now().utc.isoformat()
         self.core.tell(NoteAsked(incident, wanted.about, wanted.text, wanted.by))
         await on_disk(self.core, "the note could not be written: write it again when the journal takes writes")
-        return answer(NoteView(at, wanted.by, wanted.about, wanted.text), 201)
+        return NoteView(at, wanted.by, wanted.about, wanted.text)
 
-    async def _stands(self, incident: str, status: int = 200, also: tuple[str, ...] = ()) -> web.Response:
+    async def _stands(self, incident: str, also: tuple[str, ...] = ()) -> StandingView:
         view = replace(standing(self.core.engine, incident, self.core.clock.now()), also=also)
         await on_disk(self.core, "it is so now, but could not be written: it will not outlive a restart of the daemon")
-        return answer(view, status)
-
-    def _remembered(self, request: web.Request) -> str:
-        """The incident that the path names: open, or over for a few minutes."""
-        incident, durable = request.match_info["id"], self.core.engine.durable
-        if incident not in durable.ids:
-            raise self._unknown(incident)
-        return incident
+        return view
 
     def _unknown(self, incident: str) -> web.HTTPNotFound:
         opened = ", ".join(self.core.engine.durable.severities()) or "none"

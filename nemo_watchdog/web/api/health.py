@@ -27,6 +27,7 @@ class HealthApi:
                 summary="Whether the daemon's own loops are alive",
                 answers=LivenessView,
                 also={503: LivenessView},
+                for_all=True,
             ),
             Operation(
                 method="GET",
@@ -35,6 +36,7 @@ class HealthApi:
                 summary="Whether it watches, and can write down what it does",
                 answers=ReadinessView,
                 also={503: ReadinessView},
+                for_all=True,
             ),
         )
 

@@ -11,6 +11,7 @@ from nemo_watchdog.engine.view import budgets, pauses
 from nemo_watchdog.errors import JournalError
 from nemo_watchdog.runtime.core import Core
 from nemo_watchdog.views import AcceptedView
+from nemo_watchdog.web.access import Access
 from nemo_watchdog.web.answers import answer, on_disk
 from nemo_watchdog.web.asked import ChangeBody, Line, asked
 from nemo_watchdog.web.operations import Operation
@@ -25,7 +26,7 @@ class AcceptBody(ChangeBody):
 @dataclass(frozen=True, slots=True)
 class JournalApi:
     core: Core
-    token: str
+    access: Access
 
     def operations(self) -> tuple[Operation, ...]:
         return (
@@ -41,7 +42,9 @@ class JournalApi:
         )
 
     async def accept(self, request: web.Request) -> web.Response:
-        wanted = await asked(request, self.token, AcceptBody)
+        return answer(await self.ordered_accept(await asked(request, self.access, AcceptBody)))
+
+    async def ordered_accept(self, wanted: AcceptBody) -> AcceptedView:
         engine = self.core.engine
         if not engine.volatile.journal_damaged:
             raise web.HTTPConflict(text="the journal is not damaged: there is nothing to accept")
@@ -51,4 +54,4 @@ class JournalApi:
             raise web.HTTPServiceUnavailable(text=f"not accepted: {error}") from error
         await on_disk(self.core, "it was accepted, and what happened meanwhile could not be written yet")
         now = self.core.clock.now()
-        return answer(AcceptedView(damage, pauses(engine, now), dict(budgets(engine, now.monotonic))))
+        return AcceptedView(damage, pauses(engine, now), dict(budgets(engine, now.monotonic)))

@@ -17,6 +17,7 @@ from nemo_watchdog.engine.swapping import oncall_of
 from nemo_watchdog.errors import in_one_line
 from nemo_watchdog.people_views import OncallView
 from nemo_watchdog.runtime.core import Core
+from nemo_watchdog.web.access import Access
 from nemo_watchdog.web.answers import answer, on_disk
 from nemo_watchdog.web.asked import ChangeBody, Line, asked
 from nemo_watchdog.web.operations import Operation
@@ -43,7 +44,7 @@ class SwapBody(ChangeBody):
 @dataclass(frozen=True, slots=True)
 class OncallApi:
     core: Core
-    token: str
+    access: Access
 
     def operations(self) -> tuple[Operation, ...]:
         return (
@@ -78,26 +79,34 @@ class OncallApi:
         return answer(self._view())
 
     async def swap(self, request: web.Request) -> web.Response:
-        wanted = await asked(request, self.token, SwapBody)
-        rota, now = self._rota(request), self.core.clock.now().utc
+        wanted = await asked(request, self.access, SwapBody)
+        return answer(await self.ordered_swap(request.match_info["rota"], wanted))
+
+    async def unswap(self, request: web.Request) -> web.Response:
+        wanted = await asked(request, self.access, ChangeBody)
+        return answer(await self.ordered_unswap(request.match_info["rota"], wanted))
+
+    async def ordered_swap(self, rota: str, wanted: SwapBody) -> OncallView:
+        now = self.core.clock.now().utc
+        self._must_be_known(rota)
         self._must_be_a_person(wanted.person)
         until = wanted.until or now + timedelta(seconds=wanted.duration or 0.0)
         _must_be_ahead(until, now)
         self.core.tell(SwapAsked(rota, wanted.person, until.astimezone(UTC), wanted.reason, wanted.by))
         return await self._now()
 
-    async def unswap(self, request: web.Request) -> web.Response:
-        wanted = await asked(request, self.token, ChangeBody)
-        rota, now = self._rota(request), self.core.clock.now().utc
+    async def ordered_unswap(self, rota: str, wanted: ChangeBody) -> OncallView:
+        now = self.core.clock.now().utc
+        self._must_be_known(rota)
         if not any(swap.holds(now) for swap in self._oncall.swaps.get(rota, ())):
             raise web.HTTPConflict(text=f"nobody has {rota} instead: there is no swap to end")
         self.core.tell(UnswapAsked(rota, wanted.by))
         return await self._now()
 
-    async def _now(self) -> web.Response:
+    async def _now(self) -> OncallView:
         view = self._view()
         await on_disk(self.core, "it is so now, but could not be written: it will not outlive a restart of the daemon")
-        return answer(view)
+        return view
 
     def _view(self) -> OncallView:
         return OncallView(rotas(self._oncall, self.core.clock.now().utc))
@@ -106,13 +115,10 @@ class OncallApi:
     def _oncall(self) -> Oncall:
         return oncall_of(self.core.engine.volatile, self.core.engine.durable)
 
-    def _rota(self, request: web.Request) -> str:
-        """The one that the path names."""
-        rota, known = request.match_info["rota"], self._oncall.rotas()
-        if rota not in known:
+    def _must_be_known(self, rota: str) -> None:
+        if rota not in (known := self._oncall.rotas()):
             there = ", ".join(known) or "none"
             raise web.HTTPNotFound(text=f"there is no rota {in_one_line(rota)}; there are: {there}")
-        return rota
 
     def _must_be_a_person(self, name: str) -> None:
         contacts = self._oncall.contacts

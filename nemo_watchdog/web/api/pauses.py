@@ -11,6 +11,7 @@ from nemo_watchdog.engine.events import PauseAsked, ResumeAsked
 from nemo_watchdog.engine.view import pauses
 from nemo_watchdog.runtime.core import Core
 from nemo_watchdog.views import EVERYTHING, PausesView
+from nemo_watchdog.web.access import Access
 from nemo_watchdog.web.answers import answer, on_disk
 from nemo_watchdog.web.asked import ChangeBody, Line, asked
 from nemo_watchdog.web.operations import Operation
@@ -32,7 +33,7 @@ class PauseBody(ResumeBody):
 @dataclass(frozen=True, slots=True)
 class PausesApi:
     core: Core
-    token: str
+    access: Access
 
     def operations(self) -> tuple[Operation, ...]:
         return (
@@ -57,21 +58,25 @@ class PausesApi:
         )
 
     async def pause(self, request: web.Request) -> web.Response:
-        wanted = await asked(request, self.token, PauseBody)
+        return answer(await self.ordered_pause(await asked(request, self.access, PauseBody)))
+
+    async def resume(self, request: web.Request) -> web.Response:
+        return answer(await self.ordered_resume(await asked(request, self.access, ResumeBody)))
+
+    async def ordered_pause(self, wanted: PauseBody) -> PausesView:
         self._must_be_known(wanted.scope)
         self.core.tell(PauseAsked(wanted.scope, wanted.reason, wanted.by, wanted.duration))
         return await self._now()
 
-    async def resume(self, request: web.Request) -> web.Response:
-        wanted = await asked(request, self.token, ResumeBody)
+    async def ordered_resume(self, wanted: ResumeBody) -> PausesView:
         self._must_be_known(wanted.scope)
         self.core.tell(ResumeAsked(wanted.scope, wanted.by))
         return await self._now()
 
-    async def _now(self) -> web.Response:
-        """Answers when the change is on disk: a kill switch that might be forgotten is none."""
+    async def _now(self) -> PausesView:
+        """Told when the change is on disk: a kill switch that might be forgotten is none."""
         await on_disk(self.core, "it holds now, but could not be written: it will not outlive a restart of the daemon")
-        return answer(PausesView(pauses(self.core.engine, self.core.clock.now())))
+        return PausesView(pauses(self.core.engine, self.core.clock.now()))
 
     def _must_be_known(self, scope: str) -> None:
         engine = self.core.engine

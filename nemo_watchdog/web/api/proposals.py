@@ -16,6 +16,7 @@ from nemo_watchdog.engine.view_proposals import proposal_view, proposals
 from nemo_watchdog.errors import in_one_line
 from nemo_watchdog.people_views import ProposalsView, ProposalView
 from nemo_watchdog.runtime.core import Core
+from nemo_watchdog.web.access import Access
 from nemo_watchdog.web.answers import answer, on_disk
 from nemo_watchdog.web.asked import ChangeBody, Line, asked
 from nemo_watchdog.web.operations import Operation
@@ -50,7 +51,7 @@ class ActBody(ChangeBody):
 @dataclass(frozen=True, slots=True)
 class ProposalsApi:
     core: Core
-    token: str
+    access: Access
 
     def operations(self) -> tuple[Operation, ...]:
         return (
@@ -94,32 +95,39 @@ class ProposalsApi:
         return answer(ProposalsView(proposals(self.core.engine)))
 
     async def approve(self, request: web.Request) -> web.Response:
+        return answer(await self.ordered_approve(await asked(request, self.access, ApproveBody)))
+
+    async def reject(self, request: web.Request) -> web.Response:
+        return answer(await self.ordered_reject(await asked(request, self.access, RejectBody)))
+
+    async def act(self, request: web.Request) -> web.Response:
+        wanted = await asked(request, self.access, ActBody)
+        return answer(await self.ordered_act(request.match_info["name"], wanted))
+
+    async def ordered_approve(self, wanted: ApproveBody) -> ProposalView:
         """Who approves again what was approved hears what became of it, and nothing is done twice."""
-        wanted = await asked(request, self.token, ApproveBody)
-        one, engine = self._known(wanted.proposal), self.core.engine
+        one, engine = self.known(wanted.proposal), self.core.engine
         durable, now = engine.durable, self.core.clock.now().monotonic
         if one.grant is None or (one.over is not None and one.over.why != DONE):
             if why := why_not_approved(engine.volatile, durable, one, now):
                 raise web.HTTPConflict(text=why)
             self.core.tell(ApproveAsked(one.identity, wanted.by))
         await on_disk(self.core, NOT_WRITTEN)
-        return answer(proposal_view(engine, one))
+        return proposal_view(engine, one)
 
-    async def reject(self, request: web.Request) -> web.Response:
+    async def ordered_reject(self, wanted: RejectBody) -> ProposalView:
         """Who rejects again what was rejected hears by whom it was."""
-        wanted = await asked(request, self.token, RejectBody)
-        one, engine = self._known(wanted.proposal), self.core.engine
+        one, engine = self.known(wanted.proposal), self.core.engine
         if one.over is not None and one.over.why != REJECTED:
             raise web.HTTPConflict(text=what_became_of(one, engine.volatile))
         if one.over is None:
             holds = engine.policy.suggestions.reject_holds if wanted.duration is None else wanted.duration
             self.core.tell(RejectAsked(one.identity, wanted.reason, holds, wanted.by))
         await on_disk(self.core, "it is rejected, but that could not be written: a restart of the daemon forgets it")
-        return answer(proposal_view(engine, one))
+        return proposal_view(engine, one)
 
-    async def act(self, request: web.Request) -> web.Response:
+    async def ordered_act(self, name: str, wanted: ActBody) -> ProposalView:
         """Through all gates but those that are overridden; the one that refuses is named."""
-        wanted, name = await asked(request, self.token, ActBody), request.match_info["name"]
         engine = self.core.engine
         if name not in engine.trackers:
             known = ", ".join(engine.trackers)
@@ -131,9 +139,10 @@ class ProposalsApi:
         begun = engine.durable.proposals.next_of(incident.incident if incident is not None else "", name)
         self.core.tell(order)
         await on_disk(self.core, NOT_WRITTEN)
-        return answer(proposal_view(engine, self._known(begun)))
+        return proposal_view(engine, self.known(begun))
 
-    def _known(self, identity: str) -> Proposal:
+    def known(self, identity: str) -> Proposal:
+        """Open, or over for a while. Raises 404."""
         known = self.core.engine.durable.proposals
         if (one := known.known.get(identity)) is not None:
             return one

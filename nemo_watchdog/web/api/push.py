@@ -22,8 +22,8 @@ from nemo_watchdog.probes.push import PushOptions
 from nemo_watchdog.runtime.core import Core
 from nemo_watchdog.runtime.heartbeats import Heartbeats
 from nemo_watchdog.views import HeardView
+from nemo_watchdog.web.access import bearer, is_token
 from nemo_watchdog.web.answers import answer, on_disk
-from nemo_watchdog.web.auth import bearer, is_token
 from nemo_watchdog.web.operations import Operation
 
 log = structlog.get_logger("nemo_watchdog")
@@ -63,6 +63,7 @@ class PushApi:
                 answers=HeardView,
                 refuses=(400, 403, 503),
                 any_host=True,
+                for_all=True,
                 changes=True,
             )
             for method, form in (("GET", None), ("POST", PushQuery))

@@ -16,7 +16,9 @@ from nemo_watchdog.engine.view_quiet import maintenance, quiet_view, silences
 from nemo_watchdog.errors import in_one_line
 from nemo_watchdog.people_views import QuietsView, QuietView
 from nemo_watchdog.runtime.core import Core
+from nemo_watchdog.web.access import Access
 from nemo_watchdog.web.answers import answer, on_disk
+from nemo_watchdog.web.api.declared import NOTHING_PUBLISHED
 from nemo_watchdog.web.asked import ChangeBody, Line, asked
 from nemo_watchdog.web.operations import Operation
 
@@ -41,9 +43,10 @@ class SilenceBody(QuietBody):
 
 
 class MaintenanceBody(QuietBody):
-    """`for` in seconds."""
+    """`for` in seconds. `public` is what users are told of it, on the status page; without it they are told nothing."""
 
     duration: float = Field(alias="for", gt=0, le=7 * 86400)
+    public: Annotated[Line, Field(min_length=1, max_length=300)] | None = None
 
 
 class EndBody(ChangeBody):
@@ -53,7 +56,7 @@ class EndBody(ChangeBody):
 @dataclass(frozen=True, slots=True)
 class QuietApi:
     core: Core
-    token: str
+    access: Access
 
     def operations(self) -> tuple[Operation, ...]:
         return (
@@ -118,44 +121,55 @@ class QuietApi:
         return answer(self._maintenance())
 
     async def silence(self, request: web.Request) -> web.Response:
-        wanted = await asked(request, self.token, SilenceBody)
+        return _begun(await self.ordered_silence(await asked(request, self.access, SilenceBody)), SILENCES)
+
+    async def maintain(self, request: web.Request) -> web.Response:
+        return _begun(await self.ordered_maintain(await asked(request, self.access, MaintenanceBody)), MAINTENANCE)
+
+    async def end_silence(self, request: web.Request) -> web.Response:
+        wanted = await asked(request, self.access, EndBody)
+        return answer(await self.ordered_end_silence(request.match_info["id"], wanted))
+
+    async def end_maintenance(self, request: web.Request) -> web.Response:
+        wanted = await asked(request, self.access, EndBody)
+        return answer(await self.ordered_end_maintenance(request.match_info["id"], wanted))
+
+    async def ordered_silence(self, wanted: SilenceBody) -> QuietView:
         self._must_be_known(wanted)
         quiet = self.core.engine.durable.quiet
         if why := why_not_silenced(self.core.engine.durable):
             raise web.HTTPConflict(text=why)
         names, tags = tuple(wanted.dependencies), tuple(wanted.tags)
         self.core.tell(SilenceAsked(names, tags, wanted.duration, wanted.reason, wanted.by))
-        return await self._begun(list(quiet.silences.values())[-1], SILENCES)
+        return await self._kept(list(quiet.silences.values())[-1])
 
-    async def maintain(self, request: web.Request) -> web.Response:
-        wanted = await asked(request, self.token, MaintenanceBody)
+    async def ordered_maintain(self, wanted: MaintenanceBody) -> QuietView:
         self._must_be_known(wanted)
         quiet = self.core.engine.durable.quiet
         if why := why_not_maintained(self.core.engine.durable):
             raise web.HTTPConflict(text=why)
+        if wanted.public is not None and not any(each.public for each in self.core.engine.policy.dependencies.values()):
+            raise web.HTTPConflict(text=NOTHING_PUBLISHED)
         names, tags = tuple(wanted.dependencies), tuple(wanted.tags)
         before = set(quiet.maintenance)
-        self.core.tell(MaintenanceAsked(names, tags, wanted.duration, wanted.reason, wanted.by))
+        self.core.tell(MaintenanceAsked(names, tags, wanted.duration, wanted.reason, wanted.by, wanted.public))
         begun = next(each for name, each in quiet.maintenance.items() if name not in before and not each.window)
-        return await self._begun(begun, MAINTENANCE)
+        return await self._kept(begun)
 
-    async def end_silence(self, request: web.Request) -> web.Response:
-        await self._end(request, self.core.engine.durable.quiet.silences)
-        return answer(self._silences())
+    async def ordered_end_silence(self, identity: str, wanted: EndBody) -> QuietsView:
+        await self._end(identity, wanted, self.core.engine.durable.quiet.silences)
+        return self._silences()
 
-    async def end_maintenance(self, request: web.Request) -> web.Response:
-        await self._end(request, self.core.engine.durable.quiet.maintenance)
-        return answer(self._maintenance())
+    async def ordered_end_maintenance(self, identity: str, wanted: EndBody) -> QuietsView:
+        await self._end(identity, wanted, self.core.engine.durable.quiet.maintenance)
+        return self._maintenance()
 
-    async def _begun(self, quiet: Quiet, path: str) -> web.Response:
+    async def _kept(self, quiet: Quiet) -> QuietView:
         view = quiet_view(self.core.engine, quiet, self.core.clock.now())
         await on_disk(self.core, NOT_WRITTEN)
-        response = answer(view, 201)
-        response.headers["Location"] = f"{path}/{quiet.identity}"
-        return response
+        return view
 
-    async def _end(self, request: web.Request, known: Mapping[str, Quiet]) -> None:
-        wanted, identity = await asked(request, self.token, EndBody), request.match_info["id"]
+    async def _end(self, identity: str, wanted: EndBody, known: Mapping[str, Quiet]) -> None:
         if identity not in known:
             holding = ", ".join(name for name, each in known.items() if each.ended is None) or "none"
             raise web.HTTPNotFound(text=f"there is no {in_one_line(identity)}; there are: {holding}")
@@ -179,3 +193,9 @@ class QuietApi:
         if unknown := [in_one_line(tag) for tag in wanted.tags if tag not in tags]:
             known = ", ".join(tags) or "none"
             raise web.HTTPNotFound(text=f"no dependency has the tag {unknown[0]}; there are: {known}")
+
+
+def _begun(view: QuietView, path: str) -> web.Response:
+    response = answer(view, 201)
+    response.headers["Location"] = f"{path}/{view.id}"
+    return response

@@ -12,6 +12,7 @@ from nemo_watchdog.engine.rearming import why_not
 from nemo_watchdog.engine.view import retried
 from nemo_watchdog.runtime.core import Core
 from nemo_watchdog.views import RetryView
+from nemo_watchdog.web.access import Access
 from nemo_watchdog.web.answers import answer, on_disk
 from nemo_watchdog.web.asked import ChangeBody, Line, asked
 from nemo_watchdog.web.operations import Operation
@@ -25,7 +26,7 @@ class RetryBody(ChangeBody):
 @dataclass(frozen=True, slots=True)
 class RetriesApi:
     core: Core
-    token: str
+    access: Access
 
     def operations(self) -> tuple[Operation, ...]:
         return (
@@ -41,8 +42,10 @@ class RetriesApi:
         )
 
     async def retry(self, request: web.Request) -> web.Response:
-        """Answers with what is decided now; a budget that is spent, a pause or any other gate holds as before."""
-        wanted = await asked(request, self.token, RetryBody)
+        return answer(await self.ordered_retry(await asked(request, self.access, RetryBody)))
+
+    async def ordered_retry(self, wanted: RetryBody) -> RetryView:
+        """What is decided now; a budget that is spent, a pause or any other gate holds as before."""
         engine, name = self.core.engine, wanted.dependency
         if name not in engine.trackers:
             known = ", ".join(engine.trackers)
@@ -52,4 +55,4 @@ class RetriesApi:
         self.core.tell(RetryAsked(name, wanted.reason, wanted.by))
         decided = retried(engine, name, self.core.clock.now())
         await on_disk(self.core, "it begins anew now, but that could not be written")
-        return answer(decided)
+        return decided

@@ -38,7 +38,7 @@ Call = Callable[..., Result]
 @pytest.fixture
 def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Call:
     """`call("check", path)` is `nemo-watchdog check PATH`, without what the environment may hold."""
-    for name in ("POLICY", "STATE_DIR", "LISTEN", "LOG_LEVEL", "LOG_FORMAT"):
+    for name in ("POLICY", "STATE_DIR", "LISTEN", "LOG_LEVEL", "LOG_FORMAT", "READING", "TOKEN"):
         monkeypatch.delenv(f"NEMO_WATCHDOG_{name}", raising=False)
     monkeypatch.setenv("COLUMNS", "200")
     monkeypatch.setenv("NO_COLOR", "1")

@@ -35,8 +35,18 @@ HELP = {
         "list",
         "end",
     ),
-    "maintenance": ("tell what went down at its end", "--dependency", "--tag", "--for", "--reason", "list", "end"),
+    "maintenance": (
+        "tell what went down at its end",
+        "--dependency",
+        "--tag",
+        "--for",
+        "--reason",
+        "--public",
+        "list",
+        "end",
+    ),
     "report": ("of an incident that is still open it is a draft", "--html", "--output", "--utc", "--listen"),
+    "status-page": ("files that need nothing else", "--out", "--url", "--listen"),
     "retry": ("Begin the remedy", "--reason", "--json", "--state-dir"),
     "declare": ("Report an incident", "--severity", "--dependency", "--json", "--state-dir"),
     "approve": ("proposed done, once", "--by", "--json", "--state-dir"),
@@ -47,6 +57,7 @@ HELP = {
     "oncall": ("who comes next", "swap", "unswap", "--json", "--listen"),
     "test-notify": ("what each address answered", "--json", "--listen", "--state-dir"),
     "journal": ("is it whole", "verify", "accept"),
+    "token": ("to read or to operate", "make", "list", "revoke"),
     "policy": ("what does one change", "diff"),
     "classify": ("how grave", "--policy", "--json"),
     "install": ("environment of its own", "--dry-run"),
@@ -143,4 +154,4 @@ def test_it_completes_what_is_typed(call: Call, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setenv("_NEMO_WATCHDOG_COMPLETE", "complete_bash")
     monkeypatch.setenv("COMP_WORDS", "nemo-watchdog st")
     monkeypatch.setenv("COMP_CWORD", "1")
-    assert call().out.split() == ["status"]
+    assert call().out.split() == ["status", "status-page"]

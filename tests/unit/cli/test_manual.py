@@ -49,6 +49,7 @@ def test_every_command_has_its_part(root: typer.Context) -> None:
         "journal accept",
         "oncall",
         "oncall swap",
+        "token make",
         "example",
         "uninstall",
     ):
@@ -62,7 +63,14 @@ def test_every_command_has_its_part(root: typer.Context) -> None:
 
 def test_every_variable_is_there_once(root: typer.Context) -> None:
     environment = manual(root).partition(".SH ENVIRONMENT")[2].partition(".SH FILES")[0]
-    for name in ("NEMO_WATCHDOG_POLICY", "NEMO_WATCHDOG_ALLOW_HOST", "DOCKER_HOST", "CREDENTIALS_DIRECTORY"):
+    for name in (
+        "NEMO_WATCHDOG_POLICY",
+        "NEMO_WATCHDOG_TOKEN",
+        "NEMO_WATCHDOG_READING",
+        "NEMO_WATCHDOG_ALLOW_HOST",
+        "DOCKER_HOST",
+        "CREDENTIALS_DIRECTORY",
+    ):
         assert environment.count(f".B {name}\n") == 1
 
 

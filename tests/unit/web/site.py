@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from aiohttp import ClientResponse, web
-from aiohttp.test_utils import BaseTestServer, TestClient
+from aiohttp.test_utils import BaseTestServer, TestClient, make_mocked_request
 
 from nemo_watchdog.channel import Letter, Sent
 from nemo_watchdog.errors import JournalError
@@ -22,9 +22,12 @@ from nemo_watchdog.runtime.contact_test import ContactTest
 from nemo_watchdog.runtime.explanations import Explanations
 from nemo_watchdog.runtime.heartbeats import Heartbeats
 from nemo_watchdog.runtime.rendering import Rendering
+from nemo_watchdog.web.access import Access
 from nemo_watchdog.web.app import runner
 from nemo_watchdog.web.door import Limits
 from nemo_watchdog.web.past import Past
+from nemo_watchdog.web.sessions import COOKIE, Session
+from nemo_watchdog.web.tokens import Right
 from tests.unit.runtime.whole import Daemon
 
 TOKEN = "the-token"
@@ -57,7 +60,9 @@ class _Reader(JournalReader):
 
 
 class Site:
-    def __init__(self, daemon: Daemon, limits: Limits = LIMITS, past: Past | None = None) -> None:
+    def __init__(
+        self, daemon: Daemon, limits: Limits = LIMITS, past: Past | None = None, *, reading_is_open: bool = True
+    ) -> None:
         self.daemon = daemon
         self.heartbeats = Heartbeats(daemon.shell.core)
         core, metrics = daemon.shell.core, daemon.shell.metrics
@@ -69,8 +74,18 @@ class Site:
         self.answers: dict[Address, Sent] = {}
         """Of addresses that do not take what they are sent."""
         self.contact_test = ContactTest(core, Rendering(core, self.links, "box"), self._send)
+        self.later = timedelta()
+        """By so much the clock of tokens and sessions is ahead."""
+        self.tokens_file = daemon.file.with_name("tokens.json")
+        self.access = Access.kept_in(
+            self.tokens_file,
+            TOKEN,
+            b"the-key",
+            lambda: core.clock.now().utc + self.later,
+            reading_is_open=reading_is_open,
+        )
         parts = (core, daemon.supervisor, metrics, self.heartbeats, past, self.explanations, self.contact_test)
-        made = runner(*parts, TOKEN, HOSTS, limits)
+        made = runner(*parts, self.access, TOKEN, HOSTS, limits)
         self.app = made.app
         self.client: TestClient[web.Request, None] = TestClient(_Served(made))
 
@@ -85,6 +100,23 @@ class Site:
         named = [each for each in records if name in (each[1].get("dependency"), each[1].get("root"))]
         begins = records[0][0].utc if records else None
         return About([each for each in named if each[0].utc <= until], begins, known=bool(named))
+
+    def session(self, secret: str = TOKEN) -> Session:
+        """Of who signs in with that token."""
+        session = self.access.sign_in(secret)
+        assert session is not None
+        return session
+
+    def cookie(self, session: Session) -> dict[str, str]:
+        """As a browser sends it."""
+        response = web.Response()
+        self.access.put(response, make_mocked_request("GET", "/"), session)
+        return {"Cookie": f"{COOKIE}={response.cookies[COOKIE].value}"}
+
+    async def token(self, right: Right, name: str = "a colleague") -> str:
+        """The secret of a new one."""
+        _, secret = await self.access.tokens.make(name, right, "tests")
+        return secret
 
     async def get(self, path: str, **headers: str) -> ClientResponse:
         return await self.client.get(path, headers=headers)
@@ -107,10 +139,12 @@ class Site:
 
 
 @asynccontextmanager
-async def serving(daemon: Daemon, limits: Limits = LIMITS, past: Past | None = None) -> AsyncIterator[Site]:
+async def serving(
+    daemon: Daemon, limits: Limits = LIMITS, past: Past | None = None, *, reading_is_open: bool = True
+) -> AsyncIterator[Site]:
     """The site of a daemon that runs."""
     await daemon.start()
-    made = Site(daemon, limits, past)
+    made = Site(daemon, limits, past, reading_is_open=reading_is_open)
     await made.client.start_server()
     yield made
     await made.client.close()
