@@ -81,6 +81,8 @@ class DependencyView:
     """The groups among `needs`: of each, one is enough."""
     startup: StartupView | None = None
     """None without a container."""
+    tags: tuple[str, ...] = ()
+    """As the policy has them, in alphabetical order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +117,21 @@ class AcknowledgementView:
 
 
 @dataclass(frozen=True, slots=True)
+class PlanView:
+    """What comes next in an incident, in words without the time, which is `at`; None where no clock tells it.
+
+    `kind`: `action` (or what holds the next one back), `verification`, `proposal` (a person must approve it), `nothing`
+    (no more is done for this one), `escalation` (people are told), `acknowledgement` (who has it has it no more), or a
+    word that is yet to come. `dependency` is empty where it is about the whole incident.
+    """
+
+    kind: str
+    dependency: str
+    said: str
+    at: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class IncidentView:
     id: str
     root: str
@@ -141,6 +158,8 @@ class IncidentView:
     lasted: float = 0.0
     """Seconds since then."""
     reopened: int = 0
+    plan: tuple[PlanView, ...] = ()
+    """What comes next: for what fails, the root first, and then for people."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -352,4 +371,11 @@ def as_json(view: DataclassInstance | Sequence[DataclassInstance]) -> str:
 
 
 def _fields(part: Any) -> dict[str, Any]:
-    return {each.name: getattr(part, each.name) for each in fields(part)}
+    kind = type(part)
+    if (names := _NAMES.get(kind)) is None:
+        names = _NAMES[kind] = tuple(each.name for each in fields(part))
+    return {name: getattr(part, name) for name in names}
+
+
+_NAMES: dict[type, tuple[str, ...]] = {}
+"""Of the fields of each kind: an answer may have a hundred thousand parts."""

@@ -2,31 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, tzinfo
+from datetime import tzinfo
 
 from rich.cells import cell_len, set_cell_size
 from rich.text import Text
 
-from nemo_watchdog.cli.quiet_words import scope_said
-from nemo_watchdog.durations import duration
-from nemo_watchdog.people_views import ToldView
-from nemo_watchdog.views import (
-    EVERYTHING,
-    AcknowledgementView,
-    BudgetView,
-    DeclaredView,
-    DependencyView,
-    GroupView,
-    IncidentView,
-    PauseView,
-    PolicyView,
-    StatusView,
+from nemo_watchdog.view_words import (
+    Clock,
+    budgets_left,
+    counts_said,
+    decision_said,
+    gravest_first,
+    group_said,
+    held_said,
+    is_well,
+    journal_said,
+    oncall_said,
+    opened_said,
+    pauses_said,
+    place_of,
+    planned_said,
+    policy_problem_said,
+    reloaded_said,
+    silence_said,
+    storm_said,
+    trouble_said,
+    unused_label_said,
 )
+from nemo_watchdog.views import DependencyView, GroupView, StatusView
 
 COLOURS = {"up": "green", "degraded": "yellow", "starting": "cyan", "down": "red", "unknown": "magenta"}
-WORST_FIRST = ("down", "unknown", "starting", "degraded")
 HEALTH_WIDTH = 9
 INDENT = HEALTH_WIDTH + 1
 NAME_WIDTH = 20
@@ -66,35 +73,6 @@ class _Row:
         return " ".join((", ".join(self.names), *self.marks))
 
 
-class Clock:
-    """Times as the reader of the page knows them: the day only where it is another one."""
-
-    def __init__(self, now: str, zone: tzinfo | None) -> None:
-        self._zone = zone
-        self._now = self._local(now)
-
-    @property
-    def now(self) -> str:
-        """`03:19:51 CET`."""
-        return f"{self._now:%H:%M:%S} {self._now.tzname()}"
-
-    @property
-    def day(self) -> str:
-        """`2026-11-27`."""
-        return f"{self._now:%Y-%m-%d}"
-
-    def at(self, time: str) -> str:
-        """`03:19:51`, or `Nov 26 03:19:51`."""
-        local = self._local(time)
-        return f"{local:%H:%M:%S}" if local.date() == self._now.date() else f"{local:%b %d %H:%M:%S}"
-
-    def _local(self, time: str) -> datetime:
-        try:
-            return datetime.fromisoformat(time).astimezone(self._zone)
-        except (ValueError, OverflowError):
-            return datetime.fromtimestamp(0, UTC)
-
-
 def page(view: StatusView, screen: Screen) -> list[Text]:
     """The lines, as many as fit; what gives way first is the text of a row, then names that are up, then rows."""
     lines = _laid_out(view, screen, rows=True, names=True)
@@ -119,7 +97,11 @@ def _laid_out(view: StatusView, screen: Screen, *, rows: bool, names: bool) -> l
         *_up(view, width, whole=names),
         *(line for each in _oncall(view, clock) for line in wrapped(each, width, None if rows else 1)),
         _cut(_foot(view), width),
-        *(line for said in _reloaded(view.policy, clock) for line in wrapped(said, width, None if rows else 1)),
+        *(
+            line
+            for said in reloaded_said(view.policy, clock)
+            for line in wrapped(Text(said, style="dim"), width, None if rows else 1)
+        ),
     ]
 
 
@@ -133,40 +115,27 @@ def _squeezed(lines: list[Text], room: int, width: int) -> list[Text]:
 
 
 def _head(view: StatusView, clock: Clock) -> Text:
-    healths = [each.health for each in view.dependencies.values()]
-    places = [*WORST_FIRST, "up"]
-    order = sorted(set(healths), key=lambda health: places.index(health) if health in places else -1)
-    counted = ", ".join(f"{healths.count(health)} {health}" for health in order)
-    many = len(healths)
-    known = f"{many} {'dependencies' if many != 1 else 'dependency'}{': ' if counted else ''}{counted}"
-    return Text(f"{clock.now}  {known}  autonomy {view.autonomy}", style="bold")
+    return Text(f"{clock.now}  {counts_said(view)}  autonomy {view.autonomy}", style="bold")
 
 
 def _alarms(view: StatusView, clock: Clock) -> Iterator[Text]:
     """What holds back or blinds the watchdog, for the platform or by its own fault."""
-    if (storm := view.storm) is not None:
-        many = f"storm: {storm.failing} of {storm.of} fail together since {clock.at(storm.since)}"
-        yield Text(f"{many}; what runs is not restarted while it lasts", style="bold red")
+    if view.storm is not None:
+        yield Text(storm_said(view.storm, clock), style="bold red")
     if view.journal != "ok":
-        yield Text(f"nothing is done, for the journal cannot be trusted or written: {view.journal}", style="bold red")
+        yield Text(journal_said(view.journal), style="bold red")
     for trouble in view.troubles:
-        yield Text(f"{trouble.what}, since {clock.at(trouble.since)}: {trouble.why}", style="bold red")
-    yield from _first([Text(f"policy not reloaded: {problem}", style="red") for problem in view.policy.problems])
-    yield from _first([Text(f"label not used: {problem}", style="yellow") for problem in view.policy.unused_labels])
+        yield Text(trouble_said(trouble, clock), style="bold red")
+    yield from _first([Text(policy_problem_said(problem), style="red") for problem in view.policy.problems])
+    yield from _first([Text(unused_label_said(problem), style="yellow") for problem in view.policy.unused_labels])
     paused = [said for scope, pause in view.pauses.items() for said in pauses_said(scope, pause, clock)]
     yield from _first([Text(said, style="yellow") for said in paused])
-    silenced = ((scope_said(each), clock.at(each.until), each.by, each.reason) for each in view.silences)
-    said = [f"silenced: {what} until {end}, by {by}: {why}" for what, end, by, why in silenced]
-    yield from _first([Text(each, style="yellow") for each in said])
+    yield from _first([Text(silence_said(each, clock), style="yellow") for each in view.silences])
     waiting = [each for each in view.proposals if each.state == "open"]
     asked = [f"{each.what}? `nemo-watchdog approve {each.id}` until {clock.at(each.until)}" for each in waiting]
     yield from _first([Text(each, style="bold yellow") for each in asked])
-    planned: dict[tuple[str, str], list[str]] = {}
-    for name, each in view.dependencies.items():
-        if each.maintenance is not None:
-            planned.setdefault((each.maintenance.windows, each.maintenance.until), []).append(name)
-    for (windows, end), names in planned.items():
-        yield Text(f"planned maintenance: {windows} until {clock.at(end)}, of {', '.join(names)}", style="cyan")
+    for said in planned_said(view.dependencies, clock):
+        yield Text(said, style="cyan")
 
 
 def _first(lines: list[Text]) -> Iterator[Text]:
@@ -176,22 +145,13 @@ def _first(lines: list[Text]) -> Iterator[Text]:
         yield Text(f"  and {more} more like that", style=lines[0].style)
 
 
-def pauses_said(scope: str, pause: PauseView, clock: Clock) -> Iterator[str]:
-    """A line for each that holds of this scope."""
-    what = "everything" if scope == EVERYTHING else scope
-    for each in (pause, *pause.beside):
-        until = f" until {clock.at(each.until)}" if each.until else ""
-        yield f"paused: {what}{until}, by {each.by}: {each.reason}"
-
-
 def _incidents(view: StatusView, clock: Clock, width: int, most: int | None) -> Iterator[Text]:
     """The gravest first; `most` lines in all, where there is no room for what was done about each of many."""
-    opened: list[IncidentView | DeclaredView] = [*view.incidents, *view.declared]
-    incidents = sorted(opened, key=lambda each: (each.severity, each.opened))
+    incidents = gravest_first(view)
     brief = most is not None and 2 * len(incidents) > most
     shown = incidents[: most - 1] if most is not None and len(incidents) > most else incidents
     for incident in shown:
-        grave, rest = _said(incident, clock)
+        grave, rest = opened_said(incident, clock)
         yield from wrapped(Text(grave, style="bold red"), width, 1 if brief else 2)
         if not brief:
             yield from wrapped(Text(f"  {rest}"), width, 2)
@@ -199,58 +159,11 @@ def _incidents(view: StatusView, clock: Clock, width: int, most: int | None) -> 
         yield Text(f"and {more} incidents more", style="bold red")
 
 
-def _said(incident: IncidentView | DeclaredView, clock: Clock) -> tuple[str, str]:
-    return declared_said(incident, clock) if isinstance(incident, DeclaredView) else incident_said(incident, clock)
-
-
-def declared_said(declared: DeclaredView, clock: Clock) -> tuple[str, str]:
-    """What it is; and who says so, of what, and how it is ended."""
-    grave = f"{declared.severity} {declared.title}".rstrip()
-    since = f"since {clock.at(declared.opened)} ({duration(declared.age)})"
-    about = f" of {declared.dependency}" if declared.dependency else ""
-    taken = taken_said(declared.acknowledged, clock)
-    told = told_said(declared.told, clock)
-    return f"{grave}: {declared.text}", f"{declared.id}, reported{about} by {declared.by} {since}{taken}{told}"
-
-
-def taken_said(taken: AcknowledgementView | None, clock: Clock) -> str:
-    if taken is None:
-        return ""
-    until = f" until {clock.at(taken.until)}" if taken.until else ""
-    return f"; taken by {taken.by}{until}"
-
-
-def told_said(told: ToldView | None, clock: Clock) -> str:
-    """Who knows of it, and who will unless somebody takes it."""
-    if told is None or not told.page:
-        return ""
-    following = f", next {told.next} at {clock.at(told.next_at)}" if told.next and told.next_at else ""
-    held = f", {told.held_back} held back" if told.held_back else ""
-    return f"; told: {', '.join(told.to)}{following}{held}"
-
-
-def incident_said(incident: IncidentView, clock: Clock) -> tuple[str, str]:
-    """What it is; and what was done about it and whom it hurts."""
-    others = len(incident.members) - 1
-    also = f" and {others} more" if others > 0 else ""
-    counted = sum(ladder.attempts for ladder in incident.ladders.values())
-    tried = counted if incident.actions is None else incident.actions
-    grave = f"{incident.severity} {incident.title}".rstrip()
-    since = f"since {clock.at(incident.since or incident.opened)} ({duration(incident.lasted or incident.age)})"
-    affected = f"; affected: {incident.impact.said}" if incident.impact is not None else ""
-    told = f"; told to look: {', '.join(incident.escalated)}" if incident.escalated else ""
-    told += told_said(incident.told, clock)
-    actions = f"{tried} action{'s' if tried != 1 else ''}"
-    taken = taken_said(incident.acknowledged, clock)
-    again = f", reopened {incident.reopened}x" if incident.reopened else ""
-    return f"{grave}: {incident.root}{also} {since}", f"{actions}{again}, rule {incident.rule}{taken}{told}{affected}"
-
-
 def _rows(view: StatusView, clock: Clock) -> list[_Row]:
     """Of what does not simply serve: the same is said once."""
     alike: dict[tuple[str, tuple[str, ...], str, str, str, str], list[str]] = {}
     for name, each in view.dependencies.items():
-        if not _is_well(each):
+        if not is_well(each):
             why = each.reason or ""
             decided, value = decision_said(each, clock)
             marks = tuple(
@@ -259,26 +172,11 @@ def _rows(view: StatusView, clock: Clock) -> list[_Row]:
             key = (each.health, marks, why, _detail(each), decided, value)
             alike.setdefault(key, []).append(name)
     rows = [_Row(tuple(names), *key) for key, names in alike.items()]
-    order = {health: place for place, health in enumerate(WORST_FIRST)}
-    return sorted(rows, key=lambda row: order.get(row.health, -1))
-
-
-def _is_well(each: DependencyView) -> bool:
-    return each.health == "up" and not each.flapping and not each.held and each.maintenance is None
+    return sorted(rows, key=lambda row: place_of(row.health))
 
 
 def _detail(each: DependencyView) -> str:
-    held = f"held: {each.held}" if each.held else ""
-    return "; ".join(part for part in (each.detail, held) if part)
-
-
-def decision_said(each: DependencyView, clock: Clock) -> tuple[str, str]:
-    """What is decided and until when; and why, in words."""
-    decision = each.decision
-    if decision is None:
-        return "", ""
-    until = f" until {clock.at(decision.until)}" if decision.until else ""
-    return f"{decision.verdict} ({decision.gate}){until}", decision.value
+    return "; ".join(part for part in (each.detail, held_said(each)) if part)
 
 
 def _table(rows: list[_Row], width: int, *, whole: bool) -> Iterator[Text]:
@@ -308,13 +206,12 @@ def _row(row: _Row, width: int, column: int, *, whole: bool) -> Iterator[Text]:
 def _groups(groups: tuple[GroupView, ...], width: int, *, whole: bool) -> Iterator[Text]:
     for group in groups:
         if whole or group.serving < group.of:
-            said = f"redundancy: {group.said}: {group.serving} of {group.of} serve, at least {group.least} must"
             style = "dim" if group.serving == group.of else "yellow" if group.serving >= group.least else "red"
-            yield from wrapped(Text(said, style=style), width, 2)
+            yield from wrapped(Text(group_said(group), style=style), width, 2)
 
 
 def _up(view: StatusView, width: int, *, whole: bool) -> Iterator[Text]:
-    names = [name for name, each in view.dependencies.items() if _is_well(each)]
+    names = [name for name, each in view.dependencies.items() if is_well(each)]
     if names:
         line = Text(f"{'up':<{HEALTH_WIDTH}} ", style=COLOURS["up"]) + Text(", ".join(names))
         yield from wrapped(line, width, None if whole else 1, indent=INDENT)
@@ -322,29 +219,12 @@ def _up(view: StatusView, width: int, *, whole: bool) -> Iterator[Text]:
 
 def _oncall(view: StatusView, clock: Clock) -> Iterator[Text]:
     for name, rota in view.oncall.items():
-        then = f" until {clock.at(rota.until)}, then {', '.join(rota.then)}" if rota.until else ""
-        swapped = " (a swap)" if rota.swap is not None else ""
-        yield Text(f"{name}: {', '.join(rota.people)}{swapped}{then}", style="dim")
+        yield Text(oncall_said(name, rota, clock), style="dim")
 
 
 def _foot(view: StatusView) -> Text:
-    return Text(f"actions left: {_left(view.budgets)}", style="dim")
-
-
-def _reloaded(policy: PolicyView, clock: Clock) -> Iterator[Text]:
-    """What the last reload changed, and what goes on as it was begun."""
-    if policy.changed:
-        at = clock.at(datetime.fromtimestamp(policy.loaded_at, UTC).isoformat())
-        yield Text(f"policy reloaded at {at}: {'; '.join(policy.changed)}", style="dim")
-    for each in policy.unchanged:
-        until = f"verified until {clock.at(each.until)}" if each.until else "carried out"
-        yield Text(f"not yet for {each.dependency}: {each.action} is {until} as it was ordered", style="dim")
-
-
-def _left(budgets: Mapping[str, BudgetView]) -> str:
-    """The total, and what of the others is spent."""
-    shown = {scope: each for scope, each in budgets.items() if scope == "total" or each.remaining < each.of}
-    return ", ".join(f"{scope} {each.remaining}/{each.of}" for scope, each in shown.items())
+    left = ", ".join(f"{scope} {each.remaining}/{each.of}" for scope, each in budgets_left(view.budgets))
+    return Text(f"actions left: {left}", style="dim")
 
 
 # -- lines of a width ---------------------------------------------------------------------------------------------

@@ -7,10 +7,11 @@ from collections.abc import Iterator
 
 from rich.text import Text
 
-from nemo_watchdog.cli.page import Clock, Screen, wrapped
+from nemo_watchdog.cli.page import Screen, wrapped
 from nemo_watchdog.cli.page_of_one import gates_said, labelled
 from nemo_watchdog.durations import duration
 from nemo_watchdog.incident_views import ExplanationView
+from nemo_watchdog.view_words import Clock
 
 _TIME = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2}) ([0-9]{2}:[0-9]{2}(?::[0-9]{2})?) UTC", re.ASCII)
 """How the daemon writes one within a sentence."""

@@ -6,17 +6,16 @@ from collections.abc import Iterable, Iterator
 
 from rich.text import Text
 
-from nemo_watchdog.cli.page import (
-    COLOURS,
+from nemo_watchdog.cli.page import COLOURS, Screen, wrapped
+from nemo_watchdog.durations import duration
+from nemo_watchdog.view_words import (
     Clock,
-    Screen,
+    budget_said,
     decision_said,
     declared_said,
     incident_said,
     pauses_said,
-    wrapped,
 )
-from nemo_watchdog.durations import duration
 from nemo_watchdog.views import EVERYTHING, DependencyView, GateView, StatusView
 
 LABEL_WIDTH = 13
@@ -86,5 +85,5 @@ def _decided(view: StatusView, name: str, each: DependencyView, clock: Clock) ->
     if decided:
         yield "decided", f"{decided}: {value}" if value else decided, "bold"
     if (budget := view.budgets.get(name)) is not None:
-        yield "actions left", f"{budget.remaining} of {budget.of} in {duration(budget.window)}", ""
+        yield "actions left", budget_said(budget), ""
     yield from gates_said(each.explain, clock)

@@ -9,8 +9,8 @@ import typer
 
 from nemo_watchdog.cli import options
 from nemo_watchdog.cli.output import USAGE, CommandFailed, as_json
-from nemo_watchdog.cli.quiet_words import scope_said
 from nemo_watchdog.people_views import QuietsView, QuietView
+from nemo_watchdog.view_words import scope_said
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,6 +27,9 @@ NamesOption = Annotated[
 TagsOption = Annotated[list[str] | None, typer.Option("--tag", help="All that has this tag; once for each.")]
 ForOption = Annotated[str | None, typer.Option("--for", help="How long, say 2h. It ends by itself.")]
 ReasonOption = Annotated[str | None, typer.Option(help="Why; shown to everybody who asks.")]
+PublicOption = Annotated[
+    str | None, typer.Option(metavar="TEXT", help="Tell users of it on the status page, in these words.")
+]
 IdArgument = Annotated[str, typer.Argument(metavar="ID", help="Its id, as `list` shows it.")]
 
 
@@ -74,6 +77,7 @@ def begin_maintenance(
     tag: TagsOption = None,
     duration: ForOption = None,
     reason: ReasonOption = None,
+    public: PublicOption = None,
     listen: options.ListenOption = options.DEFAULT_LISTEN,
     state_dir: options.StateDirOption = options.DEFAULT_STATE_DIR,
     json: options.JsonOption = False,
@@ -83,7 +87,7 @@ def begin_maintenance(
     What is still down then is told and healed as any outage. What comes again and again is planned in the policy.
     """
     if context.invoked_subcommand is None:
-        answer = _begin(MAINTENANCE, dependency, tag, duration, reason, listen, state_dir)
+        answer = _begin(MAINTENANCE, dependency, tag, duration, reason, listen, state_dir, public)
         _say_begun(answer, "worked on", "maintenance", json=json)
 
 
@@ -112,6 +116,7 @@ def _begin(
     reason: str | None,
     listen: str,
     state_dir: Path,
+    public: str | None = None,
 ) -> Answer[QuietView]:
     from nemo_watchdog.cli import client
 
@@ -121,6 +126,7 @@ def _begin(
         raise CommandFailed("say why: --reason TEXT", USAGE)
     body: dict[str, Any] = {"dependencies": names or [], "tags": tags or [], "reason": reason}
     body |= {"for": options.seconds(duration), "by": getpass.getuser()}
+    body |= {} if public is None else {"public": public}
     return client.post(listen, path, body, state_dir, QuietView)
 
 

@@ -33,6 +33,29 @@ def hear(turn: Turn, asked: ev.ByHand) -> None:
 
 def why_not_acted(volatile: Volatile, durable: Durable, asked: ev.ActAsked, now: float) -> str:
     """Which gate refuses it, or what else is in its way; empty when it is done now, or after a look at it."""
+    said, gate = what_is_in_its_way(volatile, durable, asked, now)
+    if gate is None:
+        return said
+    if gate in MAY_BE_OVERRIDDEN:
+        return f"{said}; `--override {gate} --reason …` has it done all the same"
+    return f"{said}; a person can override only {_named()}"
+
+
+def what_is_in_its_way(volatile: Volatile, durable: Durable, asked: ev.ActAsked, now: float) -> tuple[str, Gate | None]:
+    """In words, empty for nothing; and the gate, where it is one."""
+    why = _why_not_asked(volatile, durable, asked, now)
+    if why:
+        return why, None
+    s = _situation(volatile, durable, asked, now)
+    held = proposing.holding(s)
+    if held is None:
+        return "", None
+    # Where attempts are left, it was the budget that ended it.
+    return proposing.held_by(s, held), Gate.BUDGET if held.gate is Gate.REMEDY and s.action is not None else held.gate
+
+
+def _why_not_asked(volatile: Volatile, durable: Durable, asked: ev.ActAsked, now: float) -> str:
+    """What of it cannot be meant; empty where it can."""
     name, overrides = asked.dependency, asked.overrides
     if unknown := [gate for gate in overrides if gate not in MAY_BE_OVERRIDDEN]:
         return f"the gate {unknown[0]} cannot be overridden; these can: {_named()}"
@@ -48,15 +71,13 @@ def why_not_acted(volatile: Volatile, durable: Durable, asked: ev.ActAsked, now:
         return f"the remedy {s.remedy.name} has no step {asked.step} that acts; there are: {', '.join(keys) or 'none'}"
     if asked.step and s.action is not None and (why := why_skipped(s.action, s.tracker, s.durable)):
         return f"the step {asked.step} is not for it: {why}"
-    held = proposing.holding(s)
-    if held is None:
-        return ""
-    said = proposing.held_by(s, held)
-    # Where attempts are left, it was the budget that ended it.
-    gate = Gate.BUDGET if held.gate is Gate.REMEDY and s.action is not None else held.gate
-    if gate in MAY_BE_OVERRIDDEN:
-        return f"{said}; `--override {gate} --reason …` has it done all the same"
-    return f"{said}; a person can override only {_named()}"
+    return ""
+
+
+def what_is_done(volatile: Volatile, durable: Durable, asked: ev.ActAsked, now: float) -> str:
+    """What exactly it would do, in one phrase; empty where there is nothing that it could do."""
+    s = _situation(volatile, durable, asked, now)
+    return proposing.what_of(s) if s.remedy is not None and s.action is not None else ""
 
 
 def _act(turn: Turn, asked: ev.ActAsked) -> None:

@@ -13,16 +13,18 @@ from nemo_watchdog.engine.gates.situation import Situation
 from nemo_watchdog.engine.health import Tracker
 from nemo_watchdog.engine.learned_grace import Starts
 from nemo_watchdog.engine.listing import listed
+from nemo_watchdog.engine.plan_words import step_said
 from nemo_watchdog.engine.proposing import what_became_of
 from nemo_watchdog.engine.rule_words import asks_for
 from nemo_watchdog.engine.severity import UNCLASSIFIED, title_of
 from nemo_watchdog.engine.state import Incident
 from nemo_watchdog.engine.step_fit import use_of
-from nemo_watchdog.engine.view import gate_view, utc_of
+from nemo_watchdog.engine.view import gate_view
+from nemo_watchdog.engine.wall_clock import utc_of
 from nemo_watchdog.errors import in_one_line
 from nemo_watchdog.incident_views import ExplanationView, LookRunView
 from nemo_watchdog.model import Category, Decision, Gate, Health, Moment, Outcome, Verdict
-from nemo_watchdog.policy.policy import ActionStep, EscalateStep, Policy
+from nemo_watchdog.policy.policy import Policy
 
 HOLDS_WHATEVER_COMES = frozenset(
     {
@@ -177,7 +179,7 @@ def _then(s: Situation, decision: Decision, shut: Sequence[Decision], now: Momen
     if decision.verdict in (Verdict.REFUSE, Verdict.ESCALATE):
         return
     judging = decision.gate in (Gate.IN_FLIGHT, Gate.VERIFICATION)
-    yield f"{'If that has not helped' if judging else 'Next on its remedy'}: {_step(s)}."
+    yield f"{'If that has not helped' if judging else 'Next on its remedy'}: {step_said(s)}."
     if (asked := s.durable.proposals.open_of(s.name)) is not None:
         yield sentence(what_became_of(asked, s.volatile))
         if asked.grant is None:
@@ -199,29 +201,11 @@ def _if_it_failed(s: Situation, shut: Sequence[Decision], now: Moment) -> Iterat
     if s.remedy is None:
         yield "If it failed, a person would be told and nothing done: the policy names no remedy for it."
         return
-    yield f"If it failed, its remedy {s.remedy.name} would begin with this: {_step(s)}."
+    yield f"If it failed, its remedy {s.remedy.name} would begin with this: {step_said(s)}."
     for each in shut:
         if each.gate in HOLDS_WHATEVER_COMES:
             until = "" if each.until is None else f", until {told(now.before(now.monotonic - each.until).utc)}"
             yield sentence(f"It would be held back now by the gate {each.gate}{until}: {each.value}")
-
-
-def _step(s: Situation) -> str:
-    ahead = s.next
-    if ahead is None or ahead.step is None:
-        return "nothing is left to try"
-    if isinstance(ahead.step, EscalateStep):
-        return f"the contact {ahead.step.to} is told, and nothing more is tried"
-    target = s.spec.targets.get(ahead.step.key)
-    of = f" of {target}" if target is not None else ""
-    return f"{ahead.step.action}{of}, attempt {ahead.attempt} of {ahead.step.attempts}{_after(s, ahead.step)}"
-
-
-def _after(s: Situation, step: ActionStep) -> str:
-    """Who is told when that does not help."""
-    steps = s.remedy.steps if s.remedy is not None else ()
-    follows = steps[steps.index(step) + 1 :]
-    return f"; after that {follows[0].to} is told" if follows and isinstance(follows[0], EscalateStep) else ""
 
 
 def _next_action(decision: Decision | None, shut: Sequence[Decision], now: Moment) -> float | None:

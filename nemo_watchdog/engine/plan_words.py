@@ -9,6 +9,7 @@ from nemo_watchdog.engine.state import Incident
 from nemo_watchdog.engine.turn import Turn
 from nemo_watchdog.engine.volatile import Volatile
 from nemo_watchdog.model import Decision, Gate, Health, Verdict
+from nemo_watchdog.policy.policy import ActionStep, EscalateStep
 
 _ABOUT_TO = {
     Gate.IN_FLIGHT: "{value}, and looks must confirm it",
@@ -44,11 +45,31 @@ def plan(name: str, incident: Incident, turn: Turn) -> str:
 
 
 def plan_of(situation: Situation) -> str:
-    return _said(decide(situation), situation.now)
-
-
-def _said(decision: Decision, now: float) -> str:
+    decision, now = decide(situation), situation.now
     wait = "" if decision.until is None else f" in {duration(max(1, round(decision.until - now)))}"
+    return plan_said(decision, wait)
+
+
+def step_said(s: Situation) -> str:
+    """The next step of its remedy, and who is told when that does not help."""
+    ahead = s.next
+    if ahead is None or ahead.step is None:
+        return "nothing is left to try"
+    if isinstance(ahead.step, EscalateStep):
+        return f"the contact {ahead.step.to} is told, and nothing more is tried"
+    target = s.spec.targets.get(ahead.step.key)
+    of = f" of {target}" if target is not None else ""
+    return f"{ahead.step.action}{of}, attempt {ahead.attempt} of {ahead.step.attempts}{_after(s, ahead.step)}"
+
+
+def _after(s: Situation, step: ActionStep) -> str:
+    steps = s.remedy.steps if s.remedy is not None else ()
+    follows = steps[steps.index(step) + 1 :]
+    return f"; after that {follows[0].to} is told" if follows and isinstance(follows[0], EscalateStep) else ""
+
+
+def plan_said(decision: Decision, wait: str = "") -> str:
+    """What follows from it; `wait` is how long that takes, as ` in 40s`."""
     match decision.verdict:
         case Verdict.ACT:
             return "acting now"
@@ -62,5 +83,5 @@ def _said(decision: Decision, now: float) -> str:
         return words.format(value=decision.value, wait=wait)
     if decision.gate is Gate.CATEGORY:
         return f"{_OF_A_CATEGORY.get(decision.value.partition(':')[0], 'nothing for now')}: {decision.value}"
-    again = f"; that is asked again{wait}" if wait else ""
+    again = f"; that is asked again{wait}" if decision.until is not None else ""
     return f"nothing for now: {decision.value}{again}"

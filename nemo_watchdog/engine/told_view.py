@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 from nemo_watchdog.engine.next_in_line import answers, next_of
 from nemo_watchdog.engine.reported import Declared
 from nemo_watchdog.engine.state import Durable, Incident
 from nemo_watchdog.engine.volatile import Volatile
+from nemo_watchdog.engine.wall_clock import utc_of
 from nemo_watchdog.model import Moment
 from nemo_watchdog.people_views import ToldView
 
@@ -16,7 +15,7 @@ def told(volatile: Volatile, durable: Durable, one: Incident | Declared, now: Mo
     page = durable.pages.of(one.incident)
     if page is None or page.over is not None:
         held = 0 if page is None else page.held_back
-        return ToldView("", (), 0, "", None, None, _utc(volatile.agenda.planned(one.incident), now), held)
+        return ToldView("", (), 0, "", None, None, utc_of(volatile.agenda.planned(one.incident), now), held)
     spec = volatile.policy.severities.get(page.severity)
     ones = [each for name in page.incidents if (each := durable.open_one(name)) is not None]
     unanswered = spec is not None and answers(ones, now.monotonic) is None
@@ -28,10 +27,6 @@ def told(volatile: Volatile, durable: Durable, one: Incident | Declared, now: Mo
         last=page.last,
         at=page.reminded.utc.isoformat(),
         next=following[0].to if following else None,
-        next_at=_utc(following[1], now) if following else None,
+        next_at=utc_of(following[1], now) if following else None,
         held_back=page.held_back + volatile.held_back.get(page.page, 0),
     )
-
-
-def _utc(at: float | None, now: Moment) -> str | None:
-    return None if at is None else (now.utc + timedelta(seconds=at - now.monotonic)).isoformat()

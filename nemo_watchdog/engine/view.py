@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import replace
-from datetime import timedelta
 from functools import cache
 
 from nemo_watchdog.engine import budget
@@ -18,6 +17,7 @@ from nemo_watchdog.engine.maintenance import spell_of
 from nemo_watchdog.engine.oncall_view import rotas
 from nemo_watchdog.engine.pauses import Pause
 from nemo_watchdog.engine.phases import Phase
+from nemo_watchdog.engine.plan_view import plan_view
 from nemo_watchdog.engine.reported import Acknowledgement, Declared
 from nemo_watchdog.engine.severity import title_of
 from nemo_watchdog.engine.state import Incident
@@ -28,6 +28,7 @@ from nemo_watchdog.engine.topology import named_by
 from nemo_watchdog.engine.touches import taken_off
 from nemo_watchdog.engine.view_proposals import proposals
 from nemo_watchdog.engine.view_quiet import silences
+from nemo_watchdog.engine.wall_clock import utc_of
 from nemo_watchdog.model import Decision, Gate, Moment, Verdict
 from nemo_watchdog.policy.policy import Budget
 from nemo_watchdog.views import (
@@ -57,12 +58,27 @@ def status(
     engine: Engine, now: Moment, policy: PolicyView, version: str, troubles: tuple[TroubleView, ...] = ()
 ) -> StatusView:
     """Dependencies, open incidents, pauses and budgets now; what else is given is not the engine's to know."""
+    dependencies = {name: dependency_view(engine, name, now) for name in engine.trackers}
+    incidents = tuple(incident_view(engine, incident, now) for incident in engine.durable.open())
+    return status_of(engine, now, dependencies, incidents, policy, version, troubles)
+
+
+def status_of(
+    engine: Engine,
+    now: Moment,
+    dependencies: Mapping[str, DependencyView],
+    incidents: tuple[IncidentView, ...],
+    policy: PolicyView,
+    version: str,
+    troubles: tuple[TroubleView, ...],
+) -> StatusView:
+    """With what was made before, piece by piece."""
     return StatusView(
         now=now.utc.isoformat(),
         autonomy=engine.policy.autonomy,
         journal=engine.journal_trouble or "ok",
-        dependencies={name: _dependency(engine, name, now) for name in engine.trackers},
-        incidents=tuple(_incident(engine, incident, now) for incident in engine.durable.open()),
+        dependencies=dependencies,
+        incidents=incidents,
         pauses=pauses(engine, now),
         budgets=dict(budgets(engine, now.monotonic)),
         policy=policy,
@@ -129,7 +145,8 @@ def _budget(limit: Budget, spends: list[float], now: float) -> BudgetView:
     return BudgetView(budget.remaining(limit, spends, now), limit.count, limit.window)
 
 
-def _dependency(engine: Engine, name: str, now: Moment) -> DependencyView:
+def dependency_view(engine: Engine, name: str, now: Moment, *, explained: bool = True) -> DependencyView:
+    """`explained`: with every gate's answer. Raises `KeyError` for what the policy does not name."""
     tracker = engine.trackers[name]
     state = tracker.state
     incident = engine.durable.incident_of(name)
@@ -150,10 +167,11 @@ def _dependency(engine: Engine, name: str, now: Moment) -> DependencyView:
         latency=tracker.last.latency if tracker.last else None,
         incident=incident.incident if incident else None,
         decision=gate_view(decision, now) if decision else None,
-        explain=tuple(gate_view(answer, now) for answer in engine.explanation(name, now)),
+        explain=tuple(gate_view(answer, now) for answer in engine.explanation(name, now)) if explained else (),
         maintenance=MaintenanceView(spell.names, spell.until.isoformat()) if spell else None,
         flapping=engine.durable.is_flapping(name),
         startup=_startup(engine, tracker) if tracker.spec.container else None,
+        tags=tuple(sorted(tracker.spec.tags)),
     )
 
 
@@ -189,9 +207,11 @@ def _group(engine: Engine, group: Group) -> GroupView:
     )
 
 
-def _incident(engine: Engine, incident: Incident, now: Moment) -> IncidentView:
+def incident_view(engine: Engine, incident: Incident, now: Moment) -> IncidentView:
+    """An open one."""
     impact = impact_of(engine.volatile, incident.root, incident.members)
     began = incident.ill_since or incident.opened
+    known = told(engine.volatile, engine.durable, incident, now)
     return IncidentView(
         id=incident.incident,
         root=incident.root,
@@ -212,10 +232,11 @@ def _incident(engine: Engine, incident: Incident, now: Moment) -> IncidentView:
         impact=ImpactView(impact.affected, impact.core, impact.of_core, str(impact)),
         title=title_of(engine.policy, incident.severity, incident.rule),
         acknowledged=_acknowledged(incident.acknowledged, now),
-        told=told(engine.volatile, engine.durable, incident, now),
+        told=known,
         since=began.utc.isoformat(),
         lasted=round(now.monotonic - began.monotonic, 3),
         reopened=incident.reopened,
+        plan=plan_view(engine.volatile, engine.durable, incident, known, now),
     )
 
 
@@ -245,8 +266,3 @@ def standing(engine: Engine, incident: str, now: Moment) -> StandingView:
     durable = engine.durable
     one = durable.incidents.get(incident) or durable.declared[incident]
     return StandingView(incident, one.severity, one.resolved is None, _acknowledged(one.acknowledged, now))
-
-
-def utc_of(at: float | None, now: Moment) -> str | None:
-    """What the wall clock says at monotonic seconds; None of no time."""
-    return None if at is None else (now.utc + timedelta(seconds=at - now.monotonic)).isoformat()

@@ -72,6 +72,7 @@ NEWEST_FIRST = """
     )
     SELECT id, {wanted} FROM ids WHERE id >= :oldest AND id > ''
 """
+DELIVERY = "id, contact, body, state, attempts, changed_utc, detail"
 BEHIND_ALL = "\U0010ffff"
 
 
@@ -92,6 +93,14 @@ class Page:
 
     incidents: tuple[tuple[str, Written], ...]
     next: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Outbox:
+    """The newest messages, newest first, each with the incident that it is about (empty: none); `waiting` of all."""
+
+    newest: tuple[tuple[str, DeliveryView], ...]
+    waiting: int
 
 
 class JournalReader:
@@ -137,25 +146,17 @@ class JournalReader:
         """What was to be told about it, and to whom, oldest first."""
         with self._reading() as connection:
             rows = connection.execute(
-                "SELECT id, contact, body, state, attempts, changed_utc, detail FROM outbox "
-                "WHERE key >= ?1 || ':' AND key < ?1 || ';' ORDER BY id",
+                f"SELECT {DELIVERY} FROM outbox WHERE key >= ?1 || ':' AND key < ?1 || ';' ORDER BY id",
                 (incident,),
             ).fetchall()
-        told = [(row, codec.read_notification(row[0], row[2])) for row in rows]
-        return [
-            DeliveryView(
-                contact=contact,
-                kind=notification.kind,
-                title=notification.title,
-                queued=notification.at.astimezone(UTC).isoformat(),
-                state=state,
-                changed=codec.read_time(row, changed).isoformat(),
-                attempts=attempts + (state != "pending"),  # the last one is not counted on disk
-                detail=detail,
-            )
-            for (row, contact, _, state, attempts, changed, detail), notification in told
-            if notification.incident == incident
-        ]
+        return [told for about, told in _deliveries(rows) if about == incident]
+
+    def newest_deliveries(self, limit: int) -> Outbox:
+        """So many of the newest, whatever they are about; and how many of all wait."""
+        with self._reading() as connection:
+            rows = connection.execute(f"SELECT {DELIVERY} FROM outbox ORDER BY id DESC LIMIT ?", (limit,)).fetchall()
+            waiting = connection.execute("SELECT count(*) FROM outbox WHERE state = 'pending'").fetchone()[0]
+        return Outbox(tuple(_deliveries(rows)), waiting)
 
     def knows(self, incident: str) -> bool:
         with self._reading() as connection:
@@ -189,6 +190,25 @@ def _first(rows: Iterable[tuple[str, int]], limit: int) -> tuple[list[str], str 
         found += [incident] if wanted else []
         last = incident
     return found, None
+
+
+def _deliveries(rows: Iterable[Sequence[Any]]) -> Iterator[tuple[str, DeliveryView]]:
+    """Each with what it is about."""
+    for row, contact, body, state, attempts, changed, detail in rows:
+        notification = codec.read_notification(row, body)
+        yield (
+            notification.incident,
+            DeliveryView(
+                contact=contact,
+                kind=notification.kind,
+                title=notification.title,
+                queued=notification.at.astimezone(UTC).isoformat(),
+                state=state,
+                changed=codec.read_time(row, changed).isoformat(),
+                attempts=attempts + (state != "pending"),  # the last one is not counted on disk
+                detail=detail,
+            ),
+        )
 
 
 def _knows(connection: sqlite3.Connection, incident: str) -> bool:

@@ -56,10 +56,13 @@ class IncidentsApi:
         )
 
     async def many(self, request: web.Request) -> web.Response:
+        return unless_known(request, await asyncio.to_thread(Tagged.of_view, await self.asked(request)))
+
+    async def asked(self, request: web.Request) -> IncidentsView:
+        """Those that the query of the request asks for. Raises 400 for what cannot be meant."""
         now = self.core.clock.now().utc
         query, titles = IncidentQuery.of(request, now), _titles(self.core.engine.policy)
-        page = await self.past.read(_summaries(query.asked, query.before_id, query.limit, titles, now))
-        return unless_known(request, await asyncio.to_thread(Tagged.of_view, page))
+        return await self.past.read(_summaries(query.asked, query.before_id, query.limit, titles, now))
 
     async def one(self, request: web.Request) -> web.Response:
         incident = request.match_info["id"]

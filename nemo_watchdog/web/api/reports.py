@@ -17,13 +17,13 @@ from nemo_watchdog.incident_views import IncidentDetailView, IncidentSummaryView
 from nemo_watchdog.policy.zones import UTC_NAME, parse_zone
 from nemo_watchdog.report.document import Document
 from nemo_watchdog.report.facts import Facts, parts_read
-from nemo_watchdog.report.html import page
+from nemo_watchdog.report.html import STYLE_HASH, page
 from nemo_watchdog.report.markdown import markdown
 from nemo_watchdog.report.report import report
 from nemo_watchdog.web.operations import Operation
 
 ROUTE = "/api/v1/incidents/{id}/report"
-PAGE = "/incidents/{incident}"
+PAGE = "/incidents/{incident}/report"
 LONGEST_ZONE = 64
 """Characters: no zone has a longer name, and a long one would be compared with each."""
 
@@ -32,7 +32,7 @@ _FORMATS: Mapping[str, tuple[str, Callable[[Document], str]]] = {
     "html": ("text/html", page),
 }
 _NOTHING_FROM_OUTSIDE = {
-    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'",
+    "Content-Security-Policy": f"default-src 'none'; style-src {STYLE_HASH}; base-uri 'none'; frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
 }
 
@@ -72,7 +72,7 @@ class ReportsApi:
                 method="GET",
                 path=PAGE,
                 handler=self.page,
-                summary="The same as a page, where the links in messages lead",
+                summary="The same as a page",
                 media=(_FORMATS["html"][0],),
                 refuses=(404, 503),
             ),

@@ -76,6 +76,21 @@ def test_what_is_wrong_stands_before_what_is_well() -> None:
     assert lines[7].startswith("up        redis, ")
 
 
+def test_what_is_down_stands_before_what_is_up_and_only_left_alone() -> None:
+    """A small screen has no room for both."""
+    world = platform()
+    world.fail("gateway", Reason.REFUSED)
+    view = seen(world)
+    held = replace(view.dependencies["redis"], held="somebody stopped it")
+    lines = shown(
+        replace(view, dependencies={"redis": held, **{k: v for k, v in view.dependencies.items() if k != "redis"}})
+    )
+    places = [
+        next(at for at, line in enumerate(lines) if line.startswith(begin)) for begin in ("down  ", "up        redis")
+    ]
+    assert places == sorted(places)
+
+
 def test_a_wait_says_when_it_ends() -> None:
     """In the reader's own time."""
     world = platform()

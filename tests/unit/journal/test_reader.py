@@ -174,6 +174,24 @@ def test_who_was_told_what_and_when(tmp_path: Path, reader: JournalReader) -> No
     journal.close()
 
 
+def test_the_newest_messages_are_found_whatever_they_are_about(journal: SqliteJournal, reader: JournalReader) -> None:
+    """Newest first, each with its incident; and how many of all wait still."""
+    message = healed().notifications[0]
+    for name in ("i", "i-2", ""):
+        journal.append([], [replace(message, key=f"{name}:opened", incident=name, contacts=("on-call",))], at(0.0))
+    first, *_ = journal.pending(10)
+    journal.delivered(first.item_id, at(60.0))
+    outbox = reader.newest_deliveries(2)
+    assert [(about, told.state) for about, told in outbox.newest] == [("", "pending"), ("i-2", "pending")]
+    assert outbox.waiting == 2
+    assert [(about, told.state) for about, told in reader.newest_deliveries(10).newest][-1] == ("i", "delivered")
+
+
+def test_where_nobody_was_told_anything_there_is_no_message(journal: SqliteJournal, reader: JournalReader) -> None:
+    keep(journal, short("redis", 0.0))
+    assert (reader.newest_deliveries(10).newest, reader.newest_deliveries(10).waiting) == ((), 0)
+
+
 def test_an_id_that_another_begins_with_has_its_own_messages_alone(
     journal: SqliteJournal, reader: JournalReader
 ) -> None:
@@ -236,6 +254,7 @@ def test_what_cannot_be_read_is_said(tmp_path: Path, content: bytes | None) -> N
         lambda: reader.incidents(Asked(), None, 50),
         lambda: reader.records_of("i"),
         lambda: reader.deliveries_of("i"),
+        lambda: reader.newest_deliveries(1),
         lambda: reader.knows("i"),
     )
     for question in questions:

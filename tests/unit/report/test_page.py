@@ -13,7 +13,7 @@ from tests.report_example import DOCS, document
 from tests.unit.report.test_markdown import HOSTILE, TEXT, as_text
 
 OURS = {
-    *("html", "head", "meta", "title", "style", "body"),
+    *("html", "head", "meta", "title", "style", "body", "main"),
     *("h1", "h2", "p", "ul", "li", "strong", "code", "pre", "blockquote", "br"),
 }
 ATTRIBUTES = {"lang", "charset", "name", "content", "class"}
