@@ -93,8 +93,12 @@ class Core:
         """Called with what happens while the journal takes no writes: people must hear of it all the same."""
         self.on_ask_witness: Callable[[set[str]], None] = _ignore
         """Called with the dependencies to which another way is to be asked."""
+        self.on_changed: Callable[[], None] = _ignore
+        """Called after something changed of which no step tells, such as what became of a message."""
         self.after_step: list[Callable[[ev.Effects, Moment], None]] = []
         """Called with what a step has decided, before any of it is written or done."""
+        self.after_write: list[Callable[[], None]] = []
+        """Called after what was decided has reached the disk."""
         self.troubles = Troubles(clock, self.redact)
         self._log = RecordLog(lambda: clock.now().monotonic)
         self._journal = journal
@@ -254,6 +258,8 @@ class Core:
         for request in batch.actions:
             self.on_action(request)
         self.on_written()
+        for hear in self.after_write:
+            hear()
 
     async def _append(self, batch: _Batch) -> None:
         bodies = [record.body() for record in batch.records]

@@ -328,6 +328,7 @@ class Outbox:
             del self._known[key]
             if known.outcome and self._reading is not None:
                 self._reading.settled.add(key)
+            self._core.on_changed()
 
 
 def _heard(reading: asyncio.Future[Sequence[OutboxItem]]) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import socket
 from contextlib import suppress
 from typing import Any, cast
 
@@ -25,6 +26,9 @@ log = structlog.get_logger("nemo_watchdog")
 MAX_FIELD = 16 * 1024
 MAX_HEAD = MAX_LINE + 64 * 1024
 """Bytes of a request's line with all of its headers; of one header."""
+
+GONE_AFTER = 30_000
+"""Milliseconds after which a client that confirms nothing of what it is sent is gone, where the answer has no end."""
 
 TOO_LONG = f"the request's line is longer than {MAX_LINE // 1024} KiB, or a header than {MAX_FIELD // 1024} KiB"
 TOO_SLOW = "the request's body did not come in time"
@@ -76,6 +80,33 @@ class Connection(web.RequestHandler):
             _take(self._wire)
         self._wire.abort()
 
+    # -- what a handler asks whose answer has no end
+
+    def stays(self) -> bool:
+        """From now on the answer lasts for as long as the client reads it; False where too many do already."""
+        if self._wire is None or not self._door.may_stay():
+            return False
+        self._enter(Phase.LIVE)
+        with suppress(
+            OSError
+        ):  # without it a phone that has lost its network would have its place for a quarter of an hour
+            self._wire.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, GONE_AFTER)
+        return True
+
+    @property
+    def is_read(self) -> bool:
+        """Whether somebody is still there."""
+        return self._wire is not None and not self._wire.is_closing()
+
+    @property
+    def unread(self) -> int:
+        """Bytes that wait here for the client, besides those that wait in the kernel."""
+        return self._wire.get_write_buffer_size() if self._wire is not None else 0
+
+    def let_go(self) -> None:
+        """The client does not read."""
+        self._door.let_go(self)
+
     # -- what the event loop tells
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -89,7 +120,7 @@ class Connection(web.RequestHandler):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        if self.phase is Phase.REFUSED:
+        if self._takes_no_more():
             return
         if data and self.phase is Phase.IDLE:
             self._enter(Phase.HEAD)
@@ -161,6 +192,12 @@ class Connection(web.RequestHandler):
         if isinstance(error, web.RequestPayloadError):
             return
         log.error("the HTTP side met an error", error=outline(error) if isinstance(error, BaseException) else "")
+
+    def _takes_no_more(self) -> bool:
+        """Another request behind an answer without an end would wait for ever: it ends that."""
+        if self.phase is Phase.LIVE:
+            self.end()
+        return self.phase in (Phase.REFUSED, Phase.LIVE)
 
     def _waits_for(self, otherwise: Phase) -> Phase:
         return Phase.BODY if self._body is not None and not self._body.is_eof() else otherwise

@@ -17,6 +17,9 @@ MOST = 256
 SHARE = 4
 """The HTTP side gets one part in so many of the file descriptors that this process may have."""
 
+LIVE_SHARE = 2
+"""Answers without an end get one place in so many."""
+
 EVERY = 0.5
 """Seconds between looks at who is overdue."""
 
@@ -53,6 +56,7 @@ class Phase(Enum):
     BODY = "a body, from the client"
     ANSWER = "our answer, and the client to read it"
     IDLE = "another request, perhaps"
+    LIVE = "what happens next, for as long as the client wants to hear of it"
     REFUSED = "the client to go"
 
 
@@ -94,8 +98,9 @@ class Door:
             return
         self._refused("full")
         idle = [each for each in self._in if each.phase is Phase.IDLE]
-        if idle:
-            self._end(_oldest(idle))
+        # A page that is shown out comes back by itself; an order that is refused must be given again.
+        if spare := idle or [each for each in self._in if each.phase is Phase.LIVE]:
+            self._end(_oldest(spare))
             return
         now = asyncio.get_running_loop().time()
         slow = [
@@ -107,6 +112,16 @@ class Door:
 
     def left(self, guest: Guest) -> None:
         self._in.pop(guest, None)
+
+    def may_stay(self) -> bool:
+        """Whether one more answer may be without an end: half of the places are for those that have one."""
+        live = sum(each.phase is Phase.LIVE for each in self._in)
+        return live < max(1, self._limits.connections // LIVE_SHARE)
+
+    def let_go(self, guest: Guest) -> None:
+        """Who stays, and does not read what it is told."""
+        self._refused("slow_reader")
+        self._end(guest)
 
     def _end(self, guest: Guest) -> None:
         self.left(guest)  # at once: who comes in the same moment must not count it again

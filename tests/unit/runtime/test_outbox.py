@@ -83,6 +83,15 @@ async def test_what_is_queued_is_told_once_and_in_order(post: Post) -> None:
     assert post.shell.metric("notifications_total", contact="on-call", outcome="delivered") == 3.0
 
 
+async def test_whoever_shows_what_waits_hears_what_became_of_it(post: Post) -> None:
+    """Once the disk has it, which is asked."""
+    heard: list[list[str]] = []
+    post.shell.core.on_changed = lambda: heard.append(post.states())
+    post.queue("a")
+    await until(lambda: heard)
+    assert heard == [["delivered"]]
+
+
 async def test_a_failure_that_may_pass_is_tried_again_after_growing_pauses(post: Post) -> None:
     """5 s, 10 s, 20 s: never before, and up to ten minutes."""
     post.notifier.answers["on-call"] = BUSY

@@ -14,7 +14,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from nemo_watchdog.web import door
-from nemo_watchdog.web.door import Limits, connections_within
+from nemo_watchdog.web.door import Limits, Phase, connections_within
 from tests.unit.runtime.shell import until
 from tests.unit.runtime.whole import Daemon
 from tests.unit.web.site import BEARER, Site, serving
@@ -242,6 +242,53 @@ def first_bytes(caller: socket.socket) -> bytes:
     """Of the answer, once all of it has come."""
     with caller.makefile("rb") as answer:
         return answer.read()[:12]
+
+
+class Place:
+    """A guest that does nothing but to be in that phase."""
+
+    def __init__(self, phase: Phase, since: float) -> None:
+        self.phase, self.since = phase, since
+        self.fate = "stays"
+
+    def refuse(self, status: int, detail: str) -> None:
+        assert (status, detail) == (503, door.FULL)
+        self.phase, self.fate = Phase.REFUSED, "refused"
+
+    def too_slow(self) -> None:
+        raise AssertionError
+
+    def end(self) -> None:
+        self.fate = "ended"
+
+
+async def test_who_has_to_go_first() -> None:
+    """What does nothing, then open pages, then half-sent requests, each the oldest first; then whoever comes."""
+    phases = (Phase.HEAD, Phase.LIVE, Phase.LIVE, Phase.IDLE, Phase.ANSWER)
+    began = asyncio.get_running_loop().time() - LONG
+    inside = [Place(phase, began + number) for number, phase in enumerate(phases)]
+    made, gone = door.Door(limits(len(phases), young=1.0), lambda _: None), list[Place]()
+    for each in inside:
+        made.came(each)
+    for _ in range(5):
+        newest = Place(Phase.ANSWER, began + LONG)
+        made.came(newest)
+        (went,) = [each for each in (*inside, newest) if each.fate != "stays" and each not in gone]
+        gone.append(went)
+    assert [inside.index(each) for each in gone[:4]] == [3, 1, 2, 0]
+    assert [each.fate for each in gone] == ["ended", "ended", "ended", "refused", "refused"]
+    assert gone[4] is newest
+
+
+async def test_half_of_the_places_have_an_end() -> None:
+    """However few there are, one may be without."""
+    made = door.Door(limits(4), lambda _: None)
+    free = list[bool]()
+    for _ in range(3):
+        free.append(made.may_stay())
+        made.came(Place(Phase.LIVE, 0.0))
+    assert free == [True, True, False]
+    assert door.Door(limits(1), lambda _: None).may_stay()
 
 
 async def test_a_change_has_time_to_be_written(tmp_path: Path) -> None:
