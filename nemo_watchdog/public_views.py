@@ -27,7 +27,7 @@ class PublicComponentView:
     uptime: float | None
     """Of all `days`."""
     days: tuple[PublicDayView, ...]
-    """The last 30, the oldest first, today last."""
+    """The last 90, the oldest first, today last."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +53,19 @@ class PublicIncidentView:
 
 
 @dataclass(frozen=True, slots=True)
+class PublicMaintenanceView:
+    """Work that users are told of before it begins, or while it goes on. `id` tells it apart, and nothing of it."""
+
+    id: str
+    components: tuple[str, ...]
+    """Those that it may make worse."""
+    text: str
+    """What users are told of it; may be empty."""
+    begins: str
+    ends: str
+
+
+@dataclass(frozen=True, slots=True)
 class PublicView:
     """`GET /api/v1/public` and `/status.json`."""
 
@@ -65,6 +78,8 @@ class PublicView:
     incidents: tuple[PublicIncidentView, ...] = ()
     """The open ones, the newest first."""
     history: tuple[PublicIncidentView, ...] = ()
-    """Those that ended in the last 30 days, the newest first."""
+    """Those that ended in the last 90 days, the newest first."""
     complete: bool = True
-    """False while what was cannot be read: incidents, updates, history and days may lack something."""
+    """False while what was is still read, or cannot be: incidents, updates, history and days may lack something."""
+    maintenance: tuple[PublicMaintenanceView, ...] = ()
+    """What goes on and what is announced for the next 7 days, the first to begin first."""

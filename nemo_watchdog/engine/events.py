@@ -118,13 +118,17 @@ class SilenceAsked:
 
 @dataclass(frozen=True, slots=True)
 class MaintenanceAsked:
-    """Somebody works on these for `duration` seconds; on everything where neither names nor tags are given."""
+    """Somebody works on these for `duration` seconds; on everything where neither names nor tags are given.
+
+    `public` is what users are told of it; None: nothing.
+    """
 
     dependencies: tuple[str, ...]
     tags: tuple[str, ...]
     duration: float
     reason: str
     by: str
+    public: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ has others that stand in for it makes it degraded, and so does what serves while
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from nemo_watchdog.engine.groups import Group, all_groups
@@ -82,6 +82,8 @@ class Published:
     """Of each part that others stand in for."""
     concerns: Mapping[str, tuple[Component, ...]]
     """Of each dependency, the components that it can make worse."""
+    stands_in: Mapping[str, tuple[Component, ...]]
+    """Of each dependency, the components of which a part has it to stand in for that part."""
 
     @classmethod
     def of(cls, policy: Policy) -> Published:
@@ -101,7 +103,12 @@ class Published:
         for component in components:
             for name in dict.fromkeys(above for part in component.parts for above in (part, *upstreams(policy, part))):
                 concerns[name] = (*concerns.get(name, ()), component)
-        return cls(policy, components, groups, concerns)
+        made = cls(policy, components, groups, concerns, {})
+        stands_in: dict[str, tuple[Component, ...]] = {}
+        for component in components:
+            for name in made.looked_at(component):
+                stands_in[name] = (*stands_in.get(name, ()), component)
+        return replace(made, stands_in=stands_in)
 
     def having(self, names: Iterable[str]) -> tuple[str, ...]:
         """The components that one of these is a part of."""
@@ -119,9 +126,12 @@ class Published:
         )
         return tuple(dict.fromkeys((*component.parts, *stand_ins)))
 
-    def concerned(self, states: Mapping[str, Shown]) -> dict[str, Shown]:
-        """The components that are not operational when this is how dependencies are, and all others are."""
-        near = {each.name: each for name in states for each in self.concerns.get(name, ())}
+    def concerned(self, name: str, states: Mapping[str, Shown]) -> dict[str, Shown]:
+        """Those that this dependency can make worse and that are not operational, when this is how dependencies are.
+
+        What `states` does not name is operational.
+        """
+        near = {each.name: each for each in (*self.concerns.get(name, ()), *self.stands_in.get(name, ()))}
         shown = {name: worst(self.part(part, states) for part in each.parts) for name, each in near.items()}
         return {name: how for name, how in shown.items() if how is not Shown.OPERATIONAL}
 

@@ -85,6 +85,8 @@ class Maintenance(Quiet):
     """Holds remedies as well, and is told of at its end. A `window` of the policy ends when that says so."""
 
     window: str = ""
+    public: str | None = None
+    """What users are told of one that a person began; None: nothing."""
     downs: dict[str, Down] = field(default_factory=dict)
     """Whatever went down meanwhile, of its scope or not."""
 
@@ -116,7 +118,7 @@ class Quieted:
                 identity, scope = fact.maintenance, Scope(tuple(fact.dependencies), tuple(fact.tags))
                 until = math.inf if fact.window else at.monotonic + fact.duration
                 self.maintenance[identity] = Maintenance(
-                    identity, scope, at, until, fact.reason, fact.by, window=fact.window
+                    identity, scope, at, until, fact.reason, fact.by, window=fact.window, public=fact.public
                 )
             case SilenceEnded() if fact.silence in self.silences:
                 self.silences[fact.silence].ended = at

@@ -29,7 +29,7 @@ def hear(turn: Turn, asked: ev.QuietAsked) -> None:
             turn.record(r.SilenceBegan(identity, *_asked(asked)))
         case ev.MaintenanceAsked() if not why_not_maintained(turn.durable):
             identity = name_of("maintenance", turn.now, quiet.maintenance)
-            turn.record(r.MaintenanceBegan(identity, *_asked(asked)))
+            turn.record(r.MaintenanceBegan(identity, *_asked(asked), public=asked.public))
         case ev.QuietEndAsked() if not why_not_ended(turn.durable, asked.identity):
             if asked.identity in quiet.silences:
                 turn.record(r.SilenceEnded(asked.identity, asked.by))

@@ -161,6 +161,24 @@ def _windows(policy: Policy) -> Iterator[Advice]:
                 "what it is of is never healed, and nobody is told"
             )
             yield Advice(f"maintenance[{index}]", message)
+        if window.public is not None and not _concerns_users(policy, window.dependencies):
+            message = (
+                f"users are told of `{window.name}`, and nothing that is published needs what it is of: "
+                "give a dependency `public: {name: ...}`, or leave `public` out here"
+            )
+            yield Advice(f"maintenance[{index}].public", message)
+
+
+def _concerns_users(policy: Policy, names: frozenset[str]) -> bool:
+    """Whether something that is published is one of these, or needs one of them, directly or not."""
+    wanted = [name for name, spec in policy.dependencies.items() if spec.public is not None]
+    seen = set(wanted)
+    for name in wanted:
+        spec = policy.dependencies[name]
+        near = {each for need in (spec.needs, *spec.needs_any) for each in need} - seen
+        seen |= near
+        wanted += near
+    return not seen.isdisjoint(names)
 
 
 def _untold(policy: Policy) -> Iterator[Advice]:

@@ -31,6 +31,8 @@ class MaintenanceWindow:
     schedule: Schedule
     duration: float
     dependencies: frozenset[str]
+    public: str | None = None
+    """What users are told of it; empty: only when it is; None: nothing."""
 
     def end(self, at: datetime) -> datetime | None:
         """When the newest of its times that is open then ends; None when none is open. Its end is not in it."""

@@ -39,7 +39,8 @@ class SilenceEnded(Record):
 class MaintenanceBegan(Record):
     """Nothing is done to these, and what begins to fail is told at the end, for `duration` seconds.
 
-    `window` is that of the policy which opened; then the policy says when it ends, and `by` is empty.
+    `window` is that of the policy which opened; then the policy says when it ends, and `by` is empty. `public` is what
+    users are told of it where a person began it; None: nothing.
     """
 
     TYPE: ClassVar[str] = "maintenance_began"
@@ -51,6 +52,7 @@ class MaintenanceBegan(Record):
     by: str
     window: str = ""
     incident: str = ""
+    public: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

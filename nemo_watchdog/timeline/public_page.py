@@ -7,12 +7,14 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from nemo_watchdog import records as r
+from nemo_watchdog.engine.announced import Announced
 from nemo_watchdog.engine.published import Component, Published, Shown, shown_of, worst
 from nemo_watchdog.model import Health
 from nemo_watchdog.public_views import (
     PublicComponentView,
     PublicDayView,
     PublicIncidentView,
+    PublicMaintenanceView,
     PublicUpdateView,
     PublicView,
 )
@@ -21,7 +23,7 @@ from nemo_watchdog.timeline.reading import Written, readable
 PUBLIC = "public"
 """What a note is about that users may read."""
 
-HISTORY = timedelta(days=30)
+HISTORY = timedelta(days=90)
 
 READ: tuple[type[r.Record], ...] = (
     r.IncidentOpened,
@@ -108,13 +110,14 @@ def _see(told: _Sum, record: r.Record, published: Published) -> None:
         told.ended = None
     told.about[name] = None
     told.states[name] = shown_of(health, reason)
-    for component, how in published.concerned(told.states).items():
+    for component, how in published.concerned(name, told.states).items():
         told.components[component] = worst((how, told.components.get(component, Shown.OPERATIONAL)))
 
 
 def joined(every: Iterable[Told]) -> list[Told]:
     """What went on in another is one with that, as far as that is among them."""
     by_id = {each.incident: each for each in every}
+    parts: dict[str, list[Told]] = {}
     for each in sorted(by_id.values(), key=lambda told: told.began):
         if not each.into:
             continue
@@ -123,21 +126,25 @@ def joined(every: Iterable[Told]) -> list[Told]:
             seen.add(into)
             into = by_id[into].into
         if (target := by_id.get(into)) is not None and not target.into:
-            by_id[into] = _both(target, each)
-    return [each for each in by_id.values() if not each.into or each.into not in by_id]
+            parts.setdefault(into, []).append(each)
+    return [
+        _whole(each, parts.get(each.incident, [])) for each in by_id.values() if not each.into or each.into not in by_id
+    ]
 
 
-def _both(target: Told, source: Told) -> Told:
-    components = {
-        name: worst(each.components.get(name, Shown.OPERATIONAL) for each in (target, source))
-        for name in (*target.components, *source.components)
-    }
+def _whole(target: Told, parts: Sequence[Told]) -> Told:
+    if not parts:
+        return target
+    components = dict(target.components)
+    for name, how in (found for each in parts for found in each.components.items()):
+        components[name] = worst((how, components.get(name, how)))
+    every = (target, *parts)
     return replace(
         target,
         components=components,
-        about=tuple(dict.fromkeys((*target.about, *source.about))),
-        began=min(target.began, source.began),
-        updates=tuple(sorted((*target.updates, *source.updates), key=lambda update: update.at)),
+        about=tuple(dict.fromkeys(name for each in every for name in each.about)),
+        began=min(each.began for each in every),
+        updates=tuple(sorted((update for each in every for update in each.updates), key=lambda update: update.at)),
     )
 
 
@@ -153,9 +160,10 @@ def page_of(
     now: datetime,
     sign: Callable[[str], str],
     *,
+    announced: Sequence[Announced] = (),
     complete: bool = True,
 ) -> PublicView:
-    """`states` are the components now; `sign` makes of an incident's id one that tells nothing."""
+    """`states` are the components now; `sign` makes of an incident's id, or a maintenance's, one that tells nothing."""
     if not published.components:
         return PublicView(published=False, at=now.isoformat(), state=Shown.UNKNOWN)
     shown = [each for each in joined(every) if _is_shown(each)]
@@ -170,6 +178,7 @@ def page_of(
         incidents=tuple(_incident(each, sign) for each in shown if each.ended is None),
         history=tuple(_incident(each, sign) for each in shown if each.ended is not None and now - each.ended < HISTORY),
         complete=complete,
+        maintenance=tuple(_maintenance(each, sign) for each in announced),
     )
 
 
@@ -193,6 +202,16 @@ def _incident(told: Told, sign: Callable[[str], str]) -> PublicIncidentView:
         told.began.isoformat(),
         told.ended.isoformat() if told.ended is not None else None,
         told.updates[::-1],
+    )
+
+
+def _maintenance(announced: Announced, sign: Callable[[str], str]) -> PublicMaintenanceView:
+    return PublicMaintenanceView(
+        sign(announced.identity),
+        announced.components,
+        announced.text,
+        announced.begins.isoformat(),
+        announced.ends.isoformat(),
     )
 
 

@@ -6,7 +6,7 @@ Time in which nobody looked, or could not see, counts neither way. What was plan
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import pairwise
 
@@ -36,7 +36,7 @@ def uptime_of(
 ) -> float | None:
     """From 0 to 1; None where nothing was seen. `looks` are of all that `Published.looked_at` names, oldest first."""
     names = published.looked_at(component)
-    stretches = {name: list(_stretches(published, name, looks.get(name, ()), begin, end)) for name in names}
+    stretches = {name: _joined(_stretches(published, name, looks.get(name, ()), begin, end)) for name in names}
     borders = sorted({border for each in stretches.values() for stretch in each for border in stretch[:2]})
     places = dict.fromkeys(names, 0)
     known: dict[tuple[Shown, ...], Shown] = {}
@@ -74,6 +74,17 @@ def _stretches(
         since, until = max(run.first, begin), min(following if following - run.last <= reach else run.last, end)
         if since < until:
             yield since, until, _shown(run)
+
+
+def _joined(stretches: Iterable[Stretch]) -> list[Stretch]:
+    """Those that follow each other and are alike are one: of a good day it is one, however often somebody looked."""
+    made: list[Stretch] = []
+    for since, until, shown in stretches:
+        if made and made[-1][1:] == (since, shown):
+            made[-1] = (made[-1][0], until, shown)
+        else:
+            made.append((since, until, shown))
+    return made
 
 
 def _shown(run: LookRun) -> Shown:

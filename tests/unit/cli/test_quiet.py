@@ -47,6 +47,14 @@ def test_it_is_begun_with_all_that_was_said(
     assert f"`nemo-watchdog {command} end 20260105-120000-silence` ends it before." in result.out
 
 
+def test_maintenance_is_announced_in_words_for_users(call: Call, daemon: StandIn, state_dir: Path) -> None:
+    daemon.body = ONE
+    told = ("--for", "2h", "--reason", "moving racks", "--public", "Chat may be slow")
+    result = call("maintenance", *told, "--listen", daemon.listen, "--state-dir", state_dir)
+    assert (result.code, result.err) == (0, "")
+    assert daemon.asked[0][2]["public"] == "Chat may be slow"
+
+
 @BOTH
 def test_without_names_everything_is_meant(
     call: Call, daemon: StandIn, state_dir: Path, command: str, path: str

@@ -184,6 +184,11 @@ def test_whoever_hears_it_from_an_alertmanager_is_told() -> None:
             "maintenance[0]",
             "`all-day` never ends: it begins anew before its 1h are over",
         ),
+        (
+            policy() + 'maintenance: [{name: backup, cron: "0 3 * * *", duration: 1h, public: true}]\n',
+            "maintenance[0].public",
+            "users are told of `backup`, and nothing that is published needs what it is of",
+        ),
         (policy().replace(", remedy: r", ""), "remedies.r", "no dependency uses this remedy"),
         (policy().replace("json://127.0.0.1/", "[]"), "contacts.team", "no address"),
         (policy().replace("notify: [team]", "notify: []"), "contacts.team", "nobody tells this contact"),

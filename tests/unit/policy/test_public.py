@@ -53,3 +53,36 @@ def test_one_component_has_one_description() -> None:
 )
 def test_what_cannot_be_published_is_told(given: str, words: str) -> None:
     assert words in problem(policy(a=given))
+
+
+def window(public: str) -> str:
+    return (
+        policy(a="name: Chat")
+        + f"""
+maintenance: [{{name: upgrade, cron: "0 3 * * *", duration: 1h, public: {public}}}]"""
+    )
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ("true", ""),
+        ('"true"', ""),
+        ("false", None),
+        ('"false"', None),
+        ('" Chat may be slow "', "Chat may be slow"),
+        (f"{'x' * 300}", "x" * 300),
+    ],
+)
+def test_work_is_announced_or_not(given: str, told: str | None) -> None:
+    """With words or without; also where an expansion says `true`."""
+    assert parse(window(given)).maintenance[0].public == told
+
+
+def test_work_is_not_announced_where_nobody_says_so() -> None:
+    assert parse(window("false").replace(", public: false", "")).maintenance[0].public is None
+
+
+@pytest.mark.parametrize("given", ["3", "[a]", "{a: b}", "null", '""', '"a\\nb"', "x" * 301])
+def test_what_is_no_announcement_is_told(given: str) -> None:
+    assert "maintenance[0].public: expected " in problem(window(given))

@@ -7,10 +7,17 @@ from dataclasses import replace
 from datetime import timedelta
 
 from nemo_watchdog import records as r
+from nemo_watchdog.engine.announced import Announced
 from nemo_watchdog.engine.published import Published, Shown
 from nemo_watchdog.model import Moment, Reason, degraded
 from nemo_watchdog.policy.policy import Public
-from nemo_watchdog.public_views import PublicDayView, PublicIncidentView, PublicUpdateView, PublicView
+from nemo_watchdog.public_views import (
+    PublicDayView,
+    PublicIncidentView,
+    PublicMaintenanceView,
+    PublicUpdateView,
+    PublicView,
+)
 from nemo_watchdog.timeline.public_page import Told, joined, page_of, told_of
 from tests.unit.engine.world import NOON, World, dependency, policy
 from tests.unit.pasts import at, incident_of, short, written
@@ -133,11 +140,11 @@ def test_what_goes_on_in_another_is_one_with_it() -> None:
     assert [(each.incident, each.ended) for each in alone] == [(one, at(210.0).utc)]
 
 
-def test_history_is_of_thirty_days_and_the_newest_is_first() -> None:
+def test_history_is_of_ninety_days_and_the_newest_is_first() -> None:
     """By when they ended."""
     old, new, newest = (
         replace(told(*short("gateway", 60.0)), incident=name, ended=NOW - timedelta(days=days))
-        for name, days in (("a", 31), ("b", 29), ("c", 1))
+        for name, days in (("a", 91), ("b", 89), ("c", 1))
     )
     view = page(old, replace(new, began=NOON - timedelta(days=1)), newest)
     assert [each.id for each in view.history] == ["<c>", "<b>"]
@@ -189,9 +196,28 @@ def test_the_page_is_as_bad_as_its_worst_component() -> None:
     assert page().components[0].uptime is None
 
 
+def test_announced_work_is_told_with_another_id() -> None:
+    """As it was announced, in that order."""
+    work = Announced("backup 2026", ("Chat",), "Chat may be slow", NOW, NOW + timedelta(hours=1))
+    view = page_of(PUBLISHED, WORKS, (), {}, NOW, lambda each: f"<{each}>", announced=(work,))
+    begins, ends = NOW.isoformat(), (NOW + timedelta(hours=1)).isoformat()
+    assert view.maintenance == (PublicMaintenanceView("<backup 2026>", ("Chat",), "Chat may be slow", begins, ends),)
+
+
 def test_a_policy_that_publishes_nothing_tells_nothing() -> None:
     """Also of what somebody wrote for users."""
     declared = (at(100.0), r.IncidentDeclared("i", "x", "SEV3", "anna"))
     every = [told(declared, (at(110.0), note("i", "Bills will be late.")))]
     view = page_of(Published.of(policy(dependency("gateway"))), {}, every, {}, NOW, str)
     assert view == PublicView(published=False, at=NOW.isoformat(), state="unknown")
+
+
+def test_what_stood_in_for_it_and_failed_after_it_makes_an_outage() -> None:
+    """Though nobody publishes that."""
+    plan = policy(dependency("a", public=CHAT), dependency("b"), dependency("gateway", needs=[["a", "b"]]))
+    world = World(plan)
+    world.fail("a")
+    published, incident = Published.of(plan), incident_of(world)
+    assert told_of(incident, written(world, incident), published).components == {"Chat": Shown.DEGRADED}
+    both = (*written(world, incident), (at(300.0), r.MemberJoined(incident, "b", "refused", "x").body()))
+    assert told_of(incident, both, published).components == {"Chat": Shown.OUTAGE}

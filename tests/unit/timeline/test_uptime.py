@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
@@ -86,3 +87,13 @@ def test_while_one_of_a_group_serves_it_works() -> None:
     )
     seen = (down(0, 5, "a"), run(5, 10, name="a"), run(0, 4, name="b"), down(4, 10, "b"))
     assert uptime(*seen, of=parts) == 0.9
+
+
+def test_looks_that_saw_the_same_are_one_stretch() -> None:
+    """So a quiet day of a component with many dependencies is few borders, and not one for each run of looks."""
+    runs = tuple(run(number, number + 1) for number in range(10))
+    many = tuple(dependency(f"part-{number}", public=Public("Chat")) for number in range(40))
+    looks = tuple(replace(each, dependency=part.name) for part in many for each in runs)
+    with_one = (*looks[1:], down(0, 1, "part-0"))
+    assert uptime(*looks, of=many) == 1.0
+    assert uptime(*sorted(with_one, key=lambda each: each.first), of=many) == 0.9

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,54 +15,23 @@ import pytest
 from aiohttp import ClientResponse
 
 from nemo_watchdog import records as r
-from nemo_watchdog.errors import ArchiveError, JournalError
 from nemo_watchdog.journal import SqliteJournal
-from nemo_watchdog.journal.reader import JournalReader
 from nemo_watchdog.model import Moment, Reason, failed
 from nemo_watchdog.policy.policy import Public
 from nemo_watchdog.stores import LookRun
-from nemo_watchdog.web import public_past
-from nemo_watchdog.web.api import public as api
+from nemo_watchdog.web import public_now, public_past
 from nemo_watchdog.web.past import Past
 from tests.unit.engine.world import NOON, World, dependency, policy
 from tests.unit.pasts import BOOT, keep, short
 from tests.unit.runtime.shell import until
 from tests.unit.runtime.whole import Daemon, quick
+from tests.unit.web.published import Looks, Reader
 from tests.unit.web.site import BEARER, Site, detail, serving
 
 PATHS = ("/status.json", "/api/v1/public")
 CHAT = Public("Chat", "Talk to a model")
 ROOM = "xq7-gateway"
 CELLAR = "xq7-postgres"
-
-
-class Looks:
-    """What is told of looks; `since` is what was asked for."""
-
-    def __init__(self) -> None:
-        self.runs: list[LookRun] = []
-        self.trouble = ""
-        self.since: list[datetime] = []
-        self.answers = asyncio.Event()
-        self.answers.set()
-
-    async def of(self, dependency: str, since: datetime, until: datetime) -> Sequence[LookRun]:
-        self.since.append(since)
-        await self.answers.wait()
-        if self.trouble:
-            raise ArchiveError(self.trouble)
-        return [each for each in self.runs if each.dependency == dependency and since <= each.last <= until]
-
-
-class Reader(JournalReader):
-    """`trouble` is why it cannot be read; empty while it can."""
-
-    trouble = ""
-
-    def incidents(self, *given: Any, **more: Any) -> Any:
-        if self.trouble:
-            raise JournalError(self.trouble)
-        return super().incidents(*given, **more)
 
 
 @pytest.fixture
@@ -85,8 +54,10 @@ def journal(tmp_path: Path) -> Iterator[SqliteJournal]:
 @pytest.fixture(autouse=True)
 def _fresh(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each request is answered anew, unless a test says otherwise."""
-    monkeypatch.setattr(api, "FRESH", 0)
+    monkeypatch.setattr(public_now, "FRESH", 0)
     monkeypatch.setattr(public_past, "DAYS_EVERY", 0.0)
+    monkeypatch.setattr(public_past, "RESTS", 0.0)
+    monkeypatch.setattr(public_past, "WAITS_BRIEFLY", 2.0)
 
 
 @pytest.fixture
@@ -129,7 +100,7 @@ async def test_users_know_it_by_its_name_for_them(site: Site, path: str) -> None
     assert (told["published"], told["state"], told["complete"]) == (True, "operational", True)
     assert (chat["name"], chat["description"], chat["state"]) == ("Chat", "Talk to a model", "operational")
     assert (told["incidents"], told["history"]) == ([], [])
-    assert len(chat["days"]) == 30
+    assert len(chat["days"]) == 90
 
 
 async def test_an_outage_is_told_while_it_lasts(site: Site) -> None:
@@ -162,7 +133,7 @@ async def test_nothing_else_is_open_to_every_page_or_kept_by_a_cache(site: Site)
 
 async def test_it_is_made_once_for_all_who_ask(site: Site, looks: Looks, monkeypatch: pytest.MonkeyPatch) -> None:
     """By whatever path; who has it gets 304, also with what lets a page read that."""
-    monkeypatch.setattr(api, "FRESH", 3600)
+    monkeypatch.setattr(public_now, "FRESH", 3600)
     first = await site.get(PATHS[0])
     asked = len(looks.since)
     second = await site.get(PATHS[1])
@@ -175,7 +146,7 @@ async def test_it_is_made_once_for_all_who_ask(site: Site, looks: Looks, monkeyp
 
 async def test_a_new_policy_counts_at_once(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     """A component that is published no more is gone with the reload, whatever was made before."""
-    monkeypatch.setattr(api, "FRESH", 3600)
+    monkeypatch.setattr(public_now, "FRESH", 3600)
     assert (await page(site))["published"]
     bare = {name: replace(spec, public=None) for name, spec in site.daemon.policy.dependencies.items()}
     site.daemon.next = replace(site.daemon.policy, dependencies=bare)
@@ -190,6 +161,7 @@ async def test_a_new_policy_counts_at_once(site: Site, monkeypatch: pytest.Monke
         "incidents": [],
         "history": [],
         "complete": True,
+        "maintenance": [],
     }
 
 
@@ -223,9 +195,9 @@ async def test_a_note_for_users_who_are_told_nothing_is_refused(tmp_path: Path) 
         assert not (await page(site))["published"]
 
 
-async def test_what_is_over_is_told_for_thirty_days(site: Site, journal: SqliteJournal) -> None:
+async def test_what_is_over_is_told_for_ninety_days(site: Site, journal: SqliteJournal) -> None:
     """And what is open for as long as it is; the ids tell which is which and stay the same."""
-    records = [*short(ROOM, ago(days=20)), *short(ROOM, ago(hours=3)), *short(ROOM, ago(days=31))]
+    records = [*short(ROOM, ago(days=80)), *short(ROOM, ago(hours=3)), *short(ROOM, ago(days=91))]
     await asyncio.to_thread(keep, journal, records)
     told = await page(site)
     lasted = [
@@ -243,7 +215,7 @@ async def test_an_open_one_is_told_however_old_it_is(site: Site, journal: Sqlite
     """Of those that are open the engine knows."""
     incident = await breaks(site, ROOM)
     opened = r.IncidentOpened(incident, ROOM, "SEV2", "down", "down", "fault", "refused", "")
-    old = Moment(1.0, datetime.now(UTC) - timedelta(days=60))
+    old = Moment(1.0, datetime.now(UTC) - timedelta(days=120))
     await asyncio.to_thread(keep, journal, [(old, opened)])
     (shown,) = (await page(site))["incidents"]
     assert shown["began"] == old.utc.isoformat()
@@ -270,9 +242,9 @@ async def test_days_that_are_over_are_worked_out_once(site: Site, looks: Looks) 
     """Then today alone is read."""
     midnight = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     await page(site)
-    assert len(looks.since) == 30
+    assert len(looks.since) == 90
     await page(site)
-    assert len(looks.since) == 31
+    assert len(looks.since) == 91
     assert looks.since[-1] >= midnight
 
 
@@ -304,14 +276,15 @@ async def test_what_was_known_stays_while_it_cannot_be_read(
 async def test_an_archive_that_hangs_holds_up_nobody_for_long(
     site: Site, looks: Looks, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The answer is what is known; one reading goes on, and no second one is begun beside it."""
+    """The answer is what is known; of today and of the days before one reading each goes on, and no other beside it."""
     monkeypatch.setattr(public_past, "WAITS", 0.05)
+    monkeypatch.setattr(public_past, "WAITS_BRIEFLY", 0.05)
     looks.answers.clear()
     first, second = await page(site), await page(site)
-    assert (first["complete"], second["complete"], len(looks.since)) == (False, False, 1)
+    assert (first["complete"], second["complete"], len(looks.since)) == (False, False, 2)
     assert first["components"][0]["state"] == "operational"
     looks.answers.set()
-    monkeypatch.setattr(public_past, "WAITS", 10.0)
+    monkeypatch.setattr(public_past, "WAITS_BRIEFLY", 10.0)
     assert (await page(site))["complete"]
 
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 from aiohttp import ClientResponse
 
 from nemo_watchdog.engine import quieting
-from tests.unit.web.site import BEARER, Site, detail
+from nemo_watchdog.policy.policy import Public
+from tests.unit.runtime.whole import Daemon, quick
+from tests.unit.web.site import BEARER, Site, detail, serving
 
 SILENCES, MAINTENANCE = "/api/v1/silences", "/api/v1/maintenance"
 BOTH = pytest.mark.parametrize(
@@ -115,3 +118,21 @@ async def test_the_status_and_the_metrics_show_maintenance(site: Site) -> None:
     assert status["dependencies"]["redis"]["maintenance"] is None
     page = await (await site.client.get("/metrics")).text()
     assert 'nemo_watchdog_maintenance{dependency="gateway"} 1.0' in page
+
+
+async def test_what_users_are_told_of_maintenance_is_written_down(tmp_path: Path) -> None:
+    """For a policy that publishes something; an empty text is no news."""
+    async with serving(Daemon(tmp_path, quick("gateway", public=Public("Chat")))) as site:
+        assert (await begun(site, MAINTENANCE, public="Chat may be slow")).status == 201
+        (work,) = site.daemon.shell.core.engine.durable.quiet.maintenance.values()
+        assert work.public == "Chat may be slow"
+        assert (await begun(site, MAINTENANCE, public=" ")).status == 400
+        assert (await begun(site, SILENCES, public="x")).status == 400
+
+
+async def test_what_nobody_could_read_is_refused(site: Site) -> None:
+    """It says what to do, and nothing is begun."""
+    response = await begun(site, MAINTENANCE, public="Chat may be slow")
+    assert response.status == 409
+    assert "give a dependency of the policy `public: {name: ...}`" in await detail(response)
+    assert await listed(site, MAINTENANCE) == []
