@@ -11,11 +11,11 @@ export PYTHONDONTWRITEBYTECODE :=
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint unit suites machine image simulation mutants bench clean venv
+.PHONY: help install demo test lint unit suites machine image simulation mutants bench screenshots clean venv
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r target what; do \
-		printf '  make %-10s %s\n' "$$target" "$$what"; \
+		printf '  make %-11s %s\n' "$$target" "$$what"; \
 	done
 
 $(INSTALLED): pyproject.toml constraints.txt scripts/make-venv
@@ -71,6 +71,10 @@ simulation: $(INSTALLED) ## 1,000 days of the whole daemon on a moved clock, eve
 bench: $(INSTALLED) ## the benchmarks, one after the other
 	@scripts/ensure-docker test
 	@for file in benchmarks/*.py; do echo "== $$file"; PYTHONPATH=. $(BIN)/python "$$file" || exit 1; done
+
+screenshots: $(INSTALLED) ## the pictures in docs/images, taken anew of a real platform that is really broken
+	@scripts/ensure-docker test
+	@$(BIN)/python -m tests.screenshots
 
 clean: ## removes what was made here, .venv among it
 	@rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -17,6 +17,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +66,10 @@ class Server:
         self._process.stdin.flush()
         return int(self._line())
 
+    def fail(self, first: int) -> None:
+        """From now on the first so many targets answer 500, and no others."""
+        self.answered(f"500 {first}")
+
     def _line(self) -> str:
         assert self._process.stdout is not None
         return self._process.stdout.readline()
@@ -85,15 +90,54 @@ def bare(port: int, targets: int) -> Iterator[int]:
         yield process.pid
 
 
+@contextmanager
+def readers(port: int, count: int) -> Iterator[None]:
+    """So many pages are open, in a process of their own; they say at the end what they read."""
+    with _started([sys.executable, "-m", "cost.readers", str(port), str(count)], stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        if process.stdout.readline() != "open\n":
+            raise SystemExit(f"gave up: {count} pages could not be opened")
+        yield
+        process.send_signal(signal.SIGTERM)
+        print(process.stdout.readline(), end="", flush=True)
+
+
 class Daemon:
     """A running `nemo-watchdog run` with its own state directory."""
 
     def __init__(self, pid: int, port: int, state: Path) -> None:
-        self.pid, self._base, self._state = pid, f"http://127.0.0.1:{port}", state
+        self.pid, self.port, self._base, self._state = pid, port, f"http://127.0.0.1:{port}", state
+
+    @property
+    def url(self) -> str:
+        return self._base
 
     def get(self, path: str) -> bytes:
         with urllib.request.urlopen(self._base + path, timeout=30) as answer:  # noqa: S310 - our own address
             return answer.read()
+
+    def order(self, path: str, **body: str) -> None:
+        """A change through the API, which is on disk when this returns."""
+        token = (self._state / "token").read_text(encoding="ascii").strip()
+        headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+        url, data = f"{self._base}/api/v1/{path}", json.dumps(body).encode()
+        request = urllib.request.Request(url, data, headers)  # noqa: S310 - our own address
+        with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
+            answer.read()
+
+    def first_byte(self, path: str) -> tuple[float, bytes]:
+        """Seconds from the connection to the first byte of the answer, which is there with its head; and all of it."""
+        connection = HTTPConnection("127.0.0.1", self.port, timeout=30)
+        began = time.monotonic()
+        connection.request("GET", path)
+        answer = connection.getresponse()
+        body = answer.read(1)
+        took = time.monotonic() - began
+        body += answer.read()
+        connection.close()
+        if answer.status != 200:
+            raise SystemExit(f"gave up: {path} answers {answer.status}")
+        return took, body
 
     def ready(self) -> bool:
         try:
@@ -115,6 +159,16 @@ class Daemon:
         """The largest of all series of one metric."""
         lines = self.get("/metrics").decode().splitlines()
         return max((float(line.rpartition(" ")[2]) for line in lines if line.startswith(f"{name}{{")), default=0.0)
+
+    def each(self, name: str) -> dict[str, float]:
+        """All series of one metric."""
+        lines = (line for line in self.get("/metrics").decode().splitlines() if line.startswith(f"{name}{{"))
+        return {series: float(value) for series, _, value in (line.rpartition(" ") for line in lines)}
+
+    def logged(self, event: str) -> list[dict[str, Any]]:
+        """The log's lines of that event."""
+        lines = map(json.loads, (self._state.parent / "daemon.log").read_text(encoding="utf-8").splitlines())
+        return [line for line in lines if line["event"] == event]
 
     def log_lines(self) -> int:
         """How many it has written so far."""

@@ -9,7 +9,8 @@ import re
 import sqlite3
 import sys
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -24,14 +25,18 @@ from tests.integration.daemon import Daemon
 SQLITE = b"SQLite format 3\0"
 OWN = (TOKEN_NAME, ANSWER_KEY_NAME)
 """The daemon's own secrets."""
+OF_INCIDENTS = ("take", "note", "resolve")
+OF_DEPENDENCIES = ("pause", "resume", "silence", "maintain", "act", "retry", "declare")
+"""Words of orders, by what they are about."""
 PARAMETER = re.compile(r"\{(\w+)(?::[^}]*)?\}")
 
 
 async def all_of(daemon: Daemon) -> dict[str, bytes]:
     """What each file of the state directory holds, what each page answers, what the commands show and the log says."""
     told = dict(await asyncio.to_thread(lambda: list(kept(daemon.state_dir))))
-    for path in await paths(daemon):
-        told[f"GET {path}"] = await body(daemon, path)
+    async with signed_in(daemon) as session:
+        for path in await paths(daemon):
+            told[f"GET {path}"] = await body(session, daemon.url + path)
     here = ("--listen", f"127.0.0.1:{daemon.port}")
     names = (await daemon.status())["dependencies"]
     ids = [each["incident"]["id"] for each in await of_incidents(daemon)]
@@ -83,13 +88,19 @@ async def routes(daemon: Daemon) -> list[str]:
 
 async def paths(daemon: Daemon) -> list[str]:
     """Each route with everything that its parameters can be."""
-    names = list((await daemon.status())["dependencies"])
+    dependencies = (await daemon.status())["dependencies"]
+    names = list(dependencies)
     incidents = await of_incidents(daemon)
     ids = [each["incident"]["id"] for each in incidents]
     taken = list(itertools.chain.from_iterable(each.get("evidence", ()) for each in incidents))
     values: Mapping[str, list[str]] = {
         **dict.fromkeys(("name", "dependency"), names),
         **dict.fromkeys(("id", "incident"), ids),
+        "order": [
+            *(f"{order}?incident={each}" for order in OF_INCIDENTS for each in ids),
+            *(f"{order}?scope={each}&dependency={each}" for order in OF_DEPENDENCIES for each in names),
+        ],
+        "tag": sorted({tag for each in dependencies.values() for tag in each["tags"]}) or ["other"],
         "token": [signed(daemon).token(each, "oncall", "1") for each in ids],
         "number": sorted({str(each["number"]) for each in taken}),
         "part": sorted({part["name"] for each in taken for part in each["parts"]}),
@@ -119,9 +130,20 @@ async def of_incidents(daemon: Daemon) -> list[dict[str, Any]]:
     return [json.loads(await daemon.get(f"/api/v1/incidents/{each['id']}")) for each in told["incidents"]]
 
 
-async def body(daemon: Daemon, path: str) -> bytes:
-    """Whatever its status is: an error says something, too."""
-    async with aiohttp.ClientSession() as session, session.get(daemon.url + path) as answer:
+@asynccontextmanager
+async def signed_in(daemon: Daemon) -> AsyncIterator[aiohttp.ClientSession]:
+    """As a browser: the pages of orders are shown to nobody else."""
+    async with aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as session:
+        async with session.post(f"{daemon.url}/sign-in", data={"token": daemon.token}) as answer:
+            assert "Sign out" in await answer.text()
+        yield session
+
+
+async def body(session: aiohttp.ClientSession, url: str) -> bytes:
+    """Whatever its status is: an error says something, too. Of an answer without an end, how it begins."""
+    async with session.get(url) as answer:
+        if answer.content_type == "text/event-stream":
+            return await answer.content.readuntil(b"data: ") + await answer.content.readline()
         return await answer.read()
 
 

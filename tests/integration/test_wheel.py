@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,8 @@ async def test_the_wheel_alone_is_enough(start_platform: StartPlatform, tmp_path
     built, environment = tmp_path / "built", tmp_path / "environment"
     await asyncio.to_thread(run, sys.executable, *PIP, "wheel", "--no-deps", "-w", built, ROOT, cwd=tmp_path)
     (wheel,) = built.glob(f"nemo_watchdog-{__version__}-*.whl")
+    pages = "nemo_watchdog/web/pages"
+    assert {f"{pages}/templates/status.html", f"{pages}/static/status.css"} <= set(zipfile.ZipFile(wheel).namelist())
     await asyncio.to_thread(run, sys.executable, "-m", "venv", environment, cwd=tmp_path)
     install = (environment / "bin" / "python", *PIP, "install", "-c", ROOT / "constraints.txt", wheel)
     await asyncio.to_thread(run, *install, cwd=tmp_path)

@@ -35,6 +35,7 @@ async def test_it_answers_nothing_that_its_document_does_not_tell(tmp_path: Path
             *("--header", f"Authorization: Bearer {daemon.token}", "--no-color"),
             # What a name, a time or an id may be, and which belong together, no schema says.
             *("--exclude-checks", "positive_data_acceptance"),
+            *("--exclude-path", "/api/v1/live"),  # its answer has no end
             *("--max-examples", str(EXAMPLES), "--seed", "1", "--generation-database", "none"),
             cwd=tmp_path,
             stdin=asyncio.subprocess.DEVNULL,

@@ -8,41 +8,26 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from html import escape
 
 from aiohttp import web
 
 from nemo_watchdog.engine.answering import open_with
-from nemo_watchdog.engine.declared_words import short
 from nemo_watchdog.engine.events import AcknowledgeAsked
-from nemo_watchdog.engine.listing import listed
 from nemo_watchdog.engine.pages import is_test
-from nemo_watchdog.engine.paging_words import since, when
-from nemo_watchdog.engine.reported import Declared
 from nemo_watchdog.errors import in_one_line
 from nemo_watchdog.runtime.answer_links import PATH, AnswerLinks, Link
 from nemo_watchdog.runtime.core import Core
 from nemo_watchdog.web.answers import on_disk
+from nemo_watchdog.web.how_it_is import how_it_is
 from nemo_watchdog.web.operations import Operation
+from nemo_watchdog.web.pages.rendering import HEADERS, rendered
 
 ROUTE = f"{PATH}{{token}}"
 HTML = "text/html"
 _REFUSES = (403, 410, 503)
 
-_HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; "
-    "frame-ancestors 'none'; base-uri 'none'",
-    "Referrer-Policy": "no-referrer",
-    "X-Robots-Tag": "noindex, nofollow",
-}
-
-_STYLE = """\
-:root { color-scheme: light dark; }
-body { font: 1.1rem/1.5 system-ui, sans-serif; max-width: 32rem; margin: 0 auto; padding: 1.5rem 1rem;
-  overflow-wrap: anywhere; }
-h1 { font-size: 1.4rem; line-height: 1.25; }
-button { font: inherit; font-weight: 600; width: 100%; padding: .9rem; margin-top: .5rem; }
-"""
+_HEADERS = {**HEADERS, "Referrer-Policy": "no-referrer", "X-Robots-Tag": "noindex, nofollow"}
+"""Whoever has the address of such a page may answer: it goes nowhere else."""
 
 _BY_COMMAND = "`nemo-watchdog ack {}` on the watchdog's host takes it as well."
 
@@ -58,7 +43,7 @@ class _Refused(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class AnswersApi:
+class AnswerPage:
     core: Core
     links: AnswerLinks
 
@@ -72,6 +57,7 @@ class AnswersApi:
                 media=(HTML,),
                 pages=_REFUSES,
                 any_host=True,
+                for_all=True,
             )
             for method, handler, summary in (
                 ("GET", self.show, "A page with a button that takes an outage; it changes nothing"),
@@ -87,7 +73,7 @@ class AnswersApi:
             return _page(refused.title, refused.lines, status=refused.status)
         if is_test(link.page):
             return _page("This link works", _A_TEST)
-        return _page(f"Take it, as {link.person}?", self._how_it_is(link), button="I take it")
+        return _page(f"Take it, as {link.person}?", how_it_is(self.core, link.page), button="I take it")
 
     async def take(self, request: web.Request) -> web.Response:
         try:
@@ -97,7 +83,8 @@ class AnswersApi:
         if is_test(link.page):
             return _page("This link works", _A_TEST)
         self.core.tell(AcknowledgeAsked(link.page, link.person, contact=link.contact, link=link.digest))
-        lines = (*self._how_it_is(link), "The others who were told hear that. The watchdog goes on as before.")
+        then = "The others who were told hear that. The watchdog goes on as before."
+        lines = (*how_it_is(self.core, link.page), then)
         try:
             await on_disk(self.core, "it could not be written down: it will not outlive a restart of the daemon")
         except web.HTTPServiceUnavailable as error:
@@ -120,34 +107,16 @@ class AnswersApi:
         if is_test(link.page):
             return link
         if link.digest in durable.pages.answered:
-            raise _Refused(410, "This link has been used", *self._how_it_is(link), command)
+            raise _Refused(410, "This link has been used", *how_it_is(self.core, link.page), command)
         if not open_with(durable, link.page):
             raise _Refused(410, "It is over", f"Of {link.page} nothing is open any more: there is nothing to take.")
         if self.links.has_expired(link):
-            raise _Refused(410, "This link has expired", *self._how_it_is(link), command)
+            raise _Refused(410, "This link has expired", *how_it_is(self.core, link.page), command)
         return link
-
-    def _how_it_is(self, link: Link) -> tuple[str, ...]:
-        engine, now = self.core.engine, self.core.clock.now().monotonic
-        ones = open_with(engine.durable, link.page)
-        if not ones:
-            return ("It is over.",)
-        gravest, began = min(one.severity for one in ones), when(min(map(since, ones)), engine.policy)
-        names = [short(one.text) if isinstance(one, Declared) else one.root for one in ones]
-        answers = [one.acknowledged for one in ones]
-        owners = dict.fromkeys(each.by for each in answers if each is not None and each.holds(now))
-        taken = f"Taken by {listed(list(owners))}." if owners else "Nobody has taken it."
-        return f"{gravest}: {listed(names)}, since {began}.", taken
 
 
 def _page(title: str, lines: Sequence[str], *, button: str = "", status: int = 200) -> web.Response:
-    """Each line is data. The form goes to where it came from, whatever a proxy puts before the path."""
-    shown = "".join(f"<p>{escape(in_one_line(line))}</p>\n" for line in lines)
-    form = f'<form method="post"><button type="submit">{escape(button)}</button></form>\n' if button else ""
-    text = (
-        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>Nemo Watchdog</title>\n<style>\n{_STYLE}</style>\n</head>\n<body>\n"
-        f"<h1>{escape(in_one_line(title))}</h1>\n{shown}{form}</body>\n</html>\n"
-    )
+    """Each line is data."""
+    shown = [in_one_line(line) for line in lines]
+    text = rendered("answer.html", title=in_one_line(title), lines=shown, button=button)
     return web.Response(text=text, content_type=HTML, status=status, headers=_HEADERS)
