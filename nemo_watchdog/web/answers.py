@@ -14,6 +14,7 @@ from aiohttp import ETag, hdrs, web
 
 from nemo_watchdog.runtime.core import Core
 from nemo_watchdog.views import as_json
+from nemo_watchdog.web.packing import Piece, gzip_of
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -72,12 +73,28 @@ def packed(request: web.Request, response: web.Response) -> web.Response:
     otherwise find it out, letter by letter.
     """
     response.headers[hdrs.VARY] = hdrs.ACCEPT_ENCODING
-    if _GZIP.search(request.headers.get(hdrs.ACCEPT_ENCODING, "")):
+    if takes_gzip(request):
         if response.etag is not None:  # the same text, in other bytes
             response.etag = ETag(response.etag.value, is_weak=True)
         if response.body:
             response.enable_compression(web.ContentCoding.gzip)
     return response
+
+
+def together(
+    request: web.Request, pieces: Sequence[Piece], content_type: str, headers: Mapping[str, str]
+) -> web.Response:
+    """The same of what was packed before."""
+    own = {**headers, hdrs.VARY: hdrs.ACCEPT_ENCODING}
+    if not takes_gzip(request):
+        body = b"".join(each.plain for each in pieces)
+        return web.Response(body=body, content_type=content_type, charset="utf-8", headers=own)
+    own[hdrs.CONTENT_ENCODING] = "gzip"
+    return web.Response(body=gzip_of(*pieces), content_type=content_type, charset="utf-8", headers=own)
+
+
+def takes_gzip(request: web.Request) -> bool:
+    return _GZIP.search(request.headers.get(hdrs.ACCEPT_ENCODING, "")) is not None
 
 
 def _response(text: str, status: int = 200) -> web.Response:

@@ -7,14 +7,19 @@ from dataclasses import dataclass
 from typing import Any
 
 from aiohttp import web
+from markupsafe import Markup
 
 from nemo_watchdog.web.access import Access, Caller
-from nemo_watchdog.web.answers import packed
+from nemo_watchdog.web.answers import packed, together
+from nemo_watchdog.web.packing import Piece, as_it_is
 from nemo_watchdog.web.pages import links
 from nemo_watchdog.web.pages.rendering import HEADERS, rendered
 
 HTML = "text/html"
 LIVE = "/api/v1/live"
+
+_BODY = Markup("<!-- body -->")
+"""Stands for it. In no value: there it would be `&lt;!--`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +62,14 @@ class Framing:
         frame = self.frame(request, title, here=here, version=version)
         text = rendered(template, frame=frame, links=links, **values)
         return packed(request, web.Response(text=text, content_type=HTML, status=status, headers=HEADERS))
+
+    def around(
+        self, request: web.Request, template: str, title: str, body: Piece, *, here: str, version: str
+    ) -> web.Response:
+        """The same, where that template has `body`, which is the same for all who ask and was made before."""
+        frame = self.frame(request, title, here=here, version=version)
+        before, _, after = rendered(template, frame=frame, links=links, body=_BODY).partition(_BODY)
+        return together(request, (as_it_is(before), body, as_it_is(after)), HTML, HEADERS)
 
     def frame(self, request: web.Request, title: str, *, here: str = "", version: str = "") -> Frame:
         caller = self.access.caller(request)

@@ -40,7 +40,7 @@ from nemo_watchdog.web.pages.headline import headline_of
 from nemo_watchdog.web.pages.rows import Section, arranged, section
 from nemo_watchdog.web.recent import RecentView
 
-MOST_CARDS = 20
+MOST_CARDS = 30
 """Open incidents that have a card, the gravest: of a hundred nobody reads the last ones here."""
 
 STATES: Mapping[str, tuple[str, str]] = MappingProxyType(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from aiohttp import web
 
@@ -15,6 +16,7 @@ from nemo_watchdog.view_words import Clock
 from nemo_watchdog.views import StatusView
 from nemo_watchdog.web.api.status import StatusApi
 from nemo_watchdog.web.operations import Operation
+from nemo_watchdog.web.packing import Piece, packed_once
 from nemo_watchdog.web.pages import links
 from nemo_watchdog.web.pages.frame import HTML, Framing
 from nemo_watchdog.web.pages.overview import gravest, overview, shown
@@ -40,7 +42,7 @@ class _Made:
     at: float
     """Seconds of the event loop's clock."""
     headline: str
-    body: str
+    body: Piece
 
 
 class OverviewPage:
@@ -67,8 +69,8 @@ class OverviewPage:
     async def get(self, request: web.Request) -> web.StreamResponse:
         async with self._making:
             made = await self._fresh()
-        return self._framing.page(
-            request, "overview.html", made.headline, here="now", version=made.version, body=made.body
+        return self._framing.around(
+            request, "overview.html", made.headline, made.body, here="now", version=made.version
         )
 
     async def _fresh(self) -> _Made:
@@ -79,14 +81,15 @@ class OverviewPage:
 
     async def _make(self, version: str, now: float) -> _Made:
         view = await self._status.view(explained=False)
-        recent, outbox = await self._recent.of(shown(view)), await self._outbox()
+        recent, outbox = await self._recent.of(await asyncio.to_thread(shown, view)), await self._outbox()
         clock = Clock(view.now, self._status.core.engine.policy.telling.zone)
-        reasons = self._why(view, clock)
+        reasons = await self._why(view, clock)
         planned = maintenance(self._status.core.engine, self._status.core.clock.now())
 
-        def written() -> tuple[str, str]:
+        def written() -> tuple[str, Piece]:
             page = overview(view, recent, outbox, clock, planned)
-            return page.headline, part("overview_body.html", page=page, why=reasons, links=links)
+            text = part("overview_body.html", page=page, why=reasons, links=links)
+            return page.headline, packed_once(text)
 
         return _Made(version, now, *await asyncio.to_thread(written))
 
@@ -97,12 +100,13 @@ class OverviewPage:
         except web.HTTPServiceUnavailable:
             return None
 
-    def _why(self, view: StatusView, clock: Clock) -> Mapping[str, Sequence[Why]]:
-        """Of the first members of the gravest incidents, by the id of each."""
-        engine, now = self._status.core.engine, self._status.core.clock.now()
-        left, reasons = EXPLAINED, dict[str, list[Why]]()
-        for incident in gravest(view.incidents)[:EXPLAINED]:
-            names = [name for name in incident.members if name in engine.trackers][:left]
-            left -= len(names)
-            reasons[incident.id] = [why(name, dependency_view(engine, name, now).explain, clock) for name in names]
+    async def _why(self, view: StatusView, clock: Clock) -> Mapping[str, Sequence[Why]]:
+        """Of the first members of the gravest incidents, by the id of each. One by one, for no look may be late."""
+        engine, reasons = self._status.core.engine, dict[str, list[Why]]()
+        members = ((each.id, name) for each in gravest(view.incidents) for name in each.members)
+        for incident, name in islice(members, EXPLAINED):
+            if name in engine.trackers:
+                gates = dependency_view(engine, name, self._status.core.clock.now()).explain
+                reasons.setdefault(incident, []).append(why(name, gates, clock))
+            await asyncio.sleep(0)
         return reasons
