@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import json
 import os
 import sys
 import tempfile
@@ -224,10 +225,10 @@ def _logged_at(line: dict[str, Any]) -> float:
 
 
 def weigh(watchdog: Daemon, targets: int, failing: int) -> bool:
-    opened = [line["incident"] for line in watchdog.logged("incident_opened") if "incident" in line]
+    opened = json.loads(watchdog.get("/api/v1/status"))["incidents"]
+    largest = max(opened, key=lambda each: len(each["members"]))["id"]
     paths = [path for path in PAGES if not path.startswith("/dependencies/")]
-    paths += ["/dependencies/target-0000", "/sign-in", "/do/declare"]
-    paths += [f"/incidents/{opened[0]}"] if opened else []
+    paths += ["/dependencies/target-0000", "/sign-in", "/do/declare", f"/incidents/{largest}"]
     found = weights(watchdog.url, paths)
     said = ", ".join(f"{path} {size / 1e3:.0f} KB" for path, (size, _) in found.items())
     print(f"  {targets} dependencies, {failing} of them down: {said}", flush=True)
