@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.async_api import expect
@@ -39,6 +41,11 @@ async def daemon(platform: Platform, tmp_path: Path) -> AsyncIterator[Daemon]:
         yield made
 
 
+def is_held_by_the_pause(status: dict[str, Any]) -> bool:
+    decision = status["dependencies"]["gateway"]["decision"]
+    return decision is not None and decision["gate"] == "pause"
+
+
 async def headline(visit: Visit, words: str) -> None:
     await expect(visit.page.locator("#headline")).to_contain_text(words, timeout=SEEN_WITHIN)
 
@@ -72,6 +79,11 @@ async def test_a_fault_is_seen_taken_and_paused_and_heals(
         assert status["pauses"]["gateway"]["by"] == "ada"
         assert status["incidents"][0]["acknowledged"]["by"] == "ada"
 
+        # The restart that was under way is not broken off: until its end nobody answers.
+        await daemon.wait_until(is_held_by_the_pause, within=30.0)
+        async with asyncio.timeout(30.0):
+            while not (await platform.check("gateway") or "").startswith("500"):
+                await asyncio.sleep(0.1)
         await faults.switch(platform, "gateway", "ok")
         await headline(visit, "Everything is up")
 
