@@ -60,7 +60,8 @@ class OncallView:
 class QuietView:
     """A silence, or maintenance, of dependencies and tags; of everything where it names neither.
 
-    `window` is the name of that of the policy which is open; then `by` is empty, and the policy ends it.
+    `window` is the name of that of the policy which is open; then `by` is empty, and the policy ends it. `public` is
+    what users are told of it, which may be no more than that it is; None where they are told nothing.
     """
 
     id: str
@@ -71,6 +72,7 @@ class QuietView:
     reason: str
     by: str
     window: str = ""
+    public: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -162,4 +162,5 @@ def _say_all(answer: Answer[QuietsView], nothing: str, *, json: bool) -> None:
         print(nothing)
     for each in answer.view.quiet:
         whose = f"the policy plans it as {each.window}" if each.window else f"by {each.by}: {each.reason}"
-        print(f"{each.id}  {scope_said(each)} until {each.until}, {whose}")
+        read = f"; users read: {each.public}" if each.public else ""
+        print(f"{each.id}  {scope_said(each)} until {each.until}, {whose}{read}")

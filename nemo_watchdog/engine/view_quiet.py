@@ -24,11 +24,13 @@ def maintenance(engine: Engine, now: Moment) -> tuple[QuietView, ...]:
 
 
 def quiet_view(engine: Engine, quiet: Quiet, now: Moment) -> QuietView:
-    window, until = "", now.utc
-    if isinstance(quiet, Maintenance) and quiet.window:
-        window = quiet.window
-        ends = [each.end(now.utc) for each in engine.policy.maintenance if each.name == window]
+    work = quiet if isinstance(quiet, Maintenance) else None
+    window, public = (work.window, work.public) if work is not None else ("", None)
+    planned = [each for each in engine.policy.maintenance if window and each.name == window]
+    if window:
+        ends = [each.end(now.utc) for each in planned]
         until = next((end for end in ends if end is not None), now.utc)
+        public = next((each.public for each in planned), None)
     else:
         until = now.utc + timedelta(seconds=quiet.end - now.monotonic)
     return QuietView(
@@ -40,6 +42,7 @@ def quiet_view(engine: Engine, quiet: Quiet, now: Moment) -> QuietView:
         reason=quiet.reason,
         by=quiet.by,
         window=window,
+        public=public,
     )
 
 

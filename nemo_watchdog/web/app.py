@@ -75,7 +75,7 @@ def runner(
         RetriesApi(core, access),
     )
     changes, recent = Changes(core, lambda: supervisor.reloads.status), Recent(past, lambda: core.clock.now().utc)
-    live, framing = LiveApi(changes, core.clock), Framing(access, changes.version)
+    live, framing = LiveApi(changes, core.clock, access), Framing(access, changes.version)
     served = [
         *MetricsApi(core, metrics).operations(),
         *HealthApi(core, supervisor).operations(),
@@ -101,6 +101,7 @@ def runner(
     checks = [known_hosts_only(hosts, by_any_name), readers_only(access, for_all)]
     app = web.Application(client_max_size=MAX_BODY, middlewares=checks)
     app.on_shutdown.append(live.close)
+    app.on_startup.append(public.begin)
     app.on_cleanup.append(public.close)
     app.on_cleanup.append(lambda _: recent.close())
     app.add_routes(routes([*served, *DocumentApi(served).operations()]))

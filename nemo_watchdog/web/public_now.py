@@ -63,6 +63,13 @@ class PublicNow:
                 made.texts[name] = text
             return text
 
+    async def begin(self, _: web.Application) -> None:
+        """To read what was, before anybody asks: so the first answer waits for nothing."""
+        engine = self._core.engine
+        published = Published.of(engine.policy)
+        if published.components:
+            await self._past.begin(published, engine.durable.severities(), self._core.clock.now().utc)
+
     async def close(self, _: web.Application) -> None:
         await self._past.close()
 

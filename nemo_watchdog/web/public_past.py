@@ -23,13 +23,13 @@ from nemo_watchdog.timeline.uptime import uptime_of
 from nemo_watchdog.web.past import Past
 
 WAITS = 2.0
-"""Seconds that an answer waits for a reading."""
+"""Seconds that an answer waits for what happened, where that was not read lately."""
 
 LATELY = 60.0
-"""So long what was read is good enough for an answer that would have to wait."""
+"""Seconds: so long what was read is good enough for an answer that would have to wait."""
 
-WAITS_BRIEFLY = 0.03
-"""Seconds that an answer waits for a reading where there was one lately."""
+WAITS_BRIEFLY = 0.02
+"""Seconds that an answer waits for the rest: of a thousand dependencies the days take minutes."""
 
 DAYS = HISTORY.days
 DAYS_EVERY = 60.0
@@ -41,8 +41,8 @@ RESTS = 3.0
 MOST = 500
 """Incidents, the newest, of which users are told."""
 
-Uptimes = Mapping[str, PublicDayView]
-"""Of each component, on one day."""
+Uptimes = Mapping[str, float | None]
+"""Of each component, on one day; None where nothing was seen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +78,18 @@ class PublicPast:
 
     async def known(self, published: Published, opened: Collection[str], now: datetime) -> Known:
         """As it is now, or was when it could be read last; `opened` are the ids of the open incidents."""
-        if published is not self._published:
+        telling, today = await self.begin(published, opened, now), now.astimezone(UTC).date()
+        if not self._is_fresh(self._told_at, LATELY):
+            await asyncio.wait({telling}, timeout=WAITS)
+        done, _ = await asyncio.wait(self._tasks(), timeout=WAITS_BRIEFLY)
+        for task in done:
+            task.result()
+        complete = self._could_tell and self._could_look and self._was_read_lately() and not self._missing(today)
+        return Known(self._incidents, await self._days_of(published, today), complete)
+
+    async def begin(self, published: Published, opened: Collection[str], now: datetime) -> asyncio.Task[None]:
+        """To read what is not known, or not any more; what is returned ends when it is known what happened."""
+        if self._published is None or published.policy is not self._published.policy:
             await self.close()
             self._published = published
             self._forget()
@@ -92,17 +103,7 @@ class PublicPast:
             self._reading = asyncio.create_task(self._read_today(published, now))
         if (self._filling is None or self._filling.done()) and self._missing(today):
             self._filling = asyncio.create_task(self._fill(published, today))
-        await self._wait(self._telling)
-        complete = self._could_tell and self._could_look and self._was_read_lately() and not self._missing(today)
-        return Known(self._incidents, await self._days_of(published, today), complete)
-
-    async def _wait(self, telling: asyncio.Task[None]) -> None:
-        """For what happened, and not for long for the days, which take longer, where some of them are known."""
-        if self._today is not None and not self._is_fresh(self._told_at, LATELY):
-            await asyncio.wait({telling}, timeout=WAITS)
-        done, _ = await asyncio.wait(self._tasks(), timeout=WAITS if self._today is None else WAITS_BRIEFLY)
-        for task in done:
-            task.result()
+        return self._telling
 
     def _tasks(self) -> list[asyncio.Task[None]]:
         return [task for task in (self._telling, self._reading, self._filling) if task is not None]
@@ -155,7 +156,7 @@ class PublicPast:
         self._uptimes = {day: each for day, each in self._uptimes.items() if day in _days_to(today)}
         try:
             for day in self._missing(today):
-                uptimes: dict[str, PublicDayView] = {}
+                uptimes: dict[str, float | None] = {}
                 for component in published.components:
                     begin = clock()
                     uptimes[component.name] = await self._uptime(published, component, day)
@@ -166,15 +167,14 @@ class PublicPast:
 
     async def _uptime(
         self, published: Published, component: Component, day: date, now: datetime | None = None
-    ) -> PublicDayView:
+    ) -> float | None:
         """Of a component on one day. A day at a time, for of what flaps there is much."""
         begin = datetime.combine(day, time(), UTC)
         end = begin + timedelta(days=1)
         if now is not None:
             end = min(end, now)
         looks = {name: await self._past.looks(name, begin, end) for name in published.looked_at(component)}
-        uptime = await asyncio.to_thread(uptime_of, published, component, looks, begin, end)
-        return PublicDayView(day.isoformat(), uptime)
+        return await asyncio.to_thread(uptime_of, published, component, looks, begin, end)
 
     def _missing(self, today: date) -> list[date]:
         """Days that are over and that nobody has read, the newest first."""
@@ -182,12 +182,14 @@ class PublicPast:
 
 
 def _days(published: Published, uptimes: Mapping[date, Uptimes], today: date) -> Days:
-    """As far as they are known, the oldest first."""
-    every = [(uptimes.get(day, {}), PublicDayView(day.isoformat(), None)) for day in _days_to(today)]
+    """As far as they are known, the oldest first. What is alike is one object: of a thousand components it is many."""
+    every = [(uptimes.get(day, {}), day.isoformat()) for day in _days_to(today)]
     if not any(known for known, _ in every):
         return {}
+    made = [{uptime: PublicDayView(day, uptime) for uptime in {None, *known.values()}} for known, day in every]
     return {
-        each.name: tuple(known.get(each.name, nothing) for known, nothing in every) for each in published.components
+        each.name: tuple(views[known.get(each.name)] for (known, _), views in zip(every, made, strict=True))
+        for each in published.components
     }
 
 

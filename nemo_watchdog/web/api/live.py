@@ -15,6 +15,7 @@ from typing import cast
 from aiohttp import web
 
 from nemo_watchdog.ports import Clock
+from nemo_watchdog.web.access import Access
 from nemo_watchdog.web.changes import Changes
 from nemo_watchdog.web.connection import HEADERS, Connection
 from nemo_watchdog.web.operations import Operation
@@ -41,9 +42,10 @@ TOO_MANY = "too many pages are told of changes: this one must look again by itse
 class LiveApi:
     """Has no task of its own: each stream is the handler of its request, and when that has ended nothing is left."""
 
-    def __init__(self, changes: Changes, clock: Clock) -> None:
+    def __init__(self, changes: Changes, clock: Clock, access: Access) -> None:
         self._changes = changes
         self._clock = clock
+        self._access = access
         self._over = False
 
     def operations(self) -> tuple[Operation, ...]:
@@ -74,18 +76,21 @@ class LiveApi:
         try:
             await response.prepare(request)
             await response.write(f"retry: {RETRY}\n\n".encode())
-            await self._tell(response, connection)
+            await self._tell(request, response, connection)
         except ConnectionError:
             pass  # gone
         except TimeoutError:
             connection.let_go()
         return response
 
-    async def _tell(self, response: web.StreamResponse, connection: Connection) -> None:
-        """Until the client goes or the daemon stops. Raises `TimeoutError` for a client that does not read."""
+    async def _tell(self, request: web.Request, response: web.StreamResponse, connection: Connection) -> None:
+        """Until the client goes, may read no more, or the daemon stops.
+
+        Raises `TimeoutError` for a client that does not read.
+        """
         loop = asyncio.get_running_loop()
         told, told_at = "", loop.time()
-        while connection.is_read and not self._over:
+        while connection.is_read and not self._over and self._access.may_read(request):
             version = await self._changes.after(told)
             if version != told:
                 event = f"event: changed\nid: {version}\n"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from nemo_watchdog.engine.by_hand import what_is_done, what_is_in_its_way
 from nemo_watchdog.engine.events import ActAsked
@@ -11,6 +12,7 @@ from nemo_watchdog.engine.proposals import MAY_BE_OVERRIDDEN
 from nemo_watchdog.engine.proposing import why_not_approved
 from nemo_watchdog.engine.view_proposals import proposal_view
 from nemo_watchdog.errors import in_one_line
+from nemo_watchdog.model import Gate
 from nemo_watchdog.runtime.core import Core
 from nemo_watchdog.web.api.proposals import ActBody, ApproveBody, ProposalsApi, RejectBody
 from nemo_watchdog.web.api.retries import RetriesApi, RetryBody
@@ -27,6 +29,16 @@ from nemo_watchdog.web.pages.asking import (
     seconds,
 )
 from nemo_watchdog.web.pages.forms import Field, Option
+
+HOLDS_BACK: Mapping[Gate, str] = MappingProxyType(
+    {
+        Gate.BACKOFF: "it waits between two attempts",
+        Gate.BUDGET: "the actions allowed in its time are used up",
+        Gate.GRACE: "it began a moment ago, and may still be starting",
+        Gate.UPSTREAM: "what it needs fails as well",
+    }
+)
+"""What each gate that a person may open is about."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +98,7 @@ class ActionOrders:
         must_be_known(self.core, name)
         asked = ActAsked(name, "", (), "", "")
         what = what_is_done(engine.volatile, engine.durable, asked, now)
-        gates = tuple(Option(gate, f"the gate {gate}") for gate in MAY_BE_OVERRIDDEN)
+        gates = tuple(Option(gate, f"{gate}: {HOLDS_BACK[gate]}") for gate in MAY_BE_OVERRIDDEN)
         return Asking(
             title=f"Act on {name} now",
             does=(

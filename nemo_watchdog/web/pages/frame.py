@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -47,7 +48,7 @@ class Framing:
     version: Callable[[], str]
     """Another one as soon as something has changed that pages show."""
 
-    def page(
+    async def page(
         self,
         request: web.Request,
         template: str,
@@ -58,9 +59,12 @@ class Framing:
         status: int = 200,
         **values: Any,
     ) -> web.Response:
-        """`version` is that of what it shows, of before anything was read for it; with one it is live."""
+        """`version` is that of what it shows, of before anything was read for it; with one it is live.
+
+        Written in a thread, so that no look waits for it.
+        """
         frame = self.frame(request, title, here=here, version=version)
-        text = rendered(template, frame=frame, links=links, **values)
+        text = await asyncio.to_thread(rendered, template, frame=frame, links=links, **values)
         return packed(request, web.Response(text=text, content_type=HTML, status=status, headers=HEADERS))
 
     def around(

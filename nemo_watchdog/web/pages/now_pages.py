@@ -72,7 +72,7 @@ class NowPages:
         recent = await self.recent.of([name], wait=1.0)
         clock = Clock(view.now, engine.policy.telling.zone)
         gates = dependency_view(engine, name, self.status.core.clock.now()).explain
-        return self.framing.page(
+        return await self.framing.page(
             request,
             "dependency.html",
             name,
@@ -97,7 +97,7 @@ class NowPages:
         recent = await self.recent.of(here)
         clock = Clock(view.now, self.status.core.engine.policy.telling.zone)
         rows = await asyncio.to_thread(lambda: [row_of(view, name, recent.get(name), clock) for name in here])
-        return self.framing.page(
+        return await self.framing.page(
             request,
             "section.html",
             tag,

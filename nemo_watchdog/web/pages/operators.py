@@ -62,7 +62,7 @@ def operators_pages(
     return (
         *OverviewPage(framing, status, recent, incidents.past).operations(),
         *NowPages(framing, status, explanations, incidents, recent).operations(),
-        *PastPages(framing, incidents).operations(),
+        *PastPages(framing, incidents, status).operations(),
         *OrderPages(framing, changing.orders(incidents.core)).operations(),
         *SigningIn(framing).operations(),
         *static_files.operations(),

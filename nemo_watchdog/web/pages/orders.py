@@ -58,7 +58,7 @@ class OrderPages:
         if not may_change(caller):
             raise web.HTTPForbidden(text=f"{caller.name} may read, and change nothing: sign in with another token")
         asking = self._order(request).ask(dict(request.query))
-        return self._shown(request, caller, _coming_back(asking, request.query.get(BACK_FIELD, "")))
+        return await self._shown(request, caller, _coming_back(asking, request.query.get(BACK_FIELD, "")))
 
     async def do(self, request: web.Request) -> web.StreamResponse:
         order, given = self._order(request), await read_form(request)
@@ -69,7 +69,7 @@ class OrderPages:
         except web.HTTPError as refused:
             said = in_one_line(refused.text or "")
             asking = _coming_back(order.ask(given), given.get(BACK_FIELD, ""))
-            return self._shown(request, caller, replace(asking, refusal=said), given, refused.status)
+            return await self._shown(request, caller, replace(asking, refusal=said), given, refused.status)
         raise web.HTTPSeeOther(links.local(given.get(BACK_FIELD, "")))
 
     def _order(self, request: web.Request) -> Order:
@@ -78,7 +78,7 @@ class OrderPages:
             raise web.HTTPNotFound(text=f"there is no such order; there are: {', '.join(self.orders)}")
         return found
 
-    def _shown(
+    async def _shown(
         self,
         request: web.Request,
         caller: Caller,
@@ -89,7 +89,7 @@ class OrderPages:
         """With what was given already. Of the daemon's own token nobody knows who has it."""
         fields = (*asking.fields, YOUR_NAME) if caller.is_own else asking.fields
         filled = replace(asking, fields=tuple(each.filled(given) for each in fields))
-        return self.framing.page(request, "order.html", asking.title, asking=filled, status=status)
+        return await self.framing.page(request, "order.html", asking.title, asking=filled, status=status)
 
 
 def _coming_back(asking: Asking, address: str) -> Asking:

@@ -197,7 +197,8 @@ def _quiets(view: StatusView, maintenance: Sequence[QuietView], clock: Clock) ->
         yield QuietLine(each.id, silence_said(each, clock), "end-silence")
     for each in maintenance:
         if not each.window:
-            said = f"maintenance: {scope_said(each)} until {clock.at(each.until)}, by {each.by}: {each.reason}"
+            read = f"; users read: {each.public}" if each.public else ""
+            said = f"maintenance: {scope_said(each)} until {clock.at(each.until)}, by {each.by}: {each.reason}{read}"
             yield QuietLine(each.id, said, "end-maintenance")
 
 

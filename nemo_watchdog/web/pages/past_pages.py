@@ -9,10 +9,11 @@ from aiohttp import web
 from nemo_watchdog.errors import ArchiveError, in_one_line
 from nemo_watchdog.view_words import Clock
 from nemo_watchdog.web.api.incidents import IncidentsApi
+from nemo_watchdog.web.api.status import StatusApi
 from nemo_watchdog.web.incident_query import IncidentParameters
 from nemo_watchdog.web.operations import Operation
 from nemo_watchdog.web.pages import links
-from nemo_watchdog.web.pages.cards import Time
+from nemo_watchdog.web.pages.cards import Card, Time, card
 from nemo_watchdog.web.pages.frame import HTML, Framing
 from nemo_watchdog.web.pages.past_lines import entries, incident_line, incident_lines, messages, notes
 from nemo_watchdog.web.pages.refusals import as_page
@@ -25,6 +26,7 @@ LONGEST_PART = 100_000
 class PastPages:
     framing: Framing
     incidents: IncidentsApi
+    status: StatusApi
 
     def operations(self) -> tuple[Operation, ...]:
         many = Operation(
@@ -63,7 +65,7 @@ class PastPages:
     async def many(self, request: web.Request) -> web.StreamResponse:
         version, found = self.framing.version(), await self.incidents.asked(request)
         clock, newest = self._clock(), "cursor" not in request.query
-        return self.framing.page(
+        return await self.framing.page(
             request,
             "incidents.html",
             "Incidents",
@@ -81,7 +83,7 @@ class PastPages:
             raise web.HTTPNotFound(text=f"there is no incident {in_one_line(identity)} any more")
         clock, summary = self._clock(), detail.incident
         opened = summary.resolved is None and not summary.merged_into
-        return self.framing.page(
+        return await self.framing.page(
             request,
             "incident.html",
             summary.declared or f"{summary.severity} {summary.root}",
@@ -90,6 +92,7 @@ class PastPages:
             line=incident_line(summary, clock),
             summary=summary,
             opened=opened,
+            now=await self._now(identity) if opened else None,
             detail=detail,
             entries=entries(detail.timeline, clock),
             notes=notes(detail, clock),
@@ -103,7 +106,7 @@ class PastPages:
             text = await self.incidents.past.part(identity, _number(number), name)
         except ArchiveError as error:
             raise web.HTTPNotFound(text=str(error)) from error
-        return self.framing.page(
+        return await self.framing.page(
             request,
             "evidence.html",
             name,
@@ -114,6 +117,12 @@ class PastPages:
             text=text[-LONGEST_PART:],
             left_out=max(0, len(text) - LONGEST_PART),
         )
+
+    async def _now(self, identity: str) -> Card | None:
+        """How it is and what comes next; None for what a person declared, or where it has just ended."""
+        view = await self.status.view(explained=False)
+        found = next((each for each in view.incidents if each.id == identity), None)
+        return None if found is None else card(view, found, self._clock())
 
     def _clock(self) -> Clock:
         core = self.incidents.core

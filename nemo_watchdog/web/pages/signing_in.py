@@ -42,7 +42,7 @@ class SigningIn:
         return shown, taken, left
 
     async def show(self, request: web.Request) -> web.StreamResponse:
-        return self._shown(request, links.local(request.query.get("next", "")))
+        return await self._shown(request, links.local(request.query.get("next", "")))
 
     async def sign_in(self, request: web.Request) -> web.StreamResponse:
         access = self.framing.access
@@ -50,7 +50,7 @@ class SigningIn:
         given = await read_form(request)
         back, session = links.local(given.get("next", "")), access.sign_in(given.get("token", "")[:LONGEST].strip())
         if session is None:
-            return self._shown(request, back, wrong=WRONG, status=403)
+            return await self._shown(request, back, wrong=WRONG, status=403)
         response = web.HTTPSeeOther(back)
         access.put(response, request, session)
         raise response
@@ -62,5 +62,5 @@ class SigningIn:
         access.sign_out(response)
         raise response
 
-    def _shown(self, request: web.Request, back: str, wrong: str = "", status: int = 200) -> web.Response:
-        return self.framing.page(request, "sign_in.html", "Sign in", back=back, wrong=wrong, status=status)
+    async def _shown(self, request: web.Request, back: str, wrong: str = "", status: int = 200) -> web.Response:
+        return await self.framing.page(request, "sign_in.html", "Sign in", back=back, wrong=wrong, status=status)

@@ -89,14 +89,16 @@ def test_what_is_missing_is_said(
 def test_those_that_hold_are_listed(call: Call, daemon: StandIn, command: str, path: str) -> None:
     """A window of the policy by its name; what others wrote is no command to a terminal."""
     planned = {**ONE, "id": "20260105-030000-backup", "tags": [], "by": "", "reason": "backup", "window": "backup"}
-    daemon.body = {"quiet": [{**ONE, "reason": "moving \x1b[2J racks"}, planned]}
+    told = {**ONE, "public": "Chat may be slow"}
+    daemon.body = {"quiet": [{**ONE, "reason": "moving \x1b[2J racks"}, planned, told]}
     result = call(command, "list", "--listen", daemon.listen)
     assert daemon.asked[0][:2] == ("GET", path)
-    first, second = result.out.splitlines()
+    first, second, third = result.out.splitlines()
     assert first.startswith("20260105-120000-silence  gateway, what has the tag core until 2026-01-05T14:00:00+00:00, ")
     assert "by alice: moving " in first
     assert "\x1b" not in first
     assert second.endswith("the policy plans it as backup")
+    assert third.endswith("; users read: Chat may be slow")
 
 
 @BOTH

@@ -10,6 +10,7 @@ import pytest
 
 from nemo_watchdog import records as r
 from nemo_watchdog.engine import events as ev
+from nemo_watchdog.engine.view_quiet import maintenance
 from nemo_watchdog.metrics import Metrics
 from nemo_watchdog.model import Decision, Gate, Health, NotificationKind, Reason, RunState, Verdict
 from nemo_watchdog.policy.cron import Cron
@@ -342,6 +343,15 @@ def test_a_day_that_changes_its_hours_has_a_window_as_long_as_any(day: datetime,
         world.utc = begins + timedelta(seconds=after)
         world.send(ev.Tick())
         assert (gate(world, "postgres").verdict is Verdict.WAIT) is held
+
+
+def test_what_users_are_told_of_a_window_is_what_the_policy_says() -> None:
+    """Also where that is no more than that there is one."""
+    for public in (None, "", "Search may be slow"):
+        world = watched(replace(window("postgres"), public=public))
+        until(world, 12, 11)
+        (open_now,) = maintenance(world.engine, world.now)
+        assert (open_now.window, open_now.public) == ("backup", public)
 
 
 def test_the_status_and_the_metrics_have_the_mark() -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 from aiohttp import ClientResponse, ClientSession, web
 
+from nemo_watchdog.web.access import Access
 from nemo_watchdog.web.api.live import LiveApi
 from nemo_watchdog.web.changes import Changes
 from nemo_watchdog.web.door import Limits
@@ -18,6 +19,7 @@ from nemo_watchdog.web.server import Runner
 from tests.unit.runtime.whole import Daemon
 
 LIVE = "/api/v1/live"
+KEY = b"a key of this test"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,7 @@ class Listener:
 class LiveSite:
     daemon: Daemon
     changes: Changes
+    access: Access
     runner: Runner
     port: int
     session: ClientSession
@@ -60,8 +63,8 @@ class LiveSite:
     async def get(self, path: str = LIVE, **more: Any) -> ClientResponse:
         return await self.session.get(f"http://127.0.0.1:{self.port}{path}", **more)
 
-    async def listen(self) -> Listener:
-        response = await self.get()
+    async def listen(self, **more: Any) -> Listener:
+        response = await self.get(**more)
         assert response.status == 200
         self.open.append(response)
         return Listener(response)
@@ -77,11 +80,13 @@ async def healthy(_: web.Request) -> web.Response:
 
 
 @asynccontextmanager
-async def live_site(daemon: Daemon, limits: Limits) -> AsyncIterator[LiveSite]:
-    """Of a daemon that runs. `/healthz` is there too."""
+async def live_site(daemon: Daemon, limits: Limits, *, reading_is_open: bool = True) -> AsyncIterator[LiveSite]:
+    """Of a daemon that runs, with no token yet. `/healthz` is there too."""
     core, refused = daemon.shell.core, list[str]()
     changes = Changes(core, lambda: daemon.supervisor.reloads.status)
-    live = LiveApi(changes, core.clock)
+    tokens = daemon.file.with_name("tokens.json")
+    access = Access.kept_in(tokens, "", KEY, lambda: core.clock.now().utc, reading_is_open=reading_is_open)
+    live = LiveApi(changes, core.clock, access)
     app = web.Application()
     app.add_routes([*routes(live.operations()), web.get("/healthz", healthy)])
     app.on_shutdown.append(live.close)
@@ -92,7 +97,7 @@ async def live_site(daemon: Daemon, limits: Limits) -> AsyncIterator[LiveSite]:
     await served.start()
     try:
         async with ClientSession() as session:
-            site = LiveSite(daemon, changes, runner, runner.addresses[0][1], session, refused)
+            site = LiveSite(daemon, changes, access, runner, runner.addresses[0][1], session, refused)
             yield site
             for each in site.open:
                 each.close()

@@ -14,6 +14,7 @@ from nemo_watchdog.model import Reason, failed
 from nemo_watchdog.web import changes, door
 from nemo_watchdog.web.api import live
 from nemo_watchdog.web.door import Limits
+from nemo_watchdog.web.tokens import Right
 from tests.unit.runtime.shell import until
 from tests.unit.runtime.whole import Daemon, quick
 from tests.unit.web.live_site import LIVE, Event, Listener, LiveSite, live_site
@@ -230,6 +231,17 @@ async def test_another_request_behind_it_ends_it(tmp_path: Path) -> None:
         assert not rest.endswith(b"0\r\n\r\n")
         await until(lambda: not site.connections)
         writer.close()
+
+
+async def test_it_ends_with_the_token_that_began_it(tmp_path: Path) -> None:
+    """Where reading is closed: what was revoked hears nothing more."""
+    async with live_site(Daemon(tmp_path), LIMITS, reading_is_open=False) as site:
+        token, secret = await site.access.tokens.make("alice", Right.READ, "ops")
+        listener = await site.listen(headers={"Authorization": f"Bearer {secret}"})
+        await told(listener)
+        await site.access.tokens.revoke(token.id, "ops")
+        site.changes.count()
+        await asyncio.wait_for(rest(listener), 10.0)
 
 
 async def test_a_head_is_answered(tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from nemo_watchdog.policy.policy import Public
 from nemo_watchdog.stores import LookRun
 from nemo_watchdog.web import public_now, public_past
 from nemo_watchdog.web.past import Past
+from nemo_watchdog.web.public_now import PublicNow
 from tests.unit.engine.world import NOON, World, dependency, policy
 from tests.unit.pasts import BOOT, keep, short
 from tests.unit.runtime.shell import until
@@ -60,11 +61,21 @@ def _fresh(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(public_past, "WAITS_BRIEFLY", 2.0)
 
 
-@pytest.fixture
-async def site(tmp_path: Path, journal: SqliteJournal, reader: Reader, looks: Looks) -> AsyncIterator[Site]:
+def watched(folder: Path) -> Daemon:
     """Its users know the gateway as Chat, and nothing of the database that it needs."""
-    parts = (quick(CELLAR), quick(ROOM, needs=(CELLAR,), public=CHAT))
-    async with serving(Daemon(tmp_path, *parts), past=Past(reader, looks_of=looks.of)) as made:
+    return Daemon(folder, quick(CELLAR), quick(ROOM, needs=(CELLAR,), public=CHAT))
+
+
+@pytest.fixture
+async def site(
+    tmp_path: Path, journal: SqliteJournal, reader: Reader, looks: Looks, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Site]:
+    """Reads nothing before somebody asks: tests first say what there is to read."""
+
+    async def reads_nothing(*_: object) -> None: ...
+
+    monkeypatch.setattr(PublicNow, "begin", reads_nothing)
+    async with serving(watched(tmp_path), past=Past(reader, looks_of=looks.of)) as made:
         await until(lambda: made.daemon.health(ROOM) == made.daemon.health(CELLAR) == "up")
         yield made
 
@@ -101,6 +112,19 @@ async def test_users_know_it_by_its_name_for_them(site: Site, path: str) -> None
     assert (chat["name"], chat["description"], chat["state"]) == ("Chat", "Talk to a model", "operational")
     assert (told["incidents"], told["history"]) == ([], [])
     assert len(chat["days"]) == 90
+
+
+async def test_what_was_is_read_before_anybody_asks(
+    tmp_path: Path, journal: SqliteJournal, reader: Reader, looks: Looks
+) -> None:
+    """So who is the first to ask waits for nothing; where nothing is published there is nothing to read."""
+    async with serving(watched(tmp_path), past=Past(reader, looks_of=looks.of)):
+        await until(lambda: len(looks.since) == 90)
+    looks.since.clear()
+    private = Daemon(tmp_path, quick(ROOM))
+    async with serving(private, past=Past(reader, looks_of=looks.of)):
+        await until(lambda: private.health(ROOM) == "up")
+        assert looks.since == []
 
 
 async def test_an_outage_is_told_while_it_lasts(site: Site) -> None:

@@ -126,6 +126,7 @@ async def test_what_users_are_told_of_maintenance_is_written_down(tmp_path: Path
         assert (await begun(site, MAINTENANCE, public="Chat may be slow")).status == 201
         (work,) = site.daemon.shell.core.engine.durable.quiet.maintenance.values()
         assert work.public == "Chat may be slow"
+        assert [each["public"] for each in await listed(site, MAINTENANCE)] == ["Chat may be slow"]
         assert (await begun(site, MAINTENANCE, public=" ")).status == 400
         assert (await begun(site, SILENCES, public="x")).status == 400
 

@@ -194,14 +194,17 @@ def test_pauses_and_silences_are_there_to_be_ended() -> None:
     until = "2026-01-05T13:00:00+00:00"
     silence = QuietView("s1", ("mail",), (), seen(world).now, until, "moving", "ada")
     by_hand = replace(silence, id="m1", dependencies=(), tags=("core",))
-    planned = replace(by_hand, id="m2", window="backup", by="")
-    made = page(replace(seen(world), silences=(silence,)), None, by_hand, planned)
+    announced = replace(by_hand, id="m2", public="Search may be slow")
+    planned = replace(by_hand, id="m3", window="backup", by="")
+    made = page(replace(seen(world), silences=(silence,)), None, by_hand, announced, planned)
     assert [(each.scope, each.said) for each in made.pauses] == [
         ("redis", "paused: redis until 12:10:15, by ops: deploying")
     ]
+    worked_on = "maintenance: what has the tag core until 13:00:00, by ada: moving"
     assert [(each.id, each.said, each.ends) for each in made.quiets] == [
         ("s1", "silenced: mail until 13:00:00, by ada: moving", "end-silence"),
-        ("m1", "maintenance: what has the tag core until 13:00:00, by ada: moving", "end-maintenance"),
+        ("m1", worked_on, "end-maintenance"),
+        ("m2", f"{worked_on}; users read: Search may be slow", "end-maintenance"),
     ]
 
 

@@ -11,6 +11,7 @@ import pytest
 from nemo_watchdog.journal import SqliteJournal
 from nemo_watchdog.journal.reader import JournalReader
 from nemo_watchdog.model import Reason, failed
+from nemo_watchdog.records import IncidentResolved
 from nemo_watchdog.web.past import Past
 from nemo_watchdog.web.tokens import Right
 from tests.unit.pasts import BOOT, healed, incident_of, keep, short, taken
@@ -111,6 +112,22 @@ async def test_incidents_that_were(site: Site, journal: SqliteJournal, archive: 
         assert (await anybody.see(f"/incidents/{identity}/{wrong}")).status == 404
     assert (await anybody.see("/incidents/20260101-000000-nobody")).status == 404
     assert (await anybody.see("/incidents?limit=x")).status == 400
+    journal.close()
+
+
+async def test_an_open_incident_says_what_comes_next(site: Site, journal: SqliteJournal) -> None:
+    """As home does; and does not say it any more once it is over."""
+    incident, shell = await fails(site), site.daemon.shell
+    await shell.core.written()
+    for at, body in shell.memory.replay(shell.clock.now()):
+        journal.append([body], [], at)
+    page = await Person(site, "").see(f"/incidents/{incident}")
+    assert "gateway is down (refused)" in page.said
+    assert "Next" in page.said
+    assert "Nobody has taken it" in page.said
+    keep(journal, [(shell.clock.now(), IncidentResolved(incident, "gateway", 60.0, "every member is up"))])
+    page = await Person(site, "").see(f"/incidents/{incident}")
+    assert (page.status, "Over after" in page.said, "What is wrong" in page.said) == (200, True, False)
     journal.close()
 
 
