@@ -115,7 +115,7 @@ class ActionOrders:
                     "Do it though these hold it back",
                     kind="several",
                     options=gates,
-                    hint="only these can be overridden, and it is written down with your name",
+                    hint="No other gate can be overridden, and it is written down with your name.",
                 ),
             ),
             refusal=in_one_line(what_is_in_its_way(engine.volatile, engine.durable, asked, now)[0]),
