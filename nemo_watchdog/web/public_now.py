@@ -23,6 +23,9 @@ from nemo_watchdog.web.public_past import Known, PublicPast
 FRESH = 15
 """Seconds for which it is the same for everybody, here and in every cache."""
 
+SOON = 2
+"""Seconds for which it is so here while something of what was is missing."""
+
 MOST_TEXTS = 20
 """Of one view that are kept: a feed names the host by which it was asked for, and anybody may make names up."""
 
@@ -37,6 +40,11 @@ class _Made:
     view: PublicView
     at: float
     texts: dict[str, Tagged] = field(default_factory=dict)
+
+    @property
+    def lasts(self) -> float:
+        """Seconds."""
+        return FRESH if self.view.complete else min(SOON, FRESH)
 
 
 class PublicNow:
@@ -77,7 +85,7 @@ class PublicNow:
         """By the policy in force, also when that changes while what was is read."""
         engine, made = self._core.engine, self._made
         same = made is not None and made.published.policy is engine.policy
-        if made is not None and same and self._core.clock.now().monotonic - made.at < FRESH:
+        if made is not None and same and self._core.clock.now().monotonic - made.at < made.lasts:
             return made
         published = made.published if made is not None and same else Published.of(engine.policy)
         while (made := await self._make(published)) is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from pathlib import Path
@@ -20,8 +21,13 @@ dependencies:
 
 
 async def page(daemon: Daemon) -> dict[str, Any]:
-    told: dict[str, Any] = json.loads(await daemon.get("/status.json"))
-    return told
+    """Once all that was is read, which is done beside the answers."""
+    async with asyncio.timeout(60.0):
+        while True:
+            told: dict[str, Any] = json.loads(await daemon.get("/status.json"))
+            if told["complete"]:
+                return told
+            await asyncio.sleep(0.2)
 
 
 async def test_an_outage_as_users_are_told_of_it(tmp_path: Path) -> None:
@@ -29,7 +35,7 @@ async def test_an_outage_as_users_are_told_of_it(tmp_path: Path) -> None:
     async with Service() as service, Daemon(POLICY.format(port=service.port), tmp_path) as daemon:
         await daemon.wait_for_health("cellar-7", "up")
         well = await page(daemon)
-        assert (well["state"], well["complete"], well["incidents"]) == ("operational", True, [])
+        assert (well["state"], well["incidents"]) == ("operational", [])
 
         await service.stop()
         status = await daemon.wait_until(lambda status: bool(status["incidents"]))

@@ -43,6 +43,7 @@ class Users:
 @pytest.fixture
 async def users(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Users]:
     monkeypatch.setattr(public_past, "RESTS", 0.0)
+    monkeypatch.setattr(public_past, "WAITS_BRIEFLY", 30.0)
     made = Users(tmp_path)
     await made.daemon.start()
     await until(lambda: made.daemon.health("gateway") == "up")
@@ -65,6 +66,20 @@ async def test_after_some_seconds_it_is_made_anew(users: Users, monkeypatch: pyt
     second = await users.now.view()
     assert second is not first
     assert second.at > first.at
+
+
+async def test_what_is_not_complete_is_made_anew_sooner(users: Users, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who asks right after a start is not told for a quarter of a minute that things are missing."""
+    monkeypatch.setattr(public_now, "FRESH", 3600)
+    monkeypatch.setattr(public_now, "SOON", 0)
+    monkeypatch.setattr(public_past, "WAITS_BRIEFLY", 0.01)
+    users.looks.answers.clear()
+    assert not (await users.now.view()).complete
+    users.looks.answers.set()
+    monkeypatch.setattr(public_past, "WAITS_BRIEFLY", 30.0)
+    whole = await users.now.view()
+    assert whole.complete
+    assert await users.now.view() is whole
 
 
 async def test_what_is_written_of_it_is_written_once(users: Users, monkeypatch: pytest.MonkeyPatch) -> None:

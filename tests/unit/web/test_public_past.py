@@ -85,11 +85,14 @@ async def test_the_page_is_there_before_all_is_read_and_fills_up(
         return [good(since, until)]
 
     reading.past._past._looks_of = slow
-    monkeypatch.setattr(public_past, "WAITS", 0.2)
+    await reading.past.begin(CHAT, (), NOW)
+    await until(lambda: len(reading.looks.since) >= at_most)
+    monkeypatch.setattr(public_past, "WAITS_BRIEFLY", 0.0)
     first = uptimes(await reading.known())
     assert 1 <= sum(each is not None for each in first.values()) <= at_most
     assert first["2026-01-04"] == 1.0
     may_go_on.set()
+    monkeypatch.setattr(public_past, "WAITS_BRIEFLY", 30.0)
     later = await reading.known()
     assert later.complete
     assert set(uptimes(later).values()) == {1.0}

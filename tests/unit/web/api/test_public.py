@@ -58,7 +58,7 @@ def _fresh(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(public_now, "FRESH", 0)
     monkeypatch.setattr(public_past, "DAYS_EVERY", 0.0)
     monkeypatch.setattr(public_past, "RESTS", 0.0)
-    monkeypatch.setattr(public_past, "WAITS_BRIEFLY", 2.0)
+    monkeypatch.setattr(public_past, "WAITS_BRIEFLY", 30.0)
 
 
 def watched(folder: Path) -> Daemon:

@@ -54,7 +54,7 @@ WRITTEN = {"Chat", "Talk to a model", "We are restoring Chat.", "Database upgrad
 @pytest.fixture(autouse=True)
 def _fresh(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(public_past, "RESTS", 0.0)
-    monkeypatch.setattr(public_past, "WAITS_BRIEFLY", 2.0)
+    monkeypatch.setattr(public_past, "WAITS_BRIEFLY", 30.0)
     monkeypatch.setattr(public_now, "FRESH", 0)
 
 
