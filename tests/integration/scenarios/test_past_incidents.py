@@ -46,11 +46,11 @@ async def test_a_killed_container_is_healed_and_its_incident_is_told(
         await daemon.event("incident_resolved", within=30.0)
 
         async def told() -> bool:
-            """Its end is on disk, and whoever is told of it was."""
+            """Its end is on disk, whoever is told of it was, and what was taken is kept: that ends after the action."""
             body = json.loads(await daemon.get(f"/api/v1/incidents/{incident}"))
             kinds = {entry["kind"] for entry in body["timeline"]}
             waits = [each for each in body["deliveries"] if each["state"] == "pending"]
-            return {"incident_resolved", "delivered"} <= kinds and not waits
+            return {"incident_resolved", "delivered", "evidence_taken"} <= kinds and not waits
 
         await daemon.until(told, 10.0, "its end is not told")
         await daemon.restart(kill=True)
