@@ -29,6 +29,17 @@ async def test_the_collector_is_not_a_step(blocked_steps: list[str], collector: 
     assert blocked_steps == []
 
 
+async def test_a_collection_whose_end_is_told_late_is_not_a_step(
+    blocked_steps: list[str], collector: CollectorTime
+) -> None:
+    """A thread that has collected gives the interpreter away before it tells: the step that waited ends first."""
+    collector("start", {})
+    time.sleep(TOO_LONG)  # noqa: ASYNC251 - as long as a walk through a large heap
+    await asyncio.sleep(0)
+    collector("stop", {})
+    assert blocked_steps == []
+
+
 async def test_a_wait_for_a_core_is_no_step(blocked_steps: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     """While one of our threads waits all the time, nothing is known to block."""
     monkeypatch.setattr(cores, "waits_for_a_core", lambda: {"1": time.perf_counter_ns()})
