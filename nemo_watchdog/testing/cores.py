@@ -1,4 +1,4 @@
-"""How long this process has waited for a core: what a machine that is busy takes is not what a test measures."""
+"""Who has waited for a core, and how long: what a machine that is busy takes is not what a test measures."""
 
 from __future__ import annotations
 
@@ -28,3 +28,16 @@ def waits_for_a_core() -> dict[str, int]:
 def seconds_without_a_core(since: Mapping[str, int]) -> float:
     """How long the threads and the cores have waited since then, all of them: a step waits for whom it starts, too."""
     return sum(max(0, waited - since.get(thread, 0)) for thread, waited in waits_for_a_core().items()) / 1e9
+
+
+def seconds_anybody_waited() -> float:
+    """How long anybody on this machine has waited for a core or a disk so far; 0 where nobody tells.
+
+    Source: Linux, Documentation/accounting/psi.rst, "some", "total" in microseconds.
+    """
+    waited = 0
+    for what in ("cpu", "io"):
+        with contextlib.suppress(OSError, IndexError, ValueError):
+            first = Path(f"/proc/pressure/{what}").read_text(encoding="ascii").partition("\n")[0]
+            waited += int(first.rpartition("total=")[2])
+    return waited / 1e6
