@@ -42,7 +42,12 @@ class SigningIn:
         return shown, taken, left
 
     async def show(self, request: web.Request) -> web.StreamResponse:
-        return await self._shown(request, links.local(request.query.get("next", "")))
+        """Who is signed in goes on, where there is somewhere to go."""
+        back = links.local(request.query.get("next", ""))
+        caller = self.framing.access.caller(request)
+        if back != links.HOME and caller is not None and caller.session is not None:
+            raise web.HTTPSeeOther(back)
+        return await self._shown(request, back, go_on=request.headers.get("Sec-Fetch-Site") == "cross-site")
 
     async def sign_in(self, request: web.Request) -> web.StreamResponse:
         access = self.framing.access
@@ -62,5 +67,10 @@ class SigningIn:
         access.sign_out(response)
         raise response
 
-    async def _shown(self, request: web.Request, back: str, wrong: str = "", status: int = 200) -> web.Response:
-        return await self.framing.page(request, "sign_in.html", "Sign in", back=back, wrong=wrong, status=status)
+    async def _shown(
+        self, request: web.Request, back: str, wrong: str = "", status: int = 200, *, go_on: bool = False
+    ) -> web.Response:
+        """`go_on`: a browser brings no session with a link of another site, and does with one of this page, at once."""
+        return await self.framing.page(
+            request, "sign_in.html", "Sign in", back=back, wrong=wrong, go_on=go_on, status=status
+        )

@@ -55,6 +55,23 @@ async def test_who_signs_out_has_no_cookie_any_more(site: Site) -> None:
     assert f'{COOKIE}=""' in done.headers["Set-Cookie"]
 
 
+async def test_who_is_signed_in_goes_on(site: Site) -> None:
+    done = await Person(site).see("/sign-in?next=/incidents%3Fopen=true")
+    assert (done.status, done.location) == (303, "/incidents?open=true")
+
+
+@pytest.mark.parametrize(
+    ("site_of_the_link", "goes_on"), [("cross-site", True), ("same-origin", False), ("none", False), ("", False)]
+)
+async def test_only_what_comes_from_elsewhere_goes_on_by_itself(
+    site: Site, site_of_the_link: str, *, goes_on: bool
+) -> None:
+    """A browser may have a session that it did not bring; a second time it would have brought it."""
+    headers = {"Sec-Fetch-Site": site_of_the_link} if site_of_the_link else {}
+    response = await site.client.get("/sign-in?next=/tags/a%2522", headers=headers)
+    assert ('<meta http-equiv="refresh" content="0; url=/tags/a%22">' in await response.text()) is goes_on
+
+
 async def test_what_is_no_form_is_refused_as_a_page(site: Site) -> None:
     response = await site.client.post("/sign-in", json={"token": TOKEN})
     assert (response.status, response.content_type) == (415, "text/html")
