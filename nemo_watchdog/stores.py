@@ -48,7 +48,9 @@ class Archive(Protocol):
     Every method blocks for a file and raises `ArchiveError` when it cannot; losing it loses nothing that binds.
     """
 
-    def keep_evidence(self, evidence: Evidence) -> None: ...
+    def keep_evidence(self, evidence: Evidence) -> None:
+        """Takes the place of what was kept before with its incident, time, dependency and occasion."""
+        ...
 
     def evidence_of(self, incident: str) -> Sequence[Evidence]:
         """All that was taken in it, oldest first; the index + 1 is its number in `EvidenceView`."""

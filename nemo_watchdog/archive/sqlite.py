@@ -38,12 +38,13 @@ class SqliteArchive:
     # -- evidence
 
     def keep_evidence(self, evidence: Evidence) -> None:
-        """See `stores.Archive.keep_evidence`. The same again changes nothing."""
+        """See `stores.Archive.keep_evidence`."""
         bodies = [(part.name, part.cut, rows.compressed(part.text)) for part in evidence.parts]
         with self._files.transaction() as connection:
-            added = connection.execute(
+            (number,) = connection.execute(
                 "INSERT INTO evidence (incident, at, dependency, occasion, seconds, missing, bytes) "
-                "VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+                "VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (incident, at, dependency, occasion) DO UPDATE "
+                "SET seconds = excluded.seconds, missing = excluded.missing, bytes = excluded.bytes RETURNING id",
                 (
                     evidence.incident,
                     microseconds(evidence.at),
@@ -53,12 +54,12 @@ class SqliteArchive:
                     rows.missing_text(evidence.missing),
                     sum(len(body) for _, _, body in bodies),
                 ),
+            ).fetchone()
+            connection.execute("DELETE FROM parts WHERE evidence = ?", (number,))
+            connection.executemany(
+                "INSERT INTO parts (evidence, place, name, cut, text) VALUES (?, ?, ?, ?, ?)",
+                [(number, place, *body) for place, body in enumerate(bodies)],
             )
-            if added.rowcount:
-                connection.executemany(
-                    "INSERT INTO parts (evidence, place, name, cut, text) VALUES (?, ?, ?, ?, ?)",
-                    [(added.lastrowid, place, *body) for place, body in enumerate(bodies)],
-                )
 
     def evidence_of(self, incident: str) -> Sequence[Evidence]:
         """See `stores.Archive.evidence_of`. A part whose text is damaged is a missing one."""

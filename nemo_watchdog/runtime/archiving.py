@@ -65,7 +65,7 @@ class Archiving:
     # -- what is kept
 
     async def keep_evidence(self, evidence: Evidence) -> None:
-        """On return it is written. The same evidence again changes nothing."""
+        """See `stores.Archive.keep_evidence`; on return it is written."""
         await self._write(lambda archive: archive.keep_evidence(evidence))
         self._evidence_since_pruned += sum(len(part.text) for part in evidence.parts)
         if self._evidence_since_pruned > self._core.engine.policy.retention.evidence_size // PRUNE_AT_SHARE:

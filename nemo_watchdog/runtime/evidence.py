@@ -1,9 +1,9 @@
 """What a restart would destroy is asked for before the restart, and nothing that hangs holds it up beyond a bound.
 
 It is taken before the first action on a dependency in an incident, and at the opening of an incident that gets none.
-Each question has its own deadline, all of them together the policy's `limits.evidence_within`. What came in time is
-kept when the action is already under way; what did not is named, with the reason. What an action does not destroy is
-asked for at the same time, and no action waits for it.
+Each question has its own deadline, all of them together the policy's `limits.evidence_within`. What came in time is on
+the disk when the action begins, unless the disk hangs; what did not is named, with the reason. What an action does not
+destroy is asked for at the same time, no action waits for it, and the whole then takes the place of the first part.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from nemo_watchdog import records as r
 from nemo_watchdog.durations import duration
 from nemo_watchdog.engine.events import Effects
 from nemo_watchdog.errors import ArchiveError, NemoWatchdogError, outline
-from nemo_watchdog.evidence import Asked, Evidence, Missing, Part
+from nemo_watchdog.evidence import Asked, Evidence, Missing, Part, Questions
 from nemo_watchdog.metrics import Metrics
 from nemo_watchdog.model import ActionRequest, Moment
 from nemo_watchdog.runtime.core import Core
@@ -40,8 +40,14 @@ KEPT_FOR_LATER = 8
 KEEP_AGAIN_AFTER = 30.0
 """Seconds between tries to keep what could not be kept."""
 
+NOT_YET = "had not answered when the action began"
+"""Why a part is missing that no action waits for, until it has come."""
+
 OUTPUT = "output.txt"
 """The part that an action wrote."""
+
+_Tasks = dict[asyncio.Future[str], str]
+"""What is asked, and the names of the parts that answer."""
 
 _NO_NAME = re.compile(r"[^A-Za-z0-9._-]")
 
@@ -69,7 +75,7 @@ class EvidenceTaker:
         self._work = asyncio.Event()
         self._beside: set[asyncio.Task[None]] = set()
         """What is still taken while the action is under way."""
-        self._left_behind: set[asyncio.Task[str]] = set()
+        self._left_behind: set[asyncio.Future[str]] = set()
         """Questions that did not end when they were cancelled."""
         core.after_step.append(self.after_step)
 
@@ -171,54 +177,54 @@ class EvidenceTaker:
             self._count("lost")
             log.error("evidence not taken: a bug", dependency=dependency, error=outline(error))
             return
-        parts, missing = await self._answers(asked, within, may_act or asyncio.Event())
-        took = round(self._core.clock.now().monotonic - began.monotonic, 3)
-        self._metrics.evidence_seconds.observe(took)
-        self._count("partial" if missing else "whole")
-        self._taken.append(evidence_of(incident, dependency, began.utc, took, occasion, parts, missing))
+
+        def had(tasks: _Tasks, *, late: Sequence[Missing] = ()) -> Evidence:
+            took = round(self._core.clock.now().monotonic - began.monotonic, 3)
+            parts, missing = _answers(tasks, f"no answer within {duration(min(ANSWER_WITHIN, within))}")
+            return evidence_of(incident, dependency, began.utc, took, occasion, parts, [*missing, *late])
+
+        first, beside = _begun(asked.first), _begun(asked.beside)
+        loop = asyncio.get_running_loop()
+        ends, deadline = loop.time() + within, loop.time() + min(ANSWER_WITHIN, within)
+        try:
+            await _all_of(first, deadline)
+            if may_act is not None:
+                late = [Missing(name, NOT_YET) for name in beside.values()]
+                await self._keep_at_once(had(first, late=late), min(ANSWER_WITHIN, ends - loop.time()))
+                may_act.set()
+            await _all_of(first | beside, deadline)
+        finally:
+            for task in first | beside:
+                if not task.done():
+                    self._let_go(task)
+        taken = had(first | beside)
+        self._metrics.evidence_seconds.observe(taken.seconds)
+        self._count("partial" if taken.missing else "whole")
+        self._taken.append(taken)
         log.info(
             "evidence_taken",
             incident=incident,
             dependency=dependency,
             occasion=occasion,
-            seconds=took,
-            parts=len(parts),
-            missing=[each.name for each in missing],
+            seconds=taken.seconds,
+            parts=len(taken.parts),
+            missing=[each.name for each in taken.missing],
         )
         self._work.set()
 
-    async def _answers(self, asked: Asked, within: float, may_act: asyncio.Event) -> tuple[list[Part], list[Missing]]:
-        first, beside = (
-            {asyncio.ensure_future(_answered(ask)): name for name, ask in questions.items()}
-            for questions in (asked.first, asked.beside)
-        )
-        tasks = first | beside
-        deadline = asyncio.get_running_loop().time() + min(ANSWER_WITHIN, within)
-        try:
-            await _all_of(first, deadline)
-            may_act.set()
-            await _all_of(tasks, deadline)
-        finally:
-            for task in tasks:
-                if not task.done():
-                    self._let_go(task)
-        parts, missing = [], []
-        for task, name in tasks.items():
-            if not task.done() or task.cancelled():
-                missing.append(Missing(name, f"no answer within {duration(min(ANSWER_WITHIN, within))}"))
-            elif (error := task.exception()) is not None:
-                missing.append(Missing(name, _why(error)))
-            else:
-                parts.append(Part(name, task.result()))
-        return parts, missing
+    async def _keep_at_once(self, evidence: Evidence, within: float) -> None:
+        """What is not kept in that time is kept later, with the rest of it."""
+        with suppress(Exception):  # the edge: also a bug; the next try tells of either
+            async with asyncio.timeout(within):
+                await self._keep(evidence)
 
-    def _let_go(self, task: asyncio.Task[str]) -> None:
+    def _let_go(self, task: asyncio.Future[str]) -> None:
         """Nobody waits for one that does not end when it is cancelled."""
         self._left_behind.add(task)
         task.add_done_callback(self._forget)
         task.cancel()
 
-    def _forget(self, task: asyncio.Task[str]) -> None:
+    def _forget(self, task: asyncio.Future[str]) -> None:
         self._left_behind.discard(task)
         if not task.cancelled():
             task.exception()  # nobody else asks for it
@@ -267,7 +273,23 @@ def evidence_of(
     )
 
 
-async def _all_of(tasks: Collection[asyncio.Task[str]], deadline: float) -> None:
+def _begun(questions: Questions) -> _Tasks:
+    return {asyncio.ensure_future(_answered(ask)): name for name, ask in questions.items()}
+
+
+def _answers(tasks: _Tasks, too_late: str) -> tuple[list[Part], list[Missing]]:
+    parts, missing = list[Part](), list[Missing]()
+    for task, name in tasks.items():
+        if not task.done() or task.cancelled():
+            missing.append(Missing(name, too_late))
+        elif (error := task.exception()) is not None:
+            missing.append(Missing(name, _why(error)))
+        else:
+            parts.append(Part(name, task.result()))
+    return parts, missing
+
+
+async def _all_of(tasks: Collection[asyncio.Future[str]], deadline: float) -> None:
     """Until each is done, or to the deadline on the loop's clock."""
     if tasks:
         await asyncio.wait(tasks, timeout=max(0.0, deadline - asyncio.get_running_loop().time()))

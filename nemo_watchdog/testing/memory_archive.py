@@ -25,8 +25,7 @@ class MemoryArchive:
 
     def keep_evidence(self, evidence: Evidence) -> None:
         self._check()
-        if evidence not in self.evidence:
-            self.evidence.append(evidence)
+        self.evidence = [*(each for each in self.evidence if _taken_at(each) != _taken_at(evidence)), evidence]
 
     def evidence_of(self, incident: str) -> Sequence[Evidence]:
         self._check()
@@ -64,3 +63,7 @@ class MemoryArchive:
     def _check(self) -> None:
         if self.trouble:
             raise ArchiveError(self.trouble)
+
+
+def _taken_at(evidence: Evidence) -> tuple[str, datetime, str, str]:
+    return evidence.incident, evidence.at, evidence.dependency, evidence.occasion

@@ -18,6 +18,7 @@ from time import time
 import aiohttp
 import psutil
 
+from nemo_watchdog.actions.catalog import ACTIONS
 from tests.integration.daemon import COMMAND, Daemon
 from tests.integration.killed_at import EVIDENCE
 from tests.integration.scenarios.docker_socket import DockerSocket, Trap, When
@@ -111,6 +112,8 @@ async def _was_there(scene: Scene, disk: OnDisk, trap: Trap | None) -> None:
         assert len(await scene.orders()) == 1
         assert disk.of("action_intended")
         assert not disk.of("action_ended")
+    if ACTIONS[scene.action].destroys and await scene.orders():
+        assert disk.evidence, "nothing is kept of what it has destroyed"
 
 
 async def _ends(daemon: Daemon, scene: Scene) -> None:

@@ -14,6 +14,7 @@ import asyncpg
 
 from nemo_watchdog.demo import faults
 from nemo_watchdog.demo.platform import Platform
+from nemo_watchdog.runtime.evidence import NOT_YET
 from nemo_watchdog.runtime.troubles import Trouble
 from nemo_watchdog.state_dir import ARCHIVE_NAME
 from tests.integration.conftest import StartPlatform
@@ -47,12 +48,12 @@ async def part(daemon: Daemon, incident: str, name: str) -> str:
 
 
 async def evidence(daemon: Daemon, incident: str) -> dict[str, Any]:
-    """What was taken first; it is kept a moment after the action has begun."""
+    """What was taken first, as soon as it is whole: that is a moment after the action has begun."""
     taken: list[dict[str, Any]] = []
 
     async def kept() -> bool:
         taken[:] = json.loads(await daemon.get(f"/api/v1/incidents/{incident}/evidence"))
-        return bool(taken)
+        return bool(taken) and all(each["why"] != NOT_YET for each in taken[0]["missing"])
 
     await daemon.until(kept, 20.0, "no evidence")
     return taken[0]

@@ -68,6 +68,14 @@ def test_the_same_evidence_again_changes_nothing(archive: SqliteArchive) -> None
     assert archive.evidence_of("i-1") == [evidence()]
 
 
+def test_what_was_kept_whole_takes_the_place_of_its_first_part(archive: SqliteArchive) -> None:
+    """It keeps its number among the others, and nothing of before stays."""
+    first, whole = evidence(more=1), replace(evidence(more=3), seconds=1.9, missing=())
+    for each in (first, evidence(seconds=60.0), whole):
+        archive.keep_evidence(each)
+    assert archive.evidence_of("i-1") == [whole, evidence(seconds=60.0)]
+
+
 def test_text_that_is_no_text_is_kept_as_well_as_can_be(archive: SqliteArchive) -> None:
     """Half a character of a log is shown as what it is."""
     archive.keep_evidence(replace(evidence(), parts=(Part("a.log", "half: \udcc3"),)))

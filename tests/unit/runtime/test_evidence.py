@@ -12,14 +12,15 @@ from structlog.testing import capture_logs
 
 from nemo_watchdog import records as r
 from nemo_watchdog.engine import events as ev
-from nemo_watchdog.errors import ArchiveError, ContainersUnreachable
-from nemo_watchdog.evidence import Asked, Evidence, Questions
+from nemo_watchdog.errors import ContainersUnreachable
+from nemo_watchdog.evidence import Asked, Evidence, Missing, Questions
 from nemo_watchdog.model import Autonomy
 from nemo_watchdog.policy.policy import Limits
 from nemo_watchdog.runtime import evidence as module
 from nemo_watchdog.runtime.evidence import EvidenceTaker
 from nemo_watchdog.runtime.executor import Executor
 from nemo_watchdog.testing import RecordingAction
+from nemo_watchdog.testing.memory_archive import MemoryArchive
 from tests.unit.engine.world import dependency, policy
 from tests.unit.runtime.shell import Shell, running, settled, until
 
@@ -37,12 +38,11 @@ async def hang() -> str:
 
 
 class Taking:
-    """A shell whose evidence is taken: what was kept, and what is asked."""
+    """A shell whose evidence is taken: what is kept, as an archive has it, and what is asked."""
 
     def __init__(self, shell: Shell, **questions: Callable[[], Awaitable[str]]) -> None:
         self.shell = shell
-        self.kept: list[Evidence] = []
-        self.trouble = ""
+        self.archive = MemoryArchive()
         self.asked: list[str] = []
         self.questions: Questions = questions or {"log": answer("Traceback")}
         self.beside: Questions = {}
@@ -53,9 +53,11 @@ class Taking:
         return Asked(self.questions, self.beside)
 
     async def _keep(self, evidence: Evidence) -> None:
-        if self.trouble:
-            raise ArchiveError(self.trouble)
-        self.kept.append(evidence)
+        self.archive.keep_evidence(evidence)
+
+    @property
+    def kept(self) -> list[Evidence]:
+        return self.archive.evidence
 
     def count(self, outcome: str) -> float | None:
         return self.shell.metric("evidence_total", outcome=outcome)
@@ -129,14 +131,15 @@ async def test_no_action_waits_for_what_it_does_not_destroy() -> None:
         await until(lambda: shell.started)
         await executor.run(shell.started[0])
         assert len(action.requests) == 1
-        assert taking.kept == []
         ending = asyncio.create_task(taking.taker.finish(5.0))
         await settled()
+        (kept,) = taking.kept
+        assert kept.missing == (Missing("gateway.largest.txt", "had not answered when the action began"),)
         given.set_result("gateway: 2 GiB")
         await ending
         (kept,) = taking.kept
         assert [part.name for part in kept.parts] == ["gateway.log", "gateway.largest.txt"]
-        assert kept.occasion == "before docker.restart"
+        assert (kept.occasion, kept.missing) == ("before docker.restart", ())
     shell.core.close()
 
 
@@ -348,7 +351,7 @@ async def test_what_the_disk_does_not_take_is_kept_for_later(monkeypatch: pytest
     monkeypatch.setattr(module, "KEPT_FOR_LATER", 2)
     shell = Shell()
     taking = Taking(shell)
-    taking.trouble = "the disk is full"
+    taking.archive.trouble = "the disk is full"
     async with running(shell.core.write_forever(), taking.taker.run()):
         await shell.up()
         shell.fail()
@@ -356,21 +359,64 @@ async def test_what_the_disk_does_not_take_is_kept_for_later(monkeypatch: pytest
         for number in range(3):
             await taking.taker.before(replace(shell.started[0], incident=f"i{number}"))
         await until(lambda: taking.count("lost") == 1.0)
-        taking.trouble = ""
+        taking.archive.trouble = ""
         await until(lambda: len(taking.kept) == 2)
         assert [each.incident for each in taking.kept] == ["i1", "i2"]
     shell.core.close()
 
 
-async def test_what_is_not_yet_kept_is_kept_at_the_end() -> None:
-    """A daemon that is stopped in the middle of a restart loses nothing of what it saw."""
+async def test_it_is_kept_before_the_action_begins() -> None:
+    """A daemon that is killed in the middle of a restart has lost nothing of what the restart destroys."""
     shell = Shell()
     taking = Taking(shell)
+    taking.beside = {"largest.txt": hang}
     async with running(shell.core.write_forever()):
         await shell.up()
         shell.fail()
         await until(lambda: shell.started)
         await taking.taker.before(shell.started[0])
+        (kept,) = taking.kept
+        assert [part.name for part in kept.parts] == ["gateway.log"]
+    shell.core.close()
+
+
+@pytest.mark.parametrize(("within", "waits"), [(60.0, 0.4), (0.2, 0.2)])
+async def test_a_disk_that_hangs_holds_it_up_no_longer_than_the_bound(
+    within: float, waits: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it does not take in that time waits in memory for it, with the rest."""
+    monkeypatch.setattr(module, "ANSWER_WITHIN", 0.4)
+    shell = Shell(policy(dependency("gateway", grace=0.0), limits=Limits(evidence_within=within)))
+    taking = Taking(shell)
+    keep, hanging = taking.taker._keep, asyncio.Event()
+
+    async def slow(evidence: Evidence) -> None:
+        await hanging.wait()
+        await keep(evidence)
+
+    taking.taker._keep = slow
+    async with running(shell.core.write_forever(), taking.taker.run()):
+        await shell.up()
+        shell.fail()
+        await until(lambda: shell.started)
+        began = time.monotonic()
+        assert await taking.taker.before(shell.started[0])
+        assert waits <= time.monotonic() - began < waits + 0.5
+        assert taking.kept == []
+        hanging.set()
+        await until(lambda: taking.kept)
+    shell.core.close()
+
+
+async def test_what_an_action_wrote_is_kept_at_the_end() -> None:
+    """A daemon that is stopped right after a restart loses nothing of what it saw."""
+    shell = Shell()
+    taking = Taking(shell)
+    async with running(shell.core.write_forever()):
+        await shell.up()
+        shell.fail()
+        (request,) = await until(lambda: shell.started)
+        taking.taker.after(request, "one\ntwo\n")
         assert taking.kept == []
         await taking.taker.finish(1.0)
         assert len(taking.kept) == 1
@@ -444,29 +490,26 @@ async def test_a_bug_in_what_is_asked_keeps_no_action_from_its_turn() -> None:
 
 
 async def test_a_bug_in_what_keeps_it_ends_nothing() -> None:
-    """What comes after it is kept."""
+    """The action comes, and what comes after it is kept."""
     shell = Shell()
     taking = Taking(shell)
     keep = taking.taker._keep
-    failed: list[Evidence] = []
 
-    async def once(evidence: Evidence) -> None:
-        if not failed:
-            failed.append(evidence)
+    async def bug(evidence: Evidence) -> None:
+        if evidence.incident != "i2":
             raise RuntimeError
         await keep(evidence)
 
-    taking.taker._keep = once
+    taking.taker._keep = bug
     async with running(shell.core.write_forever(), taking.taker.run()):
         await shell.up()
         shell.fail()
         await until(lambda: shell.started)
-        await taking.taker.before(shell.started[0])
-        await until(lambda: failed)
+        assert await taking.taker.before(shell.started[0])
         await taking.taker.before(replace(shell.started[0], incident="i2"))
         (kept,) = await until(lambda: taking.kept)
+        await until(lambda: taking.count("lost") == 1.0)
         assert kept.incident == "i2"
-    assert taking.count("lost") == 1.0
     shell.core.close()
 
 
