@@ -112,7 +112,8 @@ async def _was_there(scene: Scene, disk: OnDisk, trap: Trap | None) -> None:
         assert len(await scene.orders()) == 1
         assert disk.of("action_intended")
         assert not disk.of("action_ended")
-    if ACTIONS[scene.action].destroys and await scene.orders():
+    is_ordered = (trap is not None and point.stage != "evidence") or await scene.orders()
+    if is_ordered and ACTIONS[scene.action].destroys:
         assert disk.evidence, "nothing is kept of what it has destroyed"
 
 
