@@ -274,6 +274,10 @@ def test_a_journal_that_a_person_accepted_is_read_anew(tmp_path: Path, reader: J
     journal.close()
 
 
+one_for_all = pytest.mark.xdist_group("ninety days")
+"""Of ninety days: one journal takes a core for ten seconds."""
+
+
 @pytest.fixture(scope="module")
 def ninety_days(tmp_path_factory: pytest.TempPathFactory) -> Iterator[JournalReader]:
     """10,000 incidents with some 15 records each, and two that are open."""
@@ -293,6 +297,7 @@ def ninety_days(tmp_path_factory: pytest.TempPathFactory) -> Iterator[JournalRea
     journal.close()
 
 
+@one_for_all
 @pytest.mark.parametrize(
     "asked",
     [
@@ -317,6 +322,7 @@ def test_a_page_of_ninety_days_takes_less_than_50_ms(
     assert min(taken) < 0.05
 
 
+@one_for_all
 def test_the_pages_of_ninety_days_have_all_of_them_once(ninety_days: JournalReader) -> None:
     """Newest first; the two that are open are found however old."""
     found = ids(ninety_days, limit=200)
