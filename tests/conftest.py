@@ -9,9 +9,15 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from nemo_watchdog.testing import cores
+
+hypothesis.settings.register_profile(
+    "without a clock", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("without a clock")
 
 LONGEST_STEP = 0.2
 """Seconds that one step of an event loop may compute, and on a machine with nobody else on it may take.

@@ -22,6 +22,7 @@ from nemo_watchdog.policy.sections import Model
 from nemo_watchdog.policy.showing import HIDDEN, format_path, is_meant_as, is_name, is_quantity, is_secret, kind_of
 from nemo_watchdog.policy.units import ERROR, SECRET_ERROR
 
+REQUIRED = "missing: this key is required"
 _MOST_LISTED = 20
 _MOST_SUGGESTIONS = 100
 _WORD = re.compile(r"\w{3,}")
@@ -149,7 +150,8 @@ class Problems:
                 self.at_key(where, "unknown key" + (f": did you mean `{suggestion}`?" if suggestion else listed))
             elif detail["type"] in ("missing", "union_tag_not_found"):
                 if where not in suggested:
-                    self.at_key(where, "missing: this key is required")
+                    what = _known_keys(model, detail["loc"][:-1]).get(str(where[-1]), {}).get("description", "")
+                    self.at_key(where, f"{REQUIRED}. {what}" if what else REQUIRED)
             else:
                 by_place.setdefault(where, []).append(self._message(where, detail))
         for where, messages in by_place.items():
@@ -276,20 +278,20 @@ def either(names: Sequence[str]) -> str:
     return quoted[0] if len(quoted) == 1 else f"{', '.join(quoted[:-1])} or {quoted[-1]}"
 
 
-def _known_keys(model: type[BaseModel], location: Sequence[str | int]) -> list[str]:
-    """The keys that a mapping at this place of the model may have, read from the model's JSON Schema."""
+def _known_keys(model: type[BaseModel], location: Sequence[str | int]) -> Mapping[str, Mapping[str, Any]]:
+    """The keys that a mapping at this place of the model may have, with what its JSON Schema says of each."""
     try:
         schema = plain_schema(model)
     except PydanticInvalidForJsonSchema:
-        return list(model.model_fields)
+        return {key: {} for key in model.model_fields}
     nodes: list[Mapping[str, Any]] = [schema]
     for item in location:
         nodes = [below for node in nodes for below in _below(node, item, schema.get("$defs", {}))] or nodes
-    keys: dict[str, None] = {}
+    keys: dict[str, Mapping[str, Any]] = {}
     for node in nodes:
         for flat in _flatten(node, schema.get("$defs", {})):
-            keys.update(dict.fromkeys(flat.get("properties", {})))
-    return list(keys)
+            keys.update(flat.get("properties", {}))
+    return keys
 
 
 def _flatten(node: Mapping[str, Any], defs: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:

@@ -249,7 +249,7 @@ class LimitsSection(Section):
 class TopSection(Section):
     """The keys of the file. The entries of each section are checked one by one, with the models above."""
 
-    version: Annotated[Literal[1], BeforeValidator(_version)] = Field(description="Of the policy language.")
+    version: Annotated[Literal[1], BeforeValidator(_version)] = Field(description="The policy language's version: `1`.")
     autonomy: Autonomy = Field(Autonomy.ACT, description="The most that it may do by itself: observe, suggest or act.")
     discover: Literal["labels"] | None = Field(
         None, description="`labels`: containers that carry labels `nemo-watchdog.KEY` are watched as well."

@@ -683,4 +683,4 @@ def _most_in_a_window(times: list[float], window: float) -> int:
 
 
 TestSafety = pytest.mark.timeout(600)(Safety.TestCase)  # bounded by examples: a busy machine only takes longer
-TestSafety.settings = settings(max_examples=300, stateful_step_count=60, deadline=None)
+TestSafety.settings = settings(max_examples=300, stateful_step_count=60)

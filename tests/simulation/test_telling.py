@@ -114,4 +114,4 @@ class Telling(Safety):
 
 
 TestTelling = pytest.mark.timeout(600)(Telling.TestCase)  # bounded by examples: a busy machine only takes longer
-TestTelling.settings = settings(max_examples=60, stateful_step_count=50, deadline=None)
+TestTelling.settings = settings(max_examples=60, stateful_step_count=50)

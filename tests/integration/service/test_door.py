@@ -135,7 +135,7 @@ async def test_no_byte_of_a_request_reaches_the_log(tmp_path: Path) -> None:
     async with Daemon(POLICY, tmp_path, environ={"PYTHONASYNCIODEBUG": ""}) as daemon:
         seen: set[int] = set()
 
-        @settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+        @settings(max_examples=300, suppress_health_check=list(HealthCheck))
         @given(_requests())
         @example(
             b"POST " + PUSH + b" HTTP/1.1\r\nHost: x\r\nContent-Encoding: gzip\r\nContent-Length: 9\r\n\r\nplanted-t"

@@ -364,7 +364,7 @@ def test_kill_9_loses_nothing_that_was_kept(path: Path, kill_after: int) -> None
 TEXT = st.text(max_size=300)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     st.lists(
         st.builds(

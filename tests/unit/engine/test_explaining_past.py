@@ -115,7 +115,7 @@ PLAYS: dict[str, Callable[[World, str], object]] = {
 }
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.lists(st.tuples(st.sampled_from(sorted(PLAYS)), st.sampled_from(NAMES)), max_size=25))
 def test_whatever_happened_it_is_what_the_engine_had_decided_then(played: list[tuple[str, str]]) -> None:
     """Incidents that join, merge, come back and end among it."""

@@ -116,7 +116,7 @@ SEEN = st.one_of(
 )
 
 
-@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=80, suppress_health_check=[HealthCheck.too_slow])
 @given(st.dictionaries(NAMES, st.tuples(containers(), SEEN), min_size=1, max_size=6), st.booleans())
 def test_whatever_runs_makes_a_policy(there: dict[str, tuple[dict[str, Any], Seen]], gpu: bool) -> None:
     """The real loader takes it with the real probes, other YAML readers too, and each container is accounted for."""

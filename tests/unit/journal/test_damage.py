@@ -286,7 +286,7 @@ def test_every_byte_of_the_head(left: dict[str, Path], tmp_path: Path) -> None:
         assert damage_of(state)
 
 
-@settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=250, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     end=st.sampled_from(ENDS),
     name=st.sampled_from([DATABASE, WAL]),
@@ -300,7 +300,7 @@ def test_any_byte_of_any_file(
     _whole_or_damaged(left[end], tmp_path / "state", name, lambda content: _flipped(content, _at(where, content), bits))
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(end=st.sampled_from(ENDS), name=st.sampled_from([DATABASE, WAL, HEAD]), where=st.floats(0.0, 1.0))
 @example(end="half in the log", name=DATABASE, where=0.00002)
 @example(end="half in the log", name=DATABASE, where=0.001)

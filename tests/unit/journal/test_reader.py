@@ -331,7 +331,7 @@ def test_the_pages_of_ninety_days_have_all_of_them_once(ninety_days: JournalRead
     assert ids(ninety_days, Asked(open_only=True)) == [found[1], found[-2]]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     had=st.integers(0, 12),
     limit=st.integers(1, 5),

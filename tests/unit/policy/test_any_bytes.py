@@ -70,7 +70,7 @@ trees = st.recursive(
     max_leaves=20,
 )
 
-try_hard = settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+try_hard = settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 def result(load: Callable[[], Policy]) -> Policy | PolicyError:

@@ -131,6 +131,20 @@ def test_what_a_union_chooses_by_is_told_where_it_stands() -> None:
     assert check(Pet, "pet: {}") == ["1:1: pet.kind: missing: this key is required"]
 
 
+def test_what_is_missing_is_told_with_what_it_is() -> None:
+    """So that one can write it at once."""
+
+    class Inner(Options):
+        budget: int = Field(description="The most actions, such as `5 per 1h`.")
+
+    class Outer(Options):
+        inner: Inner
+
+    said = "1:1: inner.budget: missing: this key is required. The most actions, such as `5 per 1h`."
+    assert check(Outer, "inner: {}") == [said]
+    assert check(Outer, "{}") == ["1:1: inner: missing: this key is required"]
+
+
 # -- what others' validators say -------------------------------------------------------------------------------------
 
 

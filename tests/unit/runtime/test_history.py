@@ -365,14 +365,14 @@ def until_end(looks: Sequence[tuple[Finding, float, float, str, str]], jumps: Se
     asyncio.run(story())
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.lists(LOOK, min_size=1, max_size=60))
 def test_looks_in_are_looks_out(looks: Sequence[tuple[Finding, float, float, str, str]]) -> None:
     """By count, outcome, sum, longest and histogram, whenever it is written and whenever the disk refuses."""
     until_end(looks, ())
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.lists(LOOK, min_size=1, max_size=60), st.lists(st.floats(-50, 50), min_size=1, max_size=5))
 def test_small_steps_of_the_clock_lose_no_look(
     looks: Sequence[tuple[Finding, float, float, str, str]], jumps: Sequence[float]
@@ -381,7 +381,7 @@ def test_small_steps_of_the_clock_lose_no_look(
     until_end(looks, [each / 60 for each in jumps])
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.lists(LOOK, min_size=1, max_size=60), st.lists(st.floats(-20_000, 20_000), min_size=1, max_size=5))
 def test_runs_never_overlap_whatever_the_clock_does(
     looks: Sequence[tuple[Finding, float, float, str, str]], jumps: Sequence[float]
@@ -390,7 +390,7 @@ def test_runs_never_overlap_whatever_the_clock_does(
     until_end(looks, jumps)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.lists(LOOK, min_size=1, max_size=40), st.lists(st.floats(-20_000, 20_000), min_size=1, max_size=3))
 def test_the_disk_has_what_memory_had(
     tmp_path_factory: pytest.TempPathFactory,
