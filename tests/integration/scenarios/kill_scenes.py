@@ -384,7 +384,7 @@ class Commanded(Scene):
         return self.folder / "orders"
 
     async def orders(self) -> list[float]:
-        return [float(line) for line in self.written.read_text().split()]
+        return [float(line) for line in self.written.read_text().split()] if self.written.exists() else []
 
 
 class Hooked(Scene):
